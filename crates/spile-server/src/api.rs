@@ -1,4 +1,5 @@
-//! The API: JSON in and out. Handlers parse a request, call an operation and shape its response; they decide nothing.
+//! The API: JSON in and out. Handlers parse a request, call an operation and shape its response; they make no
+//! decisions.
 
 mod bulk;
 mod catalog;
@@ -24,7 +25,7 @@ pub use catalog::found as found_connectors;
 pub use integrations::{find, fits};
 pub use runs::{RunStatusPage as FoundRun, found as found_run};
 
-/// Returns what there is below `/api`.
+/// Returns the routes below `/api`.
 pub fn routes() -> Router<App> {
     Router::new()
         .route("/health", get(health::health))

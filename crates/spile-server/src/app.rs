@@ -1,4 +1,4 @@
-//! The server's state: handles, shared by all requests.
+//! The server's state: handles that all requests share.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ use spile_core::name::Slug;
 use spile_ops::run::Options;
 use spile_world::{Audit, Deed, Keys, Program, SeenAlerts, Tokens};
 
-/// How often somebody may try to come in in a minute, from one address.
+/// How many sign-in attempts an address may make in a minute.
 const ATTEMPTS: u32 = 30;
 
 /// The server's state.
@@ -34,9 +34,9 @@ struct Inner {
     sessions: Sessions,
     tokens: Tokens,
     jwts: Option<Jwts>,
-    /// Changes and runs, by who makes them.
+    /// Rate limit of changes and runs, by caller.
     writes_of: Limit,
-    /// Attempts to come in, by where they come from.
+    /// Rate limit of sign-in attempts, by address.
     attempts: Limit,
     audit: Audit,
     seen: SeenAlerts,
@@ -44,13 +44,13 @@ struct Inner {
     queue: Queue,
     drafts: Drafts,
     answered: IdempotencyStore,
-    /// One change at a time: files are checked as a whole before one is written.
+    /// Allows one change at a time: each checks all files before it writes one.
     writes: tokio::sync::Mutex<()>,
     stop: watch::Sender<bool>,
 }
 
 impl App {
-    /// Makes a server; nothing is read yet.
+    /// Makes a server; reads nothing yet.
     #[must_use]
     pub fn new(setup: Setup) -> Self {
         let (stop, _) = watch::channel(false);
@@ -74,21 +74,21 @@ impl App {
         }))
     }
 
-    /// Returns what the server is made of.
+    /// Returns the server's setup.
     #[must_use]
     pub fn setup(&self) -> &Setup {
         &self.0.setup
     }
 
-    /// Returns the project as it is now, read again if its files have changed.
+    /// Returns the project as it is now, and reads it again if its files have changed.
     ///
     /// # Errors
-    /// When the files are wrong and were never right.
+    /// If the files have problems and were never valid.
     pub async fn desk(&self) -> Result<Arc<ProjectView>, Refusal> {
         self.0.desks.now(&self.0.setup).await
     }
 
-    /// Returns the project as it is this instant: what was just written is in it.
+    /// Returns the project as it is this instant, including what was just written.
     ///
     /// # Errors
     /// As [`Self::desk`].
@@ -105,7 +105,7 @@ impl App {
         &self.0.tokens
     }
 
-    /// Returns what looks at tokens of others, where some are believed.
+    /// Returns the verifier of a provider's tokens, if the server trusts one.
     pub(super) fn jwts(&self) -> Option<&Jwts> {
         self.0.jwts.as_ref()
     }
@@ -130,10 +130,10 @@ impl App {
         &self.0.audit
     }
 
-    /// Notes who did what to which integrations, and what came of it.
+    /// Records in the audit log who did what to which integrations, and the result.
     ///
     /// # Errors
-    /// When it cannot be noted: what was done is done.
+    /// If it cannot be recorded: the change itself stays.
     pub(super) fn note(
         &self,
         who: &Caller,
@@ -161,7 +161,7 @@ impl App {
         &self.0.jobs
     }
 
-    /// Returns the runs that wait for their turn.
+    /// Returns the queue of waiting runs.
     pub(super) fn queue(&self) -> &Queue {
         &self.0.queue
     }
@@ -170,39 +170,39 @@ impl App {
         &self.0.drafts
     }
 
-    /// Lets the next request read the files again.
+    /// Makes the next request read the files again.
     pub(super) async fn forget_files(&self) {
         self.0.desks.forget().await;
     }
 
-    /// Waits until no other change is being made.
+    /// Waits until no other change is in progress.
     pub(super) async fn turn(&self) -> tokio::sync::MutexGuard<'_, ()> {
         self.0.writes.lock().await
     }
 
-    /// Returns the official sops, as far as the user's environment knows it.
+    /// Returns the official sops program, if the user's environment has it.
     pub(super) fn program(&self) -> Program {
         Program::new(self.0.setup.host.path.clone())
     }
 
-    /// Returns keys that remember what is encrypted with them, apart from those of others.
+    /// Returns a new key cache, which shares no decrypted data keys with others.
     pub(super) fn fresh_keys(&self) -> Keys {
         Keys::new(self.0.setup.places.clone())
     }
 
-    /// Returns how runs are carried out, and are told of the server's end.
+    /// Returns the options of runs, which stop when the server stops.
     pub(super) fn options(&self, desk: &ProjectView) -> Options {
         let mut options = desk.options.clone();
         options.interrupt = self.0.stop.subscribe();
         options
     }
 
-    /// Tells runs to end.
+    /// Tells runs to stop.
     pub(super) fn stop(&self) {
         self.0.stop.send_replace(true);
     }
 
-    /// Turns true when the server is to end.
+    /// Turns true when the server stops.
     pub(super) fn stopping(&self) -> watch::Receiver<bool> {
         self.0.stop.subscribe()
     }

@@ -9,7 +9,7 @@ use axum::routing::get;
 use super::app::App;
 use super::refusal;
 
-/// By name: what it is, and its bytes. htmx is by Big Sky Software, under the Zero-Clause BSD licence beside it.
+/// Each asset's name, media type and bytes. htmx is by Big Sky Software, under the Zero-Clause BSD license beside it.
 const ASSETS: [(&str, &str, &str); 4] = [
     ("style.css", "text/css; charset=utf-8", include_str!("../../../assets/style.css")),
     ("app.js", "text/javascript; charset=utf-8", include_str!("../../../assets/app.js")),

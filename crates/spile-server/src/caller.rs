@@ -7,36 +7,37 @@ use spile_world::processes::git::Author;
 
 pub use spile_world::stores::tokens::Role;
 
-/// Who asks.
+/// The person or program that makes a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
-    /// Who they are: what is counted, remembered and answered for them is for nobody else, whatever else is called the same.
+    /// A unique identifier. Limits, read marks and stored responses belong to it, even if another caller has the same
+    /// name.
     pub subject: String,
-    /// What they are called.
+    /// The name to show.
     pub name: String,
-    /// What they may do.
+    /// The caller's role.
     pub role: Role,
-    /// What a form of theirs has to bring; programs with a token bring that instead.
+    /// The token that a form of this session must send; programs authenticate with a bearer token instead.
     pub csrf: Option<String>,
 }
 
 impl Caller {
-    /// Names somebody who came in without a form.
+    /// Makes a caller who did not sign in with a form.
     #[must_use]
     pub fn with(subject: String, name: String, role: Role) -> Self {
         Self { subject, name, role, csrf: None }
     }
 
-    /// Returns who has typed the code.
+    /// Returns the caller who typed the code.
     #[must_use]
     pub fn admin() -> Self {
         Self::with("session".to_owned(), "admin".to_owned(), Role::Admin)
     }
 
-    /// Refuses who may not.
+    /// Refuses callers with a lower role.
     ///
     /// # Errors
-    /// When the role is too low.
+    /// If the caller's role is too low.
     pub fn may(&self, role: Role) -> Result<(), Refusal> {
         if self.role >= role {
             return Ok(());
@@ -46,7 +47,7 @@ impl Caller {
         Err(Refusal::new(StatusCode::FORBIDDEN, "spile::http::role", detail).help("ask someone with that role"))
     }
 
-    /// Returns them as who makes a commit.
+    /// Returns the caller as the author of a commit.
     #[must_use]
     pub fn author(&self) -> Author {
         let is_address = self.name.contains('@');

@@ -28,31 +28,31 @@ use spile_ops::switch::Switch;
 use spile_ops::{self as ops, Error, author};
 use spile_world::{Keys, Origin as ApplyOrigin, Program};
 
-/// How many integrations are named where it is noted what was applied.
+/// How many integrations an audit entry of an apply names at most.
 const MOST_NAMED: usize = 100;
 
 /// A change to make.
 pub struct Change<'a> {
-    /// What files are to say.
+    /// The new contents of files.
     pub edits: Edits,
-    /// The integrations.
+    /// The integrations that it changes.
     pub slugs: &'a [Slug],
-    /// What is done, as the message of a commit begins.
+    /// The verb that starts the commit message.
     pub verb: &'static str,
-    /// What else the message says, a line each; nothing where all is said.
+    /// More lines for the message; empty if the subject says it all.
     pub details: String,
 }
 
-/// What became of a change.
+/// The result of a change.
 pub struct ChangeOutcome {
     /// What was written.
     pub written: WriteOutcome,
-    /// Whether it was applied at once, or why not, where changes are: what is written stays.
+    /// Whether the change was applied, on a server that applies at once; if not, why. What was written stays.
     pub applied: Option<Result<(), Refusal>>,
 }
 
 impl ChangeOutcome {
-    /// Adds to an answer what it has to say besides the integration.
+    /// Adds the result to a response.
     pub fn told(&self, mut answer: Value) -> Value {
         if let WriteOutcome::Branch { .. } = &self.written {
             answer["change"] = json!(self.written);
@@ -67,15 +67,15 @@ impl ChangeOutcome {
     }
 }
 
-/// Returns what operations on secrets work with.
+/// Returns what operations on secrets need.
 pub fn access<'a>(app: &'a App, keys: &'a Keys, program: &'a Program) -> Access<'a> {
     Access { project: &app.setup().project, keys, program, now: Timestamp::now() }
 }
 
-/// Finds the connector of that name, built in or the project's own, used or not.
+/// Finds a connector by name, built in or the project's own, used or not.
 ///
 /// # Errors
-/// When there is none, or its definition is wrong.
+/// If no connector has that name, or its definition has problems.
 pub fn connector(app: &App, name: &str, role: Role) -> Result<Arc<Connector>, Refusal> {
     let shown = Shelf::read(&app.setup().project)?.show(name, Some(role))?;
     let found = shown.into_iter().find(|one| !matches!(one.origin, Origin::Hub(_))).map(|one| one.connector);
@@ -85,7 +85,7 @@ pub fn connector(app: &App, name: &str, role: Role) -> Result<Arc<Connector>, Re
 /// Makes a change the way the server is configured to.
 ///
 /// # Errors
-/// When it makes none, files have changed in the meantime, or nothing can be written.
+/// If the server is read-only, files have changed in the meantime, or nothing can be written.
 pub async fn carry_out(app: &App, who: &Caller, change: &Change<'_>) -> Result<ChangeOutcome, Refusal> {
     let destination = match &app.setup().writing {
         Writing::Not => {
@@ -131,7 +131,7 @@ async fn apply_changed(app: &App, who: &Caller, slugs: &[Slug]) -> Result<(), Re
     apply(app, &desk, who, &plan).await
 }
 
-/// What is noted of what was tried and not, or not wholly, done: its code, which holds nothing of what anybody typed.
+/// Returns the audit log's note of a failure: its code, which contains nothing that a user typed.
 pub fn failed(error: &Error) -> String {
     let code = error.code().map_or_else(|| "spile::http::internal".to_owned(), |code| code.to_string());
     format!("failed: {code}")
@@ -142,10 +142,10 @@ fn read_only() -> Refusal {
     Refusal::new(StatusCode::FORBIDDEN, "spile::http::read_only", detail).help("change the files in git")
 }
 
-/// Plans all integrations, or those that are named.
+/// Plans all integrations, or the named ones.
 ///
 /// # Errors
-/// When a name is none, or a target does not answer.
+/// If a name is unknown, or a target does not answer.
 pub async fn plan(desk: &ProjectView, only: Option<&str>) -> Result<Plan, Refusal> {
     let mut options = ops::plan::Options::everything(desk.environment.clone());
     if let Some(only) = only.filter(|only| !only.is_empty()) {
@@ -160,7 +160,7 @@ pub async fn plan(desk: &ProjectView, only: Option<&str>) -> Result<Plan, Refusa
 /// Applies a plan.
 ///
 /// # Errors
-/// When it changes more than passes without a word, is stale, or a target refuses.
+/// If the plan exceeds the guard, is stale, or a target refuses it.
 pub async fn apply(app: &App, desk: &ProjectView, who: &Caller, plan: &Plan) -> Result<(), Refusal> {
     if app.setup().writing == Writing::Not {
         return Err(read_only());
@@ -173,7 +173,7 @@ pub async fn apply(app: &App, desk: &ProjectView, who: &Caller, plan: &Plan) -> 
     let slugs: Vec<Slug> = plan.touched().into_iter().map(|(slug, _)| slug).collect();
     let mut result = format!("plan {}, {}", plan.id(), ops::counted(slugs.len(), "integration"));
     if let Err(error) = &applied {
-        // The registry may have taken it before something else refused.
+        // The registry may have accepted the plan before something else failed.
         result = format!("{result}, {}", failed(error));
     }
     let noted = app.note(who, "apply", if slugs.len() > MOST_NAMED { &[] } else { &slugs }, Some(result));
@@ -181,10 +181,10 @@ pub async fn apply(app: &App, desk: &ProjectView, who: &Caller, plan: &Plan) -> 
     noted
 }
 
-/// Begins a run of an integration, and notes who wanted it.
+/// Starts a run of an integration, and records who asked for it.
 ///
 /// # Errors
-/// When it is refused.
+/// If the run is refused.
 pub async fn run(
     app: &App,
     who: &Caller,
@@ -203,36 +203,36 @@ pub async fn run(
     Ok(begun)
 }
 
-/// What is done to several integrations.
+/// An action on several integrations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Bulk {
-    /// Test them.
+    /// Test the connections.
     Test,
-    /// Sync them.
+    /// Start syncs.
     Sync,
-    /// Enable them.
+    /// Enable the integrations in their files.
     Enable,
-    /// Disable them.
+    /// Disable the integrations in their files.
     Disable,
-    /// Delete them.
+    /// Delete the integrations' files.
     Delete,
 }
 
-/// What came of it.
+/// The result of a bulk action.
 pub struct Done {
-    /// Runs that have begun, or wait for their turn, by integration.
+    /// The runs that started or wait for their turn, by integration.
     pub runs: BTreeMap<Slug, Uuid>,
-    /// Why others have not.
+    /// The reasons why other runs were refused.
     pub refused: BTreeMap<Slug, Refusal>,
-    /// What was written.
+    /// The change to files, if the action made one.
     pub made: Option<ChangeOutcome>,
 }
 
-/// Does the same to several integrations: changes are made all or none; runs are begun each by itself.
+/// Performs one action on several integrations. File changes are all or nothing; each run starts by itself.
 ///
 /// # Errors
-/// When there is none to do it to, every run is refused, files would be wrong with it, or nothing can be written.
+/// If the list is empty, every run is refused, the files would have problems, or nothing can be written.
 pub async fn bulk(app: &App, who: &Caller, action: Bulk, slugs: &[Slug]) -> Result<Done, Refusal> {
     if slugs.is_empty() {
         let detail = "no integration is selected";
@@ -273,10 +273,10 @@ async fn switched(app: &App, who: &Caller, action: Bulk, slugs: &[Slug]) -> Resu
     Ok(Done { runs: BTreeMap::new(), refused: BTreeMap::new(), made: Some(made) })
 }
 
-/// Returns what files are to say for integrations to be enabled, disabled or gone.
+/// Returns the file edits that enable, disable or delete integrations.
 ///
 /// # Errors
-/// When one is not there, is protected, or its files cannot be read.
+/// If an integration does not exist or is protected, or its files cannot be read.
 pub fn switching(desk: &ProjectView, action: Bulk, slugs: &[Slug]) -> Result<Edits, Refusal> {
     let mut edits = Edits::default();
     for slug in slugs {

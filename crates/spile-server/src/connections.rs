@@ -14,15 +14,16 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tower_service::Service;
 
-/// How long to wait before the next connection where one cannot be accepted: mostly because no file may be opened.
+/// How long to wait after a failure to accept a connection: usually the process is out of file descriptors.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// The bounds of connections.
+/// The limits of connections.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Bounds {
-    /// How long the head of a request may take, from when it can be sent: a connection that asks nothing is closed then.
+    /// How long the head of a request may take from when the client can send it. Also closes connections that send
+    /// nothing.
     pub(super) head: Duration,
-    /// How many connections are open. The next ones wait until one is closed.
+    /// How many connections may be open. Further ones wait until one closes.
     pub(super) connections: usize,
 }
 
@@ -32,21 +33,21 @@ impl Default for Bounds {
     }
 }
 
-/// Serves until `stop` ends; then no connection is accepted, and those that are open end with what they are at.
+/// Serves until `stop` resolves; then accepts no more connections, and lets open ones finish their current request.
 pub(super) async fn serve(listener: TcpListener, router: Router, bounds: Bounds, stop: impl Future<Output = ()>) {
     let mut builder = Builder::new(hyper_util::rt::TokioExecutor::new()).http1_only();
     builder.http1().timer(TokioTimer::new()).header_read_timeout(bounds.head);
     let mut service = router.into_make_service_with_connect_info::<SocketAddr>();
     let (places, open) = (Arc::new(Semaphore::new(bounds.connections)), GracefulShutdown::new());
     let accepting = async {
-        // A semaphore that nobody closes gives its places without end.
+        // Acquiring never fails, because nothing closes the semaphore.
         while let Ok(place) = places.clone().acquire_owned().await {
             let (stream, address) = accepted(&listener).await;
             let Ok(service) = service.call(address).await;
             let connection = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
             let connection = open.watch(connection.into_owned());
             tokio::spawn(async move {
-                // How a connection ends is its client's affair.
+                // How a connection ends only matters to its client.
                 let _ = connection.await;
                 drop(place);
             });
@@ -60,7 +61,7 @@ pub(super) async fn serve(listener: TcpListener, router: Router, bounds: Bounds,
     open.shutdown().await;
 }
 
-/// Waits for a connection, through whatever keeps one from being accepted.
+/// Waits for a connection, and retries after failures.
 async fn accepted(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     loop {
         match listener.accept().await {
@@ -71,7 +72,7 @@ async fn accepted(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     }
 }
 
-/// Tells whether an error is of a client that went before it was accepted.
+/// Tells whether an error only concerns a client that left before it was accepted.
 fn is_of_one_connection(error: &io::Error) -> bool {
     matches!(
         error.kind(),
@@ -91,7 +92,7 @@ mod tests {
 
     const SOON: Bounds = Bounds { head: Duration::from_millis(300), connections: 4 };
 
-    /// Serves `bounds`; returns the address and what ends it.
+    /// Serves with `bounds`; returns the address, a sender that stops the server, and the server's task.
     async fn serving(bounds: Bounds) -> (SocketAddr, oneshot::Sender<()>, tokio::task::JoinHandle<()>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();

@@ -1,4 +1,4 @@
-//! Accepting changes of sources or leaving them out, for the API and for pages.
+//! Accepting changes in sources or leaving them out, for the API and for pages.
 
 use axum::http::StatusCode;
 use jiff::Timestamp;
@@ -17,25 +17,25 @@ use spile_ops::author::{self, DesiredIntegration};
 use spile_ops::contract::{self, IntegrationLabel};
 use spile_ops::discover;
 
-/// What somebody wants.
+/// A decision about the changes in a source.
 #[derive(Debug)]
 pub enum Wish {
-    /// That what the source offers is taken as good.
+    /// Accept everything that the source offers.
     Accept,
-    /// That `select` leaves out what is new.
+    /// Make `select` leave out a new stream or column.
     LeaveOut {
         /// The stream.
         stream: String,
-        /// The column; all of the stream where there is none.
+        /// The column, or `None` for the whole stream.
         column: Option<String>,
     },
 }
 
-/// Does what somebody wants about the changes of a source, the way the server is configured to make changes. They have seen what it
-/// offered `at` that time.
+/// Carries out a decision about the changes in a source, the way the server is configured to make changes. `at` is the
+/// time of the discovery that the caller saw.
 ///
 /// # Errors
-/// When the source has said something else since, there is no such change, or nothing can be written.
+/// If the source was discovered again since, has no such change, or nothing can be written.
 pub async fn carry_out(
     app: &App,
     who: &Caller,
@@ -60,10 +60,10 @@ pub async fn carry_out(
     }
 }
 
-/// Returns what the source of an integration said last, where that still holds.
+/// Returns the last discovery of an integration's source, if it is still valid.
 ///
 /// # Errors
-/// When it cannot be read.
+/// If it cannot be read.
 pub fn known(desk: &ProjectView, integration: &Integration) -> Result<Option<Discovered>, Refusal> {
     Ok(discover::found(desk.world.project.root(), &desk.loaded, integration, &desk.environment)?)
 }

@@ -13,49 +13,49 @@ use spile_ops::discover::Offered;
 use spile_world::Keys;
 use spile_world::stores::tokens::random;
 
-/// How long a draft is kept that nobody touches.
+/// How long an untouched draft is kept.
 const LASTS: Duration = Duration::from_hours(1);
 
-/// How many are kept.
+/// How many drafts are kept.
 const MOST: usize = 200;
 
 /// The drafts, by their ids.
 #[derive(Default)]
 pub struct Drafts(Mutex<BTreeMap<String, (Instant, Draft)>>);
 
-/// An integration that somebody is making.
+/// An integration that someone is creating.
 #[derive(Clone)]
 pub struct Draft {
     /// Its connector.
     pub connector: Arc<Connector>,
-    /// What it is called.
+    /// Its name.
     pub name: String,
-    /// Values of settings.
+    /// The values of its settings.
     pub config: Settings,
-    /// What was typed for them.
+    /// The text typed for each setting.
     pub typed: BTreeMap<String, String>,
-    /// Its secrets; they are nowhere else until they are encrypted.
+    /// Its secrets, which exist only here until they are encrypted.
     pub secrets: BTreeMap<String, Secret>,
-    /// Where its records go.
+    /// The loader that receives its records.
     pub loader: String,
-    /// When it is synced.
+    /// Its schedule.
     pub schedule: String,
-    /// What is read.
+    /// The patterns of its selected streams; if empty, the usual streams are selected.
     pub select: Vec<String>,
-    /// What its source offers, where it was asked.
+    /// The streams that its source offers, if it was discovered.
     pub streams: Option<Vec<Offered>>,
-    /// The streams that are read as a whole each time, though only what is new could be.
+    /// The streams to sync in full each time, although they could sync incrementally.
     pub in_full: BTreeSet<String>,
-    /// How its test came out.
+    /// The result of its test.
     pub run: Option<Run>,
-    /// How often its settings were said: what comes of earlier ones is nothing to it.
+    /// Counts changes to its settings: results that belong to an earlier count are discarded.
     pub settled: u64,
-    /// Keys that open what was encrypted for this draft alone.
+    /// Keys that decrypt only what was encrypted for this draft.
     pub keys: Arc<Keys>,
 }
 
 impl Draft {
-    /// Begins with nothing said.
+    /// Starts a draft without answers.
     pub fn new(connector: Arc<Connector>, keys: Keys) -> Self {
         Self {
             name: connector.label.clone(),
@@ -74,7 +74,7 @@ impl Draft {
         }
     }
 
-    /// Returns what its file is to say.
+    /// Returns what its file will say.
     pub fn wanted(&self) -> DesiredIntegration {
         let texts = [("name", &self.name), ("loader", &self.loader), ("schedule", &self.schedule)];
         let said = texts.into_iter().filter(|(_, text)| !text.is_empty());
@@ -91,7 +91,7 @@ impl Draft {
         DesiredIntegration { keys, config: Some(self.config.clone()), secrets: secrets.collect() }
     }
 
-    /// Tells whether a stream is read.
+    /// Tells whether a stream is selected.
     pub fn takes(&self, stream: &Offered) -> bool {
         if self.select.is_empty() { stream.is_usual } else { self.select.contains(&stream.pattern()) }
     }
@@ -103,7 +103,7 @@ impl Draft {
 }
 
 impl Drafts {
-    /// Keeps a new draft, and returns its id. The oldest goes where there are too many.
+    /// Adds a draft and returns its id. Drops the oldest draft if there are too many.
     pub fn begin(&self, draft: Draft) -> String {
         let mut all = self.lock();
         if all.len() >= MOST
@@ -121,7 +121,7 @@ impl Drafts {
         self.update(id, |draft| draft.clone())
     }
 
-    /// Changes what a draft says; nothing where it is gone.
+    /// Changes a draft; returns `None` if it is gone.
     pub fn update<T>(&self, id: &str, change: impl FnOnce(&mut Draft) -> T) -> Option<T> {
         let mut all = self.lock();
         let (at, draft) = all.get_mut(id)?;
@@ -129,17 +129,17 @@ impl Drafts {
         Some(change(draft))
     }
 
-    /// Lets a draft go.
+    /// Removes a draft.
     pub fn end(&self, id: &str) {
         self.lock().remove(id);
     }
 
-    /// Lets those go that nobody has touched for so long.
+    /// Removes drafts that were left untouched for too long.
     pub fn sweep(&self) {
         drop(self.lock());
     }
 
-    /// Whoever looks finds none that was left for too long.
+    /// Locks the drafts and removes expired ones first, so that no caller finds one.
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, (Instant, Draft)>> {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         all.retain(|_, (at, _)| at.elapsed() < LASTS);

@@ -22,33 +22,33 @@ use super::refusal::{Refusal, internal};
 use super::sign_in::is_read;
 use super::ui::told_as_page;
 
-/// The largest body that is read.
+/// The largest request body, in bytes.
 const LARGEST: usize = 1024 * 1024;
 
-/// How long a request may take that waits for no run.
+/// How long a request may take that does not wait for a run.
 const LONGEST: Duration = Duration::from_mins(2);
 
-/// What pages may load: only what this server gives, and no script that is in a page.
+/// What pages may load: only resources of this server, and no inline scripts.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
                       form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
 
 const HEADERS: [(HeaderName, &str); 5] = [
     (CONTENT_SECURITY_POLICY, POLICY),
     (X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    // Without any referrer browsers send `Origin: null` with the server's own forms.
+    // With `no-referrer`, browsers send `Origin: null` even with the server's own forms.
     (REFERRER_POLICY, "same-origin"),
     (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
     (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
 ];
 
-/// Puts what every request passes around routes.
+/// Wraps routes in the checks that every request passes.
 pub fn guarded(routes: Router<App>, app: &App) -> Router<App> {
-    // Streams are not held back until there is enough to be packed.
+    // Streams are not buffered for compression.
     let packs = SizeAbove::new(1024).and(NotForContentType::new("text/event-stream"));
     routes
         .layer(DefaultBodyLimit::max(LARGEST))
         .layer(middleware::from_fn_with_state(app.clone(), look))
-        // Packing them further would cost more than all else that is done for an answer.
+        // Higher levels would cost more than all other work for a response.
         .layer(CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(packs))
         .layer(CatchPanicLayer::custom(|_| internal().into_response()))
 }
@@ -72,15 +72,15 @@ async fn look(State(app): State<App>, request: Request, next: Next) -> Response 
     }
     let headers = response.headers_mut();
     for (name, value) in HEADERS {
-        // A logo has a stricter one.
+        // A logo sets a stricter policy itself.
         headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
     headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     response
 }
 
-/// Answers a request. What may change something goes on to its end, whether or not whoever sent it waits for that: half of a
-/// change is none, and what was done is to be noted.
+/// Answers a request. A request that may change something runs to its end even if the client leaves: half a change must
+/// not stay behind, and the audit log must record it.
 async fn answered(app: &App, request: Request, next: Next) -> Response {
     if is_read(request.method()) {
         return next.run(request).await;
@@ -88,15 +88,16 @@ async fn answered(app: &App, request: Request, next: Next) -> Response {
     app.jobs().finish(next.run(request)).await.unwrap_or_else(|| internal().into_response())
 }
 
-/// Browsers say that they take HTML; programs that use the API do not.
+/// Tells whether to answer with a page: browsers accept HTML, and programs that use the API do not ask for it.
 fn wants_a_page(request: &Request) -> bool {
     let accept = request.headers().get(ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
     accept.contains("text/html") && !request.uri().path().starts_with("/api/")
 }
 
-/// A page of somebody else's can have a name that leads here: then the browser says that name.
+/// Checks the host name, because another site's name can resolve to this server (DNS rebinding): the browser then sends
+/// that name.
 fn host(headers: &HeaderMap, uri: &Uri, known: &[String]) -> Result<String, Refusal> {
-    // A request may say it more than once. What is before the path counts, and no browser sends two.
+    // A request may name its host more than once. The one in the request line counts, and no browser sends two.
     let headers = headers.get_all(HOST).iter().map(|host| host.to_str().unwrap_or_default());
     let mut said = uri.authority().map(Authority::as_str).into_iter().chain(headers).peekable();
     let first = said.peek().copied().unwrap_or_default();
@@ -108,7 +109,7 @@ fn host(headers: &HeaderMap, uri: &Uri, known: &[String]) -> Result<String, Refu
         .help("use the address that `spile serve` printed, or start it with `--host NAME`"))
 }
 
-/// What changes something comes from pages of this server, or from no page at all.
+/// Checks that a request that changes something comes from a page of this server, or from no page at all.
 fn origin(method: &Method, headers: &HeaderMap, host: &str) -> Result<(), Refusal> {
     if is_read(method) {
         return Ok(());
@@ -121,11 +122,11 @@ fn origin(method: &Method, headers: &HeaderMap, host: &str) -> Result<(), Refusa
     Err(Refusal::new(StatusCode::FORBIDDEN, "spile::http::origin", "this request comes from a page on another site"))
 }
 
-/// Pages of others load nothing from here, and frame nothing; whoever follows a link from there looks by themselves. Programs
-/// and old browsers do not say where they come from.
+/// Keeps pages of other sites from loading or framing anything here; following a link from them is allowed. Programs
+/// and old browsers do not send where a request comes from.
 fn loaded(headers: &HeaderMap) -> Result<(), Refusal> {
     let said = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    // Another port of this machine is the same site.
+    // Another port of this machine counts as the same site.
     let is_elsewhere = matches!(said("sec-fetch-site"), "cross-site" | "same-site");
     if !is_elsewhere || (said("sec-fetch-mode"), said("sec-fetch-dest")) == ("navigate", "document") {
         return Ok(());

@@ -12,17 +12,17 @@ use super::idempotency_store::{GivenResponse, LARGEST};
 use super::refusal::Refusal;
 use spile_core::digest::hash;
 
-/// What is refused while a run of the same integration is running: who comes again later is not refused.
+/// The code of a refusal because the integration is already running: a retry may succeed later, so it is not stored.
 const BUSY: &str = "spile::run::busy";
 
 const NAME: HeaderName = HeaderName::from_static("idempotency-key");
 
-/// Answers a request that was answered before as it was answered then.
+/// Answers a repeated request with the stored response.
 pub async fn once(State(app): State<App>, request: Request, next: Next) -> Response {
     let key = request.headers().get(NAME).and_then(|key| key.to_str().ok()).map(str::to_owned);
     let Some(key) = key.filter(|_| request.method() == Method::POST) else { return next.run(request).await };
     let (parts, body) = request.into_parts();
-    // What was answered to somebody is nobody else's, nor theirs once they may not come in.
+    // A stored response belongs to its caller, and even to them only while they may sign in.
     let who = match Caller::of(&parts, &app).await {
         Ok(who) => who,
         Err(refusal) => return refusal.into_response(),
@@ -38,7 +38,7 @@ pub async fn once(State(app): State<App>, request: Request, next: Next) -> Respo
     };
     let response = next.run(Request::from_parts(parts, Body::from(body))).await;
     let status = response.status();
-    // What went wrong here may go well the next time.
+    // A failure on this side may be gone the next time.
     let is_busy = response.extensions().get::<Refusal>().is_some_and(|refusal| refusal.code == BUSY);
     let is_passing = status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS || is_busy;
     let is_short = response.body().size_hint().upper().is_some_and(|length| length <= LARGEST as u64);

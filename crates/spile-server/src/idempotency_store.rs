@@ -10,31 +10,31 @@ use axum::response::{IntoResponse, Response};
 
 use super::refusal::Refusal;
 
-/// How long an answer is remembered.
+/// How long a response is stored.
 const LASTS: Duration = Duration::from_hours(24);
 
-/// How many answers are remembered.
+/// How many responses are stored.
 const MOST: usize = 1000;
 
-/// How many bytes they may have together.
+/// How many bytes their bodies may have together.
 const MOST_BYTES: usize = 32 * 1024 * 1024;
 
-/// The largest body that is looked at: more than any that is read. A larger answer is given and not remembered.
+/// The largest body to inspect, above the limit for request bodies. A larger response is sent but not stored.
 pub(super) const LARGEST: usize = 2 * 1024 * 1024;
 
-/// What was answered to requests that had a key.
+/// The responses to requests that had a key.
 #[derive(Default)]
 pub struct IdempotencyStore(Mutex<BTreeMap<String, StoredResponse>>);
 
-/// What was answered, and to what.
+/// A request, and its response once there is one.
 struct StoredResponse {
     at: Instant,
     request: String,
-    /// `None` while it is at work.
+    /// `None` while the request is running.
     given: Option<GivenResponse>,
 }
 
-/// An answer as it was given.
+/// A response as it was sent.
 #[derive(Clone)]
 pub(super) struct GivenResponse {
     pub status: StatusCode,
@@ -42,14 +42,14 @@ pub(super) struct GivenResponse {
     pub body: Bytes,
 }
 
-/// A request that is running. What came to no answer that is remembered may be sent again.
+/// A running request. If it ends without a response to store, the same key may be used again.
 pub(super) struct AtWork<'a> {
     all: &'a IdempotencyStore,
     key: &'a str,
 }
 
 impl IdempotencyStore {
-    /// Marks a request as at work, or returns what was answered to it.
+    /// Marks a request as running, or returns the stored response.
     pub(super) fn begin<'a>(&'a self, key: &'a str, said: &str) -> Result<AtWork<'a>, Box<Response>> {
         let mut all = self.lock();
         all.retain(|_, one| one.given.is_none() || one.at.elapsed() < LASTS);
@@ -83,7 +83,7 @@ impl IdempotencyStore {
 }
 
 impl AtWork<'_> {
-    /// Remembers the answer; the oldest ones go where there are too many, or too many bytes.
+    /// Stores the response; the oldest ones go if there are too many, or too many bytes.
     pub(super) fn end(self, given: GivenResponse) {
         let mut all = self.all.lock();
         if let Some(known) = all.get_mut(self.key) {

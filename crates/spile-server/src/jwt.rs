@@ -1,4 +1,4 @@
-//! Tokens of a provider: JWTs signed by Supabase Auth, or by any OpenID Connect provider.
+//! A provider's tokens: JWTs signed by Supabase Auth, or by any OpenID Connect provider.
 
 use std::collections::BTreeMap;
 
@@ -17,10 +17,11 @@ use spile_core::digest::hash;
 use spile_world::net::jwks::NoJwk;
 use spile_world::{Authorities, Jwks};
 
-/// How far clocks may be apart, in seconds.
+/// How far clocks may differ, in seconds.
 const LEEWAY: u64 = 30;
 
-/// Signatures that are made with a private key. One with a shared secret is none: whoever can check it can make it.
+/// Signatures made with a private key. Shared secrets are not accepted: anyone who can verify such a signature can make
+/// it.
 const ALGORITHMS: [Algorithm; 9] = [
     Algorithm::RS256,
     Algorithm::RS384,
@@ -33,31 +34,31 @@ const ALGORITHMS: [Algorithm; 9] = [
     Algorithm::EdDSA,
 ];
 
-/// Whose tokens are believed, and what of them.
+/// The provider whose tokens are trusted, and what to read from them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trust {
-    /// Who signs: the `iss` of a token.
+    /// The issuer: the `iss` of a token.
     pub issuer: String,
-    /// Where its public keys are.
+    /// The address of the issuer's public keys.
     pub jwks: Url,
-    /// For whom tokens are made: the `aud` of a token.
+    /// The audience: the `aud` of a token.
     pub audience: String,
-    /// The claim that has the role, with dots into it: `app_metadata.role`.
+    /// The claim that contains the role, as a dotted path: `app_metadata.role`.
     pub role: String,
 }
 
-/// Looks at tokens.
+/// Verifies tokens.
 pub struct Jwts {
     trust: Trust,
     keys: Jwks,
 }
 
-/// Somebody whom a token names.
+/// The caller that a token names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bearer {
-    /// Who, and what they may do.
+    /// The caller, and their role.
     pub who: Caller,
-    /// Until when the token holds.
+    /// When the token expires.
     pub until: Timestamp,
 }
 
@@ -71,21 +72,23 @@ struct Claims {
 }
 
 impl Jwts {
-    /// Believes one provider; nothing is asked of it yet.
+    /// Trusts one provider; sends it no request yet.
     pub fn of(trust: Trust, authorities: &Authorities) -> Self {
         Self { keys: Jwks::at(trust.jwks.clone(), authorities), trust }
     }
 
-    /// Returns whom a token names.
+    /// Returns the caller that a token names.
     ///
     /// # Errors
-    /// When it is not the provider's, is not for this server, is over, or gives no role; or no keys can be had.
+    /// If the token is not from the provider, is for another audience, has expired or has no role; or the keys cannot
+    /// be fetched.
     pub async fn bearer(&self, token: &str) -> Result<Bearer, Refusal> {
         let header = jsonwebtoken::decode_header(token).map_err(|_| refused("it is not a valid JWT"))?;
         if !ALGORITHMS.contains(&header.alg) {
             return Err(refused("it is not signed with an asymmetric algorithm"));
         }
-        // RFC 7515, section 4.1.11: what is critical and not understood makes a token worthless. Nothing is understood here.
+        // RFC 7515, section 4.1.11: a token with a critical header that the reader does not understand is invalid. None
+        // is understood here.
         if header.crit.is_some() {
             return Err(refused("it has an unknown critical header"));
         }
@@ -94,7 +97,7 @@ impl Jwts {
         let mut validation = Validation::new(header.alg);
         validation.leeway = LEEWAY;
         validation.validate_nbf = true;
-        // Some write theirs with a slash at its end.
+        // Some providers write their issuer with a slash at the end.
         validation.set_issuer(&[self.trust.issuer.clone(), format!("{}/", self.trust.issuer)]);
         validation.set_audience(&[&self.trust.audience]);
         validation.set_required_spec_claims(&["exp", "iss", "aud"]);
@@ -106,7 +109,7 @@ impl Jwts {
                 .help("have the provider set that claim to `viewer`, `editor` or `admin`")
         })?;
         let until = end(&claims.exp).ok_or_else(|| refused("its expiration time is invalid"))?;
-        // Names are what their bearers have written in many providers; who they are is the provider's to say.
+        // In many providers, users choose their own names; only the provider sets the subject.
         let subject = claims.sub.clone().unwrap_or_else(|| hash(token.as_bytes()));
         let subject = format!("jwt:{}#{subject}", self.trust.issuer);
         Ok(Bearer { who: Caller::with(subject, name(&claims), role), until })
@@ -141,7 +144,7 @@ fn why(kind: &ErrorKind) -> &'static str {
     }
 }
 
-/// Returns the time until which a token holds, in whole seconds: a session lasts no longer than what began it.
+/// Returns when a token expires, rounded down to whole seconds: a session must not outlast the token that started it.
 fn end(exp: &serde_json::Number) -> Option<Timestamp> {
     let seconds =
         exp.as_i64().or_else(|| exp.as_f64().and_then(|seconds| format!("{:.0}", seconds.floor()).parse().ok()))?;
@@ -154,9 +157,9 @@ fn name(claims: &Claims) -> String {
     named.or(claims.sub.as_deref()).unwrap_or("somebody").chars().filter(|c| !c.is_control()).take(200).collect()
 }
 
-/// Returns the highest role that a claim gives: a word, or a list of words among others.
+/// Returns the highest role in a claim, which is a word or a list of words.
 fn role(claims: &BTreeMap<String, Value>, path: &str) -> Option<Role> {
-    // A claim may have dots in its name: `https://example.com/role`.
+    // A claim's name may contain dots: `https://example.com/role`.
     let claim = claims.get(path).or_else(|| {
         let mut parts = path.split('.');
         let first = claims.get(parts.next()?)?;

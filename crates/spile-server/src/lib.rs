@@ -1,14 +1,14 @@
 //! The server: an API for programs and pages for people, over the same operations as the command line.
 //!
 //! ```text
-//! request -> guard (host, origin, size, headers) -> who (session or token) -> handler -> ops -> answer
+//! request -> guard (host, origin, size, headers) -> caller (session or token) -> handler -> ops -> response
 //! ```
 //!
 //! `api` answers with JSON and is described by `api/openapi.rs`; `ui` answers with HTML, which [`pages`] renders from values
 //! and templates without side effects. A new integration stays in a draft until it is saved.
 //!
 //! ```
-//! // Templates are part of the program, and escape all that is put into them.
+//! // Templates are part of the program, and escape every value.
 //! let message = serde_json::json!({ "title": "Gone", "sentence": "a < b", "help": null, "code": null, "shell": null });
 //! let page = spile_server::pages::render("message.html.j2", &message)?;
 //! assert!(page.contains("a &lt; b"));
@@ -53,13 +53,13 @@ pub use jwt::Trust;
 pub use session::Login;
 pub use setup::{Setup, Writing};
 
-/// How long requests that are at work have to end when the server stops.
+/// How long running requests may take to end when the server stops.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// How often what was left for too long is let go of.
+/// How often expired drafts are removed.
 const SWEEP: Duration = Duration::from_mins(1);
 
-/// Returns everything that is served.
+/// Returns all routes of the server.
 pub fn router(app: &App) -> Router {
     let once = middleware::from_fn_with_state(app.clone(), idempotency::once);
     let api = api::routes().layer(once);
@@ -71,13 +71,13 @@ pub fn router(app: &App) -> Router {
     guard::guarded(routes.fallback(refusal::not_found), app).with_state(app.clone())
 }
 
-/// Serves until `stop` says so; then what is running may end, and runs are ended as Ctrl-C ends them.
+/// Serves until `stop` turns true; then lets requests finish, and stops runs as Ctrl-C does.
 ///
-/// Connections are bounded, and a request that is not sent in time is refused.
+/// Connections are limited, and a request that is not sent in time is refused.
 pub async fn serve(app: &App, listener: TcpListener, mut stop: watch::Receiver<bool>) {
     let mut wanted = stop.clone();
     let served = connections::serve(listener, router(app), connections::Bounds::default(), async move {
-        // Who wants an end has gone: that is an end as well.
+        // If the sender is gone, stop as well.
         let _ = wanted.wait_for(|stop| *stop).await;
     });
     let late = async {
@@ -93,7 +93,7 @@ pub async fn serve(app: &App, listener: TcpListener, mut stop: watch::Receiver<b
     };
     tokio::select! {
         () = served => {}
-        // Streams of logs that nobody closes.
+        // Ends log streams that no client closes.
         () = late => {}
         () = sweeping => {}
     }

@@ -1,4 +1,4 @@
-//! Rate limits: buckets that fill up again.
+//! Rate limits: token buckets.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -8,34 +8,34 @@ use axum::http::StatusCode;
 
 use super::refusal::Refusal;
 
-/// How many that are counted are remembered at most.
+/// How many callers to remember at most.
 const MOST: usize = 10_000;
 
-/// How many of them are kept where there are more: those that were longest away are forgotten.
+/// How many callers to keep when there are more: those that were away longest are forgotten.
 const KEPT: usize = MOST / 4 * 3;
 
-/// A bucket for each of those who ask.
+/// A bucket for each caller.
 pub struct Limit {
     per_minute: u32,
     buckets: Mutex<BTreeMap<String, Bucket>>,
 }
 
-/// What is left, and when that was so.
+/// What is left in a bucket, and since when.
 struct Bucket {
     left: f64,
     at: Instant,
 }
 
 impl Limit {
-    /// Allows so many in a minute, all at once or one after another.
+    /// Allows a number of requests per minute, in a burst or spread out.
     pub fn per_minute(per_minute: u32) -> Self {
         Self { per_minute: per_minute.max(1), buckets: Mutex::default() }
     }
 
-    /// Takes one from somebody's bucket.
+    /// Takes one token from a caller's bucket.
     ///
     /// # Errors
-    /// When it is empty: 429, with when to come again.
+    /// If the bucket is empty: 429, with when to retry.
     pub fn take(&self, of: &str) -> Result<(), Refusal> {
         self.take_at(of, Instant::now()).map_err(|wait| {
             let seconds = wait.as_secs_f64().ceil().max(1.0);
@@ -53,8 +53,8 @@ impl Limit {
         let most = f64::from(self.per_minute);
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         if buckets.len() >= MOST && !buckets.contains_key(of) {
-            // A bucket that has had a minute is full, as one is that is not known; where all are younger the oldest go, many at
-            // once, so that not each who comes has to look for them.
+            // After a minute a bucket is full, just like a new one. If all are younger, the oldest go, many at once, so
+            // that not every new caller has to search for them.
             let mut since: Vec<Instant> = buckets.values().map(|bucket| bucket.at).collect();
             let oldest = *since.select_nth_unstable(MOST - KEPT).1;
             let full = now.checked_sub(Duration::from_mins(1)).map_or(oldest, |full| full.max(oldest));
@@ -101,7 +101,7 @@ mod tests {
             limit.take_at(&number.to_string(), at(number)).unwrap();
         }
         assert!(limit.buckets.lock().unwrap().len() <= MOST);
-        // Who was here last is known.
+        // The most recent callers are still known.
         limit.take_at(&(3 * most - 1).to_string(), at(3 * most)).unwrap_err();
     }
 }

@@ -1,4 +1,4 @@
-//! Logos of connectors: only the files of the project that their definitions name.
+//! Logos of connectors: serves only the project's files that connector definitions name.
 
 use std::path::Path;
 
@@ -14,7 +14,7 @@ use super::refusal::Refusal;
 use spile_core::connector::Role;
 use spile_world::Project;
 
-/// The images that are given, by how their files end.
+/// The image types that are served, by file extension.
 const KINDS: [(&str, &str); 6] = [
     ("svg", "image/svg+xml"),
     ("png", "image/png"),
@@ -24,10 +24,10 @@ const KINDS: [(&str, &str); 6] = [
     ("gif", "image/gif"),
 ];
 
-/// The largest that is given, in bytes.
+/// The largest logo that is served, in bytes.
 const LARGEST: u64 = 512 * 1024;
 
-/// An SVG that is opened by itself runs no script and loads nothing.
+/// Keeps an SVG that is opened directly from running scripts or loading anything.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; sandbox";
 
 pub async fn logo(
@@ -47,7 +47,7 @@ fn none() -> Refusal {
     Refusal::new(StatusCode::NOT_FOUND, "spile::http::not_found", "no such logo")
 }
 
-/// Reads an image of the project's.
+/// Reads an image from the project.
 fn read(project: &Project, named: &str) -> Option<(&'static str, Vec<u8>)> {
     let end = Path::new(named).extension()?.to_str()?.to_lowercase();
     let (_, kind) = KINDS.into_iter().find(|(known, _)| *known == end)?;

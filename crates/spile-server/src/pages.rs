@@ -1,4 +1,4 @@
-//! Pages: values to HTML. Templates are part of the program, and escape all that is put into them; pure.
+//! Pages: values to HTML. Templates are part of the program and escape every value; rendering is pure.
 
 pub mod chart;
 pub mod fields;
@@ -42,13 +42,13 @@ static ENGINE: LazyLock<Environment<'static>> = LazyLock::new(|| {
     engine.add_filter("exact", exact);
     engine.add_filter("phrase", phrase);
     for (name, text) in TEMPLATES {
-        // A test renders each of them: one that cannot be parsed never leaves this house.
+        // A test parses every template, so a broken one is never released.
         let _ = engine.add_template(name, text);
     }
     engine
 });
 
-/// Writes a value as a page shows it: whatever turns the direction of text is written as what it is.
+/// Writes a value as a page shows it: characters that change the direction of text appear as escapes.
 fn straightened(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Value) -> Result<(), minijinja::Error> {
     match value.as_str().filter(|text| !value.is_safe() && text.contains(is_turning)) {
         Some(text) => minijinja::escape_formatter(out, state, &Value::from(straight(text).into_owned())),
@@ -56,7 +56,7 @@ fn straightened(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Value) 
     }
 }
 
-/// The value of a control, which comes back with the form: it stays as it is.
+/// Escapes the value of a control without replacing anything: the form sends it back unchanged.
 fn exact(value: &Value) -> Value {
     value.as_str().map_or_else(|| value.clone(), |text| Value::from_safe_string(HtmlEscape(text).to_string()))
 }
@@ -72,60 +72,60 @@ fn phrase(value: &Value) -> Value {
 /// What every page has around it.
 #[derive(Debug, Clone, Serialize)]
 pub struct Shell {
-    /// The project.
+    /// The name of the project.
     pub project: String,
     /// The environment.
     pub environment: String,
-    /// The pages there are.
+    /// The links of the navigation.
     pub pages: Vec<PageLink>,
-    /// Who looks.
+    /// The name of the user.
     pub user: String,
-    /// What they may do.
+    /// The role of the user.
     pub role: &'static str,
-    /// Whether they may change files and run.
+    /// Whether the user may change files and start runs.
     pub can_edit: bool,
-    /// Whether they may apply plans.
+    /// Whether the user may apply plans.
     pub can_apply: bool,
-    /// Whether they have a session.
+    /// Whether the user has a session to sign out of.
     pub can_log_out: bool,
-    /// What forms have to bring.
+    /// The token that forms must send.
     pub csrf: String,
-    /// When this is: what comes later is told beside the page.
+    /// The time of rendering: later alerts appear as toasts.
     pub now: String,
-    /// What was just done.
+    /// The result of the user's last action.
     pub told: Option<Told>,
-    /// What is wrong with the files.
+    /// The problems in the files.
     pub problems: Vec<ProblemData>,
     /// Why the registry does not answer.
     pub registry: Option<String>,
 }
 
-/// A page to go to.
+/// A link to a page.
 #[derive(Debug, Clone, Serialize)]
 pub struct PageLink {
-    /// Where it is.
+    /// Its path.
     pub path: &'static str,
-    /// What it is called.
+    /// Its name.
     pub name: &'static str,
-    /// Whether it is the one that is looked at.
+    /// Whether it is the current page.
     pub is_here: bool,
-    /// How many things on it want to be seen.
+    /// How many unread items it has.
     pub count: usize,
 }
 
-/// What was just done.
+/// The result of the user's last action.
 #[derive(Debug, Clone, Serialize)]
 pub struct Told {
     /// `good`, `warn` or `bad`.
     pub tone: &'static str,
-    /// What.
+    /// The sentence.
     pub text: String,
 }
 
-/// What went wrong with what was wanted.
+/// A failed action, shown on the page that asked for it.
 #[derive(Debug, Clone, Serialize)]
 pub struct Fault {
-    /// What.
+    /// What went wrong.
     pub message: String,
     /// The next step.
     pub help: Option<String>,
@@ -134,7 +134,7 @@ pub struct Fault {
 /// Renders a page.
 ///
 /// # Errors
-/// When a template asks for what it is not given: a mistake of ours.
+/// If a template uses a value that it does not get: a bug in spile.
 pub fn render(name: &str, data: &impl Serialize) -> Result<String, minijinja::Error> {
     ENGINE.get_template(name)?.render(minijinja::value::Serde(data))
 }

@@ -21,45 +21,45 @@ use spile_world::World;
 use spile_world::files::project::recover;
 use spile_world::stores::runs::Standing;
 
-/// How long files are taken to be as they were.
+/// How long to wait before checking the files for changes again.
 const FILES: Duration = Duration::from_millis(500);
 
-/// How long what the registry said holds.
+/// How long answers of the registry are cached.
 const REGISTRY: Duration = Duration::from_secs(1);
 
-/// How long it holds what was worked out of all of it.
+/// How long overviews of the whole registry are cached.
 const OVERVIEW: Duration = Duration::from_secs(5);
 
 /// The project as it was read.
 pub struct ProjectView {
     /// Its files.
     pub loaded: Arc<Loaded>,
-    /// What the files of each integration said when they were read.
+    /// The hash of each integration's files when they were read.
     marks: Arc<Marks>,
-    /// Its outside.
+    /// Its registry, targets and other connections.
     pub world: World,
     /// The environment.
     pub environment: EnvironmentName,
-    /// How runs are carried out.
+    /// The options of runs.
     pub options: Options,
-    /// What is wrong with the files now: what they said before is what is here.
+    /// The current problems in the files; if there are any, `loaded` is the last valid version.
     pub wrong: Vec<ProblemData>,
     mark: u64,
     standings: CachedAnswer<Standings>,
     drifted: CachedAnswer<Arc<BTreeSet<IntegrationId>>>,
     seen: CachedAnswer<Arc<Seen>>,
-    /// Lists of integrations, for all who ask the same.
+    /// Rendered lists of integrations, shared by equal requests.
     pub(super) lists: ResponseCache<Standings>,
 }
 
-/// What the registry says of each integration, or why it does not.
+/// The registry's standing of each integration, or why the registry does not answer.
 pub type Standings = Result<Arc<BTreeMap<IntegrationId, Standing>>, String>;
 
-/// What was asked for, and when: for a moment nobody asks again.
+/// An answer and when it arrived; it is reused for a moment.
 struct CachedAnswer<T> {
-    /// With when that was; `None` where it has changed since.
+    /// With the time it arrived, or `None` if it is outdated.
     value: RwLock<Option<(Option<Instant>, T)>>,
-    /// Who asks, so that the others wait.
+    /// Held by the caller who asks, so that others wait.
     asking: Mutex<()>,
 }
 
@@ -70,7 +70,7 @@ impl<T> Default for CachedAnswer<T> {
 }
 
 impl<T: Clone> CachedAnswer<T> {
-    /// Returns what is known, or asks where that is too old. Who comes meanwhile waits, and asks not again.
+    /// Returns the cached answer, or asks if it is too old. Callers who arrive meanwhile wait and share the new answer.
     async fn get(&self, lasts: Duration, ask: impl Future<Output = T>) -> T {
         if let Some(value) = self.fresh(lasts) {
             return value;
@@ -84,13 +84,13 @@ impl<T: Clone> CachedAnswer<T> {
         value
     }
 
-    /// Returns what is known and not too old.
+    /// Returns the cached answer if it is not too old.
     fn fresh(&self, lasts: Duration) -> Option<T> {
         let known = self.value.read().unwrap_or_else(PoisonError::into_inner);
         known.as_ref().filter(|(at, _)| at.is_some_and(|at| at.elapsed() < lasts)).map(|(_, value)| value.clone())
     }
 
-    /// Returns what is known, however old.
+    /// Returns the cached answer, however old.
     fn newest(&self) -> Option<T> {
         self.value.read().unwrap_or_else(PoisonError::into_inner).as_ref().map(|(_, value)| value.clone())
     }
@@ -99,7 +99,7 @@ impl<T: Clone> CachedAnswer<T> {
         *self.value.write().unwrap_or_else(PoisonError::into_inner) = Some((Some(Instant::now()), value));
     }
 
-    /// Lets the next who comes ask; who asks now has asked too early, and is waited for.
+    /// Makes the next caller ask. Waits for a running question first, because its answer may be outdated.
     async fn forget(&self) {
         let _asking = self.asking.lock().await;
         if let Some((at, _)) = &mut *self.value.write().unwrap_or_else(PoisonError::into_inner) {
@@ -108,7 +108,7 @@ impl<T: Clone> CachedAnswer<T> {
     }
 }
 
-/// The newest desk.
+/// The newest view of the project.
 #[derive(Default)]
 pub struct Desks(CachedAnswer<Arc<ProjectView>>);
 
@@ -131,14 +131,14 @@ impl Desks {
         Ok(desk)
     }
 
-    /// Forgets when the files were looked at last.
+    /// Makes the next request check the files.
     pub async fn forget(&self) {
         self.0.forget().await;
     }
 }
 
 impl ProjectView {
-    /// Reads the files; where they are wrong, what they said before holds.
+    /// Reads the files; if they have problems, keeps the last valid version.
     fn read_after(before: Option<&Self>, setup: &Setup, mark: u64) -> Result<Self, Refusal> {
         match (Self::read(setup, mark), before) {
             (Ok(desk), _) => Ok(desk),
@@ -159,7 +159,7 @@ impl ProjectView {
         let sync = &loaded.settings.sync;
         setup.turns.resize(jobs(setup.jobs, sync));
         let options = Options::of(sync, environment.clone(), setup.turns.clone(), setup.host.clone());
-        // Whoever waits at a page is told at once.
+        // A user who waits at a page gets the refusal at once.
         let timeout = setup.timeout.or(options.timeout);
         let options = Options { when_busy: WhenBusy::Refuse, timeout, ..options };
         let loaded = Arc::new(loaded);
@@ -178,7 +178,7 @@ impl ProjectView {
         })
     }
 
-    /// The same with files that are wrong now.
+    /// Returns the same view with current problems.
     fn with(&self, wrong: Vec<ProblemData>, mark: u64) -> Self {
         Self {
             loaded: self.loaded.clone(),
@@ -195,31 +195,32 @@ impl ProjectView {
         }
     }
 
-    /// Returns the mark of what an integration's files said when they were read.
+    /// Returns the hash of an integration's files when they were read.
     pub fn mark_of(&self, integration: &Integration) -> &str {
         self.marks.get(&integration.slug).map_or("", String::as_str)
     }
 
-    /// Returns what the registry says of each integration, or why it does not: then files have to do.
+    /// Returns the registry's standing of each integration, or why the registry does not answer: then callers show
+    /// files only.
     pub async fn standings(&self) -> Standings {
         let ask = async { self.world.runs.standings().await.map(Arc::new).map_err(|error| error.to_string()) };
         self.standings.get(REGISTRY, ask).await
     }
 
-    /// Returns the integrations whose rows something else has changed; none where the registry does not answer.
+    /// Returns the integrations with drift; none if the registry does not answer.
     pub async fn drifted(&self) -> Arc<BTreeSet<IntegrationId>> {
         let ask = async { ops::drifted(&self.world, &self.loaded, &self.environment).await.unwrap_or_default() };
         self.drifted.get(OVERVIEW, async { Arc::new(ask.await) }).await
     }
 
-    /// Returns what is wrong now; what cannot be looked at is left out.
+    /// Returns the current alerts, without those that cannot be checked.
     pub async fn seen(&self) -> Arc<Seen> {
         let watched = notify::Watched::of(&self.loaded, &self.environment);
         let ask = async { Arc::new(notify::seen(&self.world, watched, &mut drop).await) };
         self.seen.get(OVERVIEW, ask).await
     }
 
-    /// Forgets what the registry said, because it has been written to.
+    /// Drops cached answers of the registry after a write.
     pub async fn forget(&self) {
         self.standings.forget().await;
         self.drifted.forget().await;

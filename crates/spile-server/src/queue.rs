@@ -8,31 +8,31 @@ use uuid::Uuid;
 use super::refusal::Refusal;
 use spile_core::run::Run;
 
-/// How many that were refused are remembered: whoever began them looks soon.
+/// How many refused runs to remember: callers check on their runs soon.
 const MOST: usize = 200;
 
 /// The runs, by their ids.
 #[derive(Default)]
 pub struct Queue(Mutex<BTreeMap<Uuid, Waiting>>);
 
-/// A run, and why it came to nothing where it did.
+/// A waiting run, and why it was refused if it was.
 struct Waiting {
     run: Run,
     refused: Option<Refusal>,
 }
 
 impl Queue {
-    /// Adds a run that waits.
+    /// Adds a waiting run.
     pub fn add(&self, run: Run) {
         self.lock().insert(run.id, Waiting { run, refused: None });
     }
 
-    /// Takes out a run that has begun.
+    /// Removes a run that has started.
     pub fn begun(&self, id: Uuid) {
         self.lock().remove(&id);
     }
 
-    /// Remembers why a run came to nothing.
+    /// Records why a run was refused.
     pub fn refused(&self, id: Uuid, refusal: &Refusal) {
         let mut all = self.lock();
         if let Some(waiting) = all.get_mut(&id) {
@@ -46,14 +46,14 @@ impl Queue {
         }
     }
 
-    /// Returns a run that waits, or why it came to nothing.
+    /// Returns a waiting run, or why it was refused.
     pub fn find(&self, id: Uuid) -> Option<Result<Run, Refusal>> {
         let all = self.lock();
         let Waiting { run, refused } = all.get(&id)?;
         Some(refused.clone().map_or_else(|| Ok(run.clone()), Err))
     }
 
-    /// Returns the runs that wait, the newest first.
+    /// Returns the waiting runs, newest first.
     pub fn all(&self) -> Vec<Run> {
         let mut all: Vec<Run> =
             self.lock().values().filter(|one| one.refused.is_none()).map(|one| one.run.clone()).collect();

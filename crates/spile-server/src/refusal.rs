@@ -1,4 +1,4 @@
-//! Refusals: RFC 9457 problem details, with the codes and the next steps that every face has.
+//! Refusals: RFC 9457 problem details, with the same codes and next steps as every other interface.
 
 mod body;
 
@@ -18,7 +18,7 @@ use spile_core::problem::Report;
 use spile_ops::{Error, secrets};
 use spile_world::{self as world, TargetError};
 
-/// Why a request is not answered as it wanted.
+/// The reason why a request was refused.
 #[derive(Debug, Clone, Serialize)]
 #[serde(transparent)]
 pub struct Refusal(Box<Details>);
@@ -43,46 +43,46 @@ pub struct Details {
     /// `urn:spile:area:word`
     #[serde(rename = "type")]
     pub kind: String,
-    /// What kind of thing it is.
+    /// The title of the status.
     pub title: String,
-    /// The status.
+    /// The HTTP status.
     pub status: u16,
-    /// What is wrong.
+    /// The message.
     pub detail: String,
     /// `spile::area::word`
     pub code: String,
     /// The next step.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub help: Option<String>,
-    /// What is wrong with each field.
+    /// The problems of each field.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldError>,
-    /// In how many seconds to come again.
+    /// After how many seconds to retry.
     #[serde(skip)]
     pub retry_after: Option<u64>,
 }
 
-/// What is wrong with a field of what was sent, or with a file.
+/// A problem in a field of the request, or in a file.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct FieldError {
-    /// The field: `config.start_date`, `secrets.token`, `schedule`; left out where it is about all of it.
+    /// The field: `config.start_date`, `secrets.token`, `schedule`; omitted if the problem is about the whole body.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub field: Option<String>,
     /// `spile::area::word`
     pub code: String,
-    /// What is wrong.
+    /// The message.
     pub message: String,
     /// The next step.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub help: Option<String>,
-    /// The file that would be wrong, relative to the project.
+    /// The file with the problem, relative to the project.
     pub file: String,
-    /// The line in it.
+    /// The line in that file.
     pub line: usize,
 }
 
 impl Refusal {
-    /// Refuses with a status and a code.
+    /// Makes a refusal from a status and a code.
     #[must_use]
     pub fn new(status: StatusCode, code: &str, detail: impl Into<String>) -> Self {
         Self(Box::new(Details {
@@ -104,7 +104,7 @@ impl Refusal {
         self
     }
 
-    /// Refuses what a connector's form was filled in with: settings that are missing are known by their names.
+    /// Makes a refusal from an error in a connector's form. The connector maps missing settings to field names.
     #[must_use]
     pub fn of(error: &Error, connector: Option<&Connector>) -> Self {
         let shown = error.shown();
@@ -151,9 +151,9 @@ fn errors(report: &Report, connector: Option<&Connector>) -> Vec<FieldError> {
     report.problems().iter().map(data).collect::<BTreeSet<_>>().into_iter().collect()
 }
 
-/// What the user's wish was wrong with is 4xx; what is wrong elsewhere, 5xx.
+/// Returns the HTTP status: 4xx for mistakes in the request, 5xx for failures elsewhere.
 fn status(error: &Error) -> StatusCode {
-    // Another process is at work, and is done soon.
+    // Another process holds the lock, and will release it soon.
     if let Some(world::files::refusal::FileRefusal::Busy(_)) = world::files::refusal::FileRefusal::behind(error) {
         return StatusCode::SERVICE_UNAVAILABLE;
     }
@@ -205,7 +205,7 @@ fn status(error: &Error) -> StatusCode {
         | Error::About(_)
         | Error::Hub(_)
         | Error::Command(_) => StatusCode::SERVICE_UNAVAILABLE,
-        // Nobody who sends a request can have meant these.
+        // No request can cause these.
         Error::NoProject(_)
         | Error::Declined
         | Error::Stopped
@@ -274,19 +274,19 @@ impl IntoResponse for Refusal {
         if let Some(seconds) = self.retry_after {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
-        // Whoever looks at pages is told in one.
+        // Lets the guard show it as a page to browsers.
         response.extensions_mut().insert(self);
         response
     }
 }
 
-/// Says nothing of what went wrong inside.
+/// Returns a refusal that does not reveal what failed inside.
 pub fn internal() -> Refusal {
     Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "spile::http::internal", "internal server error")
         .help("see the server's output for details, and report this as a bug")
 }
 
-/// Answers what there is not.
+/// Answers requests for unknown addresses.
 pub async fn not_found() -> Refusal {
     Refusal::new(StatusCode::NOT_FOUND, "spile::http::not_found", "nothing exists at this address")
         .help("see `/api/openapi.json` for all endpoints")

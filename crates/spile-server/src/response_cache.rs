@@ -1,14 +1,14 @@
-//! Responses that are made once, and shared by equal requests until something changes.
+//! Responses that are made once and shared by equal requests until something changes.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use axum::body::Bytes;
 
-/// How many different questions are remembered: what pages and dashboards ask again and again is few.
+/// How many different requests to remember: pages and dashboards repeat only a few.
 const MOST: usize = 64;
 
-/// Answers by what was asked, as long as what they were made of is the same.
+/// Responses by request, valid while the state that they were made from is the same.
 pub struct ResponseCache<S>(Mutex<Answers<S>>);
 
 struct Answers<S> {
@@ -23,14 +23,14 @@ impl<S> Default for ResponseCache<S> {
 }
 
 impl<S: Clone + PartialEq> ResponseCache<S> {
-    /// Returns the answer to what is `asked`, made of `state` where none is kept. Who asks meanwhile waits, and makes
-    /// none: hundreds that come at once would all make the same.
+    /// Returns the response to `asked`, and makes it from `state` if none is cached. Concurrent callers wait instead of
+    /// making it too: hundreds at once would all do the same work.
     pub fn get(&self, state: &S, asked: &str, make: impl FnOnce() -> Bytes) -> Bytes {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if kept.of.as_ref() != Some(state) {
             kept.answers.clear();
         }
-        // Also where it is equal: what is shared is soon compared.
+        // Store it even if it is equal: comparing two handles of the same value is fast.
         kept.of = Some(state.clone());
         if let Some(answer) = kept.answers.get(asked) {
             return answer.clone();

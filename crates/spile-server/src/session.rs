@@ -1,4 +1,4 @@
-//! Sessions: whoever enters the code that the server printed gets a cookie.
+//! Sessions: anyone who enters the code that the server printed gets a cookie.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -12,63 +12,63 @@ use super::caller::{Caller, Role};
 use spile_core::digest::hash;
 use spile_world::stores::tokens::random;
 
-/// How the cookie is called, before the port: browsers give a cookie to all ports of a host, and keep one of a name.
+/// The cookie's name, before the port: browsers share cookies among all ports of a host, and keep one per name.
 const NAME: &str = "spile_session";
 
 /// How long a session lasts.
 const LASTS: Duration = Duration::from_hours(12);
 
-/// How many wrong codes are taken before codes are not looked at for a while.
+/// How many wrong codes an address may send before a pause.
 const WRONG: u32 = 5;
 
-/// For how long they are not looked at.
+/// How long the pause lasts.
 const PAUSE: Duration = Duration::from_mins(1);
 
-/// How many addresses are remembered from which wrong codes came.
+/// How many addresses with wrong codes to remember.
 const MOST: usize = 10_000;
 
-/// How people come in.
+/// How people sign in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Login {
-    /// With a code that is printed once and holds once.
+    /// With a code that is printed once and can be used once.
     Code(String),
-    /// Everybody on this machine is in.
+    /// Without a code: every request from this machine is an admin's.
     Open,
 }
 
-/// The sessions that last.
+/// The active sessions.
 pub struct Sessions {
     login: Login,
-    /// The cookie; the browser gives it to this host alone, and to no script.
+    /// The cookie's name; the browser sends the cookie to this host only, and hides it from scripts.
     cookie: String,
     state: Mutex<SessionStore>,
 }
 
 #[derive(Default)]
 struct SessionStore {
-    /// By the hash of what the cookie says: who reads this memory learns no cookie. With until when each lasts.
+    /// Each session and its end, by the hash of its cookie: a copy of this memory reveals no cookie.
     by_hash: BTreeMap<String, (Caller, Instant)>,
     is_used: bool,
-    /// How many wrong codes came from an address, and since when none is looked at that comes from there.
+    /// The number of wrong codes from each address, and the time of the last one.
     wrong: BTreeMap<String, (u32, Instant)>,
 }
 
-/// Why nobody came in.
+/// The reason why a sign-in failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NotIn {
-    /// The code is another one, or was used.
+    /// The code is wrong or was used already.
     Wrong,
-    /// Too many were tried.
+    /// Too many wrong codes came from this address.
     Paused,
 }
 
 impl Login {
-    /// Makes a code that people can type: 40 bits, which are not guessed at five tries a minute.
+    /// Makes a code that people can type: 40 bits, which cannot be guessed at five tries a minute.
     #[must_use]
     pub fn code() -> Self {
         let letters = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789".as_bytes();
         let bytes = Uuid::new_v4().into_bytes();
-        // Bytes of a UUID that are random throughout.
+        // These bytes of a UUID are entirely random.
         let random = bytes[..6].iter().chain(&bytes[10..12]);
         let code: Vec<u8> = random.map(|byte| letters[usize::from(byte % 32)]).collect();
         let text = String::from_utf8_lossy(&code).into_owned();
@@ -81,12 +81,12 @@ impl Sessions {
         Self { login, cookie: format!("{NAME}_{port}"), state: Mutex::default() }
     }
 
-    /// Tells whether somebody has to sign in.
+    /// Tells whether users have to sign in.
     pub(super) fn asks(&self) -> bool {
         matches!(self.login, Login::Code(_))
     }
 
-    /// Looks at a code that came from an address; nothing is used up by that.
+    /// Checks a code from an address without using it up.
     pub(super) fn fits(&self, code: &str, from: &str) -> Result<(), NotIn> {
         let Login::Code(wanted) = &self.login else { return Err(NotIn::Wrong) };
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
@@ -95,7 +95,7 @@ impl Sessions {
             return Err(NotIn::Paused);
         }
         let typed = code.trim().to_uppercase();
-        // Hashes are compared, so that how long it takes tells nothing.
+        // Compare hashes, so that the timing reveals nothing.
         if !state.is_used && hash(typed.as_bytes()) == hash(wanted.as_bytes()) {
             return Ok(());
         }
@@ -107,7 +107,7 @@ impl Sessions {
         Err(NotIn::Wrong)
     }
 
-    /// Uses the code up, and returns the cookie to be set.
+    /// Uses up the code, and returns the cookie to set.
     pub(super) fn enter(&self) -> Result<HeaderValue, NotIn> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if std::mem::replace(&mut state.is_used, true) {
@@ -117,7 +117,7 @@ impl Sessions {
         self.begin(Caller::admin(), LASTS).ok_or(NotIn::Wrong)
     }
 
-    /// Begins a session of somebody's, for so long and no longer than any, and returns the cookie to be set.
+    /// Starts a session, capped at the maximum length, and returns the cookie to set.
     pub(super) fn begin(&self, who: Caller, lasts: Duration) -> Option<HeaderValue> {
         let lasts = lasts.min(LASTS);
         let secret = random();
@@ -127,14 +127,14 @@ impl Sessions {
         self.cookie(&secret, lasts)
     }
 
-    /// Ends the session that a request brings, and returns the cookie that takes the old one's place.
+    /// Ends the session of a request, and returns the cookie that replaces the old one.
     pub(super) fn leave(&self, headers: &HeaderMap) -> Option<HeaderValue> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.by_hash.remove(&hash(self.brought(headers)?.as_bytes()));
         self.cookie("", Duration::ZERO)
     }
 
-    /// Returns whose session a request brings.
+    /// Returns the caller whose session a request belongs to.
     pub(super) fn find(&self, headers: &HeaderMap) -> Option<Caller> {
         if self.login == Login::Open {
             return Some(Caller::with("open".to_owned(), "you".to_owned(), Role::Admin));
@@ -157,7 +157,7 @@ impl Sessions {
     }
 }
 
-/// Lets the browser send a cookie over TLS alone, where it came over TLS itself: through a proxy, and it says so.
+/// Restricts a cookie to TLS if the browser's `Origin` shows that it uses TLS: a proxy may end TLS before the server.
 pub(super) fn kept_to_https(cookie: HeaderValue, headers: &HeaderMap) -> HeaderValue {
     let origin = headers.get(ORIGIN).map(HeaderValue::as_bytes).unwrap_or_default();
     if !origin.starts_with(b"https://") {
@@ -180,7 +180,7 @@ mod tests {
         let sessions = Sessions::new(Login::Code("ABCD-EFGH".to_owned()), 8320);
         assert_eq!(sessions.fits("nonsense", "a"), Err(NotIn::Wrong));
         sessions.fits(" abcd-efgh ", "a").unwrap();
-        // Looked at, and not used up: what comes in between may fail.
+        // Checking does not use it up: what comes in between may fail.
         sessions.fits("ABCD-EFGH", "a").unwrap();
         let cookie = sessions.enter().unwrap();
         assert!(cookie.to_str().unwrap().contains("HttpOnly; SameSite=Strict"));
@@ -219,7 +219,7 @@ mod tests {
             assert_eq!(sessions.fits("nonsense", "a"), Err(NotIn::Wrong));
         }
         assert_eq!(sessions.fits("ABCD-EFGH", "a"), Err(NotIn::Paused));
-        // Who tries them out keeps nobody else out.
+        // One address's attempts do not lock out others.
         sessions.fits("ABCD-EFGH", "b").unwrap();
         let Login::Code(code) = Login::code() else { panic!("a code") };
         assert_eq!((code.len(), code.as_bytes()[4]), (9, b'-'));

@@ -11,46 +11,46 @@ use spile_world::keys::Places;
 use spile_world::processes::meltano::Host;
 use spile_world::{Outside, Project};
 
-/// What a server is made of.
+/// The setup of a server.
 #[derive(Debug)]
 pub struct Setup {
     /// The project.
     pub project: Project,
-    /// The environment, where it is not the project's default.
+    /// The environment, if not the project's default.
     pub environment: Option<String>,
-    /// What the user's environment gives.
+    /// What the user's environment provides: keys, variables and agreements.
     pub outside: Outside,
-    /// Where keys are looked for, for those who bring none of their own.
+    /// Where to look for keys.
     pub places: Places,
-    /// What of the machine's environment children are given.
+    /// The part of the machine's environment that child processes get.
     pub host: Host,
-    /// What becomes of changes.
+    /// Where changes go.
     pub writing: Writing,
-    /// How people come in.
+    /// How people sign in.
     pub login: Login,
-    /// Whose tokens are believed besides its own.
+    /// The provider whose tokens are trusted besides the server's own.
     pub trust: Option<Trust>,
-    /// How much somebody may change or run in a minute.
+    /// How many changes and runs a caller may request per minute.
     pub rate: u32,
-    /// Where it listens.
+    /// The port to listen on.
     pub port: u16,
-    /// The names that the server may be called by: `localhost:8320`.
+    /// The host names that the server answers to: `localhost:8320`.
     pub hosts: Vec<String>,
-    /// How many runs at a time, where the project says nothing.
+    /// How many runs at a time, if the project does not say.
     pub jobs: Option<u16>,
-    /// How long a run may take, where that is said.
+    /// How long a run may take, if limited.
     pub timeout: Option<Duration>,
-    /// The turns that runs take, those of schedules too.
+    /// The slots that all runs share, including scheduled ones.
     pub turns: Arc<run::RunSlots>,
 }
 
-/// What becomes of changes.
+/// Where changes go.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Writing {
-    /// None is made.
+    /// The server is read-only and refuses changes.
     Not,
-    /// They are written.
+    /// Changes are written to files or a branch, and someone applies them later.
     To(Destination),
-    /// They are written into the files, and applied at once.
+    /// Changes are written to the files and applied immediately.
     Applied,
 }

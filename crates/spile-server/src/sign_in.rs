@@ -12,14 +12,14 @@ use super::caller::Caller;
 use super::refusal::Refusal;
 use spile_world::Tokens;
 
-/// How a page or a program brings what protects a session from forms of others.
+/// The header that carries the token against forged requests.
 const CSRF: &str = "x-csrf-token";
 
 impl Caller {
-    /// Finds out who asks, and counts nothing.
+    /// Authenticates a request, without counting it against a rate limit of changes.
     ///
     /// # Errors
-    /// When it is nobody who is known.
+    /// If the caller is unknown.
     pub(super) async fn of(parts: &Parts, app: &App) -> Result<Self, Refusal> {
         let Some(authorization) = parts.headers.get(AUTHORIZATION) else {
             return app.sessions().find(&parts.headers).ok_or_else(|| unauthorized("you are not signed in"));
@@ -29,7 +29,7 @@ impl Caller {
             None => Err(unauthorized("the `Authorization` header is not `Bearer TOKEN`")),
             Some(token) => Self::by_token(token, app).await,
         };
-        // Whoever brings what holds is let in however many others try.
+        // Valid credentials work regardless of how many wrong ones others try.
         found.map_err(|refusal| app.attempts().take(&from(parts)).err().unwrap_or(refusal))
     }
 
@@ -45,7 +45,7 @@ impl Caller {
     }
 }
 
-/// Returns where a request comes from. Of IPv6 somebody has not one address but a network of them.
+/// Returns the address of a request. IPv6 users have a whole network, so its prefix counts.
 pub fn from(parts: &Parts) -> String {
     let address = parts.extensions.get::<ConnectInfo<SocketAddr>>();
     match address.map(|ConnectInfo(address)| address.ip().to_canonical()) {
@@ -69,7 +69,7 @@ impl FromRequestParts<App> for Caller {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Refusal> {
         let who = Self::of(parts, app).await?;
         let is_read = is_read(&parts.method);
-        // Forms bring it in a field, which their handlers look at.
+        // Forms send the token in a field, which their handlers check.
         let path = parts.extensions.get::<OriginalUri>().map_or(parts.uri.path(), |uri| uri.path());
         let is_form = !path.starts_with("/api/");
         let brought = parts.headers.get(CSRF).and_then(|value| value.to_str().ok());
@@ -78,7 +78,7 @@ impl FromRequestParts<App> for Caller {
             return Err(Refusal::new(StatusCode::FORBIDDEN, "spile::http::csrf", detail)
                 .help("programs should use a token: `spile tokens new`"));
         }
-        // What only looks at a field changes nothing.
+        // Checking a field changes nothing.
         if !is_read && !path.starts_with("/check/") {
             app.writes_of().take(&who.subject)?;
         }
@@ -86,7 +86,7 @@ impl FromRequestParts<App> for Caller {
     }
 }
 
-/// Tells whether a method only looks.
+/// Tells whether a method only reads.
 pub fn is_read(method: &Method) -> bool {
     matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
 }

@@ -1,4 +1,4 @@
-//! Starts a run, which continues when the client has gone.
+//! Starts a run, which continues after the client has left.
 
 use std::sync::Arc;
 
@@ -14,20 +14,20 @@ use spile_core::run::{Run, RunKind};
 use spile_ops::run::{Options, RefusalReason, RefusedRun};
 use spile_ops::{self as ops, Event, RunSelection};
 
-/// A run that was begun, or waits for its turn.
+/// A run that started or waits for its turn.
 pub struct Begun {
     /// Its id.
     pub id: Uuid,
-    /// Whether it waits.
+    /// Whether it is waiting.
     pub is_waiting: bool,
-    /// How it ended, or why it did not begin.
+    /// The finished run, or why it did not start.
     pub ended: oneshot::Receiver<Result<Run, Refusal>>,
 }
 
-/// Begins a run of one integration, and returns when it has begun, or waits for its turn.
+/// Starts a run of one integration, and returns once it has started or waits for its turn.
 ///
 /// # Errors
-/// When it is refused: something else runs it, or it cannot be begun.
+/// If the run is refused: the integration is already running, or the run cannot start.
 pub(super) async fn begin(app: &App, desk: &Arc<ProjectView>, kind: RunKind, slug: &Slug) -> Result<Begun, Refusal> {
     let (started, has_started) = oneshot::channel();
     let (finished, ended) = oneshot::channel();
@@ -51,7 +51,7 @@ pub(super) async fn begin(app: &App, desk: &Arc<ProjectView>, kind: RunKind, slu
                 _ => return,
             };
             if let Some(started) = started.take() {
-                // Nobody waits any more.
+                // The caller may have stopped waiting.
                 let _ = started.send(told);
             }
         })

@@ -1,4 +1,4 @@
-//! Pages for people: the same operations, shown by templates. They work without scripts, and are quicker with them.
+//! Pages for people: the same operations, shown by templates. They work without scripts, and are faster with them.
 
 mod catalog;
 mod edited;
@@ -21,7 +21,7 @@ use super::app::App;
 
 pub use shell::told_as_page;
 
-/// Returns the pages.
+/// Returns the routes of the pages.
 pub fn routes() -> Router<App> {
     Router::new()
         .route("/", get(|| async { Redirect::to("/integrations") }))

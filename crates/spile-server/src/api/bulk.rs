@@ -14,7 +14,7 @@ use crate::change::{self, Bulk};
 use crate::refusal::Refusal;
 use spile_core::name::Slug;
 
-/// What is done to which integrations.
+/// An action and the integrations to perform it on.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BulkRequest {

@@ -1,4 +1,4 @@
-//! Connectors, and what sources offer.
+//! Connectors, and the streams that sources offer.
 
 use std::time::Duration;
 
@@ -21,32 +21,32 @@ use spile_ops::connectors::{Shelf, ShelfEntry};
 use spile_ops::discover::{Freshness, Options, shown};
 use spile_view as view;
 
-/// How long a tap may take to say what its source offers.
+/// How long a tap may take to discover its source.
 const PATIENCE: Duration = Duration::from_secs(100);
 
-/// Which connectors are wanted.
+/// The query of a connector search.
 #[derive(Debug, Deserialize)]
 pub struct CatalogQuery {
-    /// Words to find them by.
+    /// Search words.
     q: Option<String>,
-    /// Which side of a pipeline.
+    /// The side of a pipeline.
     kind: Option<Role>,
 }
 
-/// Which side of a pipeline a connector is.
+/// The side of a pipeline that a connector is for.
 #[derive(Debug, Deserialize)]
 pub struct ConnectorSide {
     kind: Option<Role>,
 }
 
-/// Whose source is asked.
+/// The integration whose source is meant.
 #[derive(Debug, Deserialize)]
 pub struct Of {
     integration: String,
 }
 
 impl Of {
-    /// Returns whose it is, by id or name.
+    /// Returns the integration's id or name.
     pub fn integration(&self) -> &str {
         &self.integration
     }
@@ -62,7 +62,7 @@ pub async fn list(
     Ok(Json(view::connectors::data::list(&found(&shelf, wanted.q.as_deref(), wanted.kind))))
 }
 
-/// Returns the connectors in which all words are found, the best first.
+/// Returns the connectors that match all words, best match first.
 pub fn found<'a>(shelf: &'a Shelf, words: Option<&str>, role: Option<Role>) -> Vec<&'a ShelfEntry> {
     let words: Vec<String> = words.unwrap_or_default().split_whitespace().map(str::to_owned).collect();
     if words.is_empty() {
@@ -81,7 +81,7 @@ pub async fn one(
     Ok(Json(view::connectors::data::show(&shown)))
 }
 
-/// The schema of what `POST /api/integrations` takes as `config` for a connector.
+/// Returns the schema of what `POST /api/integrations` takes as `config` for a connector.
 pub async fn schema(
     _who: Caller,
     State(app): State<App>,
@@ -92,7 +92,7 @@ pub async fn schema(
     Ok(Json(schema::settings(&connector)))
 }
 
-/// What a tap said last of its source.
+/// Returns the result of a source's last discovery.
 pub async fn discovered(
     _who: Caller,
     State(app): State<App>,

@@ -26,7 +26,7 @@ use spile_core::secret::Secret;
 use spile_ops::author::{self, DesiredIntegration};
 use spile_ops::edits::WriteOutcome;
 
-/// An integration that is to be.
+/// A new integration.
 #[derive(Deserialize)]
 pub struct Create {
     r#type: String,
@@ -43,7 +43,7 @@ pub struct Create {
     keys: BTreeMap<String, Value>,
 }
 
-/// What an integration is to be; what is left out stays.
+/// Changes to an integration; omitted fields stay unchanged.
 #[derive(Deserialize)]
 pub struct Update {
     #[serde(default)]
@@ -54,7 +54,7 @@ pub struct Update {
     keys: BTreeMap<String, Value>,
 }
 
-/// What an answer gives besides what may be written: to be sent back as it came.
+/// The read-only fields of a response: callers may send them back unchanged, and they are ignored.
 const GIVEN: [&str; 11] = [
     "id",
     "slug",
@@ -182,7 +182,7 @@ fn gone() -> Refusal {
     Refusal::new(StatusCode::CONFLICT, "spile::integration::unknown", "it was deleted in the meantime")
 }
 
-/// Answers with an integration as it is read now, with its mark; as it will be, where it is on a branch.
+/// Responds with an integration as it is read now, with its `ETag`; on a branch, as it will be once merged.
 async fn answer(
     app: &App,
     status: StatusCode,

@@ -1,4 +1,4 @@
-//! What has changed in sources since they were last accepted.
+//! Changes in sources since they were last accepted.
 
 use axum::Json;
 use axum::extract::rejection::{JsonRejection, QueryRejection};
@@ -17,19 +17,19 @@ use spile_ops as ops;
 use spile_ops::contract::IntegrationLabel;
 use spile_view as view;
 
-/// What is wanted about the changes of a source.
+/// A decision about the changes in a source.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ContractDecision {
     integration: String,
-    /// When the source said what is meant.
+    /// The time of the discovery that the caller saw.
     discovered_at: Timestamp,
-    /// What is to be left out; left out itself: all is accepted.
+    /// The stream or column to leave out; without it, all changes are accepted.
     #[serde(default)]
     leave_out: Option<LeftOut>,
 }
 
-/// A stream or a column that is new.
+/// A new stream or column.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LeftOut {
@@ -38,7 +38,7 @@ pub struct LeftOut {
     column: Option<String>,
 }
 
-/// What has changed in a source, as far as this machine knows; asks nobody.
+/// Returns the changes in a source, as far as this machine knows; does not contact the source.
 pub async fn changes(
     _who: Caller,
     State(app): State<App>,
@@ -59,7 +59,7 @@ pub async fn changes(
     })))
 }
 
-/// Accepts what has changed in a source, or leaves a part of it out.
+/// Accepts the changes in a source, or leaves out a part of them.
 pub async fn answer(
     who: Caller,
     State(app): State<App>,

@@ -1,4 +1,4 @@
-//! `GET /api/health`: for monitoring; needs no sign-in, and shows nothing of the project.
+//! `GET /api/health`: for monitoring; needs no sign-in, and shows nothing about the project.
 
 use axum::Json;
 use axum::extract::State;

@@ -23,34 +23,34 @@ use spile_core::name::Slug;
 use spile_view::report::ProblemData;
 use spile_world::stores::runs::Standing;
 
-/// How many are given where nothing is said, and at most.
+/// The default and the largest number of integrations in a response.
 const MOST: (usize, usize) = (100, 1000);
 
-/// Which integrations are wanted.
+/// The query of a list of integrations.
 #[derive(Debug, Deserialize)]
 pub struct IntegrationsQuery {
-    /// Words that name, type or tags have.
+    /// Words to find in the name, the type or the tags.
     q: Option<String>,
-    /// How many.
+    /// The largest number to return.
     limit: Option<usize>,
-    /// Those that come after this one, by name.
+    /// Return only integrations whose names come after this one.
     after: Option<Slug>,
 }
 
-/// Some integrations, in the order of their names.
+/// A page of integrations, sorted by name.
 #[derive(Debug, Serialize)]
 struct Listed<'a> {
     integrations: Vec<IntegrationData<'a>>,
     registry: Reached<'a>,
-    /// The last of these, where more come after it.
+    /// The last integration of this page, if more follow.
     #[serde(skip_serializing_if = "Option::is_none")]
     next: Option<&'a Slug>,
-    /// What is wrong with the files: then this is what they said before.
+    /// The problems in the files; if there are any, the page shows the files as they were before.
     #[serde(skip_serializing_if = "<[ProblemData]>::is_empty")]
     problems: &'a [ProblemData],
 }
 
-/// Whether the registry answers, or why it does not: then nothing of it is in the answer.
+/// Whether the registry answers, and if not, why; then nothing from the registry is in the response.
 #[derive(Debug, Serialize)]
 struct Reached<'a> {
     reachable: bool,
@@ -67,7 +67,7 @@ pub async fn list(
     let desk = app.desk().await?;
     let standings = desk.standings().await;
     let asked = format!("{wanted:?}");
-    // Text, numbers and maps with text keys: there is nothing that cannot be written as JSON.
+    // Text, numbers and maps with text keys can always be written as JSON.
     let written = || Bytes::from(serde_json::to_vec(&listed(&desk, &standings, &wanted)).unwrap_or_default());
     let answer = desk.lists.get(&standings, &asked, written);
     Ok(([(CONTENT_TYPE, "application/json")], answer).into_response())
@@ -125,7 +125,7 @@ pub async fn one(
 /// Finds an integration by its id or its name.
 ///
 /// # Errors
-/// When there is none.
+/// If no integration matches.
 pub fn find<'a>(desk: &'a ProjectView, id: &str) -> Result<&'a Arc<Integration>, Refusal> {
     let integrations = &desk.loaded.integrations;
     let by_id = id.parse().ok().and_then(|id| integrations.get(&id));
@@ -135,16 +135,16 @@ pub fn find<'a>(desk: &'a ProjectView, id: &str) -> Result<&'a Arc<Integration>,
     })
 }
 
-/// Returns the mark of an integration as it is given: of what its files said, and of its status in the registry.
+/// Returns the `ETag` of an integration: it covers its files and its status in the registry.
 pub(super) fn etag(desk: &ProjectView, integration: &Integration, standing: Option<&Standing>) -> String {
     let stands = standing.map(|one| hash(format!("{} {} {}", one.status, one.created_at, one.updated_at).as_bytes()));
     format!("\"{}.{}\"", desk.mark_of(integration), stands.as_deref().map_or("0", |hash| &hash[..8]))
 }
 
-/// Refuses to build upon files that have changed since they were read. What only the registry says is in nobody's way.
+/// Refuses to change files that have changed since they were read. A change in the registry alone does not count.
 ///
 /// # Errors
-/// When `If-Match` names none of what they say now.
+/// If `If-Match` names no current version of the files.
 pub(super) fn holds(desk: &ProjectView, integration: &Integration, headers: &HeaderMap) -> Result<(), Refusal> {
     let is_of = |tag: &str| tag == "*" || tag.trim_matches('"').split('.').next() == Some(desk.mark_of(integration));
     if !headers.contains_key(IF_MATCH) || tags(headers, &IF_MATCH).any(is_of) {
@@ -155,7 +155,7 @@ pub(super) fn holds(desk: &ProjectView, integration: &Integration, headers: &Hea
         .help("fetch it again and repeat the change on the current version"))
 }
 
-/// Returns the marks that a header names. Proxies that pack an answer call its mark a weak one.
+/// Returns the `ETag`s in a header. Proxies that compress a response turn its tag into a weak one.
 fn tags<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> {
     let lines = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
     lines.flat_map(|line| line.split(',')).map(|tag| tag.trim().trim_start_matches("W/"))

@@ -21,19 +21,19 @@ use spile_core::run::Run;
 use spile_ops as ops;
 use spile_ops::run::Log;
 
-/// How often a log is looked at while its run lasts.
+/// How often to look for new log lines while the run is active.
 const PAUSE: Duration = Duration::from_millis(300);
 
-/// How often the registry is asked whether it does.
+/// How often to ask the registry whether the run is still active.
 const ASKED: Duration = Duration::from_secs(1);
 
-/// The most of a log that is given as lines: its end.
+/// The largest part of a log to return as lines: its end.
 const MOST: u64 = 4 * 1024 * 1024;
 
-/// The most that one event holds.
+/// The most bytes of a log in one event.
 const PIECE: u64 = 64 * 1024;
 
-/// How many pieces of a log wait for a slow reader.
+/// How many pieces of a log to hold for a slow reader.
 const WAITING: usize = 4;
 
 pub async fn logs(
@@ -57,7 +57,7 @@ pub async fn logs(
     let (sender, receiver) = mpsc::channel(WAITING);
     let mut stopping = app.stopping();
     tokio::spawn(async move {
-        // Nobody is waited for who has gone, or does not read, nor at the server's end.
+        // Stops for a client that has left or does not read, and when the server stops.
         tokio::select! {
             () = follow(&app, &desk, run, from, &sender) => {}
             () = sender.closed() => {}
@@ -67,13 +67,13 @@ pub async fn logs(
     Ok(Sse::new(Events(receiver)).keep_alive(KeepAlive::default()).into_response())
 }
 
-/// Sends what a log says until its run has ended, and how that was.
+/// Sends the log of a run until the run ends, then the result.
 async fn follow(app: &App, desk: &ProjectView, run: RunStatusPage, mut shown: u64, sender: &mpsc::Sender<Event>) {
     let event = |shown: u64| Event::default().id(shown.to_string());
     let run = match begun(app, desk, run).await {
         Ok(run) => run,
         Err(refusal) => {
-            // Who has gone wants no end.
+            // A client that has left does not need the end.
             let _ = sender.send(event(shown).event("ended").data(json!(refusal).to_string())).await;
             return;
         }
@@ -81,13 +81,13 @@ async fn follow(app: &App, desk: &ProjectView, run: RunStatusPage, mut shown: u6
     let log = Log::of(desk.world.project.root(), &run);
     let (mut lasts, mut asked) = (true, None::<Instant>);
     loop {
-        // Asked before reading: what a run wrote before it ended is then read too.
+        // Ask before reading: then the read includes what the run wrote before it ended.
         if asked.is_none_or(|asked| asked.elapsed() >= ASKED) {
-            // A registry that does not answer tells nothing: it is asked again.
+            // If the registry does not answer, ask again later.
             lasts = ops::history::lasts(&desk.world, &run).await.unwrap_or(lasts);
             asked = Some(Instant::now());
         }
-        // What cannot be read now may be read later; a run that has just begun has written nothing yet.
+        // A read that fails now may succeed later; a run that has just started has not written anything yet.
         while let Ok(Some(more)) = log.after(shown, PIECE).map(|more| more.filter(|more| !more.bytes.is_empty())) {
             let bytes = whole_lines(&more.bytes);
             shown = more.end - (more.bytes.len() - bytes.len()) as u64;
@@ -97,7 +97,7 @@ async fn follow(app: &App, desk: &ProjectView, run: RunStatusPage, mut shown: u6
         }
         if !lasts {
             let ended = desk.world.runs.get(run.id).await.ok().flatten().unwrap_or(run);
-            // Who has gone wants no end.
+            // A client that has left does not need the end.
             let _ = sender.send(event(shown).event("ended").data(json!(ended).to_string())).await;
             return;
         }
@@ -105,7 +105,7 @@ async fn follow(app: &App, desk: &ProjectView, run: RunStatusPage, mut shown: u6
     }
 }
 
-/// Waits until a run has begun, or was refused.
+/// Waits until a run has started or was refused.
 async fn begun(app: &App, desk: &ProjectView, mut run: RunStatusPage) -> Result<Run, Refusal> {
     while run.is_waiting {
         tokio::time::sleep(PAUSE).await;
@@ -114,18 +114,18 @@ async fn begun(app: &App, desk: &ProjectView, mut run: RunStatusPage) -> Result<
     Ok(run.run)
 }
 
-/// Cuts what is not the whole of a line off a piece that is as long as one may be.
+/// Cuts an incomplete last line off a piece of the maximum size.
 fn whole_lines(bytes: &[u8]) -> &[u8] {
     let end = bytes.iter().rposition(|byte| *byte == b'\n').filter(|_| bytes.len() as u64 == PIECE);
     end.map_or(bytes, |end| &bytes[..=end])
 }
 
-/// Returns bytes as text; what is none is marked.
+/// Returns bytes as text, with replacement characters for invalid UTF-8.
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// The events, as a stream.
+/// The events of a log, as a stream.
 struct Events(mpsc::Receiver<Event>);
 
 impl futures_core::Stream for Events {

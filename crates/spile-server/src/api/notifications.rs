@@ -16,22 +16,22 @@ use spile_core::name::Slug;
 use spile_ops::notify;
 use spile_view as view;
 
-/// How many deeds are given where nothing is said, and at most.
+/// The default and the largest number of audit entries in a response.
 const MOST: (usize, usize) = (50, 1000);
 
-/// What was read.
+/// Notifications to mark.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Marks {
-    /// The keys of alerts.
+    /// The keys of alerts to mark as read.
     #[serde(default)]
     read: Vec<Key>,
-    /// The same, of those that are to be new again.
+    /// The keys of alerts to mark as unread.
     #[serde(default)]
     unread: Vec<Key>,
 }
 
-/// Which deeds are wanted.
+/// The query of an audit log.
 #[derive(Debug, Deserialize)]
 pub struct AuditQuery {
     integration: Option<Slug>,
@@ -44,7 +44,7 @@ pub async fn list(who: Caller, State(app): State<App>) -> Result<Json<Value>, Re
     let channels = desk.loaded.settings.channels_of(&desk.environment);
     let mut told = Vec::new();
     for channel in channels {
-        // Where the registry does not answer, what is wrong is said without who was told of it.
+        // If the registry does not answer, show the alerts without their deliveries.
         if let Ok(known) = desk.world.alerts.told(&channel.name).await {
             told.push((channel.clone(), known.told));
         }
@@ -67,7 +67,7 @@ pub async fn mark(
 ) -> Result<Json<Value>, Refusal> {
     let Json(marks) = marks?;
     let desk = app.desk().await?;
-    // What was never looked at is noticed first.
+    // Add alerts to the store before marking them: it may not have seen them yet.
     let seen = desk.seen().await;
     app.seen().look(&seen, &who.subject);
     app.seen().mark(&marks.read, &who.subject, true);

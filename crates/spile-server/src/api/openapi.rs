@@ -3,7 +3,7 @@
 use axum::Json;
 use serde_json::{Map, Value, json};
 
-/// One operation: method, path, what it does, what it takes and gives.
+/// An operation: its method, path, summary, parameters and responses.
 struct Operation {
     method: &'static str,
     path: &'static str,
@@ -189,7 +189,7 @@ fn operation(operation: &Operation) -> Value {
             "content": { "application/problem+json": { "schema": reference("Problem") } },
         },
     });
-    // A run that has ended in the meantime, or has not; a bulk of runs.
+    // The run may have ended already or not yet; a bulk action may start runs.
     let other = match operation.id {
         "testIntegration" | "bulk" => Some("202"),
         "syncIntegration" => Some("200"),
@@ -243,7 +243,7 @@ fn maybe(kind: &str) -> Value {
     json!({ "type": [kind, "null"] })
 }
 
-/// What of an integration may be written.
+/// Returns the writable fields of an integration.
 fn written() -> Value {
     json!({
         "name": text(), "description": maybe("string"), "enabled": { "type": "boolean" }, "loader": maybe("string"),
@@ -271,7 +271,7 @@ fn applied() -> Value {
     json!({ "type": "boolean", "description": description })
 }
 
-/// What accepts changes of a source.
+/// Returns the body that accepts changes in a source.
 fn acceptance() -> Value {
     json!({
         "type": "object",

@@ -15,23 +15,23 @@ use spile_ops as ops;
 use spile_view::plan_data::PlanData;
 use spile_view::report::ProblemData;
 
-/// How many applies are given where nothing is said, and at most.
+/// The default and the largest number of applies in a response.
 const MOST: (usize, usize) = (20, 1000);
 
-/// What a plan is about.
+/// The scope of a plan.
 #[derive(Debug, Deserialize)]
 pub struct About {
-    /// Names of integrations between commas, or nothing for all.
+    /// Names of integrations, separated by commas; nothing for all.
     only: Option<String>,
 }
 
-/// How many applies are wanted.
+/// The query of a list of applies.
 #[derive(Debug, Deserialize)]
 pub struct AppliesQuery {
     limit: Option<usize>,
 }
 
-/// A plan to apply: exactly the one that was looked at.
+/// The plan to apply: exactly the one that the caller looked at.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Apply {

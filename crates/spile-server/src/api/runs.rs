@@ -20,25 +20,25 @@ use spile_core::name::Slug;
 use spile_core::run::{Run, RunKind, RunStatus};
 use spile_ops::{self as ops, Error, RunSelection};
 
-/// How many runs are given where nothing is said, and at most.
+/// The default and the largest number of runs in a response.
 const MOST: (usize, usize) = (50, 1000);
 
 /// The longest that a request waits for a run, in seconds.
 const LONGEST: u64 = 100;
 
-/// How long a request waits.
+/// How long a request waits for its run.
 #[derive(Debug, Deserialize)]
 pub struct Wait {
-    /// In seconds; 0 waits not.
+    /// In seconds; 0 does not wait.
     wait: Option<u64>,
 }
 
-/// Which runs are wanted.
+/// The query of a list of runs.
 #[derive(Debug, Deserialize)]
 pub struct RunsQuery {
-    /// Those of one integration, by its name.
+    /// Only runs of this integration.
     integration: Option<Slug>,
-    /// How many, the newest first.
+    /// The largest number to return, newest first.
     limit: Option<usize>,
 }
 
@@ -73,7 +73,7 @@ async fn begin(who: &Caller, app: &App, kind: RunKind, id: &str, seconds: u64) -
     }
     let run = match found(app, &desk, &begun.id.to_string()).await {
         Ok(found) => found.shaped(),
-        // A registry that was away has not heard of it yet.
+        // If the registry was away, it has not recorded the run yet.
         Err(refusal) if refusal.status() == StatusCode::NOT_FOUND => Value::Null,
         Err(refusal) => return Err(refusal),
     };
@@ -118,16 +118,16 @@ pub async fn one(_who: Caller, State(app): State<App>, Path(id): Path<String>) -
     Ok(Json(json!({ "run": found.shaped(), "mend": mend })))
 }
 
-/// A run, as far as it is known.
+/// A run in the queue or in the registry.
 pub struct RunStatusPage {
     /// The run.
     pub run: Run,
-    /// Whether it is waiting for its turn.
+    /// Whether the run is waiting for its turn.
     pub is_waiting: bool,
 }
 
 impl RunStatusPage {
-    /// Returns the run as the API gives it.
+    /// Returns the run as the API shows it.
     pub fn shaped(&self) -> Value {
         let mut shaped = json!(self.run);
         if self.is_waiting {
@@ -140,11 +140,11 @@ impl RunStatusPage {
 /// Finds a run by its id.
 ///
 /// # Errors
-/// When there is none, or it was refused when its turn came.
+/// If no run has that id, or the run was refused when its turn came.
 pub async fn found(app: &App, desk: &ProjectView, id: &str) -> Result<RunStatusPage, Refusal> {
     let unknown = || Error::NoRun { of: "that ID".to_owned() };
     let id = id.parse().map_err(|_| unknown())?;
-    // One that has begun since is in the registry before it is taken out of the queue.
+    // A run is in the registry before it leaves the queue, so looking in this order finds it.
     match app.queue().find(id) {
         Some(waiting) => Ok(RunStatusPage { run: waiting?, is_waiting: true }),
         None => Ok(RunStatusPage { run: desk.world.runs.get(id).await?.ok_or_else(unknown)?, is_waiting: false }),

@@ -1,4 +1,5 @@
-//! The shapes of responses. None has a secret or ciphertext: a secret is shown by its name and when it was set.
+//! The shapes of responses. None contains a secret or ciphertext: a response shows a secret by its name and when it was
+//! set.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +14,7 @@ use spile_core::name::{EnvironmentName, IntegrationId, Slug};
 use spile_core::value::Settings;
 use spile_world::stores::runs::Standing;
 
-/// An integration as the API gives it: what its file says, with what the registry knows.
+/// An integration as the API shows it: what its file says, with what the registry knows.
 #[derive(Debug, Serialize)]
 pub struct IntegrationData<'a> {
     id: IntegrationId,
@@ -37,7 +38,8 @@ pub struct IntegrationData<'a> {
     updated_at: Option<Timestamp>,
 }
 
-/// All that is told of a secret. Of several in one document only the last change of all is known.
+/// Everything that the API shows of a secret. A document with several secrets only knows when it last changed as a
+/// whole.
 #[derive(Debug, Clone, Serialize)]
 struct SecretData {
     set: bool,
@@ -45,7 +47,7 @@ struct SecretData {
 }
 
 impl<'a> IntegrationData<'a> {
-    /// Shapes an integration; without a standing it is one that was never applied.
+    /// Shapes an integration; without a standing it was never applied.
     #[must_use]
     pub fn of(one: &'a Integration, standing: Option<&'a Standing>) -> Self {
         let base = &one.base;

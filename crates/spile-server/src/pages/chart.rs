@@ -5,21 +5,21 @@ use serde::Serialize;
 use spile_core::problem::counted;
 use spile_core::run::{Run, RunStatus};
 
-/// How wide a bar is with the gap behind it.
+/// The width of a bar and the gap after it, in pixels.
 const STEP: usize = 8;
 
-/// For how many bars there is always room.
+/// The smallest number of bars to leave room for.
 const LEAST: usize = 24;
 
-/// How high the highest bar is.
+/// The height of the tallest bar, in pixels.
 const HIGHEST: f64 = 38.0;
 
 /// The bars of a chart.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Chart {
-    /// How wide it is.
+    /// The width of the chart.
     pub width: usize,
-    /// What it shows, for those who do not see it.
+    /// The text alternative.
     pub label: String,
     /// The bars.
     pub bars: Vec<Bar>,
@@ -28,21 +28,21 @@ pub struct Chart {
 /// A run as a bar.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Bar {
-    /// From the left.
+    /// The distance from the left edge.
     pub x: usize,
-    /// From above.
+    /// The distance from the top edge.
     pub y: f64,
-    /// How wide.
+    /// The width.
     pub width: usize,
-    /// How high.
+    /// The height.
     pub height: f64,
     /// Whether the run failed.
     pub bad: bool,
-    /// What a pointer is told.
+    /// The tooltip.
     pub title: String,
 }
 
-/// Returns the records of syncs as bars; `None` where there are fewer than two.
+/// Returns the records of syncs as bars; `None` if there are fewer than two.
 #[must_use]
 pub fn records(runs: &[Run]) -> Option<Chart> {
     #[expect(clippy::cast_precision_loss, reason = "bars are some pixels high")]
@@ -50,7 +50,7 @@ pub fn records(runs: &[Run]) -> Option<Chart> {
     chart(runs, "Records", &|records| counted(records, "record"), &value)
 }
 
-/// Returns how long syncs took as bars; `None` where there are fewer than two.
+/// Returns how long syncs took as bars; `None` if there are fewer than two.
 #[must_use]
 pub fn durations(runs: &[Run]) -> Option<Chart> {
     let value = |run: &Run| run.seconds().unwrap_or(0.0);
@@ -67,7 +67,7 @@ fn chart(runs: &[Run], what: &str, shown: &dyn Fn(f64) -> String, value: &dyn Fn
         return None;
     }
     let most = syncs.iter().map(|run| value(run)).fold(0.0, f64::max);
-    // Few runs are no wide bars: they are where the newest always are.
+    // A few runs keep their bar width and stay at the right, where the newest always are.
     let width = syncs.len().max(LEAST) * STEP;
     let failed = syncs.iter().filter(|run| run.status == RunStatus::Failed).count();
     let bar = |(place, run): (usize, &&Run)| {

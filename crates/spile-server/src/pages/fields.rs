@@ -9,46 +9,46 @@ use spile_core::connector::{Connector, Group, Kind, Setting};
 use spile_core::form::{self, Rank, label};
 use spile_core::value::Settings;
 
-/// What is known of the answers so far.
+/// The answers so far, and what is wrong with them.
 #[derive(Debug, Clone, Default)]
 pub struct AnswersSoFar {
-    /// Values of settings.
+    /// The values of settings.
     pub config: Settings,
-    /// What was typed, where it was not taken.
+    /// The text typed for a setting, if it differs from what its value shows.
     pub typed: BTreeMap<String, String>,
-    /// What was typed over that, and is not saved.
+    /// Unsaved text typed over the original.
     pub changed: BTreeMap<String, String>,
-    /// Secrets that are set, with when, in words.
+    /// When each secret was set, in words.
     pub set: BTreeMap<String, String>,
-    /// Digests of their ciphertexts: setting a secret again changes its digest.
+    /// Digests of the secrets' ciphertexts: setting a secret again changes its digest.
     pub marks: BTreeMap<String, String>,
     /// What is wrong, by field.
     pub faults: BTreeMap<String, String>,
 }
 
-/// The fields of a form, as they are grouped.
+/// The fields of a form, in groups.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Fields {
-    /// Those that are always needed.
+    /// Required fields.
     pub required: Vec<FieldData>,
-    /// The ways to set it up, of which one is needed.
+    /// Alternative groups of fields, of which one must be filled in.
     pub groups: Vec<GroupData>,
-    /// Those that may be left out.
+    /// Optional fields.
     pub optional: Vec<FieldData>,
-    /// Those that are shown on demand.
+    /// Fields that are shown on demand.
     pub advanced: Vec<FieldData>,
-    /// Whether one of the advanced is set or wrong: then they are shown.
+    /// Whether an advanced field is set or wrong, so that the form shows them.
     pub advanced_open: bool,
 }
 
-/// One of the ways to set a connector up.
+/// One of the alternative ways to set up a connector.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct GroupData {
-    /// What the choice is called.
+    /// The label of the choice.
     pub label: String,
     /// Its fields.
     pub fields: Vec<FieldData>,
-    /// Whether it is the one that is shown.
+    /// Whether this group is shown.
     pub is_chosen: bool,
 }
 
@@ -57,63 +57,63 @@ pub struct GroupData {
 pub struct FieldData {
     /// Its name in the form: `config.host`, `secrets.token`.
     pub name: String,
-    /// What people call it.
+    /// Its label.
     pub label: String,
-    /// What it is, as plain text.
+    /// Its description, as plain text.
     pub help: String,
-    /// Which control it is.
+    /// Its control.
     pub control: Control,
-    /// What it says; nothing of a secret.
+    /// Its value; always empty for a secret.
     pub value: String,
-    /// What an untouched field sends, without what was typed and not saved; of a secret the digest of its ciphertext.
+    /// What an untouched field sends, without unsaved text; for a secret, the digest of its ciphertext.
     pub shown: String,
-    /// What it is where nothing is said.
+    /// The default, shown while the field is empty.
     pub placeholder: String,
     /// The values to choose from.
     pub options: Vec<OptionData>,
-    /// Whether it has to be said.
+    /// Whether the field is required.
     pub required: bool,
-    /// When a secret was set, in words; empty where it is not.
+    /// When the secret was set, in words; empty if it is not set.
     pub set: String,
-    /// What is wrong with it; empty where nothing is.
+    /// What is wrong with the value; empty if nothing is.
     pub fault: String,
 }
 
 /// A value to choose.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct OptionData {
-    /// What is sent.
+    /// The value to send.
     pub value: String,
-    /// What is shown.
+    /// The label.
     pub label: String,
     /// Whether it is chosen.
     pub is_chosen: bool,
 }
 
-/// Which control a field is.
+/// The control of a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Control {
-    /// A line.
+    /// A single line of text.
     Text,
-    /// A line for a number.
+    /// A single line for a number.
     Number,
-    /// A line for an address.
+    /// A single line for an email address.
     Email,
-    /// Several lines.
+    /// Several lines of text.
     Lines,
-    /// A box.
+    /// A checkbox.
     Box,
     /// A list to choose from.
     Choice,
-    /// A line that shows nothing.
+    /// A single masked line.
     Secret,
-    /// Several lines that show nothing.
+    /// Several masked lines.
     SecretLines,
 }
 
 impl Fields {
-    /// Returns the fields of a connector with what is known of the answers.
+    /// Returns the fields of a connector, filled with the answers so far.
     #[must_use]
     pub fn of(connector: &Connector, known: &AnswersSoFar) -> Self {
         let ranked = |rank| form::ranked(connector, rank).map(|setting| field(setting, known)).collect::<Vec<_>>();
@@ -137,7 +137,7 @@ impl Fields {
     }
 }
 
-/// Returns the ways to set a connector up, in the order that a form numbers them from 1: each label once.
+/// Returns the ways to set up a connector, in the order in which a form numbers them from 1; each label appears once.
 #[must_use]
 pub fn ways(connector: &Connector) -> Vec<&Group> {
     let mut seen = BTreeSet::new();
@@ -148,7 +148,7 @@ fn groups(connector: &Connector, known: &AnswersSoFar) -> Vec<GroupData> {
     let is_said = |name: &String| known.config.contains_key(name) || known.set.contains_key(name);
     let said = |group: &Group| group.settings.iter().filter(|name| is_said(name)).count();
     let ways = ways(connector);
-    // The one of which most is said; the first where nothing is.
+    // The way with the most answers, or the first if there are none.
     let best = ways.iter().map(|group| said(group)).max().unwrap_or(0);
     let chosen = ways.iter().position(|group| said(group) == best);
     let data = |(place, group): (usize, &&Group)| GroupData {
@@ -198,7 +198,8 @@ fn help(setting: &Setting) -> String {
     }
 }
 
-/// Returns the control that sends an untouched value back as it is: a line has no line breaks, a box says only yes or no.
+/// Returns the control that sends an untouched value back unchanged: a single line has no line breaks, and a checkbox
+/// only sends yes or no.
 fn control(setting: &Setting, original: &str, value: &str) -> Control {
     let is_box = |text: &str| matches!(text, "" | "true" | "false");
     let is_long = || form::may_have_lines(setting) || original.contains(['\n', '\r']) || value.contains('\n');
@@ -209,7 +210,7 @@ fn control(setting: &Setting, original: &str, value: &str) -> Control {
         Kind::Options(_) => Control::Choice,
         _ if is_long() => Control::Lines,
         Kind::Integer | Kind::Decimal => Control::Number,
-        // Browsers trim what stands in a field for an address.
+        // Browsers trim the text of an email field.
         Kind::Email if original.trim() == original => Control::Email,
         _ => Control::Text,
     }
@@ -224,7 +225,7 @@ fn options(setting: &Setting, present: &str) -> Vec<OptionData> {
     with_present(choices.iter().map(data).collect(), present)
 }
 
-/// Adds what is chosen to options that do not have it: a browser would send the first of them instead.
+/// Adds the current value to options that lack it: otherwise a browser would send the first option instead.
 #[must_use]
 pub fn with_present(mut options: Vec<OptionData>, present: &str) -> Vec<OptionData> {
     if !present.is_empty() && !options.iter().any(|option| option.is_chosen) {
@@ -234,7 +235,7 @@ pub fn with_present(mut options: Vec<OptionData>, present: &str) -> Vec<OptionDa
     options
 }
 
-/// Returns Markdown as text: the words, without the marks and addresses of links.
+/// Returns Markdown as plain text, without markup and link addresses.
 fn plain(markdown: &str) -> String {
     let mut text = String::new();
     let mut rest = markdown.trim();

@@ -14,17 +14,17 @@ use spile_view::upgrade;
 pub struct PlanPage {
     /// Its id.
     pub id: String,
-    /// Whether there is nothing to do.
+    /// Whether it has no changes.
     pub is_empty: bool,
-    /// What is said where there is nothing to do.
+    /// The sentence for a plan without changes.
     pub nothing: String,
-    /// How many come, change and go.
+    /// How many integrations it creates, updates and deletes.
     pub numbers: String,
-    /// What happens to each integration.
+    /// The changes of each integration.
     pub integrations: Vec<Changed>,
-    /// What changes of plugins.
+    /// The changes of plugins.
     pub upgrades: Vec<Upgraded>,
-    /// Sources that are not what their contracts say.
+    /// Sources that differ from their contracts.
     pub sources: Vec<SourceData>,
     /// What acknowledges the guards; empty where there are none.
     pub guards: Phrase,
@@ -32,14 +32,14 @@ pub struct PlanPage {
     pub files: Vec<FileData>,
 }
 
-/// What happens to an integration.
+/// The changes of an integration.
 #[derive(Debug, Clone, Serialize)]
 pub struct Changed {
     /// Its name.
     pub slug: String,
     /// `+`, `~` or `-`.
     pub sign: &'static str,
-    /// The tone of that.
+    /// The tone of the sign.
     pub tone: &'static str,
     /// What happens.
     pub verb: Phrase,
@@ -53,16 +53,16 @@ pub struct Changed {
     pub targets: Vec<TargetChange>,
 }
 
-/// What happens to an integration in one place.
+/// The changes of an integration in one target.
 #[derive(Debug, Clone, Serialize)]
 pub struct TargetChange {
-    /// The registry, or the file.
+    /// The registry, or the name of the file.
     pub name: &'static str,
-    /// The fields.
+    /// The fields that change.
     pub fields: Vec<String>,
 }
 
-/// What changes of a plugin.
+/// The changes of a plugin.
 #[derive(Debug, Clone, Serialize)]
 pub struct Upgraded {
     /// Which, and for whom.

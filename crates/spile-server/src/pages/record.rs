@@ -7,23 +7,23 @@ use spile_core::plan::history::Applied;
 use spile_core::run::{Arrived, Run};
 use spile_view::runs::grouped;
 
-/// The most characters of a bookmark: of thousands of streams it is longer than anybody reads.
+/// The most characters of a bookmark to show: with thousands of streams it is longer than anyone reads.
 const LONGEST: usize = 2_000;
 
-/// What became of the records of a stream.
+/// The counts of a stream's records and rows.
 #[derive(Debug, Clone, Serialize)]
 pub struct StreamRow {
     /// The stream.
     pub name: String,
     /// How many records went to the loader.
     pub records: String,
-    /// What the table is called.
+    /// The name of the table.
     pub table: String,
-    /// How many rows it had before.
+    /// How many rows the table had before the run.
     pub before: String,
-    /// How many it had at the end.
+    /// How many rows the table had after the run.
     pub after: String,
-    /// What is missing, or why nobody knows.
+    /// How many rows are missing, or why they were not counted.
     pub note: String,
     /// Whether rows are missing.
     pub is_lost: bool,
@@ -54,16 +54,16 @@ impl StreamRow {
     }
 }
 
-/// Something that is known of a run.
+/// A fact about a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Fact {
-    /// What it is.
+    /// Its name.
     pub name: &'static str,
-    /// What is known.
+    /// Its value.
     pub value: String,
 }
 
-/// Returns what a run ran with, and what it left.
+/// Returns what a run ran with, and the bookmark that it left.
 #[must_use]
 pub fn facts(run: &Run, applied: Option<&Applied>) -> Vec<Fact> {
     let bookmark = |state: &serde_json::Value| {

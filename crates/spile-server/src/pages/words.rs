@@ -6,12 +6,12 @@ use serde::Serialize;
 
 use spile_core::run::{Run, RunKind, RunStatus};
 
-/// A state: a word, and the tone it is shown in.
+/// A state: a word, and the tone of its color.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct StatusWord {
     /// The word.
     pub word: &'static str,
-    /// `good`, `warn`, `bad`, or nothing.
+    /// `good`, `warn`, `bad`, or empty.
     pub tone: &'static str,
 }
 
@@ -45,7 +45,7 @@ pub fn ago(at: Timestamp, now: Timestamp) -> String {
     let since = now.duration_since(at);
     let words = length(since.abs());
     match (words.as_str(), since.is_negative()) {
-        // Times that were rounded up lie a moment ahead.
+        // Rounded times may be a moment ahead.
         ("moments", _) if since > SignedDuration::from_secs(-2) => "just now".to_owned(),
         (words, false) => format!("{words} ago"),
         (words, true) => format!("in {words}"),
@@ -64,7 +64,7 @@ fn length(duration: SignedDuration) -> String {
     if count == 1 { format!("1 {unit}") } else { format!("{count} {unit}s") }
 }
 
-/// Returns a moment in the server's time zone.
+/// Returns a time in the server's time zone.
 #[must_use]
 pub fn moment(at: Timestamp) -> String {
     at.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M").to_string()
@@ -79,20 +79,20 @@ pub struct RunRow {
     pub slug: String,
     /// `test` or `sync`.
     pub kind: &'static str,
-    /// How it ended.
+    /// Its state.
     pub state: StatusWord,
-    /// When it began.
+    /// When it started.
     pub when: String,
-    /// How many records went through.
+    /// How many records it synced.
     pub records: String,
     /// How long it took.
     pub took: String,
-    /// Whether it lasts.
+    /// Whether it is still running.
     pub is_running: bool,
 }
 
 impl RunRow {
-    /// Returns a run that waits for its turn as a row.
+    /// Returns a waiting run as a row.
     #[must_use]
     pub fn waiting(run: &Run, now: Timestamp) -> Self {
         Self { state: StatusWord { word: "waiting", tone: "" }, ..Self::of(run, now) }

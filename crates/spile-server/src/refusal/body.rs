@@ -1,8 +1,8 @@
-//! What is wrong with a body, in our own words: the parser quotes what was sent, and that may be a secret.
+//! Problems in a request body, in our own words: the parser quotes the input, which may contain a secret.
 
 use axum::http::StatusCode;
 
-/// What a parser may have wanted, in its own words: nothing that was sent is among them.
+/// What a parser may have expected, in its own words: none of them come from the input.
 const WANTED: [&str; 14] = [
     "a string",
     "a boolean",
@@ -20,7 +20,7 @@ const WANTED: [&str; 14] = [
     "value",
 ];
 
-/// Returns what is wrong with a body, of which the parser said that.
+/// Returns what is wrong with a body, given the parser's message.
 pub(super) fn told(status: StatusCode, said: &str) -> String {
     if status == StatusCode::PAYLOAD_TOO_LARGE {
         return "the body is too large".to_owned();
@@ -39,14 +39,14 @@ pub(super) fn told(status: StatusCode, said: &str) -> String {
     format!("{what} (line {line}, column {column})")
 }
 
-/// Parts the words of `serde_json` from the place that they end with.
+/// Splits the place off the end of a `serde_json` message.
 fn place(said: &str) -> Option<(&str, u64, u64)> {
     let (before, place) = said.rsplit_once(" at line ")?;
     let (line, column) = place.split_once(" column ")?;
     Some((before, line.parse().ok()?, column.parse().ok()?))
 }
 
-/// Returns the field that is missing: its name is ours.
+/// Returns the missing field, whose name comes from our types and not from the input.
 fn missing(said: &str) -> Option<&str> {
     let field = said.rsplit_once("missing field `")?.1.strip_suffix('`')?;
     field.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_').then_some(field)

@@ -21,7 +21,7 @@ use spile_ops::connectors::{Origin, Shelf, ShelfEntry};
 /// How many connectors are shown.
 const MOST: usize = 120;
 
-/// What is looked for.
+/// The query of the catalog.
 #[derive(Debug, Deserialize)]
 pub struct CatalogPageQuery {
     #[serde(default)]
@@ -32,7 +32,7 @@ pub struct CatalogPageQuery {
     kind: String,
 }
 
-/// The field that somebody has left.
+/// The field that just lost focus.
 #[derive(Debug, Deserialize)]
 pub struct Field {
     #[serde(default)]
@@ -55,7 +55,7 @@ pub async fn marketplace(at: At, wanted: Result<Query<CatalogPageQuery>, QueryRe
 
 fn card(one: &ShelfEntry) -> Value {
     let Head { name, role, label, description, category, docs, .. } = &one.head;
-    // What comes from elsewhere leads nowhere but to the web.
+    // Links of definitions from elsewhere may only lead to the web.
     let docs = docs.as_ref().filter(|docs| docs.starts_with("https://") || docs.starts_with("http://"));
     json!({
         "name": name, "kind": role, "label": label, "description": form::first_sentence(description),
@@ -70,7 +70,7 @@ pub fn mark(connector: &Connector) -> Value {
     json!({ "label": connector.label, "monogram": monogram(&connector.label), "logo": logo })
 }
 
-/// Returns where the server gives a logo. One that is elsewhere is not shown: nothing is fetched from there.
+/// Returns the path of a logo on this server. Logos elsewhere are not shown: the server fetches nothing.
 fn logo(role: Role, name: &str, logo: Option<&str>) -> Option<String> {
     logo.filter(|logo| !logo.contains("://")).map(|_| format!("/logos/{role}/{name}"))
 }
@@ -81,7 +81,7 @@ fn monogram(label: &str) -> String {
     letters.to_uppercase()
 }
 
-/// Says what is wrong with a field that somebody has just left.
+/// Shows what is wrong with a field that just lost focus.
 pub async fn check(
     Path((kind, name)): Path<(String, String)>,
     Query(Field { field }): Query<Field>,

@@ -1,28 +1,28 @@
-//! What a form changed: each field is compared with the original that it was shown with. Fields that nobody touched never
-//! become values again, so that files keep them byte for byte.
+//! The changes that a form makes: each field is compared with the original that it was shown with. Untouched fields are
+//! never parsed and written again, so files keep them byte for byte.
 
 use std::collections::BTreeMap;
 
-/// How the names of hidden fields begin that carry what a field was shown with.
+/// The prefix of hidden fields that carry what a field was shown with.
 const SHOWN: &str = "shown.";
 
-/// How the names of secrets begin: they are shown empty, and their original is a digest of their ciphertext.
+/// The prefix of secrets: they are shown empty, and their original is a digest of their ciphertext.
 const SECRETS: &str = "secrets.";
 
-/// What somebody changed in a form.
+/// The changes that a user made in a form.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Edited {
-    /// The fields that were changed, with their new texts.
+    /// The changed fields, with their new texts.
     pub texts: BTreeMap<String, String>,
-    /// Of these, the fields that somebody else has changed meanwhile, with what the file says now; nothing of a secret.
+    /// Those that someone else has changed meanwhile, with what the file says now; empty text for a secret.
     pub conflicts: BTreeMap<String, String>,
 }
 
 impl Edited {
-    /// Compares what was posted with the originals in the form, and these with what the same fields show now. A form
+    /// Compares the posted fields with the originals in the form, and those with what the same fields show now. A form
     /// without originals is compared with the latter.
     pub fn of(posted: &[(String, String)], present: &BTreeMap<String, String>) -> Self {
-        // The last one counts: a box that is checked follows a hidden `false`.
+        // The last value counts: a hidden `false` precedes each checkbox.
         let posted: BTreeMap<&str, &str> = posted.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
         let mut edited = Self::default();
         for (name, now) in present {
@@ -48,7 +48,7 @@ impl Edited {
         self.texts.iter().map(|(name, text)| (name.as_str(), text.as_str()))
     }
 
-    /// Returns what is wrong with each field that was changed on both sides.
+    /// Returns the message for each field that was changed on both sides.
     pub fn faults(&self) -> BTreeMap<String, String> {
         let fault = |(name, now): (&String, &String)| {
             let sentence = match now.as_str() {
@@ -64,12 +64,12 @@ impl Edited {
     }
 }
 
-/// Tells whether a form brought originals, as those of our pages do.
+/// Tells whether a form sent originals, as the forms of our pages do.
 pub fn has_originals(posted: &[(String, String)]) -> bool {
     posted.iter().any(|(name, _)| name.starts_with(SHOWN))
 }
 
-/// Returns a text as it comes back from a browser: it posts every line break as CR LF, and has no NUL.
+/// Returns a text as a browser sends it back: browsers post every line break as CR LF, and no NUL.
 pub fn normalized(text: &str) -> String {
     text.replace("\r\n", "\n").replace('\r', "\n").replace('\0', "\u{fffd}")
 }

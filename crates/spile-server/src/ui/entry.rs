@@ -19,7 +19,7 @@ use crate::refusal::Refusal;
 use crate::session::{NotIn, kept_to_https};
 use crate::sign_in::from;
 
-/// What is typed to sign in: a code, or a token of whom the server believes.
+/// The sign-in form: a code, or a token of a trusted provider.
 #[derive(Deserialize)]
 pub struct SignInForm {
     #[serde(default)]
@@ -56,7 +56,7 @@ pub async fn enter(State(app): State<App>, parts: Parts, Form(entry): Form<SignI
     }
 }
 
-/// The code is used up when it is noted that somebody comes in by it: where that fails, they can try again.
+/// Uses up the code only after recording the sign-in: if that fails, the user can try again.
 fn by_code(app: &App, code: &str, from: &str) -> Result<Result<HeaderValue, NotIn>, Refusal> {
     if let Err(not_in) = app.sessions().fits(code, from) {
         return Ok(Err(not_in));
@@ -65,7 +65,7 @@ fn by_code(app: &App, code: &str, from: &str) -> Result<Result<HeaderValue, NotI
     Ok(app.sessions().enter())
 }
 
-/// A session lasts no longer than the token.
+/// Starts a session that ends no later than the token.
 async fn by_token(app: &App, parts: &Parts, token: &str) -> Result<HeaderValue, Refusal> {
     let unknown = || {
         Refusal::new(
@@ -77,7 +77,7 @@ async fn by_token(app: &App, parts: &Parts, token: &str) -> Result<HeaderValue, 
     let attempted = |refusal: Refusal| app.attempts().take(&from(parts)).err().unwrap_or(refusal);
     let bearer = app.jwts().ok_or_else(unknown)?.bearer(token).await.map_err(attempted)?;
     let lasts = bearer.until.duration_since(Timestamp::now()).try_into().unwrap_or_default();
-    // Each is a session and a line of the audit.
+    // Each sign-in starts a session and adds a line to the audit log.
     app.writes_of().take(&bearer.who.subject)?;
     app.note(&bearer.who, "sign-in", &[], None)?;
     app.sessions().begin(bearer.who, lasts).ok_or_else(unknown)

@@ -13,25 +13,25 @@ use crate::app::App;
 use crate::caller::Role;
 use crate::refusal::Refusal;
 
-/// What a form sent, by somebody who may send it: who may change something, unless it says otherwise.
+/// A form, sent by a caller with the required role: an editor, unless the type parameter says otherwise.
 pub struct Posted<By = Changing> {
-    /// Who, and where.
+    /// The caller and the server.
     pub at: At,
-    /// The fields, in their order.
+    /// The fields, in order.
     pub fields: Vec<(String, String)>,
     by: PhantomData<By>,
 }
 
-/// Who may send a form.
+/// A kind of form sender.
 pub trait Sender {
-    /// What they have to be at least.
+    /// The lowest role that may send the form.
     const ROLE: Role;
 }
 
-/// Whoever may change something.
+/// Callers who may change something.
 pub struct Changing;
 
-/// Whoever may look.
+/// Callers who may view pages.
 pub struct Looking;
 
 impl Sender for Changing {

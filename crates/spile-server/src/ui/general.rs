@@ -1,4 +1,5 @@
-//! The fields that every integration has, whatever its connector: its name, its destination, its schedule and the others.
+//! The fields that every integration has, whatever its connector: its name, its destination, its schedule and the
+//! others.
 
 use std::sync::Arc;
 
@@ -49,13 +50,13 @@ pub fn general(at: &At, one: &Integration, edited: Option<&Edited>, refusal: Opt
     fields
 }
 
-/// What mappers are, in words.
+/// The help text of mappers.
 const MAPPERS: &str = "Meltano mappings to apply to the records, in order, one per line. Leave empty for none.";
 
-/// What selected streams are, in words.
+/// The help text of streams.
 const STREAMS: &str = "Patterns like orders.*, one per line. Leave empty to sync all streams.";
 
-/// What a schedule is, in words.
+/// The help text of a schedule.
 pub const SCHEDULE: &str =
     "Five cron fields like 0 6 * * 1-5, or @hourly, @daily, @weekly. Leave empty to sync manually.";
 
@@ -65,12 +66,12 @@ fn list(name: &str, label: &str, help: &str, words: &[&String]) -> FieldData {
     in_lines(text(name, label, help, shown))
 }
 
-/// Gives a field several lines.
+/// Makes a field multi-line.
 fn in_lines(field: FieldData) -> FieldData {
     FieldData { control: Control::Lines, ..field }
 }
 
-/// Returns a line for a text, or several lines where it has line breaks.
+/// Returns a single-line text field, or a multi-line one if the value has line breaks.
 pub fn text(name: &str, label: &str, help: &str, value: String) -> FieldData {
     FieldData {
         name: name.to_owned(),
@@ -87,7 +88,7 @@ pub fn text(name: &str, label: &str, help: &str, value: String) -> FieldData {
     }
 }
 
-/// Returns the choice of where records go.
+/// Returns the choice of a destination.
 pub fn loaders(at: &At, present: &str) -> FieldData {
     let all = at.desk.loaded.integrations.by_slug().filter(|one| one.role() == Role::Loader);
     let option = |one: &Arc<Integration>| OptionData {

@@ -36,7 +36,7 @@ use spile_ops::{self as ops, RunSelection};
 use spile_view as view;
 use spile_world::processes::git;
 
-/// How much of its history is shown.
+/// How many entries of its history are shown.
 const HISTORY: usize = 12;
 
 /// How many runs its chart shows, and its table.
@@ -47,7 +47,7 @@ pub async fn show(at: At, Path(slug): Path<String>) -> Result<Response, Trouble>
     page(&at, &integration, None, None).await
 }
 
-/// Renders the page, with what was changed and refused where something was.
+/// Renders the page; after a refused change, with the edited fields and the refusal.
 async fn page(
     at: &At,
     one: &Arc<Integration>,
@@ -64,7 +64,7 @@ async fn page(
     let known = known(one, edited, refusal, now);
     let mark = mark(&one.connector);
     let here = one.at(&desk.environment);
-    // What is not known is not shown.
+    // If it cannot be read, the page leaves it out.
     let offered = crate::contract::known(desk, one).ok().flatten();
     let facts = json!({
         "slug": one.slug, "name": one.base.name, "type": one.connector.name, "role": one.role(),
@@ -122,7 +122,7 @@ fn shown(at: &At, one: &Integration) -> BTreeMap<String, String> {
     shown
 }
 
-/// Returns what is wrong with each field.
+/// Returns the message for each field.
 pub fn faults(refusal: &Refusal) -> BTreeMap<String, String> {
     let told = refusal.errors.iter().filter_map(|error| {
         let help = error.help.as_ref().map(|help| format!(": {help}")).unwrap_or_default();
@@ -137,7 +137,7 @@ fn settings(one: &Integration) -> Vec<Value> {
     plain.chain(names.map(|name| json!({ "label": name, "value": "set" }))).collect()
 }
 
-/// Returns the streams that its source said last that it offers.
+/// Returns the streams that its source offered at the last discovery.
 fn streams(at: &At, one: &Integration, offered: &Discovered, now: Timestamp) -> Value {
     let rules = Rules::of(one, one.at(&at.desk.environment));
     let of = |stream: &Stream| json!({ "name": stream.name, "taken": rules.take(stream).0.is_read() });
@@ -145,7 +145,7 @@ fn streams(at: &At, one: &Integration, offered: &Discovered, now: Timestamp) -> 
     json!({ "when": ago(offered.discovered_at, now), "all": all })
 }
 
-/// Returns what has changed in its source since it was last accepted, and whether it ever was.
+/// Returns the changes in its source since it was last accepted, and whether it ever was.
 fn source(at: &At, one: &Integration, offered: &Discovered, now: Timestamp) -> Option<Value> {
     let desk = &at.desk;
     let history = ops::contract::history(&desk.world.project, one, &desk.environment, offered).ok()?;
@@ -155,7 +155,7 @@ fn source(at: &At, one: &Integration, offered: &Discovered, now: Timestamp) -> O
         History::ByAnswer(_) => (false, Vec::new()),
     };
     let needs_one = one.at(&desk.environment).schema.need_contract();
-    // A source that nobody watches and that is as it was is not news.
+    // Hide a source that needs no contract and has not changed.
     if changes.is_empty() && (has_contract || !needs_one) {
         return None;
     }
@@ -165,7 +165,7 @@ fn source(at: &At, one: &Integration, offered: &Discovered, now: Timestamp) -> O
     }))
 }
 
-/// Accepts what has changed in its source, or leaves a part of it out.
+/// Accepts the changes in its source, or leaves out a part of them.
 pub async fn contract(Path(slug): Path<String>, posted: Posted) -> Result<Response, Trouble> {
     let at = &posted.at;
     let one = find(&at.desk, &slug)?.clone();
@@ -174,7 +174,7 @@ pub async fn contract(Path(slug): Path<String>, posted: Posted) -> Result<Respon
         "leave_out" => Wish::LeaveOut { stream: posted.get("stream").to_owned(), column },
         _ => Wish::Accept,
     };
-    // A form that is not the page's own names no moment at which the source said anything.
+    // A form that did not come from the page has no valid time of a discovery.
     let seen = posted.get("at").parse().unwrap_or(Timestamp::UNIX_EPOCH);
     match crate::contract::carry_out(&at.app, &at.who, &one.slug, seen, &wish).await {
         Ok(made) => Ok(goes_on(&made, &format!("/integrations/{}", one.slug))),
@@ -182,10 +182,10 @@ pub async fn contract(Path(slug): Path<String>, posted: Posted) -> Result<Respon
     }
 }
 
-/// Returns who changed its file and who did what here, the newest first.
+/// Returns the commits of its file and the audit entries about it, newest first.
 async fn history(at: &At, one: &Integration, now: Timestamp) -> Vec<Value> {
     let root = at.desk.world.project.root();
-    // A project that is in no repository has no commits.
+    // A project outside a repository has no commits.
     let commits = git::log(root, &one.path, HISTORY).await.unwrap_or_default();
     let commits = commits.into_iter().map(|said| (said.at, said.author, format!("{} ({})", said.subject, said.commit)));
     let deeds = at.app.audit().newest(Some(&one.slug), HISTORY).unwrap_or_default();
@@ -246,8 +246,8 @@ pub async fn save(Path(slug): Path<String>, mut posted: Posted) -> Result<Respon
     }
 }
 
-/// Refuses a form that would undo what someone else has changed meanwhile. Without originals nobody can tell what that is:
-/// then the file has to be the one that the form was made of.
+/// Refuses a form that would undo what someone else has changed meanwhile. Without originals that is unknown, so the
+/// file must be unchanged since the page was rendered.
 fn outdated(posted: &Posted, edited: &Edited, mark: &str) -> Option<Refusal> {
     let has_originals = has_originals(&posted.fields);
     let is_known = if has_originals { edited.conflicts.is_empty() } else { posted.get("etag") == mark };
@@ -262,7 +262,7 @@ fn outdated(posted: &Posted, edited: &Edited, mark: &str) -> Option<Refusal> {
     Some(Refusal::new(StatusCode::CONFLICT, "spile::http::precondition", detail))
 }
 
-/// Returns the settings of the ways to set it up that are left when another one is chosen.
+/// Returns the settings that only belong to the ways that the user did not choose.
 fn left(connector: &Connector, posted: &Posted) -> BTreeSet<String> {
     let (way, shown) = (posted.get("way"), posted.get("shown.way"));
     let ways = ways(connector);
@@ -273,7 +273,7 @@ fn left(connector: &Connector, posted: &Posted) -> BTreeSet<String> {
     settings.filter(|name| connector.setting(name).is_some_and(|setting| !setting.required)).cloned().collect()
 }
 
-/// Returns all settings with the changed ones; nothing where none is.
+/// Returns all settings, including the changed ones; `None` if none changed.
 fn config(one: &Integration, edited: &Edited, read: &form::Posted, left: &BTreeSet<String>) -> Option<Settings> {
     let mut config = one.base.config.clone();
     for name in edited.texts.keys().filter_map(|name| name.strip_prefix("config.")) {
@@ -282,12 +282,12 @@ fn config(one: &Integration, edited: &Edited, read: &form::Posted, left: &BTreeS
             None => drop(config.shift_remove(name)),
         }
     }
-    // A secret takes the place of the variable that stood for it.
+    // A secret replaces the variable of the same setting.
     config.retain(|name, _| !read.secrets.contains_key(name) && !left.contains(name));
     (config != one.base.config).then_some(config)
 }
 
-/// Goes to a page that tells what was done: to the plan, where something written is not applied that should be.
+/// Redirects to a page that shows the result: to the plan if a change was written but could not be applied.
 pub fn goes_on(made: &ChangeOutcome, page: &str) -> Response {
     let to = match (&made.written, &made.applied) {
         (WriteOutcome::Branch { .. }, _) => format!("{page}?did=branch"),
@@ -298,11 +298,11 @@ pub fn goes_on(made: &ChangeOutcome, page: &str) -> Response {
     Redirect::to(&to).into_response()
 }
 
-/// Returns the keys that were changed.
+/// Returns the changed keys.
 fn keys(one: &Integration, edited: &Edited) -> BTreeMap<String, Value> {
     let key = |name: &str, text: &str| match name {
         "mappers" | "select" | "tags" => Some(form::lines(text)).filter(|words| !words.is_empty()).map(Value::from),
-        // What it is called by itself needs no line in a file.
+        // The default name needs no line in the file.
         "name" => Some(text.trim()).filter(|text| !text.is_empty() && *text != one.slug.as_str()).map(Value::from),
         "description" if text.trim().contains('\n') => Some(text.into()),
         _ => Some(text.trim()).filter(|text| !text.is_empty()).map(Value::from),

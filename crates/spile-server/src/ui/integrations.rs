@@ -25,17 +25,17 @@ use spile_ops as ops;
 use spile_view::plan_data::PlanData;
 use spile_world::stores::runs::Standing;
 
-/// How many are shown on a page.
+/// How many integrations a page shows.
 const MOST: usize = 1000;
 
-/// Which are shown.
+/// The query of the page.
 #[derive(Debug, Deserialize)]
 pub struct IntegrationsPageQuery {
     #[serde(default)]
     q: String,
     #[serde(default)]
     state: String,
-    /// Those that come after this one, by name.
+    /// Show only integrations whose names come after this one.
     #[serde(default)]
     after: String,
 }
@@ -45,7 +45,7 @@ pub async fn list(at: At, wanted: Result<Query<IntegrationsPageQuery>, QueryReje
     let desk = &at.desk;
     let standings = desk.standings().await;
     let known = standings.as_ref().ok();
-    // Without a registry the files have to do.
+    // Without a registry, the page shows the files alone.
     let newest = desk.world.runs.newest_of_each().await.unwrap_or_default();
     let now = Timestamp::now();
     let of = |one: &Integration| known.and_then(|known| known.get(&one.id));
@@ -80,7 +80,7 @@ pub async fn list(at: At, wanted: Result<Query<IntegrationsPageQuery>, QueryReje
     at.page("integrations.html.j2", "Integrations", data).await
 }
 
-/// Returns the state that an integration is shown with in an environment.
+/// Returns the state of an integration in an environment.
 pub fn state(one: &Integration, environment: &EnvironmentName, standing: Option<&Standing>) -> StatusWord {
     if !one.at(environment).enabled {
         return StatusWord { word: "disabled", tone: "" };
@@ -91,7 +91,7 @@ pub fn state(one: &Integration, environment: &EnvironmentName, standing: Option<
     status(standing.map(|standing| standing.status.as_str()))
 }
 
-/// What is known of an integration besides its file.
+/// What is known about an integration beyond its file.
 struct LiveFacts<'a> {
     standing: Option<&'a Standing>,
     last: Option<&'a Run>,
@@ -112,7 +112,7 @@ fn row(one: &Integration, environment: &EnvironmentName, known: &LiveFacts<'_>, 
     })
 }
 
-/// Returns when it is synced next, in words.
+/// Returns when it will be synced next, in words.
 pub fn next(one: &Integration, environment: &EnvironmentName, now: Timestamp) -> Option<String> {
     let timetable = Timetable::of(one, environment).filter(|_| one.at(environment).enabled)?;
     timetable.next_after(now).map(|tick| ago(tick.at, now))
@@ -140,7 +140,7 @@ pub async fn bulk(posted: Posted) -> Result<Response, Trouble> {
     .into_response())
 }
 
-/// Shows what would happen, before it does.
+/// Shows what an action would do and asks for confirmation.
 pub async fn confirm(at: &At, action: Bulk, slugs: &[Slug]) -> Result<Response, Trouble> {
     let (verb, sentence) = match action {
         Bulk::Test => ("test", "This tests their connections."),
@@ -162,7 +162,7 @@ pub async fn confirm(at: &At, action: Bulk, slugs: &[Slug]) -> Result<Response, 
     at.page("confirm.html.j2", &title, data).await
 }
 
-/// Returns what applying a change would do that is not made yet; nothing where no target knows of any of them.
+/// Returns the plan that an action would lead to; `None` if no target has any of the integrations.
 async fn planned(at: &At, action: Bulk, slugs: &[Slug]) -> Result<Option<PlanPage>, Trouble> {
     let edits = change::switching(&at.desk, action, slugs)?;
     let project = edits.over(&at.app.setup().project);

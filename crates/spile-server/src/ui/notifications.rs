@@ -1,4 +1,4 @@
-//! Notifications: their page, the toasts on other pages, and which of them were read.
+//! Notifications: their page, the toasts on other pages, and which of them the user has read.
 
 use axum::extract::Query;
 use axum::extract::rejection::QueryRejection;
@@ -18,10 +18,10 @@ use spile_core::alert::Alert;
 use spile_core::settings::AlertKind;
 use spile_world::stores::read_alerts::Noticed;
 
-/// How many are told at once beside a page.
+/// How many toasts to show at once.
 const MOST: usize = 3;
 
-/// What was told already.
+/// The time of the last request for toasts.
 #[derive(Debug, Deserialize)]
 pub struct After {
     after: Timestamp,
@@ -36,7 +36,7 @@ pub async fn list(at: At) -> Result<Response, Trouble> {
     at.page("notifications.html.j2", "Notifications", json!({ "alerts": rows, "unread": unread })).await
 }
 
-/// The toasts of what came after a moment, with how many are unread; and when to ask from the next time.
+/// Returns toasts for alerts that appeared after a time, the number of unread ones, and the time to ask from next.
 pub async fn toasts(at: At, after: Result<Query<After>, QueryRejection>) -> Result<Response, Trouble> {
     let Query(After { after }) = after.map_err(Refusal::from)?;
     let seen = at.desk.seen().await;
@@ -50,7 +50,7 @@ pub async fn toasts(at: At, after: Result<Query<After>, QueryRejection>) -> Resu
     Ok(Html(html).into_response())
 }
 
-/// Marks as read, or as unread, what is named; all of it where nothing is.
+/// Marks the named alerts as read or unread, or all if none is named.
 pub async fn mark(posted: Posted<Looking>) -> Result<Response, Trouble> {
     let at = &posted.at;
     let seen = at.desk.seen().await;
@@ -71,7 +71,7 @@ fn row(desk: &ProjectView, Noticed { alert, since, is_read, .. }: &Noticed, now:
     })
 }
 
-/// Returns where to go: first to what fixes it.
+/// Returns links for an alert; the one that helps to fix it comes first.
 fn links(desk: &ProjectView, alert: &Alert) -> Vec<Value> {
     let link = |path: String, label: &str| json!({ "path": path, "label": label });
     let mut links = Vec::new();

@@ -26,10 +26,10 @@ const MOST: usize = 100;
 /// How many lines of a log are shown.
 const LINES: usize = 500;
 
-/// How many bytes of its end they are looked for in.
+/// How many bytes from the end of a log are searched for them.
 const LONGEST: u64 = 256 * 1024;
 
-/// Whose runs are shown.
+/// The query of the page.
 #[derive(Debug, Deserialize)]
 pub struct RunsPageQuery {
     #[serde(default)]
@@ -53,7 +53,7 @@ pub async fn show(at: At, Path(id): Path<String>) -> Result<Response, Trouble> {
     at.page("run.html.j2", &title, data(&at.desk, &found).await?).await
 }
 
-/// The part of a run's page that changes while it lasts.
+/// Renders the part of a run's page that changes while the run is active.
 pub async fn live(at: At, Path(id): Path<String>) -> Result<Response, Trouble> {
     let found = found_run(&at.app, &at.desk, &id).await?;
     let html = render("run_live.html.j2", &data(&at.desk, &found).await?).map_err(|error| mistake(&error))?;
@@ -62,7 +62,7 @@ pub async fn live(at: At, Path(id): Path<String>) -> Result<Response, Trouble> {
 
 async fn data(desk: &ProjectView, found: &FoundRun) -> Result<Value, Trouble> {
     let run = &found.run;
-    // Once it has ended: while it lasts, the page asks each second.
+    // Only after the end: during the run, the page asks every second.
     let applied = match run.finished_at {
         Some(_) => ops::history::applied_at(&desk.world, run.started_at).await?,
         None => None,
@@ -70,7 +70,7 @@ async fn data(desk: &ProjectView, found: &FoundRun) -> Result<Value, Trouble> {
     let log = Log::of(desk.world.project.root(), run).end(LONGEST)?;
     let is_cut = log.len() as u64 == LONGEST;
     let log = String::from_utf8_lossy(&log);
-    // The first line of a piece may be half of one.
+    // The first line of a cut log may be incomplete.
     let all: Vec<&str> = log.lines().skip(usize::from(is_cut)).collect();
     let lines: Vec<String> = all[all.len().saturating_sub(LINES)..].iter().map(|line| said(line)).collect();
     let cut = if is_cut || all.len() > LINES { lines.len() } else { 0 };
@@ -86,7 +86,7 @@ async fn data(desk: &ProjectView, found: &FoundRun) -> Result<Value, Trouble> {
     Ok(json!({ "run": row, "log": lines.join("\n"), "cut": cut, "is_waiting": found.is_waiting }))
 }
 
-/// Returns what a line of Meltano's log says, without what is for programs.
+/// Returns the readable part of a line of Meltano's log.
 fn said(line: &str) -> String {
     let Ok(Value::Object(entry)) = serde_json::from_str::<Value>(line) else { return line.to_owned() };
     let text = |key: &str| entry.get(key).and_then(Value::as_str).unwrap_or_default();
@@ -100,7 +100,7 @@ fn said(line: &str) -> String {
     parts.collect::<Vec<_>>().join("  ")
 }
 
-/// Returns the field that fixes what made a run fail.
+/// Returns a link to the field that fixes the cause of a failed run.
 pub fn mend(desk: &ProjectView, run: &Run) -> Option<Value> {
     let mend = ops::run::mend(&desk.world, &desk.loaded, run)?;
     let integration = desk.loaded.integrations.get(&run.integration)?;
@@ -111,7 +111,7 @@ pub fn mend(desk: &ProjectView, run: &Run) -> Option<Value> {
     let setting = field.as_deref().and_then(|field| field.split_once('.')).map(|(_, name)| name);
     let label = setting.and_then(|name| integration.connector.setting(name)).map(spile_core::form::label);
     let label = label.map_or_else(|| "Open settings".to_owned(), |label| format!("Fix {label}"));
-    // A form has secrets by themselves, wherever the file has them.
+    // A form shows secrets in a group of their own, wherever the file has them.
     let is_secret = |name: &str| integration.connector.setting(name).is_some_and(|setting| setting.secret);
     let field = field.map(|field| match field.split_once('.') {
         Some(("config" | "secrets", name)) if is_secret(name) => format!("secrets.{name}"),

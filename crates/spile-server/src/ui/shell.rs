@@ -1,4 +1,4 @@
-//! What pages have in common: the user, the navigation, and errors.
+//! What all pages share: the user, the navigation, and errors.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ use crate::refusal::Refusal;
 use crate::setup::Writing;
 use spile_ops::Error;
 
-/// The pages that are always a step away.
+/// The pages in the navigation.
 const PAGES: [(&str, &str); 5] = [
     ("/integrations", "Integrations"),
     ("/marketplace", "Catalog"),
@@ -28,12 +28,12 @@ const PAGES: [(&str, &str); 5] = [
     ("/notifications", "Notifications"),
 ];
 
-/// Takes a page elsewhere of which a part was asked for.
+/// Makes htmx load another page in place of the requested part.
 const ELSEWHERE: (HeaderName, &str) = (HeaderName::from_static("hx-redirect"), "/login");
 
-/// Somebody at a page, with the project as it is.
+/// A request for a page: the user, and the project as it is now.
 pub struct At {
-    /// Who.
+    /// The user.
     pub who: Caller,
     /// The server.
     pub app: App,
@@ -43,14 +43,14 @@ pub struct At {
     told: Option<Told>,
 }
 
-/// What a page comes to where it comes to nothing.
+/// The reason why a page cannot be shown.
 pub enum Trouble {
-    /// Nobody is signed in; a part of a page cannot take them elsewhere by itself.
+    /// Nobody is signed in: redirects to the sign-in page. A request for a part of a page cannot redirect by itself.
     Outside {
-        /// Whether only a part was asked for.
+        /// Whether the request was for a part of a page.
         is_part: bool,
     },
-    /// It is refused.
+    /// The request is refused.
     Refused(Refusal),
 }
 
@@ -77,7 +77,7 @@ impl IntoResponse for Trouble {
     }
 }
 
-/// Returns a refusal as people read it.
+/// Returns a refusal as an HTML page.
 pub fn told_as_page(refusal: &Refusal) -> Response {
     let data = json!({
         "shell": null,
@@ -112,7 +112,7 @@ impl FromRequestParts<App> for At {
     }
 }
 
-/// What was done on the page before, by its word in the address.
+/// Returns the sentence for a keyword in the address that reports what the last page did.
 fn told(did: &str) -> Option<Told> {
     let (tone, text) = match did {
         "saved" => ("good", "Saved. The plan shows what applying this would change."),
@@ -133,7 +133,7 @@ fn told(did: &str) -> Option<Told> {
 }
 
 impl At {
-    /// Returns what is around a page.
+    /// Returns the frame around a page.
     pub async fn shell(&self) -> Shell {
         let writes = self.app.setup().writing != Writing::Not;
         let seen = self.desk.seen().await;
@@ -182,13 +182,13 @@ impl At {
     }
 }
 
-/// A template and what it is given do not fit.
+/// Returns the error for a template that does not match its values.
 pub fn mistake(error: &minijinja::Error) -> Trouble {
     Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "spile::http::internal", format!("a page has a mistake: {error}"))
         .into()
 }
 
-/// Returns what went wrong, for a page that is shown again.
+/// Returns an error to show on a page that is rendered again.
 pub fn fault(refusal: &Refusal) -> Fault {
     let rest: Vec<&str> = refusal.errors.iter().map(|error| error.message.as_str()).collect();
     let message = if rest.is_empty() { refusal.detail.clone() } else { rest.join("; ") };

@@ -35,7 +35,7 @@ use spile_world::{Outside, World};
 /// How long a test or a discovery may take.
 const PATIENCE: Duration = Duration::from_secs(100);
 
-/// The steps of a source, with what they are called.
+/// The steps of a source, with their titles.
 const STEPS: [(&str, &str); 5] = [
     ("settings", "Settings"),
     ("test", "Test"),
@@ -44,7 +44,7 @@ const STEPS: [(&str, &str); 5] = [
     ("review", "Review"),
 ];
 
-/// Begins with a connector.
+/// Starts a draft for a connector.
 pub async fn begin(Path((kind, name)): Path<(String, String)>, posted: Posted) -> Result<Response, Trouble> {
     let at = &posted.at;
     let role = Role::WORDS.into_iter().find(|(word, _)| *word == kind).map_or(Role::Extractor, |(_, role)| role);
@@ -53,7 +53,7 @@ pub async fn begin(Path((kind, name)): Path<(String, String)>, posted: Posted) -
     Ok(Redirect::to(&format!("/drafts/{id}/settings")).into_response())
 }
 
-/// Who only looks begins nothing: the connector is where it can be begun.
+/// A GET request must not start a draft, so it leads to the connector in the catalog.
 pub async fn ask(_at: At, Path((_, name)): Path<(String, String)>) -> Redirect {
     let query = url::form_urlencoded::Serializer::new(String::new()).append_pair("q", &name).finish();
     Redirect::to(&format!("/marketplace?{query}"))
@@ -73,8 +73,8 @@ fn gone() -> Refusal {
         .help("start again from the catalog")
 }
 
-/// Returns the steps that a connector has: a destination has no schedule, and where the tap cannot be told what to read
-/// there are no streams to choose.
+/// Returns the steps of a connector: a destination has no schedule, and a tap without a selection has no streams to
+/// choose.
 fn steps(draft: &Draft) -> Vec<(&'static str, &'static str)> {
     let is_source = draft.connector.role == Role::Extractor;
     let has = |step: &str| match step {
@@ -85,7 +85,7 @@ fn steps(draft: &Draft) -> Vec<(&'static str, &'static str)> {
     STEPS.into_iter().filter(|(step, _)| has(step)).collect()
 }
 
-/// Renders a step, with what was refused where something was.
+/// Renders a step; after a refused answer, with the refusal.
 async fn page(at: &At, id: &str, step: &str, draft: &Draft, refusal: Option<&Refusal>) -> Result<Response, Trouble> {
     let steps = steps(draft);
     let place = steps.iter().position(|(known, _)| *known == step);
@@ -156,7 +156,7 @@ fn tested(draft: &Draft, file: &str, run: &Run) -> Value {
 
 async fn review(at: &At, draft: &Draft, data: &mut Value) -> Result<(), Trouble> {
     let prepared = prepare(at, draft).await?;
-    // Without a registry there is no plan, and the file can be saved all the same.
+    // Without a registry there is no plan, but the file can still be saved.
     let plan = new::plan(&at.desk.world, &prepared, &at.desk.environment).await.ok();
     let plan = plan.map(|plan| PlanPage::from(&PlanData::of(&plan, at.desk.loaded.settings.guard, Vec::new())));
     data["plan"] = json!(plan);
@@ -171,7 +171,7 @@ async fn review(at: &At, draft: &Draft, data: &mut Value) -> Result<(), Trouble>
     Ok(())
 }
 
-/// Ciphertext says nothing to people.
+/// Hides ciphertext, which is meaningless to people.
 fn without_secrets(text: &str) -> String {
     let Some((before, sealed)) = text.split_once("\n[secrets]\n") else { return text.to_owned() };
     let names = sealed.lines().take_while(|line| !line.starts_with('[')).filter_map(|line| line.split_once(" = "));
@@ -179,7 +179,7 @@ fn without_secrets(text: &str) -> String {
     format!("{before}\n[secrets]\n{}\n", lines.join("\n"))
 }
 
-/// Makes the file that the answers come to; nothing is written.
+/// Prepares the file from the answers; writes nothing.
 async fn prepare(at: &At, draft: &Draft) -> Result<Prepared, Refusal> {
     let refused = |message: &str| {
         let mut refusal = Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "spile::http::field", message);
@@ -249,13 +249,13 @@ fn settle(draft: &mut Draft, posted: &Posted) -> Result<(), Refusal> {
     if let Some(name) = edited.texts.get("name") {
         name.trim().clone_into(&mut draft.name);
     }
-    // Fields that nobody touched stay what they are; those of a way that was not chosen are not sent.
+    // Untouched fields keep their values; those of a way that was not chosen are not sent.
     let sent = shown.iter().filter(|(name, _)| posted.fields.iter().any(|(sent, _)| sent == *name));
     let texts = sent.map(|(name, now)| (name.as_str(), edited.texts.get(name).unwrap_or(now).as_str()));
     let read = form::posted(&draft.connector, texts);
     (draft.config, draft.typed) = (read.config, read.typed);
     draft.secrets.extend(read.secrets);
-    // Secrets of a way that was not chosen are not kept.
+    // Drop the secrets of ways that were not chosen.
     if !posted.get("way").is_empty()
         && let Some(group) = posted
             .get("way")
@@ -289,12 +289,12 @@ fn settle(draft: &mut Draft, posted: &Posted) -> Result<(), Refusal> {
     Err(refusal)
 }
 
-/// The world of a draft: no registry hears of it, and its own keys open it.
+/// Returns the world of a draft, which reaches no registry and uses the draft's own keys.
 fn world(at: &At, draft: &Draft, prepared: &Prepared) -> World {
     prepared.offline(&Outside { keys: draft.keys.clone(), ..at.app.setup().outside.clone() })
 }
 
-/// Notes what was done with what is not saved yet: its secrets were used.
+/// Records an action on a draft, because it used the draft's secrets.
 fn note(at: &At, action: &str, prepared: &Prepared, failed: Option<String>) -> Result<(), Refusal> {
     let result = failed.unwrap_or_else(|| "before it was saved".to_owned());
     at.app.note(&at.who, action, std::slice::from_ref(&prepared.slug), Some(result))
@@ -355,7 +355,7 @@ fn choose(draft: &mut Draft, posted: &Posted) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Returns a stream as the page offers it, with how it is best read and why.
+/// Returns a stream as the page shows it, with the proposed replication method and the reason.
 fn offered(draft: &Draft, one: &Offered) -> Value {
     json!({
         "name": one.name, "taken": draft.takes(one), "key": one.primary_key.join(", "), "why": one.proposal.why,
@@ -366,7 +366,7 @@ fn offered(draft: &Draft, one: &Offered) -> Value {
 
 async fn save(at: &At, id: &str, step: &str) -> Result<Response, Trouble> {
     let _turn = at.app.turn().await;
-    // In another window it may have been saved meanwhile.
+    // It may have been saved in another window meanwhile.
     let draft = find(at, id)?;
     let saved = async {
         let prepared = prepare(at, &draft).await?;
@@ -382,7 +382,7 @@ async fn save(at: &At, id: &str, step: &str) -> Result<Response, Trouble> {
     match saved.await {
         Ok((slug, made)) => {
             at.app.drafts().end(id);
-            // What is on a branch is not here yet.
+            // A file on a branch does not exist here yet.
             let is_here = matches!(made.written, WriteOutcome::Files { .. });
             let page = if is_here { format!("/integrations/{slug}") } else { "/integrations".to_owned() };
             Ok(goes_on(&made, &page))
