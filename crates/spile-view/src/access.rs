@@ -1,4 +1,4 @@
-//! Who gains and who loses access to secrets with a change.
+//! The recipients who gain or lose access to secrets with a change.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use super::plan_data::{ChangeData, FieldData};
 use spile_core::record::row::RECIPIENTS;
 use spile_ops::counted;
 
-/// Says who gains and who loses access, a sentence each.
+/// Returns a sentence for each recipient who gains or loses access.
 #[must_use]
 pub fn sentences(change: &ChangeData) -> Vec<String> {
     let recipients = change.fields.iter().find(|field| field.path() == RECIPIENTS);

@@ -1,4 +1,4 @@
-//! What has changed in a source, as people read it and as data.
+//! Changes in a source, as text for people and as data.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -15,7 +15,7 @@ use spile_core::phrase::Phrase;
 use spile_core::problem::counted;
 use spile_ops::contract::{Acceptance, Checked, History, HistoryStep, IntegrationLabel};
 
-/// Returns what has changed in the source of an integration, and the next step.
+/// Returns the changes in the source of an integration, and the next step.
 #[must_use]
 pub fn text(named: &IntegrationLabel, history: &History, zone: &TimeZone) -> String {
     let slug = &named.slug;
@@ -44,7 +44,7 @@ pub fn text(named: &IntegrationLabel, history: &History, zone: &TimeZone) -> Str
     }
 }
 
-/// Returns a line for each change, and for what accepting it means.
+/// Returns a line for each change and, below it, what accepting it means.
 #[must_use]
 pub fn lines(changes: &[SourceChange]) -> String {
     let line = |change: &SourceChange| {
@@ -70,7 +70,7 @@ fn mark(change: &SourceChange) -> String {
     }
 }
 
-/// Returns what a plan shows for sources that do not match their contracts.
+/// Returns the part of a plan about sources that do not match their contracts.
 #[must_use]
 pub fn in_plan(sources: &[SourceData]) -> String {
     let one = |source: &SourceData| {
@@ -84,21 +84,21 @@ pub fn in_plan(sources: &[SourceData]) -> String {
 /// A change in a source, as data.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourceChange {
-    /// What kind of change it is: `new_column` and so on.
+    /// The kind of change: `new_column` and so on.
     pub kind: String,
     /// The stream.
     pub stream: String,
-    /// The column; null where it is the stream itself.
+    /// The column; null for a change of the stream itself.
     pub column: Option<String>,
-    /// The types, or the key, that it had.
+    /// The previous types or key.
     pub before: Option<String>,
-    /// The types, or the key, that it has.
+    /// The current types or key.
     pub after: Option<String>,
     /// The column that it may have been renamed from or to.
     pub may_be_rename_of: Option<String>,
     /// Whether the integration reads it.
     pub selected: bool,
-    /// What a run does about it: `take`, `ask` or `fail`.
+    /// How a run reacts: `take`, `ask` or `fail`.
     pub action: String,
     /// What has changed, in a sentence.
     pub sentence: Phrase,
@@ -152,7 +152,7 @@ pub struct SourceData {
     pub discovered_at: Timestamp,
     /// The command that accepts it.
     pub accept: String,
-    /// What has changed.
+    /// The changes.
     pub changes: Vec<SourceChange>,
 }
 
@@ -187,7 +187,7 @@ pub fn acceptance(named: &IntegrationLabel, acceptance: &Acceptance) -> String {
             format!("{} `{path}` matches what the source offers\n", styled(GOOD.bold(), "ok:"))
         }
         None => format!("  {} {path}: {}\n", styled(GOOD, "+"), counted(acceptance.streams, "stream")),
-        // Columns of streams that are not read may have been added or removed.
+        // Columns of streams that are not selected may still have been added or removed.
         Some(changes) if changes.is_empty() => {
             format!("  {} {path}: nothing selected has changed\n", styled(CHANGED, "~"))
         }
@@ -195,7 +195,7 @@ pub fn acceptance(named: &IntegrationLabel, acceptance: &Acceptance) -> String {
     }
 }
 
-/// Returns the same as data.
+/// Returns the acceptance as data.
 #[must_use]
 pub fn acceptance_data(named: &IntegrationLabel, acceptance: &Acceptance) -> Value {
     let changes = acceptance.changes.as_ref().map(|changes| data(&named.argument, changes));
@@ -208,7 +208,7 @@ pub fn acceptance_data(named: &IntegrationLabel, acceptance: &Acceptance) -> Val
     })
 }
 
-/// Returns the results for the sources whose contracts were due.
+/// Returns the results for sources whose contract checks were due.
 #[must_use]
 pub fn checked(checked: &[Checked]) -> String {
     if checked.is_empty() {
@@ -227,7 +227,7 @@ pub fn checked(checked: &[Checked]) -> String {
     checked.iter().map(one).collect()
 }
 
-/// Returns the same as data.
+/// Returns the results as data.
 #[must_use]
 pub fn checked_data(checked: &[Checked]) -> Value {
     let one = |one: &Checked| match &one.changes {

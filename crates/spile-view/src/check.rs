@@ -1,4 +1,4 @@
-//! The problems of a project in the forms that CI systems read: SARIF, `JUnit` and GitHub's annotations.
+//! The problems of a project in the formats that CI systems read: SARIF, `JUnit` and GitHub's annotations.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -14,10 +14,10 @@ use spile_core::problem::{Problem, Report, listed};
 use spile_core::visible::plain;
 use spile_ops::check::Unset;
 
-/// Where a problem's code is explained.
+/// The page that explains the codes.
 const CODES: &str = "docs/codes.md";
 
-/// Returns a note for each integration that names variables which a run started here would not get.
+/// Returns a note for each integration with variables that are not set for runs started here.
 #[must_use]
 pub fn unset(all: &[Unset], default: &EnvironmentName) -> String {
     let one = |unset: &Unset| {
@@ -33,8 +33,8 @@ pub fn unset(all: &[Unset], default: &EnvironmentName) -> String {
     all.iter().map(one).collect()
 }
 
-/// Returns the problems as SARIF 2.1.0, one rule for each code that was found; `way` leads from the root of the
-/// repository to the project.
+/// Returns the problems as SARIF 2.1.0, with one rule for each code; `way` leads from the root of the repository to the
+/// project.
 #[must_use]
 pub fn sarif(report: &Report, way: &Path) -> Value {
     let problems: Vec<ProblemData> = report.problems().iter().map(ProblemData::from).collect();
@@ -63,7 +63,7 @@ pub fn sarif(report: &Report, way: &Path) -> Value {
                 "version": env!("CARGO_PKG_VERSION"),
                 "rules": rules.into_values().collect::<Vec<_>>(),
             } },
-            // Columns are counted in characters.
+            // Columns count characters.
             "columnKind": "unicodeCodePoints",
             "results": results,
         }],
@@ -84,27 +84,27 @@ fn result(problem: &Problem, data: &ProblemData, way: &Path) -> Value {
     })
 }
 
-/// Returns where a problem's label ends: the line and the column behind it.
+/// Returns the line and the column just after a problem's label.
 fn end(problem: &Problem) -> (usize, usize) {
     let place = problem.place();
     let (line, column) = place.source.place(place.span.end..place.span.end).line_and_column();
     let start = place.line_and_column();
-    // What labels nothing labels one character.
+    // An empty label covers one character.
     if (line, column) <= start { (start.0, start.1 + 1) } else { (line, column) }
 }
 
-/// A file's path from the root of the repository: `way` leads from there to the project.
+/// Returns a file's path from the root of the repository; `way` leads from there to the project.
 fn from(way: &Path, file: &str) -> String {
     way.join(file).display().to_string()
 }
 
-/// A path as part of an address.
+/// Returns a path as part of a URI.
 fn uri(path: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
     path.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
 }
 
-/// Returns the problems as `JUnit` XML: one case for each file that has some, or one that went well.
+/// Returns the problems as `JUnit` XML: one case for each file with problems, or a single passed case.
 #[must_use]
 pub fn junit(report: &Report) -> String {
     let mut files: BTreeMap<String, Vec<ProblemData>> = BTreeMap::new();
@@ -137,8 +137,8 @@ fn case(file: &str, problems: &[ProblemData], failed: bool) -> String {
     format!("    <testcase classname=\"spile check\" name=\"{name}\" file=\"{name}\">{inner}</testcase>\n")
 }
 
-/// Returns the problems as commands to GitHub Actions, which shows them at their lines; `way` leads from the root of the
-/// repository to the project.
+/// Returns the problems as commands to GitHub Actions, which shows them at their lines; `way` leads from the root of
+/// the repository to the project.
 #[must_use]
 pub fn github(report: &Report, way: &Path) -> String {
     let lines = report.problems().iter().map(|problem| {
@@ -157,9 +157,9 @@ pub fn github(report: &Report, way: &Path) -> String {
     lines.collect()
 }
 
-/// As the runner's own toolkit escapes a message.
+/// Escapes a message as the runner's own toolkit does.
 fn message(text: &str) -> String {
-    // An older form of commands is looked for anywhere in a line, and has no way to be escaped.
+    // The runner looks for an older form of commands anywhere in a line, and offers no escape for it.
     plain(text).replace("##[", "## [").replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
 }
 

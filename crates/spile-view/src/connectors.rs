@@ -1,4 +1,4 @@
-//! Connectors, as people read them and as data.
+//! Connectors, as text for people and as data.
 
 pub mod data;
 pub mod hub;
@@ -12,7 +12,7 @@ use spile_core::connector::{Connector, Kind, Setting};
 use spile_ops::connectors::{Imported, Origin, ShelfEntry, ShownConnector};
 use spile_ops::counted;
 
-/// The longest cell of a table that is prose.
+/// The longest text in a table cell, in characters.
 const LONGEST: usize = 72;
 
 /// Returns connectors as a table.
@@ -39,7 +39,7 @@ pub fn list(standing: &[&ShelfEntry]) -> String {
     table(["name", "kind", "label", "description", "defined"], &standing.iter().map(row).collect::<Vec<_>>())
 }
 
-/// Returns connectors with all that they take.
+/// Returns connectors with all their settings.
 #[must_use]
 pub fn show(shown: &[ShownConnector]) -> String {
     shown.iter().map(one).collect::<Vec<_>>().join("\n")
@@ -131,7 +131,7 @@ fn groups(connector: &Connector) -> String {
     text
 }
 
-/// Returns what was imported, and where that differs from the definition.
+/// Returns the imported connector, and where it differs from the definition.
 #[must_use]
 pub fn imported(imported: &Imported) -> String {
     let Imported { name, kind, path, settings, secrets, notes } = imported;
@@ -146,7 +146,7 @@ pub fn imported(imported: &Imported) -> String {
     text
 }
 
-/// Returns the first sentence or line of Markdown, without its marks and not longer than a cell.
+/// Returns the first sentence or line of Markdown, without markup and no longer than a cell.
 fn line(markdown: &str, longest: usize) -> String {
     let marks = |line: &&str| !line.is_empty() && !line.starts_with("```") && !line.chars().all(|c| "-=*".contains(c));
     let first = markdown.lines().map(str::trim).find(marks).unwrap_or_default();

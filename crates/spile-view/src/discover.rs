@@ -1,4 +1,4 @@
-//! What a source offers, as people read it and as data.
+//! The streams that a source offers, as text for people and as data.
 
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
@@ -12,7 +12,7 @@ use spile_ops::check::Undiscovered;
 use spile_ops::counted;
 use spile_ops::discover::{Offer, ShownStream};
 
-/// Returns the streams as a table, and when the source was asked.
+/// Returns the streams as a table, with the time of the discovery.
 #[must_use]
 pub fn streams(offer: &Offer, shown: &[ShownStream<'_>], zone: &TimeZone) -> String {
     if shown.is_empty() {
@@ -38,7 +38,7 @@ pub fn streams(offer: &Offer, shown: &[ShownStream<'_>], zone: &TimeZone) -> Str
     format!("{table}\n{}\n", styled(QUIET, &foot))
 }
 
-/// How much of a stream is read.
+/// Returns how many fields of a stream are selected.
 fn selected(shown: &ShownStream<'_>) -> Cell {
     let count = shown.fields.iter().filter(|(_, taken)| taken.is_read()).count();
     match shown.taken {
@@ -72,7 +72,7 @@ fn mark(taken: Taken) -> Cell {
     }
 }
 
-/// Returns a note for each integration of whose source nothing is known, with the command that asks.
+/// Returns a note for each integration whose source has not been discovered, with the command to do so.
 #[must_use]
 pub fn undiscovered(unknown: &[Undiscovered], default: &EnvironmentName) -> String {
     let one = |unknown: &Undiscovered| {
@@ -87,13 +87,13 @@ pub fn undiscovered(unknown: &[Undiscovered], default: &EnvironmentName) -> Stri
     unknown.iter().map(one).collect()
 }
 
-/// Returns how a stream is best read, as data.
+/// Returns the proposed replication of a stream, as data.
 fn proposal(shown: &ShownStream<'_>) -> Value {
     let Proposal { replication_key, why, .. } = Proposal::of(shown.stream);
     json!({ "replication_key": replication_key, "why": why })
 }
 
-/// Returns all of it as data.
+/// Returns the streams and their fields as data.
 #[must_use]
 pub fn data(offer: &Offer, shown: &[ShownStream<'_>]) -> Value {
     let stream = |shown: &ShownStream<'_>| {

@@ -1,4 +1,4 @@
-//! Drift as people read it: what something else has changed, and what the files say about it.
+//! Drift as people read it: changes by something else, and whether the files agree with them.
 
 use super::plan_data::{DriftData, DriftFieldData, HandEditData, PlanData};
 use super::{BAD, CHANGED, GOOD, QUIET, STRONG, styled};
@@ -7,25 +7,25 @@ use spile_core::plan::hand_edit::HandEditKind;
 use spile_core::record::Target;
 use spile_core::render::FILE_NAME;
 
-/// What something else has changed.
+/// Changes by something else.
 #[derive(Debug, Clone, Copy)]
 pub struct Drifted<'a> {
-    /// Records.
+    /// Changed records.
     pub records: &'a [DriftData],
-    /// What else in `meltano.yml` has a name.
+    /// Named parts of `meltano.yml` outside integrations.
     pub hand_edits: &'a [HandEditData],
-    /// Whether `meltano.yml` is another text.
+    /// Whether the text of `meltano.yml` differs.
     pub is_edited: bool,
 }
 
 impl<'a> Drifted<'a> {
-    /// Returns that of a plan.
+    /// Returns the drift of a plan.
     #[must_use]
     pub fn of(plan: &'a PlanData) -> Self {
         Self { records: &plan.drift, hand_edits: &plan.hand_edits, is_edited: plan.meltano_edited }
     }
 
-    /// Tells whether there is any.
+    /// Tells whether there is any drift.
     #[must_use]
     pub fn is_any(&self) -> bool {
         self.is_edited || !self.records.is_empty() || !self.hand_edits.is_empty()
@@ -68,7 +68,7 @@ fn next_step(drifted: &Drifted<'_>) -> &'static str {
     }
 }
 
-/// Returns what something else has done to a record, as a phrase.
+/// Returns how something else changed a record, as a phrase.
 #[must_use]
 pub fn verb(drift: &DriftData) -> String {
     let verb = match drift.kind {
@@ -93,7 +93,7 @@ fn field(field: &DriftFieldData) -> String {
     format!("{change}  {}", styled(QUIET, &format!("({})", files(field.files))))
 }
 
-/// Returns what the files say about a field that something else has changed.
+/// Returns how the files compare with a field that something else has changed.
 #[must_use]
 pub fn files(files: Files) -> &'static str {
     match files {

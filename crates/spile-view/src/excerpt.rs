@@ -8,16 +8,16 @@ use spile_core::problem::{Problem, Report};
 use spile_core::source::Source;
 use spile_core::visible::{is_steering, plain};
 
-/// How many lines are shown around a label.
+/// How many lines to show around a label.
 pub(super) const CONTEXT: usize = 1;
 
-/// How many bytes of a line are shown; a key that is encrypted makes lines of thousands.
+/// How many bytes of a line to show; an encrypted key makes lines of thousands.
 const LONGEST: usize = 160;
 
-/// How many bytes of a long line are shown before its first label.
+/// How many bytes of a long line to show before its first label.
 const BEFORE: usize = 60;
 
-/// A file's text as excerpts may show it: without secrets.
+/// A file's text with its secrets masked, for excerpts.
 #[derive(Debug)]
 pub(super) struct Masked {
     source: Source,
@@ -25,25 +25,25 @@ pub(super) struct Masked {
 }
 
 impl Masked {
-    /// Takes the text of a problem's file; what was taken for the one before is used again where it is the same.
+    /// Masks the text of a problem's file; reuses the masked text of the previous problem if it is in the same file.
     pub(super) fn of(report: &Report, problem: &Problem, last: Option<Self>) -> Self {
         last.filter(|last| last.source.is(&problem.source))
             .unwrap_or_else(|| Self { source: problem.source.clone(), text: report.excerpt_text(&problem.source) })
     }
 }
 
-/// The lines that the labels of one problem are in, those beside them, and the labels in these lines.
+/// The lines that contain the labels of a problem, the lines around them, and the labels themselves.
 #[derive(Debug)]
 pub(super) struct Excerpt {
     name: String,
     text: String,
     first_line: usize,
-    /// Where each label is in the file: the column from 0, in characters; and in this text.
+    /// For each label, its column in the file (from 0, in characters) and its span in this text.
     labels: Vec<(usize, LabeledSpan)>,
 }
 
 impl Excerpt {
-    /// Cuts the lines out; long ones are shortened around the first label.
+    /// Cuts the lines out of the file; shortens long lines around the first label.
     pub(super) fn of(masked: &Masked, problem: &Problem) -> Self {
         let Masked { source, text } = masked;
         let mut labels: Vec<LabeledSpan> = problem.finding().labels().into_iter().flatten().collect();
@@ -82,7 +82,7 @@ impl Excerpt {
         excerpt
     }
 
-    /// Adds a line, or the part of a long one that has `label` in it; `pieces` learn what came where.
+    /// Adds a line, or the part of a long one that contains `label`; records in `pieces` where each part went.
     fn add(&mut self, text: &str, whole: Range<usize>, label: usize, pieces: &mut Vec<(Range<usize>, usize)>) {
         let line = &text[whole.clone()];
         let content = line.trim_end_matches(['\n', '\r']).len();
@@ -99,7 +99,7 @@ impl Excerpt {
         self.text += if shown.end < line.len() { &line[content..] } else { "" };
     }
 
-    /// Adds a part of a line; what steers or turns is written as what it is, so that labels stand below what they mean.
+    /// Adds a part of a line; escapes control and bidirectional characters, so that labels line up with their text.
     fn add_shown(&mut self, text: &str, part: Range<usize>, pieces: &mut Vec<(Range<usize>, usize)>) {
         let mut from = part.start;
         for (at, c) in text[part.clone()].char_indices().filter(|(_, c)| is_steering(*c)) {
@@ -108,7 +108,7 @@ impl Excerpt {
             self.text += &text[from..at];
             pieces.push((at..at, self.text.len()));
             from = at + c.len_utf8();
-            // An end of a line as files of Windows have it.
+            // A Windows line ending stays as it is.
             if !(c == '\r' && text[from..].starts_with('\n')) {
                 self.text += &plain(&text[at..from]);
             }
@@ -117,7 +117,7 @@ impl Excerpt {
         self.text += &text[from..part.end];
     }
 
-    /// Returns the labels, where they are in this excerpt.
+    /// Returns the labels with their spans in this excerpt.
     pub(super) fn labels(&self) -> impl Iterator<Item = LabeledSpan> + '_ {
         self.labels.iter().map(|(_, label)| label.clone())
     }
@@ -132,7 +132,7 @@ impl SourceCode for Excerpt {
     ) -> Result<Box<dyn SpanContents<'a> + 'a>, MietteError> {
         let read = self.text.read_span(span, before, after)?;
         let column = self.labels.iter().find(|(_, label)| label.offset() == span.offset()).map(|(column, _)| *column);
-        // With lines around it, what is read begins where a line does.
+        // With context lines around it, the span starts at the start of a line.
         let column = if before == 0 { column.unwrap_or(read.column()) } else { read.column() };
         let line = self.first_line + read.line();
         let name = self.name.clone();
@@ -195,7 +195,7 @@ mod tests {
         let begun = std::time::Instant::now();
         let told = told(&text, &spans);
         assert_eq!((told.matches("here").count(), told.matches("[a.toml:100000:1]").count()), (100_000, 1));
-        // Each of them read the whole file before: a quarter of an hour.
+        // Reading the whole file for each problem took a quarter of an hour.
         assert!(begun.elapsed().as_secs() < 60, "{:?}", begun.elapsed());
     }
 }

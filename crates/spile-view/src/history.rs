@@ -6,7 +6,7 @@ use super::QUIET;
 use super::table::{Cell, table};
 use spile_core::plan::history::{Applied, Pruned};
 
-/// How much of an id and of a commit is shown: enough to name it.
+/// How many characters of an id or a commit to show: enough to identify it.
 const SHORT: usize = 12;
 
 /// Returns the applies as a table, in the reader's own time with its offset.
@@ -31,7 +31,7 @@ pub fn applies(applies: &[Applied], zone: &TimeZone) -> String {
     table(["apply", "when", "by", "commit", "rows", "meltano.yml"], &rows)
 }
 
-/// Says what is no longer kept; nothing where all is.
+/// Returns a note about applies that are no longer kept; empty if none were pruned.
 #[must_use]
 pub fn pruned(pruned: Option<Pruned>, zone: &TimeZone) -> String {
     let Some(Pruned { applies, until }) = pruned else { return String::new() };

@@ -1,6 +1,6 @@
-//! `JUnit` XML, as the test reports of CI systems read it.
+//! `JUnit` XML, as CI systems read test reports.
 
-/// Returns a suite of cases that are XML already; of so many tests so many failed.
+/// Returns a test suite from cases that are already XML.
 #[must_use]
 pub(super) fn suite(name: &str, tests: usize, failures: usize, cases: &str) -> String {
     format!(
@@ -9,8 +9,8 @@ pub(super) fn suite(name: &str, tests: usize, failures: usize, cases: &str) -> S
     )
 }
 
-/// Returns text as XML 1.0 has it, which has no way to say most control characters. A runner reads the report line by line
-/// where it is printed: no line is a command to it.
+/// Escapes text for XML 1.0, which cannot represent most control characters. Also keeps any line from being a command
+/// to a runner, which reads printed reports line by line.
 pub(super) fn xml(text: &str) -> String {
     let escaped = escaped(text).replace("##[", "#&#35;[");
     let line = |line: &str| {
@@ -21,7 +21,7 @@ pub(super) fn xml(text: &str) -> String {
     escaped.split_inclusive('\n').map(line).collect()
 }
 
-/// Returns the value of an attribute, where a line break as it is would be read as a blank.
+/// Escapes the value of an attribute, in which a parser would read a literal line break as a space.
 pub(super) fn attribute(text: &str) -> String {
     xml(text).replace('\n', "&#10;").replace('\t', "&#9;")
 }

@@ -1,11 +1,11 @@
-//! How the results of operations are shown: as text, JSON, Markdown, `SARIF` and `JUnit`. Nothing here has an effect.
+//! Views of the results of operations: text, JSON, Markdown, `SARIF` and `JUnit`. Nothing here has side effects.
 //!
-//! One plan has many views: [`plan_data`] is what programs read, what a saved plan holds, and what [`plan`] (text) and
-//! [`plan_markdown`] (a comment on a pull request) are made of. [`report`] shows problems with their excerpts, [`check`] gives
-//! them to code scanning and to CI.
+//! One plan has many views: [`plan_data`] is what programs read and what a saved plan contains, and [`plan`] (text) and
+//! [`plan_markdown`] (a comment on a pull request) are made from it. [`report`] shows problems with excerpts, [`check`]
+//! formats them for code scanning and CI.
 //!
-//! Colors are always written. The command line's output takes them out where nobody sees them, and [`harmless`] is the last
-//! thing that any text goes through: what a file or a plugin says can color a terminal and do nothing else to it.
+//! Views always write colors. The command line's output removes them where they would not be seen, and passes every
+//! text through [`harmless`] last: text from a file or a plugin can color a terminal and do nothing else to it.
 //!
 //! ```
 //! assert_eq!(spile_view::harmless("a\u{1b}[2Jb"), "a\\u{1b}[2Jb");
@@ -42,15 +42,15 @@ use anstyle::{AnsiColor, Style};
 use spile_core::plan::Action;
 pub use spile_core::visible::plain;
 
-/// Green: what comes, and what went well.
+/// Green: additions and success.
 pub const GOOD: Style = AnsiColor::Green.on_default();
-/// Yellow: what changes, and what deserves a look.
+/// Yellow: changes and warnings.
 pub const CHANGED: Style = AnsiColor::Yellow.on_default();
-/// Red: what goes, and what went wrong.
+/// Red: removals and failures.
 pub const BAD: Style = AnsiColor::Red.on_default();
 /// Bold: what a reader looks for first.
 pub const STRONG: Style = Style::new().bold();
-/// Dim: what is there for completeness.
+/// Dim: secondary details.
 pub const QUIET: Style = Style::new().dimmed();
 
 /// Returns text in a style.
@@ -59,8 +59,8 @@ pub fn styled(style: Style, text: &str) -> String {
     format!("{style}{text}{style:#}")
 }
 
-/// Returns text in which nothing steers a terminal or turns its direction, colors apart: names and values may come from
-/// anywhere, a plan file from somebody else. Where no color of ours is in a text, [`plain`] leaves none.
+/// Escapes everything in a text that controls a terminal or changes text direction, except colors: names and values may
+/// come from anywhere, and a plan file from someone else. If no color of ours is in a text, [`plain`] leaves none.
 #[must_use]
 pub fn harmless(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
@@ -68,7 +68,7 @@ pub fn harmless(text: &str) -> String {
     while let Some(c) = rest.chars().next() {
         let step = match colour(rest) {
             Some(length) => length,
-            // An end of a line as files of Windows have it.
+            // A Windows line ending stays as it is.
             None if rest.starts_with("\r\n") => "\r\n".len(),
             None => c.len_utf8(),
         };
@@ -83,7 +83,7 @@ pub fn harmless(text: &str) -> String {
     shown
 }
 
-/// Returns the length of the color that a text begins with.
+/// Returns the length of the color sequence that a text starts with.
 fn colour(text: &str) -> Option<usize> {
     let codes = text.strip_prefix("\u{1b}[")?;
     let end = codes.find(|c: char| !c.is_ascii_digit() && c != ';')?;
@@ -96,7 +96,7 @@ fn hides(codes: &str) -> bool {
     !codes.starts_with("38;") && codes.split(';').any(hides)
 }
 
-/// Returns the sign of an action and its color, as Terraform has them.
+/// Returns the sign of an action and its color, as Terraform shows them.
 #[must_use]
 pub fn sign(action: Action) -> (&'static str, Style) {
     match action {

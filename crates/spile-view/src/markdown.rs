@@ -1,20 +1,20 @@
-//! Pieces of Markdown in which any text stays what it is.
+//! Pieces of Markdown that show any text literally.
 
 use spile_core::phrase::{Phrase, longest_run};
 use spile_core::visible::plain;
 
-/// Returns text as a span of code: whatever is in it, backticks and line ends included.
+/// Returns text as a code span, whatever it contains, including backticks and line breaks.
 #[must_use]
 pub fn code(text: &str) -> String {
     let flat = plain(text).replace(['\n', '\t'], " ");
     let fence = "`".repeat(longest_run(&flat) + 1);
-    // Blanks beside the fence are taken away again; without them a backtick at an end would be part of it.
+    // Markdown strips a space at each end of a code span; without it, a backtick at an end would join the fence.
     let gap = if flat.starts_with('`') || flat.ends_with('`') || flat.trim().is_empty() { " " } else { "" };
-    // In a table a bar would end the cell, also in code.
+    // In a table, a bar would end the cell, even in code.
     format!("{fence}{gap}{}{gap}{fence}", if flat.is_empty() { " " } else { &flat })
 }
 
-/// Returns text as a block of code.
+/// Returns text as a code block.
 #[must_use]
 pub fn block(language: &str, text: &str) -> String {
     let text = &plain(text);
@@ -23,7 +23,7 @@ pub fn block(language: &str, text: &str) -> String {
     format!("{fence}{language}\n{text}{end}{fence}\n")
 }
 
-/// Returns text as HTML shows it.
+/// Escapes text for HTML inside Markdown.
 #[must_use]
 pub fn html(text: &str) -> String {
     let escaped = plain(text);
@@ -32,7 +32,7 @@ pub fn html(text: &str) -> String {
         '<' => "&lt;".to_owned(),
         '>' => "&gt;".to_owned(),
         '"' => "&quot;".to_owned(),
-        // What Markdown would take for its own, also between tags; and what would call somebody.
+        // Markdown would interpret these even between tags, and `@` would mention someone.
         '*' | '_' | '`' | '[' | ']' | '\\' | '~' | '|' | '#' | '@' | ':' => format!("&#{};", u32::from(c)),
         c if c.is_control() => " ".to_owned(),
         c => c.to_string(),

@@ -1,4 +1,4 @@
-//! Notifications as people read them, and as data.
+//! Notifications, as text for people and as data.
 
 mod data;
 
@@ -12,7 +12,7 @@ use spile_ops::counted;
 
 pub use data::{AlertData, ChannelData, OverviewData, SentData, TestedData};
 
-/// Returns what came back from each channel that was tried.
+/// Returns the result for each tested channel.
 #[must_use]
 pub fn tested(tested: &[TestedData]) -> String {
     if tested.is_empty() {
@@ -39,7 +39,7 @@ pub fn tested(tested: &[TestedData]) -> String {
 /// The message for an environment without channels.
 const NO_CHANNELS: &str = "no channels in this environment: add a `[[notify]]` to `spile.toml`\n";
 
-/// Returns what was sent, in a line.
+/// Returns the number of alerts and sent messages, in one line.
 #[must_use]
 pub fn sent(sent: &SentData, has_no_channels: bool) -> String {
     if has_no_channels {
@@ -48,7 +48,7 @@ pub fn sent(sent: &SentData, has_no_channels: bool) -> String {
     format!("{} now, {} sent\n", counted(sent.alerts.len(), "alert"), counted(sent.sent.len(), "message"))
 }
 
-/// Returns the channels, and what is wrong now.
+/// Returns the channels and the current alerts.
 #[must_use]
 pub fn overview(overview: &OverviewData, zone: &TimeZone) -> String {
     if overview.channels.is_empty() && overview.alerts.is_empty() {

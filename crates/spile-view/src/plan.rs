@@ -12,16 +12,16 @@ use spile_core::record::row::WRAPPING;
 use spile_core::render::FILE_NAME;
 use spile_ops::counted;
 
-/// How long a value may be before its middle is left out, in characters.
+/// The longest value, in characters; longer ones lose their middle.
 const LONG: usize = 100;
 
-/// How long a line of a diff may be before its end is left out; the JSON form has all of it.
+/// The longest line of a diff; longer ones are cut, but complete in the JSON.
 const WIDE: usize = 150;
 
-/// What the last line says of a plan that asked no registry.
+/// The end of the last line of a plan that was made offline.
 const NOT_COMPARED: &str = "; offline: the registry was not compared";
 
-/// Returns a plan as people read it.
+/// Returns a plan as text for people.
 #[must_use]
 pub fn text(plan: &PlanData) -> String {
     let mut text = String::new();
@@ -55,7 +55,7 @@ fn integration(text: &mut String, changes: &[ChangeData]) {
     text.push('\n');
 }
 
-/// Returns what happens to an integration, as a phrase.
+/// Returns the action on an integration, as a phrase.
 #[must_use]
 pub fn verb(changes: &[ChangeData]) -> Phrase {
     let renamed = changes.iter().find_map(|change| change.renamed_from.as_ref());
@@ -85,7 +85,8 @@ pub fn word(consequence: Consequence) -> &'static str {
     }
 }
 
-/// Says what follows, for which streams, and where bookmarks go: the same for both targets of an integration.
+/// Returns the consequences, the streams concerned and where bookmarks go. Both targets of an integration have the
+/// same.
 fn consequences(changes: &[ChangeData]) -> Vec<String> {
     let Some(change) = changes.first() else { return Vec::new() };
     let mut sentences: Vec<String> = Vec::new();
@@ -123,7 +124,7 @@ pub fn state_moves(state: &StateData) -> Phrase {
     phrase!["its bookmarks move from ", code(&state.from), " to ", code(&state.to)]
 }
 
-/// A file's new and gone entries are in its diff; here they are only named.
+/// Writes a change in one target. New and deleted entries of a file are in its diff, so here only their titles appear.
 fn target(text: &mut String, change: &ChangeData, whole: Action) {
     let is_file = change.target == Target::MeltanoFile;
     let (sign, style) = sign(change.action);
@@ -169,7 +170,7 @@ fn field(field: &FieldData, width: usize) -> String {
     }
 }
 
-/// Returns what happens to a secret, as a phrase.
+/// Returns the change of a secret, as a phrase.
 #[must_use]
 pub fn secret(path: &str, change: SecretChange) -> (Action, &'static str) {
     if path == WRAPPING {
@@ -184,7 +185,7 @@ pub fn secret(path: &str, change: SecretChange) -> (Action, &'static str) {
     }
 }
 
-/// Returns a value in one line, its middle left out where it is long.
+/// Returns a value in one line; a long one loses its middle.
 #[must_use]
 pub fn value(value: &serde_json::Value) -> String {
     let written = plain(&value.to_string()).into_owned();
@@ -248,7 +249,7 @@ fn notes(text: &mut String, plan: &PlanData) {
     }
 }
 
-/// Returns what acknowledges the guards of a plan: `` `--allow delete=2` ``.
+/// Returns the flags that lift the guards of a plan: `` `--allow delete=2` ``.
 #[must_use]
 pub fn lifted_by(plan: &PlanData) -> Phrase {
     Phrase::joined(plan.flags().into_iter().map(code), " and ")
@@ -278,7 +279,7 @@ pub fn numbers(plan: &PlanData) -> String {
     line
 }
 
-/// Returns what a plan without changes says.
+/// Returns the message of a plan without changes.
 #[must_use]
 pub fn no_changes(plan: &PlanData) -> String {
     let stay = counted(plan.summary.unchanged, "integration");
@@ -288,7 +289,7 @@ pub fn no_changes(plan: &PlanData) -> String {
     }
 }
 
-/// The id comes before the last line, which is what a reader looks for.
+/// Returns the id and the totals. The totals come last, because readers look there first.
 fn last_lines(plan: &PlanData) -> String {
     if plan.is_empty() {
         return format!("{} {}\n", styled(GOOD.bold(), "No changes:"), no_changes(plan));

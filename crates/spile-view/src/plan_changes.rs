@@ -1,4 +1,4 @@
-//! What has changed between a reviewed plan and the plan that would be made now.
+//! Differences between a reviewed plan and the plan that would be made now.
 
 use std::collections::BTreeSet;
 
@@ -7,10 +7,10 @@ use spile_core::plan::Action;
 use spile_core::record::Target;
 use spile_core::render::FILE_NAME;
 
-/// How many integrations are named.
+/// How many integrations to name.
 const MOST: usize = 10;
 
-/// Says what is different now, a sentence each: where it comes from, then by integration.
+/// Returns the differences as sentences: first what caused them, then each integration.
 #[must_use]
 pub fn between(saved: &PlanData, now: &PlanData) -> Vec<String> {
     let has_moved = |target: &Target| saved.revisions.of(*target) != now.revisions.of(*target);

@@ -1,4 +1,5 @@
-//! A plan as data: what programs read, what is saved, and what every other view is made of. Later versions only add.
+//! A plan as data: programs read it, saved plans contain it, and every other view is made from it. Later versions only
+//! add.
 
 mod build;
 mod price;
@@ -19,15 +20,15 @@ use spile_core::plan::{
 };
 use spile_core::record::Target;
 
-/// The version of the form.
+/// The version of the format.
 pub const FORMAT: &str = "1.0";
 
 /// A plan as data.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PlanData {
-    /// `1.0`; later versions of 1 only add, so a reader may pass over what it does not know.
+    /// `1.0`; later versions of 1 only add fields, so readers can ignore unknown ones.
     pub format_version: String,
-    /// The version of the program that made it.
+    /// The version of spile that made the plan.
     pub spile_version: String,
     /// The plan's id: a hash of every record before and after, and of both revisions.
     pub id: String,
@@ -35,49 +36,49 @@ pub struct PlanData {
     pub project: String,
     /// The environment.
     pub environment: String,
-    /// Which integrations it is about, by name; `None` is all of them.
+    /// The integrations in the scope, by name; `None` means all.
     pub scope: Option<Vec<Slug>>,
-    /// The same, where all of them are an empty list.
+    /// The same scope, with an empty list for all.
     pub only: Vec<Slug>,
-    /// What was compared.
+    /// The compared targets.
     pub compared: Compared,
     /// The revisions of both targets.
     pub revisions: Revisions,
     /// How many integrations come, change and go.
     pub summary: Summary,
-    /// Whether something is deleted, or all of its data have to be read again.
+    /// Whether the plan deletes something, or requires reading all data again.
     pub destructive: bool,
-    /// What happens to records, sorted by name.
+    /// The changes of records, sorted by name.
     pub changes: Vec<ChangeData>,
-    /// What changes of plugins' definitions, once for each plugin.
+    /// The changes of plugin definitions, once for each plugin.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub upgrades: Vec<PluginUpgrade>,
-    /// What happens to files: `meltano.yml` and outputs.
+    /// The changes of files: `meltano.yml` and outputs.
     pub files: Vec<FileData>,
-    /// Outputs that are not as the files want them and stay, because the plan is partial.
+    /// Outputs that are outdated and stay so, because the plan is partial.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub outputs_left: Vec<String>,
     /// Integrations that stay because they are protected.
     pub protected: Vec<Slug>,
     /// Integrations that stay because the plan is partial and does not name them.
     pub spared: Vec<Slug>,
-    /// Integrations whose row was unmanaged.
+    /// Integrations whose row is unmanaged and will be adopted.
     pub adopted: Vec<Slug>,
-    /// What something else has changed since the last apply.
+    /// Changes by something else since the last apply.
     pub drift: Vec<DriftData>,
     /// Whether something else has changed `meltano.yml`.
     pub meltano_edited: bool,
-    /// What was edited in `meltano.yml` by hand, outside of integrations.
+    /// Edits by hand in `meltano.yml`, outside of integrations.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hand_edits: Vec<HandEditData>,
     /// Unmanaged rows and rows of other projects.
     pub unmanaged: Vec<Foreign>,
-    /// Guards that apply would run into.
+    /// Guards that make apply refuse the plan.
     pub guards: Vec<GuardData>,
-    /// Sources that are not what their contracts say.
+    /// Sources that differ from their contracts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sources: Vec<SourceData>,
-    /// What is not a mistake in the files but deserves attention.
+    /// Warnings.
     pub problems: Vec<ProblemData>,
 }
 
@@ -112,18 +113,18 @@ pub struct ChangeData {
     pub target: Target,
     /// What happens.
     pub action: Action,
-    /// Whether its row was unmanaged.
+    /// Whether the row is unmanaged and will be adopted.
     pub adopted: bool,
-    /// Whether its row becomes unmanaged again.
+    /// Whether the row becomes unmanaged again.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub released: bool,
-    /// The name it had, where it has another one.
+    /// The previous name, if the change renames the integration.
     pub renamed_from: Option<Slug>,
-    /// What the target calls the record.
+    /// The target's name for the record.
     pub title: String,
     /// The connector or the base plugin.
     pub kind: String,
-    /// What follows for the data.
+    /// The consequence for the data.
     pub consequence: Consequence,
     /// Why, a sentence each.
     pub reasons: Vec<Phrase>,
@@ -135,41 +136,41 @@ pub struct ChangeData {
     /// Where bookmarks go with a rename.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<StateData>,
-    /// The fields that differ; of what comes into or goes out of a file, see its diff.
+    /// The fields that differ; empty for new and deleted entries of a file, which are in its diff.
     pub fields: Vec<FieldData>,
-    /// How many fields stay as they are.
+    /// How many fields stay unchanged.
     pub unchanged: usize,
-    /// How many secrets the record has: those that a new reader could read.
+    /// How many secrets the record has, all of which a new recipient could read.
     pub secrets: usize,
 }
 
-/// Where bookmarks go with a rename.
+/// The move of bookmarks after a rename.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StateData {
-    /// The state id they have.
+    /// The current state ID.
     pub from: String,
-    /// The one they will have.
+    /// The new state ID.
     pub to: String,
 }
 
-/// What happens to one field.
+/// The change of a field.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum FieldData {
-    /// A secret: never its values.
+    /// A secret; its values never appear.
     Secret {
         /// The field.
         path: String,
-        /// What happens to it.
+        /// The kind of change.
         secret: SecretChange,
     },
-    /// A value that everyone may see.
+    /// A value that is not secret.
     Plain {
         /// The field.
         path: String,
-        /// As read; null where there was none.
+        /// The current value; null if the field is new.
         before: Option<Value>,
-        /// To be; null where there will be none.
+        /// The desired value; null if the field will be removed.
         after: Option<Value>,
     },
 }
@@ -184,20 +185,20 @@ impl FieldData {
     }
 }
 
-/// What happens to a file.
+/// The change of a file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileData {
     /// The file, relative to the project.
     pub path: String,
-    /// What happens.
+    /// The action.
     pub action: Action,
     /// The unified diff.
     pub diff: String,
-    /// The SHA-256 of what it will be.
+    /// The SHA-256 of the new content.
     pub sha256: String,
 }
 
-/// What something else has done to a record.
+/// A change of a record by something else.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DriftData {
     /// The integration.
@@ -208,36 +209,36 @@ pub struct DriftData {
     pub target: Target,
     /// `changed`, `removed` or `added`.
     pub kind: spile_core::plan::drift::DriftKind,
-    /// The fields that are not as they were left, where that is known.
+    /// The fields that differ from the last apply, if known.
     pub fields: Vec<DriftFieldData>,
 }
 
-/// A field that is not as the last apply left it.
+/// A field that differs from the last apply.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DriftFieldData {
     /// The field.
     pub path: String,
-    /// As it was left; not of secrets.
+    /// The last applied value; omitted for secrets.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub left: Option<Value>,
-    /// As it is now; not of secrets.
+    /// The live value; omitted for secrets.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub found: Option<Value>,
-    /// What has happened, where it is a secret.
+    /// The kind of change, for a secret.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret: Option<SecretChange>,
-    /// What the files say to it.
+    /// How the files compare with the live value.
     pub files: spile_core::plan::drift::Files,
 }
 
 /// An edit by hand.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HandEditData {
-    /// What it is about: `utility`, `job`, `schedule`, `environment`, `setting` and so on.
+    /// The kind of part: `utility`, `job`, `schedule`, `environment`, `setting` and so on.
     pub kind: String,
     /// Its name.
     pub name: String,
-    /// The environment that it stands in, where it does.
+    /// The environment it belongs to, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub environment: Option<String>,
     /// `added`, `changed` or `removed`.
@@ -246,24 +247,24 @@ pub struct HandEditData {
     pub phrase: Phrase,
 }
 
-/// A guard that apply would run into.
+/// A guard that makes apply refuse the plan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GuardData {
     /// The guard.
     #[serde(flatten)]
     pub breach: Breach,
-    /// What acknowledges it.
+    /// The flag that lifts it.
     pub lifted_by: String,
 }
 
 impl PlanData {
-    /// Tells whether there is nothing to do.
+    /// Tells whether the plan has no changes.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.changes.is_empty() && self.files.is_empty()
     }
 
-    /// Returns the flags with which apply passes the guards, as they are typed; none where nothing refuses it.
+    /// Returns the flags that lift all guards, as they are typed; empty if apply would not refuse.
     #[must_use]
     pub fn flags(&self) -> Vec<String> {
         let lost = self.hand_edits.iter().filter(|edit| edit.edit != HandEditKind::Removed).count();
@@ -271,14 +272,14 @@ impl PlanData {
         self.guards.iter().map(|guard| guard.lifted_by.clone()).chain(overwrite).collect()
     }
 
-    /// Returns the changes of each integration, by name.
+    /// Returns the changes of each integration, sorted by name.
     #[must_use]
     pub fn integrations(&self) -> Vec<&[ChangeData]> {
         self.changes.chunk_by(|a, b| a.id == b.id).collect()
     }
 
-    /// Returns the plan as it is saved: with the time, and with a digest, by which an edit is noticed. Neither is part of
-    /// a plan that is only shown: the same plan has the same bytes.
+    /// Returns the plan in its saved form: with the time, and with a digest that reveals edits. A plan that is only
+    /// shown has neither: the same plan has the same bytes.
     #[must_use]
     pub fn sealed(&self, at: Timestamp) -> Value {
         let mut saved = serde_json::to_value(self).unwrap_or_default();
@@ -288,7 +289,7 @@ impl PlanData {
     }
 }
 
-/// Returns the digest of a saved plan: the SHA-256 of all it says besides.
+/// Returns the digest of a saved plan: the SHA-256 of everything else in it.
 #[must_use]
 pub fn digest(saved: &Value) -> String {
     let mut rest = saved.clone();
@@ -298,7 +299,7 @@ pub fn digest(saved: &Value) -> String {
     hash(rest.to_string().as_bytes())
 }
 
-/// Returns what happens to an integration as a whole.
+/// Returns the overall action on an integration.
 #[must_use]
 pub fn action(changes: &[ChangeData]) -> Action {
     match changes {

@@ -1,7 +1,7 @@
-//! A plan for a comment on a pull request: the numbers first, deletions before all else, details folded.
+//! A plan as a comment on a pull request: the numbers first, deletions before everything else, details folded.
 //!
-//! GitHub takes 65,536 characters. What does not fit loses its details, the largest first; numbers and names of what is
-//! deleted stay as long as there is any room.
+//! GitHub allows 65,536 characters. A longer plan loses details, the largest first; the numbers and the names of
+//! deleted integrations stay as long as possible.
 
 use super::access;
 use super::changes::{SourceChange, SourceData, is_open};
@@ -14,23 +14,23 @@ use spile_core::plan::{Action, Compared, Consequence, PluginUpgrade};
 use spile_core::render::FILE_NAME;
 use spile_core::visible::plain;
 
-/// The most characters of a comment.
+/// The longest comment, in characters.
 pub const MOST: usize = 65_000;
 
-/// How much detail is shown.
+/// The level of detail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Detail {
-    /// All of it.
+    /// Everything.
     Whole,
-    /// No diffs of files.
+    /// Without diffs of files.
     NoDiff,
-    /// No fields: what happens to each integration.
+    /// Without fields: only the action on each integration.
     NoFields,
-    /// So many integrations by name, and how many more.
+    /// The names of this many integrations, and the number of others.
     Names(usize),
 }
 
-/// Returns a plan as Markdown that fits into a comment; its first line is a mark to find the comment by.
+/// Returns a plan as Markdown that fits into a comment; the first line is a mark by which to find the comment again.
 #[must_use]
 pub fn markdown(plan: &PlanData) -> String {
     let names = [1000, 300, 100, 30, 10, 0].map(Detail::Names);
@@ -44,12 +44,12 @@ pub fn markdown(plan: &PlanData) -> String {
 /// Returns the mark of the comment for a project's environment.
 #[must_use]
 pub fn mark(project: &str, environment: &str) -> String {
-    // Two dashes would end the comment.
+    // Two dashes would end the HTML comment.
     let name = format!("{}/{}", short(project), short(environment)).replace("--", "-\u{2010}").replace('>', "");
     format!("<!-- spile plan {} -->", plain(&name).replace('\n', " "))
 }
 
-/// The start of a name: the numbers behind it always fit.
+/// Returns the start of a name, short enough to leave room for the numbers.
 fn short(name: &str) -> String {
     name.chars().take(200).collect()
 }
@@ -82,7 +82,7 @@ fn with(plan: &PlanData, detail: Detail) -> String {
     parts.concat()
 }
 
-/// Deletions first, then what loses data, then by name.
+/// Sorts deletions first, then by consequence, then by name.
 fn order(changes: &[ChangeData]) -> (u8, std::cmp::Reverse<Consequence>, String) {
     let rank = match action(changes) {
         Action::Delete => 0,
@@ -224,7 +224,7 @@ fn drift(plan: &PlanData, most: usize) -> String {
     format!("\n<details><summary>{summary}</summary>\n\n{}\n</details>\n", body.concat())
 }
 
-/// Returns the sources that do not match their contracts, and what accepting that means.
+/// Returns the sources that do not match their contracts, and what accepting the changes means.
 fn sources(plan: &PlanData, most: usize) -> String {
     if plan.sources.is_empty() {
         return String::new();

@@ -1,11 +1,11 @@
-//! What a pull has taken out of `meltano.yml`, as people read it.
+//! The result of a pull from `meltano.yml`, as people read it.
 
 use super::{CHANGED, GOOD, QUIET, STRONG, plain, styled};
 use spile_core::problem::listed;
 use spile_core::render::TEMPLATE_FILE;
 use spile_ops::pull::PulledEdits;
 
-/// Returns what was written, what was not, and the next step.
+/// Returns what was written, what was skipped, and the next step.
 #[must_use]
 pub fn text(pulled: &PulledEdits) -> String {
     let mut lines = Vec::new();

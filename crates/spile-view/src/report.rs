@@ -1,4 +1,4 @@
-//! Problems and errors as people read them, and as data.
+//! Problems and errors, as text for people and as data.
 
 use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, Severity, SourceCode};
 use serde::{Deserialize, Serialize};
@@ -10,7 +10,7 @@ use spile_core::secrecy::struck;
 use spile_core::visible::plain;
 use spile_ops::Error;
 
-/// A problem as data: the same in every face.
+/// A problem as data, the same in every interface.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 pub struct ProblemData {
     /// `spile::area::word`
@@ -27,7 +27,7 @@ pub struct ProblemData {
     pub line: usize,
     /// The column in characters, from 1.
     pub column: usize,
-    /// The span in bytes: from, and how many.
+    /// The span in bytes: its start and its length.
     pub span: (usize, usize),
 }
 
@@ -55,11 +55,11 @@ pub struct ErrorData {
     pub code: String,
     /// What went wrong.
     pub message: String,
-    /// What that came from, outermost first.
+    /// The causes, outermost first.
     pub causes: Vec<String>,
     /// The next step.
     pub help: Option<String>,
-    /// The problems, where the files are wrong.
+    /// The problems, if the files are invalid.
     pub problems: Vec<ProblemData>,
 }
 
@@ -79,7 +79,7 @@ impl From<&Error> for ErrorData {
     }
 }
 
-/// Returns an error as people read it; the problems of files with their lines.
+/// Returns an error as text; problems in files come with their lines.
 #[must_use]
 pub fn error(error: &Error) -> String {
     let problems = match error {
@@ -90,7 +90,7 @@ pub fn error(error: &Error) -> String {
     let head = super::styled(super::BAD.bold(), "error");
     let mut text = format!("{problems}{head}: {}\n", plain(&data.message));
     let causes = data.causes.into_iter().map(|cause| ("because:", cause));
-    // Problems have theirs beside them.
+    // Problems show their own codes.
     let code = Some(data.code).filter(|code| problems.is_empty() && !code.is_empty());
     let more = data.help.map(|help| ("help:", help)).into_iter().chain(code.map(|code| ("code:", code)));
     for (word, sentence) in causes.chain(more) {
@@ -99,7 +99,7 @@ pub fn error(error: &Error) -> String {
     text
 }
 
-/// Returns problems with their places, their lines and their helps.
+/// Returns problems with their places, excerpts and help.
 #[must_use]
 pub fn problems(report: &Report) -> String {
     let handler = GraphicalReportHandler::new_themed(GraphicalTheme::unicode()).with_links(false).with_width(110);
@@ -118,7 +118,7 @@ pub fn problems(report: &Report) -> String {
     text
 }
 
-/// A problem with the lines that it is shown in.
+/// A problem with its excerpt.
 struct ProblemExcerpt<'a> {
     problem: &'a Problem,
     excerpt: Excerpt,

@@ -1,4 +1,4 @@
-//! The results of runs that have just ended, and what a dry run found.
+//! The results of runs that have just ended, and the findings of a dry run.
 
 use serde_json::{Value, json};
 
@@ -9,10 +9,10 @@ use super::{QUIET, harmless, styled};
 use spile_core::run::{Run, RunStatus};
 use spile_ops::run::{FixHint, Would};
 
-/// A run, and where to fix what made it fail.
+/// A run, and where to fix the cause if it failed.
 pub type EndedRun = (Run, Option<FixHint>);
 
-/// Returns the results as a table, and below it where to fix each failure.
+/// Returns the results as a table, followed by where to fix each failure.
 #[must_use]
 pub fn results(ended: &[EndedRun]) -> String {
     let row = |(run, _): &EndedRun| -> [Cell; 7] {
@@ -91,7 +91,7 @@ pub fn junit(ended: &[EndedRun]) -> String {
     suite("spile runs", ended.len(), failures, &cases.concat())
 }
 
-/// Returns what a dry run found.
+/// Returns the findings of a dry run.
 #[must_use]
 pub fn would(all: &[Would]) -> String {
     if all.is_empty() {

@@ -38,7 +38,7 @@ pub fn runs(runs: &[Run], zone: &TimeZone) -> String {
     table(["integration", "kind", "status", "records", "seconds", "started", "run", "error"], &rows)
 }
 
-/// Returns all that is known of a run.
+/// Returns all details of a run.
 #[must_use]
 pub fn run(run: &Run, applied: Option<&Applied>, zone: &TimeZone) -> String {
     let tries = if run.attempts == 1 { String::new() } else { format!(", tried {} times", run.attempts) };
@@ -75,7 +75,7 @@ pub fn run(run: &Run, applied: Option<&Applied>, zone: &TimeZone) -> String {
     format!("{}\n{}", lines.join("\n"), arrivals(run))
 }
 
-/// Returns what became of the records of each stream; nothing where none is known.
+/// Returns a table of the records and rows of each stream; empty if there are none.
 fn arrivals(run: &Run) -> String {
     let all = run.arrived();
     if all.is_empty() {
@@ -136,16 +136,16 @@ pub fn status(statuses: &[Status], zone: &TimeZone) -> String {
     table(["integration", "type", "enabled", "status", "last run", "at"], &rows)
 }
 
-/// What has gone through so far, and for how long.
+/// The progress of a run.
 #[derive(Debug, Clone, Copy)]
 pub struct Pace<'a> {
     /// Records by stream.
     pub streams: &'a BTreeMap<String, u64>,
-    /// Since when.
+    /// The time since the start.
     pub elapsed: Duration,
 }
 
-/// Returns how a run gets on, in half a sentence.
+/// Returns the progress of a run, as a phrase.
 #[must_use]
 pub fn pace(pace: &Pace<'_>) -> String {
     let records: u64 = pace.streams.values().sum();
@@ -154,7 +154,7 @@ pub fn pace(pace: &Pace<'_>) -> String {
     format!("{} records of {streams}, {}/s", grouped(records), grouped(records.saturating_mul(1000) / millis))
 }
 
-/// Returns a number with its thousands apart: `12 345`.
+/// Returns a number with its thousands separated: `12 345`.
 #[must_use]
 pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
@@ -165,7 +165,7 @@ pub fn grouped(number: u64) -> String {
     digits.chars().enumerate().flat_map(place).collect()
 }
 
-/// Returns what the syncs of each integration come to.
+/// Returns statistics of the syncs of each integration.
 #[must_use]
 pub fn stats(stats: &[Stats], zone: &TimeZone) -> String {
     if stats.is_empty() {
@@ -193,7 +193,7 @@ pub(super) fn status_cell(status: RunStatus) -> Cell {
     Cell::styled(status.word(), status_style(status))
 }
 
-/// Returns the style of a status and its text.
+/// Returns the style of a status and its error message.
 pub(super) fn status_style(status: RunStatus) -> Style {
     match status {
         RunStatus::Ok => GOOD,
@@ -217,7 +217,7 @@ pub(super) fn local(at: Timestamp, zone: &TimeZone) -> String {
     at.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S %:z").to_string()
 }
 
-/// Returns that a full refresh that broke off is gone on with.
+/// Returns the sentence that says a run resumes an interrupted full refresh.
 #[must_use]
 pub fn resumed(slug: &Slug, Unfinished { run, left }: &Unfinished) -> String {
     let from = match left {

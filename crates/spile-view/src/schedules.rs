@@ -1,4 +1,4 @@
-//! Schedules, as people read them and as data.
+//! Schedules, as text for people and as data.
 
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
@@ -46,7 +46,7 @@ fn next(one: &Scheduled, zone: &TimeZone, now: Timestamp) -> Cell {
     }
 }
 
-/// Returns runs to come, in their order.
+/// Returns upcoming runs as a table, in order.
 #[must_use]
 pub fn coming(coming: &[(&Slug, Tick)], zone: &TimeZone, now: Timestamp) -> String {
     if coming.is_empty() {
@@ -59,7 +59,7 @@ pub fn coming(coming: &[(&Slug, Tick)], zone: &TimeZone, now: Timestamp) -> Stri
     table(["at", "", "integration"], &rows)
 }
 
-/// Returns how far away a moment is, as coarsely as people say it: `in 3 h`.
+/// Returns how far away a time is, roughly: `in 3 h`.
 fn until(duration: SignedDuration) -> String {
     let minutes = duration.as_mins();
     match minutes {
@@ -84,7 +84,7 @@ pub struct ScheduledData<'a> {
     last_sync: Option<&'a Run>,
 }
 
-/// A moment of a schedule, and when its run begins.
+/// The scheduled time of a run, and the time when it actually starts.
 #[derive(Debug, Serialize)]
 struct TickTimes {
     scheduled_for: Timestamp,
@@ -114,7 +114,7 @@ impl<'a> From<&'a Scheduled> for ScheduledData<'a> {
     }
 }
 
-/// A run to come as data.
+/// An upcoming run as data.
 #[derive(Debug, Serialize)]
 pub struct TickData<'a> {
     slug: &'a Slug,

@@ -1,10 +1,10 @@
-//! Plain tables: columns as wide as their widest cell, two blanks between them.
+//! Plain tables: columns as wide as their widest cell, with two spaces between them.
 
 use std::fmt::Write;
 
 use anstyle::Style;
 
-/// A cell: its text and how it looks.
+/// A cell: its text and its style.
 #[derive(Debug, Clone)]
 pub struct Cell {
     text: String,
@@ -24,7 +24,7 @@ impl<T: Into<String>> From<T> for Cell {
     }
 }
 
-/// Returns a table with a head.
+/// Returns a table with a header row.
 #[must_use]
 pub fn table<const COLUMNS: usize>(head: [&str; COLUMNS], rows: &[[Cell; COLUMNS]]) -> String {
     let width = |column: usize| {
@@ -39,7 +39,7 @@ pub fn table<const COLUMNS: usize>(head: [&str; COLUMNS], rows: &[[Cell; COLUMNS
         for (cell, width) in row.iter().zip(widths) {
             let Cell { text, style } = cell;
             let padding = " ".repeat(width - text.chars().count() + 2);
-            // Writing to a string does not fail.
+            // Writing to a string cannot fail.
             let _ = if text.is_empty() {
                 write!(line, "{padding}")
             } else {

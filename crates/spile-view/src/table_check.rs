@@ -1,9 +1,9 @@
-//! Whether an existing table can be used by a hosted registry, in words.
+//! The check whether a hosted registry can use an existing table, as text for people.
 
 use super::{BAD, CHANGED, GOOD, STRONG, styled};
 use spile_ops::migrate::fit::{Finding, Fit, TableFinding};
 
-/// Says what has to change, what is added and taken, and what fits: what matters most comes first.
+/// Returns what has to change, what spile changes and adds, and what fits, most important first.
 #[must_use]
 pub fn text(fit: &Fit) -> String {
     let parts = [

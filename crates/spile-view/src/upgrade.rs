@@ -1,4 +1,4 @@
-//! Upgrades in words: the same in a plan, in its Markdown, and when a connector is upgraded.
+//! Upgrades in words: the same in a plan, in its Markdown, and when upgrading a connector.
 
 use spile_core::phrase;
 use spile_core::phrase::{Phrase, code, codes};
@@ -7,7 +7,7 @@ use spile_core::plan::upgrade::{Moved, PluginUpgrade, Upgrade};
 /// The maximum number of names to list.
 const MOST: usize = 12;
 
-/// Returns what an upgrade is about: `the plugin tap-x, of 3 integrations`.
+/// Returns the plugin and the integrations that an upgrade concerns, as a phrase.
 #[must_use]
 pub fn head(upgrade: &PluginUpgrade) -> Phrase {
     let integrations = upgrade.integrations.iter().map(spile_core::name::Slug::as_str);
@@ -46,7 +46,7 @@ fn moved(what: &str, moved: &Moved) -> Vec<Phrase> {
     named.map(|(how, words)| phrase![what, " that are ", how, ": ", some(words.iter().map(String::as_str))]).collect()
 }
 
-/// Returns names, the first of them where there are many.
+/// Returns a list of names, cut after the first few.
 #[must_use]
 pub fn some<'a>(names: impl ExactSizeIterator<Item = &'a str>) -> Phrase {
     let count = names.len();
@@ -58,7 +58,7 @@ fn more(count: usize) -> String {
     if more == 0 { String::new() } else { format!(" and {more} more") }
 }
 
-/// Meltano's words for keys, as people say them.
+/// Returns a readable word for a key in Meltano's definitions.
 fn word(key: &str) -> &str {
     match key {
         "value" => "default",

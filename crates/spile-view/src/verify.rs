@@ -1,4 +1,4 @@
-//! What a comparison of a source with its destination found, as people read it and as data.
+//! The comparison of a source with its destination, as text for people and as data.
 
 use anstyle::Style;
 use serde_json::{Value, json};
@@ -35,7 +35,7 @@ pub fn streams(verified: &Verified) -> String {
     table(["stream", "source", "table", "destination", "sampled", "verdict", ""], &rows)
 }
 
-/// Returns how many rows a source has, those that are newer than the destination apart.
+/// Returns how many rows a source has, without those newer than the destination.
 fn rows_of_source(compared: &Compared) -> String {
     let least = grouped(compared.source.least());
     if compared.source.changed() { format!("at least {least}") } else { least }
@@ -52,7 +52,7 @@ fn style(compared: &Compared) -> Style {
     }
 }
 
-/// Returns all of it as data, with what is wrong.
+/// Returns the comparison as data, with the error if it found a difference.
 #[must_use]
 pub fn data(verified: &Verified, fault: Option<&Error>) -> Value {
     let streams: Vec<Value> = verified.streams.iter().map(|(name, compared)| stream(name, compared)).collect();

@@ -23,7 +23,7 @@ pub fn list(standing: &[&ShelfEntry]) -> Value {
     json!({ "connectors": standing.iter().map(one).collect::<Vec<_>>() })
 }
 
-/// Returns connectors with all that they take, as data.
+/// Returns connectors with all their settings, as data.
 #[must_use]
 pub fn show(shown: &[ShownConnector]) -> Value {
     let one = |ShownConnector { connector, origin }: &ShownConnector| {

@@ -1,4 +1,4 @@
-//! What the hub has, and what an upgrade changes.
+//! Definitions from the hub, and what an upgrade changes.
 
 use std::fmt::Write;
 
@@ -13,7 +13,7 @@ use spile_ops::counted;
 /// The maximum number of names to list.
 const MOST: usize = 20;
 
-/// Returns what an update came to.
+/// Returns the result of an update.
 #[must_use]
 pub fn updated(updated: &Updated) -> String {
     let counts = [(updated.added.len(), "new"), (updated.changed.len(), "changed"), (updated.gone.len(), "gone")];
@@ -63,7 +63,7 @@ pub fn upgrade(prepared: &Prepared) -> String {
     text
 }
 
-/// Returns the same as data.
+/// Returns the upgrade as data.
 #[must_use]
 pub fn upgrade_data(prepared: &Prepared) -> Value {
     let problems: Vec<_> = prepared.problems.problems().iter().map(report::ProblemData::from).collect();

@@ -1,4 +1,4 @@
-//! Notifications as data: what programs read.
+//! Notifications as data for programs.
 
 use jiff::Timestamp;
 use miette::Diagnostic;
@@ -11,20 +11,20 @@ use spile_core::settings::Channel;
 use spile_ops::Event;
 use spile_ops::notify::{Overview, Tested};
 
-/// What came back when a channel was tried.
+/// The result of testing a channel.
 #[derive(Debug, Serialize)]
 pub struct TestedData {
     /// The channel.
     pub channel: String,
     /// Its kind.
     pub kind: &'static str,
-    /// What came back; none where it did not get through.
+    /// The channel's response, if the message arrived.
     pub answer: Option<String>,
-    /// Why it did not get through.
+    /// Why the message did not arrive.
     pub error: Option<String>,
     /// The next step.
     pub help: Option<String>,
-    /// What is wrong with its template.
+    /// The problem in its template.
     pub template: Option<String>,
 }
 
@@ -42,14 +42,14 @@ impl From<&Tested> for TestedData {
     }
 }
 
-/// What `notify send` has done.
+/// The result of `notify send`.
 #[derive(Debug, Serialize)]
 pub struct SentData {
-    /// What is wrong now, whether a channel was notified or not.
+    /// The current alerts, whether a channel was notified or not.
     pub alerts: Vec<AlertData>,
-    /// What was sent.
+    /// The messages that were sent.
     pub sent: Vec<MessageData>,
-    /// What could not be sent, or looked at.
+    /// Messages that could not be sent, and checks that failed.
     pub problems: Vec<ProblemData>,
 }
 
@@ -58,16 +58,16 @@ pub struct SentData {
 pub struct MessageData {
     /// The channel.
     pub channel: String,
-    /// What it tells, in a few words.
+    /// Its title.
     pub title: String,
-    /// How many more it sums up.
+    /// How many more alerts it sums up.
     pub more: usize,
 }
 
-/// What could not be sent, or looked at.
+/// A message that could not be sent, or a check that failed.
 #[derive(Debug, Serialize)]
 pub struct ProblemData {
-    /// The channel, where it is about one.
+    /// The channel, if the problem is about one.
     pub channel: Option<String>,
     /// What went wrong.
     pub message: String,
@@ -76,7 +76,7 @@ pub struct ProblemData {
 }
 
 impl SentData {
-    /// Collects what was sent.
+    /// Collects the sent messages and the problems from events.
     #[must_use]
     pub fn of(alerts: &[Alert], events: &[Event]) -> Self {
         let mut data =
@@ -97,12 +97,12 @@ impl SentData {
     }
 }
 
-/// The channels, and what is wrong now.
+/// The channels and the current alerts.
 #[derive(Debug, Serialize)]
 pub struct OverviewData {
     /// The channels of the environment.
     pub channels: Vec<ChannelData>,
-    /// What is wrong now.
+    /// The current alerts.
     pub alerts: Vec<AlertData>,
 }
 
@@ -113,38 +113,38 @@ pub struct ChannelData {
     pub name: String,
     /// Its kind.
     pub kind: String,
-    /// What it gets notifications about.
+    /// The kinds of alerts it receives.
     pub on: Vec<&'static str>,
-    /// Of which integrations; none means all.
+    /// The integrations it receives alerts about; empty means all.
     pub only: Vec<String>,
     /// After how many seconds an active alert is repeated; never, if it is missing.
     pub repeat_seconds: Option<u64>,
-    /// How many messages it gets in an hour.
+    /// The most messages it receives in an hour.
     pub most_per_hour: u32,
-    /// How many it got in the last hour.
+    /// How many messages it received in the last hour.
     pub sent_last_hour: usize,
 }
 
-/// Something that is wrong now.
+/// A current alert.
 #[derive(Debug, Serialize)]
 pub struct AlertData {
-    /// What it is known by while it lasts.
+    /// Its key, which stays the same while the alert is active.
     pub key: String,
     /// Its kind.
     pub kind: &'static str,
-    /// What it is about; none where that is the project.
+    /// The integration it is about; null for the whole project.
     pub integration: Option<MessageIntegration>,
-    /// Since when.
+    /// When it started.
     pub since: Timestamp,
-    /// What happened.
+    /// What happened, as a sentence.
     pub sentence: String,
     /// The next step.
     pub help: Option<String>,
-    /// The file where it is fixed.
+    /// The file in which to fix it.
     pub file: Option<String>,
-    /// The command that says more.
+    /// The command that shows more.
     pub command: Option<String>,
-    /// Which channels get it, and when each was last notified.
+    /// The channels that receive it, and when each was last notified.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub told: Vec<ToldData>,
 }
@@ -154,7 +154,7 @@ pub struct AlertData {
 pub struct ToldData {
     /// The channel.
     pub channel: String,
-    /// When it was last notified; none if it has yet to be.
+    /// When it was last notified; null if it has not been yet.
     pub at: Option<Timestamp>,
 }
 

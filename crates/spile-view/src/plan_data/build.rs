@@ -1,4 +1,4 @@
-//! A plan made into data.
+//! Conversion of a plan into data.
 
 use std::borrow::Cow;
 
@@ -97,14 +97,14 @@ fn changes<R: Record>(plan: &Plan, step: &Step<R>) -> Vec<ChangeData> {
     step.changes.par_iter().map(data).collect()
 }
 
-/// Returns what happens to files: `meltano.yml`, then outputs.
+/// Returns the changes of files: `meltano.yml`, then outputs.
 fn files(plan: &Plan) -> Vec<FileData> {
     let meltano = (FILE_NAME.to_owned(), &plan.meltano.before, &plan.meltano.after);
     let output = |step: &'_ OutputStep| step.path.display().to_string();
     let outputs = plan.outputs.steps.iter().map(|step| (output(step), &step.before, &step.after));
     let all = [meltano].into_iter().chain(outputs).filter(|(_, before, after)| before != after);
     all.map(|(path, before, after)| {
-        // What somebody else writes may hold a secret in plain text.
+        // Text that someone else wrote may contain a secret in plain text.
         let may_hold_secrets = path == FILE_NAME && (plan.is_edited || !plan.findings.hand_edits.is_empty());
         let show = |text| if may_hold_secrets { struck_document(text) } else { Cow::Borrowed(text) };
         file(path, before, after, &show)
