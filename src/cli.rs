@@ -1,5 +1,5 @@
-//! The command line: words to calls of `ops`, results to words. The only place that prints, reads the environment
-//! and asks.
+//! The command line: arguments to calls of `ops`, results to text. Only this module prints, reads the environment and
+//! prompts.
 
 pub mod apply;
 pub mod check;
@@ -78,10 +78,10 @@ pub struct Cli {
     command: Command,
 }
 
-/// Under which heading `--help` lists what every command takes: after the command's own options.
+/// The heading of the global options in `--help`, after the command's own options.
 const GLOBAL: &str = "Global options";
 
-/// What every command takes.
+/// Options of every command.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = GLOBAL)]
 pub struct Global {
@@ -178,14 +178,14 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(cli) => cli,
         Err(error) => {
             let error = without_values(error);
-            // Where even standard error is closed there is nobody left to tell.
+            // If standard error is closed too, there is nowhere to report to.
             let _ = error.print();
             return ExitCode::from(if error.use_stderr() { exit::USAGE } else { 0 });
         }
     };
     let mut output = Output::new(&cli.global);
     let mut runtime = match cli.command {
-        // Many ask at once.
+        // The server handles many requests at once.
         Command::Serve(_) => tokio::runtime::Builder::new_multi_thread(),
         _ => tokio::runtime::Builder::new_current_thread(),
     };
@@ -209,14 +209,14 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> ExitCode {
     ExitCode::from(output.closed(code))
 }
 
-/// Fails where too few files may be opened: the event loop panics where a pair of its sockets cannot be made. What is
-/// opened here is more than it opens.
+/// Fails if too few files may be opened, because the event loop panics if it cannot create its socket pairs. This opens
+/// more than the event loop does.
 fn room() -> std::io::Result<()> {
     const PAIRS: usize = 4;
     (0..PAIRS).map(|_| UnixStream::pair()).collect::<std::io::Result<Vec<_>>>().map(drop)
 }
 
-/// Keeps a value out of the words about a command line: of `secrets set SLUG KEY VALUE` it is a secret.
+/// Removes values from a message about the command line: in `secrets set SLUG KEY VALUE`, the value is a secret.
 fn without_values(mut error: clap::Error) -> clap::Error {
     let usage = error.get(ContextKind::Usage).map(ToString::to_string).unwrap_or_default();
     let takes_secrets = ["spile secrets ", "spile new ", "spile edit "].iter().any(|command| usage.contains(command));
@@ -232,7 +232,7 @@ fn without_values(mut error: clap::Error) -> clap::Error {
     error
 }
 
-/// Returns the command line as it is parsed and documented: each command knows the formats that it can write.
+/// Returns the command line as it is parsed and documented, with each command's own formats.
 pub(crate) fn command() -> clap::Command {
     let whole = Cli::command();
     let names: Vec<String> = whole.get_subcommands().map(|one| one.get_name().to_owned()).collect();
@@ -244,7 +244,7 @@ pub(crate) fn command() -> clap::Command {
 }
 
 impl Cli {
-    /// Refuses a format that the command cannot write, and flags that make no sense together.
+    /// Refuses a format that the command cannot write, and flags that contradict each other.
     fn misfit(&self, name: &str) -> Option<clap::Error> {
         if let Command::Serve(args) = &self.command
             && let Some(sentence) = args.misfit()
@@ -368,7 +368,7 @@ fn exit_code(error: &Error) -> u8 {
 }
 
 impl Global {
-    /// Returns whose the project is, as the command line or the environment says.
+    /// Returns whether the user trusts the project, from the command line or the environment.
     fn trust(&self) -> Trust {
         self.standing.trust(variable("SPILE_UNTRUSTED").as_deref())
     }
@@ -381,7 +381,7 @@ impl Global {
 
     fn project(&self) -> Result<Project, Error> {
         let folder = self.folder()?;
-        // A folder that is named is the project; without a name it is looked for upwards, as cargo does.
+        // A named folder is the project; without a name, parent folders are searched, as cargo does.
         let is_named = self.folder.is_some() && folder.join(spile_world::files::project::SETTINGS).is_file();
         let project = if is_named { Project::at(folder) } else { Project::find(&folder)? };
         Ok(match self.trust() {
@@ -396,7 +396,7 @@ impl Global {
         let outside = self.outside(&project, output)?;
         let site = Site { project: &project, settings: &loaded.settings, environment: &environment };
         let world = site.open(&outside, output)?;
-        // So are the rows that it keeps.
+        // The rows that the registry holds are not freed either.
         std::mem::forget(world.registry.clone());
         Ok((loaded, world, environment))
     }
@@ -411,7 +411,7 @@ impl Global {
         Ok((loaded, world, environment))
     }
 
-    /// Names what the user's environment gives to a world.
+    /// Returns what the user's environment provides to a world.
     fn outside(&self, project: &Project, output: &Output) -> Result<Outside, Error> {
         let mut problems = Problems::default();
         let folders = UserFolders::beside(project, variable_os);
@@ -426,8 +426,8 @@ impl Global {
         Ok(Outside { keys, variables, agreements, children: host().environment, authorities })
     }
 
-    /// Reads and checks the project's files. They are there until the process ends: to let go of the values of thousands,
-    /// one by one, takes as long as an eighth of a plan.
+    /// Reads and checks the project's files. They are never freed: dropping the values of thousands, one by one, takes
+    /// as long as an eighth of a plan.
     fn checked(&self, output: &mut Output) -> Result<(Project, Arc<Loaded>, EnvironmentName), Error> {
         let project = self.project()?;
         let loaded = Arc::new(ops::check::used(&project)?);
@@ -440,20 +440,20 @@ impl Global {
     }
 }
 
-/// Names the places where keys are; nothing is read before a secret has to be opened.
+/// Returns the places to look for keys; reads nothing until a secret must be decrypted.
 #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
 fn places() -> Places {
     Places::from_environment(|name| std::env::var_os(name))
 }
 
-/// Returns the keys of whoever runs the program.
+/// Returns the user's keys.
 fn keys(output: &Output) -> Keys {
     let mut places = places();
     places.ask = output.asks().then_some(ask_passphrase as fn(&str) -> Option<Secret>);
     Keys::new(places)
 }
 
-/// A project in one environment: what a world is opened for.
+/// A project in one environment, for which to open a world.
 #[derive(Clone, Copy)]
 struct Site<'a> {
     project: &'a Project,
@@ -462,7 +462,7 @@ struct Site<'a> {
 }
 
 impl Site<'_> {
-    /// Opens the world; where nobody has agreed to the host of its registry yet, asks.
+    /// Opens the world; prompts if the user has not agreed to the host of its registry yet.
     fn open(&self, outside: &Outside, output: &mut Output) -> Result<World, Error> {
         let open = || World::open(self.project, self.settings, self.environment, outside);
         match open() {
@@ -472,7 +472,7 @@ impl Site<'_> {
     }
 }
 
-/// Asks whether a secret may be sent to a host, and remembers a yes.
+/// Asks whether a secret may be sent to a host, and saves a yes.
 fn agrees(agreement: &Agreement, agreements: &Agreements, output: &mut Output) -> bool {
     if !output.confirm(&agreement.question()) {
         return false;
@@ -498,7 +498,7 @@ fn ask_passphrase(what: &str) -> Option<Secret> {
     rpassword::prompt_password(format!("{what}: ")).ok().map(Secret::new)
 }
 
-/// Returns the official sops, as far as the environment says where it is.
+/// Returns the official sops program, if the environment has it.
 fn program() -> Program {
     Program::new(host().path)
 }
@@ -511,7 +511,7 @@ fn editor() -> Editor {
     Editor { command: command.filter(|command| !command.trim().is_empty()), path: host().path, memory }
 }
 
-/// Reads what of the environment children are given and installers need.
+/// Reads the part of the environment that child processes and installers need.
 #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
 fn host() -> Host {
     Host {

@@ -1,10 +1,10 @@
 //! spile: data integrations as code. TOML files in git are planned and applied to Meltano and a registry.
 //!
-//! This crate is the program: the command line, with the language server. What it shows and does lives in crates of their
-//! own, each of which uses those below it and none above.
+//! This crate is the program: the command line, with the language server. Everything else is in crates of their own,
+//! each of which uses only those below it.
 //!
 //! ```text
-//! spile          words of the command line -> calls of operations; the language server
+//! spile          arguments of the command line -> calls of operations; the language server
 //! spile-server   requests -> calls of operations -> JSON and pages
 //! spile-view     results -> text, JSON, Markdown, SARIF, JUnit                            pure
 //! spile-ops      one function for each thing people do: read, decide, write
@@ -12,7 +12,7 @@
 //! spile-core     text in; checked values, plans and text out                              pure
 //! ```
 //!
-//! # The way of a change
+//! # The path of a change
 //! ```text
 //! integrations/shop.toml
 //!   -> spile_world::Project             reads it as a Source
@@ -20,11 +20,11 @@
 //!   -> spile_core::integration::check   Draft + Connector -> Integration, or Problems
 //!   -> spile_core::plan::desired        Integration -> Row (registry) and Entry (meltano.yml)
 //!   -> spile_core::render               entries -> the text of meltano.yml, read back and compared
-//!   -> spile_core::plan::Plan           two Snapshots + what is wanted -> two Steps
+//!   -> spile_core::plan::Plan           two Snapshots + the desired records -> two Steps
 //!   -> spile_ops::apply                 Steps -> Target::write, then both are read again and compared
 //! ```
-//! Problems are collected on the way, each with its place, and shown by `spile_view`. `spile_ops::run` gives
-//! `spile_world::Meltano` a small `meltano.yml` of only what one run needs.
+//! Problems are collected along the path, each with its place, and shown by `spile_view`. `spile_ops::run` gives
+//! `spile_world::Meltano` a small `meltano.yml` with only what one run needs.
 //!
 //! # Example
 //! ```

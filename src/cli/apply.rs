@@ -43,7 +43,7 @@ fn plan_id(text: &str) -> Result<String, String> {
     Err("use at least 12 characters of the ID, digits and `a` to `f`".to_owned())
 }
 
-/// What the user agrees to beforehand.
+/// The user's consent, given in advance.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Consent {
     /// Skip the confirmation prompt
@@ -75,7 +75,7 @@ fn allowance(text: &str) -> Result<Allowance, String> {
     }
 }
 
-/// Plans, shows, asks and applies.
+/// Plans, shows the plan, asks and applies it.
 pub(super) async fn exec(args: &Args, global: &Global, output: &mut Output) -> Result<u8, Error> {
     match &args.plan {
         Some(path) => exec_saved(path, args, global, output).await,
@@ -96,7 +96,7 @@ async fn exec_new(args: &Args, global: &Global, output: &mut Output) -> Result<u
     Ok(0)
 }
 
-/// Applies a plan that was saved: worked out again, it has to be the same.
+/// Applies a saved plan, if planning again gives the same plan.
 async fn exec_saved(path: &Path, args: &Args, global: &Global, output: &mut Output) -> Result<u8, Error> {
     let (saved, reviewed) = plan::read(path)?;
     if let Some(asked) = global.environment.as_ref().filter(|asked| *asked != saved.environment.as_str()) {
@@ -115,12 +115,12 @@ async fn exec_saved(path: &Path, args: &Args, global: &Global, output: &mut Outp
     Ok(0)
 }
 
-/// A plan, and what is shown of it.
+/// A plan, and its data to show.
 #[derive(Clone, Copy)]
 pub(super) struct Proposal<'a> {
     /// The plan.
     pub plan: &'a Plan,
-    /// The same as data.
+    /// The plan as data.
     pub data: &'a PlanData,
 }
 

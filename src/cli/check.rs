@@ -26,13 +26,13 @@ pub struct Args {
 }
 
 impl Args {
-    /// Returns why it is refused over a project that is not the user's own.
+    /// Returns why the command is refused for an untrusted project.
     pub(super) fn refusal(&self) -> Option<UntrustedRefusal> {
         self.discover.then_some(UntrustedRefusal::Believes)
     }
 }
 
-/// Checks, and says that all is well, or what `--strict` does not let pass.
+/// Checks, and reports success or what `--strict` does not allow.
 pub(super) fn exec(args: &Args, global: &Global, output: &mut Output) -> Result<u8, Error> {
     let project = global.project()?;
     let checked = if args.discover {
@@ -92,7 +92,7 @@ pub(super) fn exec(args: &Args, global: &Global, output: &mut Output) -> Result<
     Ok(code)
 }
 
-/// Writes problems in a form that CI systems read, where that is wanted.
+/// Writes problems in a format for CI systems, if one is selected.
 fn for_ci(report: &Report, project: &Project, output: &mut Output) -> bool {
     let way = project.in_repository();
     let text = match output.format() {

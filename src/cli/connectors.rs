@@ -22,7 +22,7 @@ pub struct Args {
 }
 
 impl Args {
-    /// Tells whether nothing is written.
+    /// Tells whether the command writes nothing.
     pub(super) fn only_reads(&self) -> bool {
         match self.command {
             Command::List(_) | Command::Search(_) | Command::Show(_) => true,
@@ -76,7 +76,7 @@ struct ShowArgs {
     kind: Option<KindArg>,
 }
 
-/// Which side of a pipeline, as the command line says it.
+/// The side of a pipeline, as an argument.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum KindArg {
     Extractor,
@@ -93,7 +93,7 @@ impl From<KindArg> for Role {
 }
 
 impl Args {
-    /// Returns why it is refused over a project that is not the user's own.
+    /// Returns why the command is refused for an untrusted project.
     pub(super) fn refusal(&self) -> Option<UntrustedRefusal> {
         match &self.command {
             Command::List(args) => args.hub.then_some(UntrustedRefusal::Believes),

@@ -17,7 +17,7 @@ use spile_ops::{self as ops, Error, Loaded};
 use spile_view as view;
 use spile_world::World;
 
-/// How long a tap may take where nothing is said: a large Salesforce takes minutes.
+/// The default timeout of a tap: a large Salesforce takes minutes.
 pub(super) const PATIENCE: Duration = Duration::from_mins(10);
 
 /// Show the streams and fields that a source offers and which are selected; accept schema changes
@@ -42,7 +42,7 @@ pub struct Args {
     timeout: Option<Duration>,
 }
 
-/// What is done about changes of a source
+/// How to handle changes in a source
 #[derive(Debug, clap::Args)]
 struct ContractArgs {
     /// Show what changed since the contract was accepted, or between catalogs if there is no contract
@@ -57,7 +57,7 @@ struct ContractArgs {
 }
 
 impl Args {
-    /// Tells whether no file of the project is written.
+    /// Tells whether the command writes no file of the project.
     pub(super) fn only_reads(&self) -> bool {
         !self.contract.accept
     }
@@ -102,7 +102,7 @@ pub(super) async fn exec(args: &Args, global: &Global, output: &mut Output) -> R
     Ok(0)
 }
 
-/// Writes the contract of a source, after showing what has changed and asking.
+/// Writes the contract of a source, after showing the changes and asking.
 fn accept(world: &World, offer: &Offer, named: &IntegrationLabel, yes: bool, output: &mut Output) -> Result<u8, Error> {
     let acceptance = contract::acceptance(&world.project, &offer.integration, &named.environment, &offer.discovered)?;
     output
@@ -118,7 +118,7 @@ fn accept(world: &World, offer: &Offer, named: &IntegrationLabel, yes: bool, out
     Ok(0)
 }
 
-/// Asks the sources whose contracts are due, and tells the channels what they show.
+/// Discovers the sources whose contracts are due, and notifies the channels of the results.
 async fn due(args: &Args, global: &Global, output: &mut Output) -> Result<u8, Error> {
     let (loaded, world, environment): (Arc<Loaded>, World, EnvironmentName) = global.open(output)?;
     let (interrupted, interrupt) = watch::channel(false);

@@ -19,7 +19,7 @@ pub struct Args {
 pub(super) async fn exec(args: &Args, global: &Global, output: &mut Output) -> Result<u8, Error> {
     let (loaded, world, environment) = global.open(output)?;
     let status = ops::exec(&world, &loaded, &args.slug, &environment, &args.command).await?;
-    // As shells have it: a signal is 128 and its number.
+    // As in shells, a signal is 128 plus its number.
     let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal));
     Ok(code.and_then(|code| u8::try_from(code).ok()).unwrap_or(exit::FAILED))
 }

@@ -17,12 +17,12 @@ pub struct Args {
 }
 
 impl Args {
-    /// Tells whether nothing is written.
+    /// Tells whether the command writes nothing.
     pub(super) fn only_checks(&self) -> bool {
         self.check
     }
 
-    /// Returns why it is refused over a project that is not the user's own.
+    /// Returns why the command is refused for an untrusted project.
     pub(super) fn refusal(&self) -> Option<UntrustedRefusal> {
         (!self.check).then_some(UntrustedRefusal::Writes)
     }

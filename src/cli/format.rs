@@ -1,11 +1,11 @@
-//! The forms of results, and which of them each command can write.
+//! The formats of results, and which of them each command can write.
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Arg, ValueEnum};
 
 use super::GLOBAL;
 
-/// How results are written.
+/// The format of results.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Format {
     /// Text for people
@@ -32,7 +32,7 @@ pub(super) fn formats(command: &str) -> &'static [Format] {
     }
 }
 
-/// Returns the argument `--format` of a command, which takes the place of the global one of that name.
+/// Returns the `--format` argument of a command, which replaces the global one of that name.
 pub(super) fn argument(command: &str) -> Arg {
     let names = PossibleValuesParser::new(formats(command).iter().filter_map(Format::to_possible_value));
     let format = Arg::new("format").long("format").value_name("FORMAT").help("Output format").help_heading(GLOBAL);

@@ -27,7 +27,7 @@ pub struct ManArgs {
     command: Option<Box<clap::Command>>,
 }
 
-/// Returns the command of that name.
+/// Returns the command with a name.
 fn command(name: &str) -> Result<Box<clap::Command>, String> {
     let mut program = super::command();
     program.build();

@@ -10,7 +10,7 @@ use super::{Global, Output};
 use spile_ops::{self as ops, Error};
 use spile_view as view;
 
-/// How often a log that is followed is looked at.
+/// How often to look for new lines of a followed log.
 const PAUSE: Duration = Duration::from_millis(200);
 
 /// Show what was applied to this environment, when and by whom
@@ -83,7 +83,7 @@ pub struct RunsArgs {
     stats: bool,
 }
 
-/// What is shown of a single run.
+/// How to show a single run.
 #[derive(Debug, clap::Subcommand)]
 enum OneRun {
     /// Show one run in full: streams, rows that arrived, bookmarks, plugins
@@ -94,10 +94,10 @@ enum OneRun {
     },
 }
 
-/// What is said where integrations are there, and none of them is asked for.
+/// The message if there are integrations, but `--failed` selects none.
 const NOTHING: &str = "no integrations are failing\n";
 
-/// How many runs are shown where nothing is said, and of how many statistics are worked out.
+/// How many runs to show by default, and from how many to compute statistics.
 const MOST: (usize, usize) = (20, 1000);
 
 pub(super) async fn runs(args: &RunsArgs, global: &Global, output: &mut Output) -> Result<u8, Error> {
@@ -143,18 +143,18 @@ pub(super) async fn logs(args: &LogsArgs, global: &Global, output: &mut Output) 
     let (loaded, world, _) = global.open(output)?;
     let run = ops::history::run(&world, &loaded, &args.of).await?;
     let log = ops::run::Log::of(world.project.root(), &run);
-    // Where it was too long for one piece.
+    // The first part, if the log was split because of its length.
     output.foreign(&log.before()?);
     let mut shown = 0;
     loop {
-        // Asked before reading: what a run wrote before it ended is then read too.
+        // Ask before reading: then the read includes what the run wrote before it ended.
         let lasts = args.follow && ops::history::lasts(&world, &run).await?;
         match log.after(shown, u64::MAX)? {
             Some(more) => {
                 shown = more.end;
                 output.foreign(&more.bytes);
             }
-            // A run that has just begun has written nothing yet.
+            // A run that has just started has not written anything yet.
             None if lasts => {}
             None => return Err(log.missing()),
         }

@@ -41,7 +41,7 @@ pub struct Args {
     recipients: Vec<String>,
 }
 
-/// Works the import out, shows it, asks and writes it.
+/// Prepares the import, shows it, asks and writes it.
 pub(super) async fn exec(args: &Args, global: &Global, output: &mut Output) -> Result<u8, Error> {
     if args.registry {
         return import_rows::exec(&args.rows, args.yes, global, output).await;
@@ -77,7 +77,7 @@ pub(super) async fn exec(args: &Args, global: &Global, output: &mut Output) -> R
         output.result(String::new, &words::data(&prepared, written.as_ref()));
     }
     let Some(written) = written else {
-        // What was asked for was to look: data were given, and `written` says that nothing was done.
+        // The caller asked for data and got it; `written` shows that nothing was written.
         return if output.is_json() { Ok(0) } else { Err(Error::Declined) };
     };
     if let Some(key) = &written.key {

@@ -9,7 +9,7 @@ use spile_ops::secrets::Access;
 use spile_ops::{self as ops, Error};
 use spile_view::{GOOD, QUIET, STRONG, styled};
 
-/// Makes files for unmanaged rows, after showing them and asking.
+/// Writes files for unmanaged rows, after showing them and asking.
 pub(super) async fn exec(names: &[Slug], yes: bool, global: &Global, output: &mut Output) -> Result<u8, Error> {
     let (loaded, world, _) = global.open(output)?;
     let program = program();

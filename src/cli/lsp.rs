@@ -1,6 +1,6 @@
 //! `spile lsp`: the language server, over standard input and output.
 //!
-//! Its diagnostics are the problems of `check`, with what is open in the editor in place of what is on disk.
+//! Its diagnostics are the problems of `check`, with the editor's open buffers in place of the files on disk.
 
 mod actions;
 mod answers;
@@ -30,7 +30,7 @@ pub struct Args {
     stdio: bool,
 }
 
-/// The command that encrypts what is in plain text in a file.
+/// The command that encrypts the plain-text secrets of a file.
 const ENCRYPT: &str = "spile.encrypt";
 
 pub(super) async fn exec(_: &Args, global: &Global, output: &mut Output) -> Result<u8, Error> {
@@ -41,7 +41,7 @@ pub(super) async fn exec(_: &Args, global: &Global, output: &mut Output) -> Resu
     served
 }
 
-/// Serves until the editor has enough, or goes away.
+/// Serves until the editor shuts the server down or goes away.
 async fn serve(connection: &Connection, mut desk: Workspace) -> Result<u8, Error> {
     let Ok((id, params)) = connection.initialize_start() else { return Ok(1) };
     let params: InitializeParams = serde_json::from_value(params).unwrap_or_default();
@@ -64,12 +64,12 @@ async fn serve(connection: &Connection, mut desk: Workspace) -> Result<u8, Error
                     return Ok(0);
                 }
                 let answer = answer(&desk, request, connection).await;
-                // An editor that has gone away wants no answer.
+                // An editor that has gone away does not need the response.
                 let _ = connection.sender.send(Message::Response(answer));
             }
             Message::Notification(said) => {
                 heard(&mut desk, said);
-                // What was typed meanwhile is checked once.
+                // Wait for the last of several edits before checking.
                 if connection.receiver.is_empty() {
                     desk.publish(connection);
                 }
@@ -77,7 +77,7 @@ async fn serve(connection: &Connection, mut desk: Workspace) -> Result<u8, Error
             Message::Response(_) => {}
         }
     }
-    // It went away without a word.
+    // The editor went away without a shutdown request.
     Ok(1)
 }
 
@@ -124,7 +124,7 @@ fn heard(desk: &mut Workspace, said: Notification) {
                 desk.close(&params.text_document.uri);
             }
         }
-        // What is saved or changed on disk is read when the next thing is checked.
+        // Files saved or changed on disk are read at the next check.
         _ => {}
     }
 }

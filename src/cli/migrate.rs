@@ -27,7 +27,7 @@ pub struct Args {
 }
 
 impl Args {
-    /// Returns why it is refused over a project that is not the user's own.
+    /// Returns why the command is refused for an untrusted project.
     pub(super) fn refusal(&self) -> Option<UntrustedRefusal> {
         let writes = self.supabase_dir.is_some().then_some(UntrustedRefusal::Writes);
         self.check.then_some(UntrustedRefusal::Asks).or(writes)
@@ -42,7 +42,7 @@ pub(super) async fn exec(args: &Args, global: &Global, output: &mut Output) -> R
         output.result(text, &json!({ "version": version }));
         return Ok(0);
     }
-    // The SQL is the same in every project but for its schema and table: none has to be there.
+    // The SQL depends on the project only in its schema and table, so no project is required.
     let registry = match global.project() {
         Ok(project) => {
             let loaded = ops::check::used(&project)?;

@@ -97,7 +97,7 @@ fn role(word: &str) -> Result<Role, String> {
     found.map(|(_, role)| role).ok_or_else(|| "use `extractor` or `loader`".to_owned())
 }
 
-/// What both commands work with.
+/// The context of both commands.
 struct NewContext {
     project: Project,
     loaded: Loaded,
@@ -108,7 +108,7 @@ struct NewContext {
 impl NewContext {
     fn open(global: &Global, output: &Output) -> Result<Self, Error> {
         let project = global.project()?;
-        // Also the connectors that nothing uses yet.
+        // Checks unused connectors too.
         let loaded = ops::check(&project)?;
         Ok(Self { project, loaded, keys: keys(output), program: program() })
     }
@@ -117,7 +117,7 @@ impl NewContext {
         Access { project: &self.project, keys: &self.keys, program: &self.program, now: jiff::Timestamp::now() }
     }
 
-    /// Returns the connector of that name.
+    /// Returns the connector with a name.
     fn connector(&self, role: Role, name: &str) -> Result<std::sync::Arc<Connector>, Error> {
         let names = || self.loaded.catalog.names(role);
         let found = self.loaded.catalog.find(role, name);
@@ -145,7 +145,7 @@ pub(super) async fn new(args: &Args, global: &Global, output: &mut Output) -> Re
     finish(&prepared, &args.answers, global, output).await
 }
 
-/// Tells whether the command line says all that an integration needs: then nobody is asked.
+/// Tells whether the arguments say all that an integration needs, so that no prompts follow.
 fn is_said(args: &Args, desk: &NewContext) -> Result<bool, Error> {
     let (Some(_), Some(connector)) = (&args.slug, &args.connector) else { return Ok(false) };
     let connector = desk.connector(args.kind, connector)?;
@@ -189,7 +189,7 @@ fn edit_of(name: &str, value: Option<Value>) -> Edit {
     Edit { table: Some("config"), key: name.to_owned(), value }
 }
 
-/// Returns the file without settings.
+/// Returns the new file, still without settings.
 fn file(args: &Args, connector: std::sync::Arc<Connector>) -> NewFile {
     NewFile {
         name: args.name.clone(),
@@ -203,7 +203,7 @@ fn file(args: &Args, connector: std::sync::Arc<Connector>) -> NewFile {
     }
 }
 
-/// Reads the answers of the command line; `also` finds what else is wrong with them.
+/// Reads the answers from the arguments; `also` finds further problems.
 fn given(
     answers: &Answers,
     connector: &Connector,
@@ -215,7 +215,7 @@ fn given(
     if problems.any_error() { Err(Error::Words(problems.into_report())) } else { Ok(given) }
 }
 
-/// Fetches the secrets from where they are.
+/// Reads the secrets from their sources.
 fn secrets(given: &GivenAnswers, output: &mut Output) -> Result<Values, Error> {
     let mut values = Values::new();
     for (name, from) in &given.secrets {
@@ -237,12 +237,12 @@ fn secret(name: &str, from: &SecretSource, output: &mut Output) -> Result<Secret
         }
         SecretSource::File(path) => *text = text_named(path).map_err(|why| Error::of_named(path, why))?,
     }
-    // Editors end files with a line end that is not part of a secret.
+    // Editors end files with a line break that is not part of the secret.
     let value = text.strip_suffix('\n').map_or(text.as_str(), |text| text.strip_suffix('\r').unwrap_or(text));
     Ok(Secret::new(value))
 }
 
-/// Tests where that is wanted, writes, and says what that changes.
+/// Tests if `--test` is set, writes the file, and shows the plan.
 async fn finish(prepared: &Prepared, answers: &Answers, global: &Global, output: &mut Output) -> Result<u8, Error> {
     if answers.print {
         output.text(&prepared.text);
@@ -272,7 +272,7 @@ async fn tested(prepared: &Prepared, global: &Global, output: &mut Output) -> Re
     run
 }
 
-/// Writes the file, and says what a plan would change.
+/// Writes the file, and shows what a plan would change.
 async fn save(prepared: &Prepared, global: &Global, output: &mut Output) -> Result<u8, Error> {
     new::save(&prepared.project, prepared)?;
     let path = prepared.path.display().to_string();
@@ -300,7 +300,7 @@ async fn show_plan(prepared: &Prepared, global: &Global, output: &mut Output) ->
     Ok(())
 }
 
-/// What a failed test is told by, in the middle of questions.
+/// Returns the error of a failed test, to show between prompts.
 fn told(run: &Run) -> String {
     let error = run.error.clone().unwrap_or_default();
     let help = run.help().map(|help| format!("\n{help}")).unwrap_or_default();

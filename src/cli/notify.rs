@@ -50,7 +50,7 @@ pub(super) async fn exec(args: &Args, global: &Global, output: &mut Output) -> R
     }
 }
 
-/// What the commands work with: also where other files than `spile.toml` are wrong.
+/// The context of the commands; also works if other files than `spile.toml` have problems.
 struct NotifyContext {
     project: Project,
     settings: ProjectSettings,
@@ -82,7 +82,7 @@ impl NotifyContext {
         Site { project, settings, environment }.open(&self.outside, output)
     }
 
-    /// Asks for each mail server that gets a password and that nobody has agreed to yet.
+    /// Prompts for each mail server that needs a password and that the user has not agreed to yet.
     fn agree(&self, world: &World, channels: &[&Channel], output: &mut Output) {
         for channel in channels {
             if let Some(agreement) = world.notifier.missing_agreement(&channel.sender) {
@@ -91,7 +91,7 @@ impl NotifyContext {
         }
     }
 
-    /// Returns the channels of the environment, or the one of that name.
+    /// Returns the channels of the environment, or the one with a name.
     fn channels(&self, name: Option<&str>) -> Result<Vec<&Channel>, Error> {
         let mut channels = self.settings.channels_of(&self.environment);
         let Some(name) = name else { return Ok(channels) };
@@ -107,10 +107,10 @@ impl NotifyContext {
 
 async fn test(args: &TestArgs, desk: &NotifyContext, output: &mut Output) -> Result<u8, Error> {
     let channels = desk.channels(args.name.as_deref())?;
-    // No row is needed for it, and so no key of a registry.
+    // It needs no row, and so no key of a registry.
     let world = World::offline(&desk.project, &desk.settings, &desk.outside);
     desk.agree(&world, &channels, output);
-    // What nobody allows is told with its place, before anything is sent.
+    // Report missing agreements, with their places, before sending anything.
     let mut problems = Problems::default();
     for channel in &channels {
         world.notifier.check(&channel.sender, &mut problems);

@@ -1,4 +1,4 @@
-//! The only door for output: results go to standard output, everything else to standard error.
+//! The only output door: results go to standard output, everything else to standard error.
 
 use std::io::{self, IsTerminal, Write};
 
@@ -16,7 +16,7 @@ use spile_ops::{Error, Event};
 use spile_view::report::ErrorData;
 use spile_view::{self as view, BAD, CHANGED, GOOD, QUIET, STRONG, plain, styled};
 
-/// Where results, notes and questions go.
+/// The streams for results, notes and prompts.
 pub struct Output {
     results: AutoStream<io::Stdout>,
     notes: AutoStream<io::Stderr>,
@@ -24,14 +24,14 @@ pub struct Output {
     talk: Talk,
     asks: bool,
     live: bool,
-    /// Whether whoever reads this takes lines for commands: GitHub's runner does.
+    /// Whether a CI runner reads the output and interprets some lines as commands, as GitHub's does.
     runs_commands: bool,
     progress: Progress,
     /// Why results could not be written.
     lost: Option<io::Error>,
 }
 
-/// How much progress is told.
+/// How much progress to show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Talk {
     Quiet,
@@ -39,14 +39,14 @@ enum Talk {
     Verbose,
 }
 
-/// Says that something is waited for, from wherever that is: who waits in silence looks as if it hangs.
+/// Shows that the program is waiting, from wherever it waits: a silent program looks as if it hangs.
 pub(super) fn waiting(sentence: &str) {
-    // Where standard error is closed there is nobody left to tell.
+    // If standard error is closed, there is nowhere to report to.
     let _ = writeln!(anstream::stderr(), "{} {sentence}", styled(CHANGED.bold(), &format!("{:>12}", "Waiting")));
 }
 
 impl Output {
-    /// Opens the door as the command line wants it.
+    /// Opens the streams as the arguments say.
     #[must_use]
     pub fn new(global: &Global) -> Self {
         let choice = match global.color {
@@ -72,7 +72,7 @@ impl Output {
         }
     }
 
-    /// Returns how results are written.
+    /// Returns the format of results.
     #[must_use]
     pub fn format(&self) -> Format {
         self.format
@@ -90,43 +90,42 @@ impl Output {
         self.format == Format::Text
     }
 
-    /// Writes a result: as it is for people, or as data for programs.
+    /// Writes a result, as text for people or as data for programs.
     pub fn result(&mut self, text: impl FnOnce() -> String, data: &impl Serialize) {
         match self.format {
             Format::Json => {
                 let json = serde_json::to_string_pretty(data).unwrap_or_default();
                 self.text(&format!("{json}\n"));
             }
-            // The other forms are written by the commands that have them.
+            // The commands that support the other formats write them.
             Format::Text | Format::Markdown | Format::Sarif | Format::Junit | Format::Github => self.text(&text()),
         }
     }
 
-    /// Writes to standard output, so that nothing in it steers a terminal. A reader that has gone away wants no more: that
-    /// is not an error.
+    /// Writes to standard output, with escapes for everything that controls a terminal. A reader that has closed the
+    /// pipe is not an error.
     pub fn text(&mut self, text: &str) {
         let shown = match self.format {
             Format::Json | Format::Sarif => visible::json(text).into_owned(),
             Format::Text | Format::Markdown if self.runs_commands => without_commands(&view::harmless(text)),
-            // These two have ways of their own to say the same.
+            // These two formats escape commands in ways of their own.
             Format::Text | Format::Markdown | Format::Junit | Format::Github => view::harmless(text),
         };
         let written = self.results.write_all(shown.as_bytes()).and_then(|()| self.results.flush());
         self.heed(written);
     }
 
-    /// Writes bytes of somebody else's, for example a log: to a terminal so that nothing in them steers it, and as they are to
-    /// a file or another program.
+    /// Writes bytes from elsewhere, for example a log: escaped for a terminal, unchanged for a file or another program.
     pub fn foreign(&mut self, bytes: &[u8]) {
         if io::stdout().is_terminal() || self.runs_commands {
-            // What is cut within a character shows so, and in its place.
+            // A character that is cut in half appears as a replacement character in its place.
             self.text(&String::from_utf8_lossy(bytes));
         } else {
             self.bytes(bytes);
         }
     }
 
-    /// Writes bytes to standard output as they are. A reader that has gone away is not an error here either.
+    /// Writes bytes to standard output unchanged. A reader that has closed the pipe is not an error here either.
     pub fn bytes(&mut self, bytes: &[u8]) {
         let mut stdout = io::stdout();
         let written = stdout.write_all(bytes).and_then(|()| stdout.flush());
@@ -138,7 +137,7 @@ impl Output {
         self.lost = self.lost.take().or(lost);
     }
 
-    /// Returns the exit code of a command, which is that of a failure where its results are lost: the disk is full.
+    /// Returns the exit code of a command, which becomes a failure if results were lost, for example on a full disk.
     #[must_use]
     pub fn closed(mut self, code: u8) -> u8 {
         let Some(lost) = self.lost.take() else { return code };
@@ -146,7 +145,7 @@ impl Output {
         if matches!(code, 0 | exit::CHANGES | exit::DESTRUCTIVE) { exit::FAILED } else { code }
     }
 
-    /// Writes to standard error. Where that is closed there is nobody left to tell.
+    /// Writes to standard error. If it is closed, there is nowhere to report to.
     pub fn note(&mut self, text: &str) {
         let shown = view::harmless(text);
         let shown = if self.runs_commands { without_commands(&shown) } else { shown };
@@ -154,7 +153,7 @@ impl Output {
         let _ = progress.aside(|| notes.write_all(shown.as_bytes()));
     }
 
-    /// Writes an error: to standard error for people; for programs its data are the result.
+    /// Writes an error: to standard error for people, or as the result for programs.
     pub fn error(&mut self, error: &Error) {
         match self.format {
             Format::Json => self.result(String::new, &serde_json::json!({ "error": ErrorData::from(error) })),
@@ -164,7 +163,7 @@ impl Output {
         }
     }
 
-    /// Asks for `yes`; whatever else comes is a no. Where nobody can answer, it is a no too.
+    /// Asks for `yes`; any other answer, or nobody to answer, means no.
     pub fn confirm(&mut self, question: &str) -> bool {
         if !self.asks {
             return false;
@@ -174,13 +173,13 @@ impl Output {
         io::stdin().read_line(&mut answer).is_ok() && answer.trim() == "yes"
     }
 
-    /// Tells whether there is anybody to ask.
+    /// Tells whether the program may prompt.
     #[must_use]
     pub fn asks(&self) -> bool {
         self.asks
     }
 
-    /// Asks for a secret without an echo; `None` where nobody can answer.
+    /// Prompts for a secret without an echo; `None` if nobody can answer.
     pub fn ask_secret(&mut self, what: &str) -> Option<Secret> {
         if !self.asks {
             return None;
@@ -188,7 +187,7 @@ impl Output {
         rpassword::prompt_password(format!("{what} (not shown): ")).ok().map(Secret::new)
     }
 
-    /// Tells progress.
+    /// Shows progress.
     pub fn event(&mut self, event: &Event) {
         // Who wants to hear less still hears what was applied, and that nobody was notified.
         match event {
@@ -272,7 +271,7 @@ impl Output {
         }
     }
 
-    /// Writes a line that something is not as it should be, and the next step.
+    /// Writes a warning, and the next step.
     pub(super) fn warning(&mut self, message: &str, help: Option<&str>) {
         let head = styled(CHANGED.bold(), &format!("{:>12}", "Warning"));
         self.note(&format!("{head} {}\n", plain(message)));
@@ -305,7 +304,7 @@ impl Output {
         }
     }
 
-    /// Writes a line of progress: a verb to the right of a gutter, as cargo does.
+    /// Writes a line of progress: a verb, right-aligned in its column, as cargo does.
     pub fn step(&mut self, verb: &str, what: &str) {
         if self.talk == Talk::Quiet {
             return;
@@ -314,13 +313,13 @@ impl Output {
         self.note(&format!("{verb} {what}\n"));
     }
 
-    /// Writes a line that stands out.
+    /// Writes a bold line.
     pub fn headline(&mut self, text: &str) {
         self.note(&format!("{}\n", styled(STRONG, text)));
     }
 }
 
-/// Breaks what GitHub's runner would take for a command of ours: `::` at the start of a line, `##[` anywhere.
+/// Breaks up what GitHub's runner would interpret as a command: `::` at the start of a line, `##[` anywhere.
 fn without_commands(text: &str) -> String {
     let broken = |line: &str| {
         let line = line.replace("##[", "## [");

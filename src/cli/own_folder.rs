@@ -1,5 +1,5 @@
-//! What every command does about spile's own folder: it undoes an interrupted change before writing files, and
-//! it warns once about a folder that it does not trust.
+//! Checks of spile's own folder around every command: commands that write undo an interrupted change first, and each
+//! command warns once about a folder that it does not trust.
 
 use miette::Diagnostic;
 
@@ -10,21 +10,21 @@ use spile_world::files::project::{Trust, is_interrupted, recover};
 use spile_world::files::refusal::FileRefusal;
 use spile_world::files::run_lock::{self, Introduction};
 
-/// What a command does with the files of a project.
+/// How a command uses the files of a project.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Use {
-    /// It looks at none.
+    /// It does not use them.
     Nothing,
     /// It only reads them.
     Reads,
-    /// It writes some, or acts on what they say.
+    /// It writes files, or acts on what they say.
     Writes,
 }
 
 impl Use {
     fn of(command: &Command) -> Self {
         match command {
-            // The first two make the project, and look at what was left there themselves.
+            // The first two create the project, and check for leftovers themselves.
             Command::Init(_) | Command::Import(_) | Command::Explain(_) | Command::Completions(_) | Command::Man(_) => {
                 Self::Nothing
             }
@@ -70,22 +70,22 @@ impl Use {
     }
 }
 
-/// Undoes what somebody left half-way who was killed, where the command writes.
+/// Undoes the half-finished change of a killed process, if the command writes.
 ///
 /// # Errors
-/// When that cannot be done, or the journal is not believed.
+/// If it cannot be undone, or the journal is not trusted.
 pub(super) fn before(cli: &Cli) -> Result<(), Error> {
     match (Use::of(&cli.command), cli.global.project()) {
         (Use::Writes, Ok(project)) => {
             let io = |source| Error::Io { doing: "put back the files of", path: ".".to_owned(), source };
             recover(project.root()).map_err(io)
         }
-        // Without a project the command itself says so.
+        // Without a project, the command itself reports the error.
         (Use::Writes, Err(_)) | (Use::Reads | Use::Nothing, _) => Ok(()),
     }
 }
 
-/// Mentions what a command has passed over: a folder that is not believed, a change that was interrupted.
+/// Warns about what a command has ignored: an untrusted folder, or an interrupted change.
 pub(super) fn after(cli: &Cli, done: &Result<u8, Error>, output: &mut Output) {
     let is_said = done.as_ref().is_err_and(|error| FileRefusal::behind(error).is_some());
     if !is_said && Use::of(&cli.command) != Use::Nothing {
@@ -111,7 +111,7 @@ fn mention(global: &Global, output: &mut Output) {
     }
 }
 
-/// Says who this process is, for those that wait for it.
+/// Describes this process to others that wait for its lock.
 pub(super) fn introduce(command: &str) {
     let patience = super::variable("SPILE_LOCK_TIMEOUT").and_then(|seconds| seconds.parse().ok());
     run_lock::introduce(Introduction {

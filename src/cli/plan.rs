@@ -38,7 +38,7 @@ pub struct Args {
     copies: Copies,
 }
 
-/// What is done with a plan that was saved.
+/// How to use a saved plan.
 #[derive(Debug, clap::Subcommand)]
 enum Saved {
     /// Show a saved plan
@@ -52,7 +52,7 @@ enum Saved {
     },
 }
 
-/// Files that the plan is written to besides.
+/// Additional files to write the plan to.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Copies {
     /// Also write the plan as JSON to this file
@@ -77,13 +77,13 @@ impl Copies {
 }
 
 impl Args {
-    /// Returns why it is refused over a project that is not the user's own.
+    /// Returns why the command is refused for an untrusted project.
     pub(super) fn refusal(&self) -> Option<UntrustedRefusal> {
         self.scope.adopts().then_some(UntrustedRefusal::Asks)
     }
 }
 
-/// Plans and shows.
+/// Plans and shows the plan.
 pub(super) async fn exec(args: &Args, global: &Global, output: &mut Output) -> Result<u8, Error> {
     if let Some(Saved::Show { file, exit_code }) = &args.show {
         let (_, plan) = read(file)?;
@@ -116,7 +116,7 @@ fn code(plan: &PlanData, wanted: bool) -> u8 {
     }
 }
 
-/// Says what is worth a word before the plan is applied; for programs it is part of the plan.
+/// Writes advice about the plan to standard error; in data, it is a part of the plan.
 pub(super) fn advise(plan: &Plan, output: &mut Output) {
     if !plan.findings.advice.problems().is_empty() {
         output.note(&view::report::problems(&plan.findings.advice));
@@ -146,8 +146,8 @@ pub(super) fn read(path: &Path) -> Result<(SavedPlan, PlanData), Error> {
     Ok((saved, plan))
 }
 
-/// Tells whether the way to a file follows a link that lies in a stranger's repository: they laid it. A link of the file's
-/// own name is not followed.
+/// Tells whether the path to a file follows a link inside an untrusted repository, whose author made it. The last
+/// component of the path is not followed.
 fn leads_elsewhere(path: &Path, project: &Project) -> std::io::Result<bool> {
     let above = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let repositories = repositories(project.root(), None);
@@ -155,7 +155,7 @@ fn leads_elsewhere(path: &Path, project: &Project) -> std::io::Result<bool> {
     Ok(way(above)?.links.iter().any(is_theirs))
 }
 
-/// Writes a file that the command line names. In a stranger's folder a link of that name was not the user's idea.
+/// Writes a file that the command line names. In an untrusted folder, a link of that name was not the user's choice.
 fn write(path: &Path, bytes: &[u8], project: &Project) -> Result<(), Error> {
     let written = match project.trust() {
         Trust::Own => replace_named(path, bytes),

@@ -1,4 +1,4 @@
-//! Progress of runs: a live line for each on a terminal, and a line now and then without one.
+//! Progress of runs: a live line for each on a terminal, and occasional lines elsewhere.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -8,20 +8,20 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use spile_core::name::Slug;
 use spile_view::runs::{Pace, pace};
 
-/// How often a run is told of where there is no terminal.
+/// How often to report a run without a terminal.
 const PAUSE: Duration = Duration::from_secs(10);
 
-/// How often a line on a terminal is drawn again.
+/// How often to redraw a line on a terminal.
 const TICK: Duration = Duration::from_millis(250);
 
-/// The runs that are going on.
+/// The active runs.
 #[derive(Default)]
 pub(super) struct Progress {
     lines: MultiProgress,
     runs: BTreeMap<Slug, Going>,
 }
 
-/// A run that is going on.
+/// An active run.
 struct Going {
     began: Instant,
     told: Instant,
@@ -30,12 +30,12 @@ struct Going {
 }
 
 impl Progress {
-    /// Begins a run; `live` where there is a terminal to draw on.
+    /// Adds a run; `live` if there is a terminal to draw on.
     pub(super) fn begin(&mut self, slug: &Slug, live: bool) {
         let now = Instant::now();
         let drawn = live.then(|| {
             let spinner = self.lines.add(ProgressBar::new_spinner());
-            // The template is the program's own.
+            // The template is a constant and always valid.
             if let Ok(style) = ProgressStyle::with_template("{spinner:>12} {prefix}: {msg}{elapsed}") {
                 spinner.set_style(style);
             }
@@ -46,7 +46,7 @@ impl Progress {
         self.runs.insert(slug.clone(), Going { began: now, told: now, streams: BTreeMap::new(), line: drawn });
     }
 
-    /// Takes in how many records of a stream there are so far. Returns what is to be said where there is no terminal.
+    /// Updates the number of records of a stream so far. Without a terminal, returns a line to print now and then.
     pub(super) fn records(&mut self, slug: &Slug, stream: &str, records: u64) -> Option<String> {
         let going = self.runs.get_mut(slug)?;
         going.streams.insert(stream.to_owned(), records);
@@ -62,14 +62,14 @@ impl Progress {
         Some(format!("{slug}: {pace}"))
     }
 
-    /// Ends a run.
+    /// Removes a run.
     pub(super) fn end(&mut self, slug: &Slug) {
         if let Some(line) = self.runs.remove(slug).and_then(|going| going.line) {
             line.finish_and_clear();
         }
     }
 
-    /// Does something with the lines out of the way.
+    /// Runs something while the live lines are hidden.
     pub(super) fn aside<T>(&self, what: impl FnOnce() -> T) -> T {
         if self.runs.values().any(|going| going.line.is_some()) { self.lines.suspend(what) } else { what() }
     }

@@ -28,7 +28,7 @@ pub struct Args {
     pace: Pace,
 }
 
-/// How many runs go on at a time, and for how long
+/// How many runs at the same time, and for how long
 #[derive(Debug, Clone, clap::Args)]
 pub struct Pace {
     /// Number of runs at the same time [default: one per CPU, limited by free memory]
@@ -63,7 +63,7 @@ pub struct SyncArgs {
     retries: Option<u16>,
 }
 
-/// From where a sync reads
+/// Where a sync starts reading
 #[derive(Debug, Clone, clap::Args)]
 struct Start {
     /// Ignore the bookmark and read everything again, or only these streams
@@ -77,18 +77,18 @@ struct Start {
     take_bookmark: bool,
 }
 
-/// A number is seconds, as it is for `timeout` of the shell.
+/// Parses a duration. A plain number is seconds, as for the shell's `timeout`.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let parsed = match text.parse() {
         Ok(seconds) => Some(Duration::from_secs(seconds)),
         Err(_) => text.parse::<SignedDuration>().ok().map(SignedDuration::unsigned_abs),
     };
-    // In no time nothing can be done.
+    // A zero timeout would leave no time to do anything.
     let parsed = parsed.filter(|duration| !duration.is_zero());
     parsed.ok_or_else(|| "use a number of seconds above 0, or a duration like `90s`, `10m` or `2h`".to_owned())
 }
 
-/// Returns what taps take for a `start_date`: a moment in UTC.
+/// Returns a `start_date` as taps accept it: a time in UTC.
 fn moment(text: &str) -> Result<String, String> {
     if let Ok(moment) = text.parse::<Timestamp>() {
         return Ok(moment.to_string());
@@ -97,7 +97,7 @@ fn moment(text: &str) -> Result<String, String> {
     date.map_err(|_| "use a date like `2026-01-31`, or a time like `2026-01-31T06:00:00Z`".to_owned())
 }
 
-/// Reads how a sync proves that its records have arrived.
+/// Returns the parser for how a sync verifies that its records arrived.
 fn verify() -> impl TypedValueParser<Value = Verify> {
     let meant = |word: String| Verify::WORDS.into_iter().find(|(known, _)| *known == word);
     PossibleValuesParser::new(Verify::WORDS.map(|(word, _)| word))
@@ -105,29 +105,29 @@ fn verify() -> impl TypedValueParser<Value = Verify> {
 }
 
 impl Args {
-    /// Returns what to run, and how, where nothing else is said.
+    /// Returns the options of a run, from the arguments and the project's settings.
     fn options(&self, settings: &Sync, environment: EnvironmentName) -> Options {
         Options { which: self.which.chosen(), ..self.pace.options(settings, environment) }
     }
 }
 
 impl Pace {
-    /// As the project has it: what `up` does.
+    /// Returns the pace from the project's settings, as `up` uses it.
     pub(super) fn of_the_project() -> Self {
         Self { jobs: None, timeout: None }
     }
 
-    /// Returns how many runs at a time, where that is said.
+    /// Returns the number of runs at the same time, if given.
     pub(super) fn jobs(&self) -> Option<u16> {
         self.jobs
     }
 
-    /// Returns how long a run may take, where that is said.
+    /// Returns the timeout of a run, if given.
     pub(super) fn timeout(&self) -> Option<Duration> {
         self.timeout
     }
 
-    /// Returns how to run what is enabled, where nothing else is said.
+    /// Returns the options for running all enabled integrations.
     pub(super) fn options(&self, settings: &Sync, environment: EnvironmentName) -> Options {
         let places = RunSlots::new(jobs(self.jobs, settings));
         let options = Options::of(settings, environment, places, host());
@@ -185,18 +185,18 @@ pub(super) async fn due(
     runs(world, loaded, RunRequest::Due, options, output).await
 }
 
-/// What is run.
+/// What to run.
 #[derive(Debug, Clone, Copy)]
 enum RunRequest {
-    /// Tests.
+    /// Tests of the selected integrations.
     Tests,
-    /// Syncs.
+    /// Syncs of the selected integrations.
     Syncs,
-    /// Syncs that are due.
+    /// Syncs that are due by their schedules.
     Due,
 }
 
-/// Runs with the signals of the terminal passed on.
+/// Runs, and passes on the signals of the terminal.
 async fn runs(
     world: &World,
     loaded: &Arc<Loaded>,
@@ -217,7 +217,7 @@ async fn runs(
     results
 }
 
-/// Says that the user wants an end: on Ctrl-C, and on the signal that init systems send.
+/// Reports that the user wants to stop: on Ctrl-C, and on the signal that init systems send.
 pub(super) async fn pass_on(interrupted: watch::Sender<bool>) {
     use tokio::signal::unix::{SignalKind, signal};
     let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
@@ -233,7 +233,7 @@ pub(super) async fn pass_on(interrupted: watch::Sender<bool>) {
     }
 }
 
-/// Writes the results, with where to fix what failed, and returns the exit code.
+/// Writes the results, with where to fix failures, and returns the exit code.
 pub(super) fn show(world: &World, loaded: &Loaded, runs: &[Run], output: &mut Output) -> u8 {
     if runs.is_empty() && output.is_text() {
         output.note(

@@ -24,7 +24,7 @@ pub struct Args {
     write: Option<PathBuf>,
 }
 
-/// The kinds of files, as the command line calls them.
+/// The kinds of files, as arguments.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum FileKind {
     /// `integrations/<slug>.toml`
@@ -49,7 +49,7 @@ impl From<FileKind> for Subject {
 }
 
 impl Args {
-    /// Returns why it is refused over a project that is not the user's own.
+    /// Returns why the command is refused for an untrusted project.
     pub(super) fn refusal(&self) -> Option<UntrustedRefusal> {
         (self.out.is_some() || self.write.is_some()).then_some(UntrustedRefusal::Writes)
     }
@@ -62,7 +62,7 @@ pub(super) fn exec(args: &Args, global: &Global, output: &mut Output) -> Result<
         output.result(|| format!("Written:\n  {}\n", paths.join("\n  ")), &json!({ "written": paths }));
         return Ok(0);
     }
-    // The built-in connectors are the same everywhere: a project is not needed.
+    // The built-in connectors are the same everywhere, so no project is required.
     let project = match global.project() {
         Ok(project) => Some(project),
         Err(Error::NoProject(_)) => None,

@@ -5,7 +5,7 @@ use spile_core::plan::{Compared, Selection, Selector};
 use spile_ops::{self as ops, Error, Loaded};
 use spile_world::World;
 
-/// Which integrations are planned. All others stay as they are, and only an integration given by its full name is deleted
+/// Which integrations to plan. All others stay unchanged, and only an integration given by its full name is deleted
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct Scope {
     /// Only these integrations: names, patterns like `shop-*` or tags like `#crm`
@@ -23,12 +23,12 @@ pub struct Scope {
 }
 
 impl Scope {
-    /// Tells whether rows are to be adopted, which are in the registry.
+    /// Tells whether the scope adopts rows, which requires the registry.
     pub(super) fn adopts(&self) -> bool {
         !self.adopt.is_empty()
     }
 
-    /// Returns what to plan; asks git where that is needed.
+    /// Returns the options of the plan; runs git if `--changed-since` is set.
     pub(super) async fn options(
         &self,
         world: &World,

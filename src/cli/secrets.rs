@@ -48,7 +48,7 @@ enum Command {
 }
 
 impl Args {
-    /// Tells whether nothing of the project is written.
+    /// Tells whether the command writes no file of the project.
     pub(super) fn only_reads(&self) -> bool {
         match self.command {
             Command::View(_) | Command::Export(_) | Command::Resolve(_) | Command::Textconv(_) => true,
@@ -65,7 +65,7 @@ impl Args {
 }
 
 pub(super) async fn exec(args: &Args, global: &Global, output: &mut Output) -> Result<u8, Error> {
-    // Git calls these two, in repositories where there may be no project.
+    // Git calls these two, in repositories that may not have a project.
     match &args.command {
         Command::Resolve(args) => return git::resolve(args, output).await,
         Command::Textconv(args) => return git::textconv(args, output),
@@ -87,7 +87,7 @@ pub(super) async fn exec(args: &Args, global: &Global, output: &mut Output) -> R
     }
 }
 
-/// What commands on secrets work with.
+/// The context of the commands.
 struct SecretsContext {
     project: Project,
     keys: Keys,
@@ -113,7 +113,7 @@ impl SecretsContext {
         SecretsFile::find(&self.project, slug, self.environment.as_deref())
     }
 
-    /// Returns the files that are named, or all that have secrets.
+    /// Returns the named files, or all that have secrets.
     fn files(&self, names: &[String]) -> Result<Vec<SecretsFile>, Error> {
         if names.is_empty() {
             let mut all = SecretsFile::all(&self.project)?;

@@ -4,7 +4,7 @@ use spile_core::plan::Selector;
 use spile_ops as ops;
 use spile_ops::run_selection::SelectedState;
 
-/// Which integrations; all, where nothing is said
+/// Which integrations; all by default
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct SelectionArgs {
     /// Names, patterns like `shop-*` or tags like `#crm` [default: all]
@@ -19,19 +19,19 @@ pub struct SelectionArgs {
 }
 
 impl SelectionArgs {
-    /// Returns what was said.
+    /// Returns the selection.
     pub(super) fn chosen(&self) -> ops::RunSelection {
         let state = if self.failed { SelectedState::Failing } else { SelectedState::Any };
         ops::RunSelection { words: self.words.clone(), state }
     }
 
-    /// Tells whether only what fails is asked for.
+    /// Tells whether only failing integrations are selected.
     pub(super) fn names_failed(&self) -> bool {
         self.failed
     }
 }
 
-/// Which integrations, said aloud: a command that changes something takes none by accident
+/// Which integrations, stated explicitly: a command that changes something selects none by accident
 #[derive(Debug, Clone, clap::Args)]
 #[group(id = "named", required = true, multiple = true)]
 pub struct RequiredSelectionArgs {
@@ -47,7 +47,7 @@ pub struct RequiredSelectionArgs {
 }
 
 impl RequiredSelectionArgs {
-    /// Returns what was said.
+    /// Returns the selection.
     pub(super) fn chosen(&self) -> ops::RunSelection {
         SelectionArgs { words: self.words.clone(), all: self.all, failed: self.failed }.chosen()
     }

@@ -53,7 +53,7 @@ pub struct Args {
     pace: Pace,
 }
 
-/// Whose tokens are accepted besides those of `spile tokens`.
+/// The provider whose tokens are accepted besides those of `spile tokens`.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Tokens of Supabase Auth or another provider of OpenID Connect")]
 struct Trusted {
@@ -91,7 +91,7 @@ impl Trusted {
     }
 }
 
-/// What becomes of changes.
+/// Where changes go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Write {
     /// Write the files
@@ -101,7 +101,7 @@ enum Write {
 }
 
 impl Args {
-    /// Says which flags make no sense together.
+    /// Returns the error if flags contradict each other.
     pub(super) fn misfit(&self) -> Option<&'static str> {
         if self.push.is_some() && self.write != Write::Branch {
             return Some("`--push` needs `--write branch`");
@@ -122,12 +122,12 @@ impl Args {
 
 pub(super) async fn exec(args: &Args, global: &Global, output: &mut Output) -> Result<u8, Error> {
     let outside = agreed(global, output)?;
-    // What it notes of changes and runs, it notes there.
+    // The audit log and the logs of runs go into this folder.
     let own = global.project()?.own();
     own.make().map_err(|source| Error::Io { doing: "use", path: own.path().display().to_string(), source })?;
     let (interrupted, interrupt) = watch::channel(false);
     let signals = tokio::spawn(pass_on(interrupted));
-    // Runs of pages and of schedules take turns; how many there are is known when the files are read.
+    // Runs from pages and schedules share these slots; reading the files sets their number.
     let turns = RunSlots::new(1);
     let serving = Serving { args, global, outside: &outside, turns: &turns };
     let served = match args.bind.as_str() {
@@ -150,7 +150,7 @@ pub(super) async fn exec(args: &Args, global: &Global, output: &mut Output) -> R
     served.map(|()| 0)
 }
 
-/// Makes sure that the registry may be opened while somebody is there to answer: requests and schedules cannot ask.
+/// Opens the registry once while someone can answer prompts: requests and schedules cannot ask.
 fn agreed(global: &Global, output: &mut Output) -> Result<Outside, Error> {
     let project = global.project()?;
     let outside = global.outside(&project, output)?;
@@ -160,24 +160,24 @@ fn agreed(global: &Global, output: &mut Output) -> Result<Outside, Error> {
     Ok(outside)
 }
 
-/// What a server is started with.
+/// The parts that a server starts with.
 #[derive(Clone, Copy)]
 struct Serving<'a> {
     args: &'a Args,
     global: &'a Global,
     outside: &'a Outside,
-    /// Runs from pages and from schedules share these.
+    /// The slots that runs from pages and schedules share.
     turns: &'a Arc<RunSlots>,
 }
 
 impl Serving<'_> {
-    /// Listens, and says where and how to come in.
+    /// Listens, and prints the address and how to sign in.
     async fn open(&self, address: &str, output: &mut Output) -> Result<(App, TcpListener), Error> {
         let Self { args, global, outside, turns } = *self;
         let io = |doing| move |source| Error::Io { doing, path: address.to_owned(), source };
         let listener = TcpListener::bind(address).await.map_err(io("listen at"))?;
         let at = listener.local_addr().map_err(io("listen at"))?;
-        // A name that others know leads here through a proxy, wherever this listens.
+        // A public name leads here through a proxy, whatever the address.
         let address = Some(at.to_string()).filter(|_| !at.ip().is_loopback());
         if let Some(address) = address.or_else(|| args.host.iter().find(|name| !is_local(name)).cloned())
             && args.no_login
@@ -209,7 +209,7 @@ impl Serving<'_> {
         Ok((app, listener))
     }
 
-    /// Keeps schedules until it is interrupted.
+    /// Runs schedules until interrupted.
     async fn schedule(&self, interrupt: watch::Receiver<bool>, output: &mut Output) -> Result<(), Error> {
         let Self { args, global, outside, turns } = *self;
         let mut open = || {
@@ -228,16 +228,16 @@ impl Serving<'_> {
     }
 }
 
-/// Tells whether a name, with its port where it has one, is this machine's for itself.
+/// Tells whether a name, with or without a port, only refers to this machine.
 fn is_local(name: &str) -> bool {
     let is_loopback = |host: &str| host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
     let host = name.rsplit_once(':').filter(|(_, port)| port.parse::<u16>().is_ok()).map_or(name, |(host, _)| host);
-    // What ends an address of IPv6 looks like a port.
+    // The last group of an IPv6 address looks like a port.
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     host.eq_ignore_ascii_case("localhost") || is_loopback(bare) || is_loopback(name)
 }
 
-/// Returns the names by which browsers may call a server at an address.
+/// Returns the host names by which browsers may reach a server at an address.
 fn names(at: SocketAddr, more: &[String]) -> Vec<String> {
     let port = at.port();
     let mut names = vec![at.to_string()];

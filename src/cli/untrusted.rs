@@ -3,7 +3,7 @@
 use super::Command;
 use spile_world::files::project::Trust;
 
-/// Whose the project is.
+/// Whether the user trusts the project.
 #[derive(Debug, Clone, Copy, clap::Args)]
 pub struct TrustArgs {
     /// Only read files, for a project that you do not trust: no variable is expanded, no connection opened, no program
@@ -14,30 +14,30 @@ pub struct TrustArgs {
 }
 
 impl TrustArgs {
-    /// Returns whose the project is, as the flag and the variable say.
+    /// Returns whether the user trusts the project, from the flag and the variable.
     pub(super) fn trust(self, variable: Option<&str>) -> Trust {
         let is_said = variable.is_some_and(|word| !matches!(word.trim(), "" | "0" | "false"));
         if self.untrusted || is_said { Trust::Untrusted } else { Trust::Own }
     }
 }
 
-/// Why a command is of no use over a project that is not the user's own.
+/// The reason why a command cannot run on an untrusted project.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum UntrustedRefusal {
-    /// It asks the registry, or others.
+    /// It contacts the registry or other hosts.
     Asks,
-    /// It reads what spile keeps in the project's folder.
+    /// It reads spile's data in the project's folder.
     Believes,
-    /// It opens secrets, or writes them.
+    /// It reads or writes secrets.
     Opens,
     /// It starts programs.
     Runs,
-    /// It writes.
+    /// It writes files or rows.
     Writes,
 }
 
 impl UntrustedRefusal {
-    /// Says so, and what to do.
+    /// Returns the reason as an error message, with the next step.
     pub fn sentence(self) -> String {
         let reason = match self {
             Self::Asks => "opens network connections or reads the registry",
@@ -53,7 +53,7 @@ impl UntrustedRefusal {
     }
 }
 
-/// Returns why a command is refused; `None` where it only reads.
+/// Returns why a command is refused; `None` if it only reads.
 pub(super) fn refusal(command: &Command) -> Option<UntrustedRefusal> {
     match command {
         Command::Check(args) => args.refusal(),

@@ -13,7 +13,7 @@ pub struct Args {
     consent: apply::Consent,
 }
 
-/// Does the whole job; a test that fails stops it before the syncs.
+/// Performs all steps; a failed test stops before the syncs.
 pub(super) async fn exec(args: &Args, global: &Global, output: &mut Output) -> Result<u8, Error> {
     let (loaded, world, environment) = global.open(output)?;
     let planned = ops::plan::Options::everything(environment.clone());

@@ -1,4 +1,4 @@
-//! Where a definition comes from: a file, standard input, the program, the hub as it is kept, or a tap itself.
+//! The sources of a definition: a file, standard input, the built-in connectors, the downloaded hub, or a tap itself.
 
 use std::io::{self, Read};
 use std::path::Path;
@@ -17,10 +17,10 @@ use spile_ops::{Error, connectors};
 use spile_world::files::door::read_named;
 use spile_world::{Project, processes::meltano};
 
-/// How long installing a tap may take, and then its answer, where nothing is said.
+/// How long installing a tap and then asking it may each take by default.
 const PATIENCE: Duration = Duration::from_mins(5);
 
-/// How `pip:REQUIREMENT` is asked.
+/// How to ask `pip:REQUIREMENT`.
 #[derive(Debug, clap::Args)]
 pub(super) struct How {
     /// Which executable to ask if `pip:REQUIREMENT` installs several
@@ -32,7 +32,7 @@ pub(super) struct How {
 }
 
 impl How {
-    /// Fetches a definition, and completes what is asked of it with what is known from there.
+    /// Fetches a definition, and completes the hints with what its source says.
     pub(super) async fn fetch(
         &self,
         from: &str,
@@ -77,7 +77,7 @@ impl How {
     }
 }
 
-/// Returns which variables the project passes on; the usual ones, where its settings cannot be read.
+/// Returns which variables the project passes on; the defaults if its settings cannot be read.
 fn run_environment(project: &Project) -> RunEnvironment {
     let mut problems = Problems::default();
     let settings = project.settings(&mut problems).and_then(|source| settings::read(&source, &mut problems));
@@ -91,7 +91,7 @@ fn bytes(from: &str) -> Result<Vec<u8>, Error> {
     }
     let io = |source| Error::Io { doing: "read", path: from.to_owned(), source };
     let mut bytes = Vec::new();
-    // One byte more than a definition may have tells that it is too large.
+    // One byte more than the limit shows that the definition is too large.
     io::stdin().take(MOST_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(io)?;
     Ok(bytes)
 }

@@ -8,7 +8,7 @@ use spile_ops::Error;
 use spile_ops::connectors::{self, Overwriting};
 use spile_view as view;
 
-/// What is imported, and as what.
+/// What to import.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// What to import: a file or `-` for standard input (a Meltano hub definition as YAML or JSON, a Meltano lock file, a

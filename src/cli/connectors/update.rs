@@ -9,7 +9,7 @@ use spile_view as view;
 use spile_world::Authorities;
 use spile_world::net::hub::{Address, Hub};
 
-/// Which hub is asked.
+/// Which hub to ask.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// URL of the hub [default: `MELTANO_HUB_API_ROOT`, `MELTANO_HUB_URL` or <https://hub.meltano.com>]

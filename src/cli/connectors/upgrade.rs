@@ -8,7 +8,7 @@ use spile_ops::Error;
 use spile_ops::connectors::{self, Prepared};
 use spile_view as view;
 
-/// What is upgraded, and how.
+/// What to upgrade, and how.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The connector's name, as in `type` of an integration

@@ -9,7 +9,7 @@ use spile_ops::counted;
 use spile_ops::import::report::{Became, NotRun, Report, Sealed, TemplatePart};
 use spile_view::{GOOD, QUIET, STRONG, styled};
 
-/// Returns a report for people.
+/// Returns a report as text.
 #[must_use]
 pub fn text(report: &Report) -> String {
     let counts = &report.counts;

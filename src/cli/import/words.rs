@@ -12,7 +12,7 @@ use spile_ops::counted;
 use spile_ops::import::{ImportOutcome, Prepared, Readers};
 use spile_view::{CHANGED, GOOD, QUIET, STRONG, styled};
 
-/// Returns what an import would do, for people.
+/// Returns what an import would do, as text.
 #[must_use]
 pub fn text(prepared: &Prepared) -> String {
     let mut text = format!("{}\n", styled(STRONG, "New files"));
@@ -56,14 +56,14 @@ fn readers(readers: &Readers) -> String {
     }
 }
 
-/// Returns the question that a `yes` answers.
+/// Returns the question before writing.
 #[must_use]
 pub fn question(prepared: &Prepared) -> String {
     let files = counted(prepared.files.len(), "file");
     format!("Write {files} and meltano.yml?")
 }
 
-/// Returns the same for programs.
+/// Returns the import as data.
 #[must_use]
 pub fn data(prepared: &Prepared, written: Option<&ImportOutcome>) -> Value {
     let integrations = prepared.adopted.iter().map(|one| {
@@ -103,7 +103,7 @@ fn encrypted(prepared: &Prepared) -> impl Iterator<Item = (String, &str)> {
 
 fn diff(prepared: &Prepared) -> String {
     let (names, copies) = (encrypted(prepared).map(|(_, name)| name).collect::<BTreeSet<&str>>(), &prepared.copies);
-    // Lines around a change may hold a secret where nobody looks for one, for example the name of a key.
+    // The lines around a change may contain a secret in an unexpected place, for example in the name of a key.
     let shown = |text: &str| secrecy::struck(&masked(text, &names, copies)).into_owned();
     let (before, after) = (shown(&prepared.original), shown(&prepared.rendered));
     TextDiff::from_lines(before.as_str(), after.as_str())
@@ -113,7 +113,7 @@ fn diff(prepared: &Prepared) -> String {
         .to_string()
 }
 
-/// Returns the notes; those that say the same of several lines are one.
+/// Returns the notes; groups those that say the same about several lines.
 pub(super) fn notes(notes: &[Note]) -> String {
     let mut groups: Vec<(&Note, Vec<usize>)> = Vec::new();
     for note in notes {

@@ -1,4 +1,4 @@
-//! Quick fixes: what a problem says was meant, and encrypting what is in plain text.
+//! Quick fixes: replacing a misspelled word, and encrypting plain-text secrets.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use super::workspace::{self, Workspace};
 use spile_core::problem::Problem;
 use spile_ops::secrets::{self, SecretsFile};
 
-/// The codes of secrets that stand in plain text.
+/// The codes of problems about plain-text secrets.
 const PLAIN: [&str; 2] = ["spile::secrets::plaintext", "spile::secrets::not_encrypted"];
 
 pub(super) fn actions(desk: &Workspace, params: Value) -> Response {
@@ -59,7 +59,7 @@ fn touches(a: Range, b: Range) -> bool {
     !before(a, b) && !before(b, a)
 }
 
-/// Returns what is in the place of a problem whose help says what was meant, quoted as it is quoted there.
+/// Returns the replacement that a problem's help suggests, quoted like the original.
 fn meant(problem: &Problem) -> Option<String> {
     let word = problem.meant()?;
     let place = problem.place();
@@ -70,7 +70,7 @@ fn meant(problem: &Problem) -> Option<String> {
     }
 }
 
-/// Returns edits of files.
+/// Returns a workspace edit.
 pub(super) fn edits(of: impl IntoIterator<Item = (Uri, Vec<TextEdit>)>) -> WorkspaceEdit {
     WorkspaceEdit { changes: Some(of.into_iter().collect()), ..WorkspaceEdit::default() }
 }

@@ -1,4 +1,4 @@
-//! Completion, and what a word means.
+//! Completion and hover.
 
 use std::path::Path;
 
@@ -16,7 +16,7 @@ use spile_core::form::first_sentence;
 use spile_ops as ops;
 use spile_ops::Loaded;
 
-/// What is answered, or why nothing is.
+/// A response, or the error message.
 pub(super) type Response = Result<Value, String>;
 
 pub(super) fn completion(desk: &Workspace, params: Value) -> Response {
@@ -94,7 +94,7 @@ pub(super) fn is_integration(path: &Path) -> bool {
     is_toml && path.components().any(|part| part.as_os_str() == "integrations")
 }
 
-/// Returns which side of a pipeline a text is about, and its connector; it may be half-written, so its lines are read.
+/// Returns the role and the connector of a text. Reads it line by line, because it may be half-written.
 fn named(text: &str, loaded: &Loaded) -> (Role, Option<std::sync::Arc<Connector>>) {
     let value = |key: &str| {
         let line = text.lines().find(|line| line.split_once('=').is_some_and(|(written, _)| written.trim() == key))?;
@@ -105,7 +105,7 @@ fn named(text: &str, loaded: &Loaded) -> (Role, Option<std::sync::Arc<Connector>
     (role, connector)
 }
 
-/// Returns what the source of a file offers, where it was asked.
+/// Returns the streams that a file's source offers, if it was discovered.
 fn streams(desk: &Workspace, path: &Path, loaded: &Loaded) -> Vec<spile_core::discovered::Stream> {
     let slug = path.file_stem().and_then(|stem| stem.to_str()).and_then(|stem| stem.split('.').next());
     let integration = slug.and_then(|slug| loaded.integrations.find(slug));

@@ -1,4 +1,4 @@
-//! Places as the protocol has them.
+//! Ranges of the protocol.
 
 use lsp_types::{Position, Range};
 

@@ -12,7 +12,7 @@ use spile_core::assist::{Cursor, Spot};
 use spile_core::integration::Integration;
 use spile_core::name::Slug;
 
-/// Renames the integration of a file, or the loader that the cursor is on.
+/// Renames the integration of a file, or the loader under the cursor.
 pub(super) fn rename(desk: &Workspace, params: Value) -> Response {
     let params: RenameParams = serde_json::from_value(params).map_err(|error| error.to_string())?;
     let new: Slug = params.new_name.parse().map_err(|error: spile_core::name::NotAName| error.to_string())?;
@@ -55,7 +55,7 @@ fn changes(desk: &Workspace, integration: &Integration, new: &Slug) -> Option<Ve
     let text = desk.text(&full)?;
     let says_id = text.lines().any(|line| line.split_once('=').is_some_and(|(key, _)| key.trim() == "id"));
     if !says_id {
-        // Without it another name is another integration, whose bookmarks begin again.
+        // Without an `id`, a new name makes a new integration, whose bookmarks start over.
         let start = Range { start: Position::default(), end: Position::default() };
         let line = TextEdit { range: start, new_text: format!("id = \"{}\"\n", integration.id) };
         changes.extend(edit(workspace::uri(&full), vec![line]));
@@ -86,7 +86,7 @@ fn named(desk: &Workspace, text: &str, old: &str, new: &Slug) -> Vec<TextEdit> {
     let mut edits = Vec::new();
     for line in text.split_inclusive('\n') {
         if line.trim_start().starts_with('[') {
-            // The keys at the top end here.
+            // The top-level keys end here.
             break;
         }
         if let Some((key, value)) = line.split_once('=')

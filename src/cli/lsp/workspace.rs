@@ -1,4 +1,4 @@
-//! What the language server works with: the project, and what is open in the editor.
+//! The state of the language server: the project, and the editor's open buffers.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -22,13 +22,13 @@ pub(super) struct Workspace {
     keys: Keys,
     program: Program,
     pub(super) encoding: Encoding,
-    /// What is open, by path.
+    /// The open buffers, by path.
     open: BTreeMap<PathBuf, String>,
-    /// Where something was published that has to be taken back when it is well again.
+    /// The files with published diagnostics, which must be cleared once they have no problems.
     published: BTreeSet<PathBuf>,
     /// The problems of the last check.
     report: Report,
-    /// The project when it was last well: what there is to name.
+    /// The project when it was last valid, from which to complete names.
     pub(super) loaded: Option<Arc<Loaded>>,
 }
 
@@ -56,8 +56,8 @@ impl Workspace {
         }
     }
 
-    /// Returns the project with what is open in place of what is on disk: that of the folder it was started in, or of an
-    /// open file.
+    /// Returns the project with the open buffers in place of the files on disk: the project of the folder that the
+    /// server was started in, or of an open file.
     pub(super) fn project(&self) -> Option<Project> {
         let of_a_file = || self.open.keys().find_map(|path| Project::find(path.parent()?).ok());
         let project = self.global.project().ok().or_else(of_a_file)?;
@@ -81,7 +81,7 @@ impl Workspace {
         self.report.problems().iter().filter(move |problem| problem.source.path() == path)
     }
 
-    /// Checks, and tells the editor what is wrong where.
+    /// Checks the project and publishes diagnostics.
     pub(super) fn publish(&mut self, connection: &Connection) {
         let Some(project) = self.project() else { return };
         match ops::check(&project) {
@@ -104,7 +104,7 @@ impl Workspace {
         self.published = now;
     }
 
-    /// Returns the text of a file: as it is open, or as the project has it.
+    /// Returns the text of a file: its open buffer, or the file on disk.
     pub(super) fn text(&self, path: &Path) -> Option<String> {
         self.open.get(path).cloned().or_else(|| {
             let project = self.project()?;
@@ -125,16 +125,16 @@ fn send(connection: &Connection, path: &Path, found: Diagnostics) {
     let Some(uri) = uri(path) else { return };
     let params = PublishDiagnosticsParams { uri, diagnostics: found, version: None };
     let said = lsp_server::Notification::new(PublishDiagnostics::METHOD.to_owned(), params);
-    // An editor that has gone away hears nothing.
+    // An editor that has gone away does not need diagnostics.
     let _ = connection.sender.send(Message::Notification(said));
 }
 
-/// Returns the file that an address names.
+/// Returns the path of a URI.
 pub(super) fn path(uri: &Uri) -> Option<PathBuf> {
     url::Url::parse(uri.as_str()).ok()?.to_file_path().ok()
 }
 
-/// Returns the address of a file.
+/// Returns the URI of a path.
 pub(super) fn uri(path: &Path) -> Option<Uri> {
     url::Url::from_file_path(path).ok()?.as_str().parse().ok()
 }

@@ -1,4 +1,4 @@
-//! Questions at a terminal. Leaving one unanswered writes nothing.
+//! Prompts at a terminal. Leaving one unanswered writes nothing.
 
 use std::fmt::{self, Display};
 
@@ -8,7 +8,7 @@ use inquire::{Confirm, InquireError, MultiSelect, Password, PasswordDisplayMode,
 use spile_core::secret::Secret;
 use spile_ops::Error;
 
-/// A choice of a list: what is shown, and what it stands for.
+/// A choice in a list: its text and its value.
 #[derive(Clone)]
 pub(super) struct Choice<T> {
     pub(super) shown: String,
@@ -21,18 +21,18 @@ impl<T> fmt::Display for Choice<T> {
     }
 }
 
-/// How a text is asked for.
+/// A prompt for a text.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct TextPrompt<'a> {
-    /// What it is called.
+    /// The label.
     pub label: &'a str,
-    /// What it is.
+    /// The help message.
     pub help: &'a str,
-    /// What is taken where nothing is typed.
+    /// The answer if the user types nothing.
     pub default: &'a str,
 }
 
-/// Asks for a text until it is well.
+/// Prompts for a text until it is valid.
 pub(super) fn text(
     asked: TextPrompt<'_>,
     check: impl Fn(&str) -> Result<(), String> + Clone + 'static,
@@ -51,7 +51,7 @@ pub(super) fn text(
     question.prompt().map_err(left)
 }
 
-/// Asks for a secret without an echo.
+/// Prompts for a secret without an echo.
 pub(super) fn secret(label: &str, help: &str) -> Result<Secret, Error> {
     let question = Password::new(label).without_confirmation().with_display_mode(PasswordDisplayMode::Hidden);
     let not_empty = |text: &str| {
@@ -62,25 +62,25 @@ pub(super) fn secret(label: &str, help: &str) -> Result<Secret, Error> {
     typed.map(Secret::new).map_err(left)
 }
 
-/// Asks for one of several.
+/// Prompts for one of several values.
 pub(super) fn one<T: Display>(label: &str, among: Vec<T>) -> Result<T, Error> {
     Select::new(label, among).with_page_size(12).prompt().map_err(left)
 }
 
-/// Asks for any of several.
+/// Prompts for any number of several values.
 pub(super) fn any<T: Display>(label: &str, among: Vec<T>) -> Result<Vec<T>, Error> {
     let question = MultiSelect::new(label, among).with_page_size(12);
     question.with_help_message("space to select, enter to continue").prompt().map_err(left)
 }
 
-/// Asks which of several are taken: some are at first.
+/// Prompts for any number of several values, some of which are selected at first.
 pub(super) fn preset<T: Display>(label: &str, among: Vec<T>, taken: &[usize]) -> Result<Vec<T>, Error> {
     let question = MultiSelect::new(label, among).with_page_size(12).with_default(taken);
     let help = "type to search, space to toggle, right for all, left for none, enter to continue";
     question.with_help_message(help).prompt().map_err(left)
 }
 
-/// What is taken where only enter is pressed.
+/// The answer if the user only presses enter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Default {
     /// Yes.
@@ -89,7 +89,7 @@ pub(super) enum Default {
     No,
 }
 
-/// Asks yes or no.
+/// Prompts for yes or no.
 pub(super) fn yes(question: &str, default: Default) -> Result<bool, Error> {
     Confirm::new(question).with_default(default == Default::Yes).prompt().map_err(left)
 }

@@ -12,16 +12,16 @@ use spile_ops::new::Prepared;
 use spile_ops::{self as ops, Error};
 use spile_world::World;
 
-/// What somebody wants to read.
+/// The streams that the user chose to sync.
 #[derive(Debug, std::default::Default)]
 pub(super) struct Chosen {
-    /// The streams, as `select` has them; nothing for those that are read if nobody chooses.
+    /// The patterns for `select`; empty for the streams that are selected by default.
     pub(super) select: Vec<String>,
-    /// How they are read, by stream.
+    /// The replication settings, by stream.
     pub(super) metadata: Map<String, Value>,
 }
 
-/// Asks which streams are read and how; nothing is chosen if nobody wants to, or if the source does not say what it offers.
+/// Prompts for the streams to sync and how; returns the default if the user declines, or if discovery fails.
 pub(super) async fn chosen(prepared: &Prepared, global: &Global, output: &mut Output) -> Result<Chosen, Error> {
     if !ask::yes("Choose which streams to sync? (this discovers the streams of the source)", Default::No)? {
         return Ok(Chosen::default());
@@ -50,14 +50,14 @@ pub(super) async fn chosen(prepared: &Prepared, global: &Global, output: &mut Ou
     Ok(Chosen { select, metadata })
 }
 
-/// Returns a stream with its key, and by what it is best read.
+/// Returns a stream with its key, and the column by which it finds new rows.
 fn shown(one: &Offered) -> String {
     let key = if one.primary_key.is_empty() { "no key".to_owned() } else { one.primary_key.join(", ") };
     let by = one.proposal.replication_key.as_ref().map(|column| format!("; new rows by {column}")).unwrap_or_default();
     format!("{}  ({key}{by})", one.name)
 }
 
-/// Proposes to read only what is new, with the reason for each stream.
+/// Proposes incremental syncs, with the reason for each stream.
 fn incremental(taken: &[Offered], output: &mut Output) -> Result<Map<String, Value>, Error> {
     let proposed: Map<String, Value> = taken.iter().filter_map(Offered::metadata).collect();
     if proposed.is_empty() {

@@ -1,4 +1,5 @@
-//! The questions of `spile new` and `spile edit`: by the connector's form, tested before anything is written.
+//! The prompts of `spile new` and `spile edit`: they follow the connector's form, and test the settings before writing
+//! anything.
 
 use std::sync::Arc;
 
@@ -73,18 +74,18 @@ pub(super) async fn edit(slug: &Slug, desk: &NewContext, global: &Global, output
     save(&prepared, global, output).await
 }
 
-/// How a test that was offered came out.
+/// The result of an optional test.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Trial {
-    /// It passed.
+    /// The test passed, or there was nothing to test.
     Passed,
-    /// Nobody wanted it, or it failed and that is to be so.
+    /// The user declined the test, or accepted its failure.
     Waived,
-    /// It failed, and an answer was changed.
+    /// The test failed, and the user changed an answer.
     Changed,
 }
 
-/// Makes a file of the answers until the project is well with it and no other answer is wanted.
+/// Prepares the file from the answers, until the project is valid and the user changes no more answers.
 async fn settled(
     answered: &mut WizardAnswers,
     make: impl AsyncFn(&WizardAnswers) -> Result<Prepared, Error>,
@@ -131,7 +132,7 @@ async fn trial(
     }
 }
 
-/// What is done after a test that failed.
+/// What to do after a failed test.
 enum Next {
     Change,
     Write,
@@ -163,7 +164,7 @@ fn name(desk: &NewContext, connector: &Connector) -> Result<Slug, Error> {
     text.parse().map_err(|_| Error::Stopped)
 }
 
-/// Makes a key and rules where secrets are to be encrypted and nobody has said for whom.
+/// Creates a key and rules if the connector has secrets and there is no `.sops.yaml` yet.
 async fn ready_for_secrets(connector: &Connector, desk: &NewContext, output: &mut Output) -> Result<(), Error> {
     let has_secrets = connector.settings.iter().any(|setting| setting.secret);
     let anywhere = path_of(&"any".parse().map_err(|_| Error::Stopped)?);
@@ -184,7 +185,7 @@ async fn ready_for_secrets(connector: &Connector, desk: &NewContext, output: &mu
     Ok(())
 }
 
-/// Asks where records go, and when.
+/// Prompts for the destination and the schedule.
 fn pipeline(file: &mut NewFile, desk: &NewContext) -> Result<(), Error> {
     let loaders = desk.loaded.integrations.by_slug().filter(|one| one.role() == Role::Loader);
     let mut choices: Vec<_> =

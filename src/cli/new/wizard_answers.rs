@@ -1,4 +1,4 @@
-//! The answers of a wizard, setting by setting: by the connector's form.
+//! The answers of a wizard, setting by setting, in the order of the connector's form.
 
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ impl WizardAnswers {
         self.config.contains_key(name) || self.secrets.contains_key(name)
     }
 
-    /// Asks what is required, then for one of the groups, then what else there is.
+    /// Prompts for required settings, then for one of the groups, then for other settings.
     pub(super) fn ask_all(&mut self) -> Result<(), Error> {
         let connector = self.connector.clone();
         for setting in form::ranked(&connector, Rank::Required) {
@@ -42,7 +42,7 @@ impl WizardAnswers {
         Ok(())
     }
 
-    /// Asks for the settings of one group, where none is there in full.
+    /// Prompts for the settings of one group, unless one is complete already.
     fn group(&mut self, connector: &Connector) -> Result<(), Error> {
         if connector.has_a_group(|name| self.has(name)) {
             return Ok(());
@@ -73,7 +73,7 @@ impl WizardAnswers {
         Ok(())
     }
 
-    /// Asks which setting is to be another, and for its value.
+    /// Prompts for a setting to change, and for its value.
     pub(super) fn change(&mut self) -> Result<(), Error> {
         let connector = self.connector.clone();
         let choices = connector.settings.iter().map(|setting| Choice { shown: shown(setting), is: setting });

@@ -27,7 +27,7 @@ pub struct RotateArgs {
     all: bool,
 }
 
-/// What to give to whom
+/// Which recipients to update
 #[derive(Debug, clap::Args)]
 pub struct UpdatekeysArgs {
     /// Names of the integrations [default: all]

@@ -1,4 +1,4 @@
-//! `spile secrets resolve` and `textconv`: what git calls.
+//! `spile secrets resolve` and `textconv`, which git calls.
 
 use std::path::{Path, PathBuf};
 

@@ -40,7 +40,7 @@ pub struct SetArgs {
     stdin: bool,
 }
 
-/// What to take away
+/// What to remove
 #[derive(Debug, clap::Args)]
 pub struct UnsetArgs {
     /// Name of the integration
@@ -99,7 +99,7 @@ pub(super) async fn unset(args: &UnsetArgs, desk: &SecretsContext, output: &mut 
     change(&file, None, &[(args.key.clone(), None)], desk, output).await
 }
 
-/// Writes changes and says what came of them.
+/// Writes changes and reports the result.
 async fn change(
     file: &SecretsFile,
     connector: Option<&Connector>,
@@ -175,7 +175,7 @@ pub(super) async fn view(args: &ViewArgs, desk: &SecretsContext, output: &mut Ou
         .into());
     }
     let values = file.values(&desk.keys).await?;
-    // The only place in the program where secrets are shown: this is what was asked for.
+    // The only place in the program that shows secrets, because the user asked for it.
     let shown: serde_json::Map<String, serde_json::Value> =
         values.iter().map(|(name, value)| (name.clone(), json!(value.expose()))).collect();
     output.result(|| editing::lines(&values).expose().to_owned(), &shown);
@@ -221,7 +221,7 @@ pub(super) fn export(args: &NameArgs, desk: &SecretsContext, output: &mut Output
     Ok(0)
 }
 
-/// Reads one secret; a line end that ends it comes from the command before the pipe.
+/// Reads one secret without its final line break, which comes from the command before the pipe.
 fn standard_input() -> Result<Secret, ops::Error> {
     let text = all_of_standard_input()?;
     let value = text.expose();
