@@ -1,4 +1,4 @@
-//! What 1,200 connectors of one's own cost as a whole process, beside ten: starting, where ten are used, and searching.
+//! What 1,200 project connectors cost a whole process, compared with ten: starting, with ten in use, and searching.
 //! `cargo bench --bench connectors`.
 #![allow(clippy::expect_used, reason = "a bench may fail by panicking")]
 #![allow(clippy::disallowed_methods, reason = "a bench writes files and starts the program")]
@@ -34,7 +34,7 @@ fn main() {
     }
 }
 
-/// Writes a project of as many connectors, ten of which are used; each is as long as one of the hub.
+/// Writes a project with this many connectors, ten of which are used; each is as long as one from the hub.
 fn project(root: &Path, count: usize) {
     write(root, "spile.toml", "[project]\nname = \"bench\"\n");
     write(root, "tap.yml", HUB);

@@ -1,6 +1,6 @@
-//! How long the hosted registry takes, over a real Postgres behind a server that speaks PostgREST, and how many times the
-//! floor that is: the same requests, sent by `curl` and read by nobody, and for whole programs the files as well, read and
-//! parsed. `cargo bench --bench registry`; they take turns.
+//! The time that the hosted registry takes, over a real Postgres behind a PostgREST-compatible server, and its ratio to
+//! the floor: the same requests sent by `curl`, which discards the responses. For whole programs, the floor includes
+//! reading and parsing the files. `cargo bench --bench registry`; the two take turns.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a bench prints")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a bench may fail by panicking")]
 #![allow(clippy::disallowed_methods, reason = "a bench writes files, reads the environment and starts programs")]
@@ -65,7 +65,7 @@ fn main() {
 const SETTINGS: &str = "[project]\nname = \"bench\"\n\n[registry]\nkind = \"supabase\"\nurl = \"${SUPABASE_URL}\"\n\
                         key = \"${SUPABASE_KEY}\"\nrest_path = \"\"\n";
 
-/// Whole programs, against reading and parsing the same files and asking for ids and hashes with `curl`.
+/// Compares whole programs with reading and parsing the same files and fetching ids and hashes with `curl`.
 fn grown(project: &Project, count: usize) {
     let (url, root) = (project.supabase.url.as_str(), project.folder.path());
     let whole = |act: &dyn Fn()| once(act);
@@ -87,7 +87,7 @@ fn grown(project: &Project, count: usize) {
     row("apply, 1 % changed", count, Took::wall(applied), Against(against, floor_of_plan), "");
 }
 
-/// Nothing has changed: the requests, and what the client takes for them.
+/// Plans without changes: the requests, and the client's own cost for them.
 fn plans(project: &Project, proxy: &Proxy, runtime: &Runtime) {
     let (here, far) = (project.supabase.url.as_str(), proxy.url.as_str());
     proxy.seen();
@@ -108,7 +108,7 @@ fn plans(project: &Project, proxy: &Proxy, runtime: &Runtime) {
     println!("\nRequests of a plan where nothing has changed: {kinds:?}\n");
 }
 
-/// There and back again: the same changes every time, and `curl` sends what spile has sent.
+/// Applies the same changes back and forth, while `curl` sends the same requests as spile.
 fn applies(project: &Project, proxy: &Proxy, runtime: &Runtime) {
     let (here, far) = (project.supabase.url.as_str(), proxy.url.as_str());
     let target = project.target(here);
@@ -129,7 +129,7 @@ fn applies(project: &Project, proxy: &Proxy, runtime: &Runtime) {
     row("writes changed rows", changed, Took::wall(wrote), Against("curl sends the same", curl), "2");
 }
 
-/// Creates many rows at once, in an empty registry.
+/// Creates many rows at once in an empty registry.
 fn create(count: usize, like: &State<Row>, runtime: &Runtime) {
     let Some(empty) = Supabase::migrated() else { return };
     let proxy = Proxy::beside(&empty.url);
@@ -166,19 +166,19 @@ fn origin() -> Origin {
     }
 }
 
-/// A project with secrets whose rows are in a Supabase.
+/// A project with secrets and a Supabase registry.
 struct Project<'a> {
     folder: tempfile::TempDir,
     supabase: &'a Supabase,
 }
 
 impl Project<'_> {
-    /// Puts another host into some of the files; returns how many.
+    /// Changes the host in some of the files; returns how many.
     fn change(&self, host: &str) -> usize {
         project::change(self.folder.path(), ROWS + 1, 10, host)
     }
 
-    /// Runs the program, which has to end with that code.
+    /// Runs the program, which must exit with this code.
     fn spile(&self, url: &str, words: &[&str], code: i32) {
         let mut command = Command::new(env!("CARGO_BIN_EXE_spile"));
         command.current_dir(self.folder.path()).args(words);
@@ -187,12 +187,12 @@ impl Project<'_> {
         assert_eq!(output.status.code(), Some(code), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
     }
 
-    /// Plans where nothing has changed.
+    /// Plans without changes.
     fn plan(&self, url: &str) {
         self.spile(url, &["plan", "--exit-code"], 0);
     }
 
-    /// Plans where something has.
+    /// Plans with changes.
     fn plan_changes(&self, url: &str) {
         self.spile(url, &["plan", "--exit-code"], 2);
     }
@@ -201,7 +201,7 @@ impl Project<'_> {
         self.spile(url, &["apply", "--yes"], 0);
     }
 
-    /// The registry, without the rest of the program.
+    /// Returns the registry client, without the rest of the program.
     fn target(&self, url: &str) -> spile_world::Supabase {
         let address = parts::address(url, "", &self.supabase.key("service_role"));
         let environment = "dev".parse().unwrap();
@@ -219,7 +219,7 @@ impl Project<'_> {
         urls.map(|url| format!("url = \"{url}\"\noutput = \"/dev/null\"\n")).collect::<Vec<_>>().concat()
     }
 
-    /// Sends the body of an apply, which is a new one.
+    /// Sends the body of an apply with a new id.
     fn send(&self, body: &[u8]) -> f64 {
         let mut body: serde_json::Value = serde_json::from_slice(body).unwrap();
         body["payload"]["apply_id"] = Uuid::new_v4().to_string().into();
@@ -232,7 +232,7 @@ impl Project<'_> {
         ))
     }
 
-    /// Runs one `curl` over one connection. The key is in a file, for anybody sees a command line.
+    /// Runs one `curl` over one connection. The key is in a file, because every user can see command lines.
     fn curl(&self, words: &str) -> f64 {
         let key = self.supabase.key("service_role");
         write(

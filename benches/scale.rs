@@ -1,6 +1,6 @@
-//! What a project costs as it grows: whole processes, by the clock, by processors and by memory, each against something
-//! outside: the floor, which is reading and parsing the same files and nothing else, and what others need to say that
-//! nothing has changed. `cargo bench --bench scale`.
+//! What a project costs as it grows: the wall-clock time, CPU time and memory of whole processes, each compared with an
+//! outside reference: the floor, which only reads and parses the same files, and the time in which other tools report
+//! that nothing has changed. `cargo bench --bench scale`.
 #![allow(clippy::print_stdout, clippy::expect_used, reason = "a bench prints, and may fail by panicking")]
 #![allow(clippy::disallowed_methods, reason = "a bench writes files and starts programs")]
 
@@ -35,7 +35,7 @@ fn main() {
     [100, 1_000].into_iter().for_each(others);
 }
 
-/// Measures a project of so many; returns the time of a plan where nothing changed.
+/// Measures a project of this size; returns the time of a plan without changes.
 fn local(count: usize) -> f64 {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let root = folder.path();
@@ -52,7 +52,7 @@ fn local(count: usize) -> f64 {
     report("render", render(root, runs), "");
     report("plan, all new", spile(root, runs, "0", &["plan"]), "");
     report("apply, all new", spile(root, 1, "0", &["apply", "--yes"]), "3 s");
-    // What was asked is asked of this one: the floor is measured anew on both sides of it, for the pace of machines changes.
+    // This row has a goal, so the floor is measured both before and after it: the speed of machines varies.
     let (before, unchanged, after) = (floored(), spile(root, runs, "0", &["plan", "--exit-code"]), floored());
     let asked = if is_largest { "1 s, 200 MiB, 2 x" } else { "" };
     row("plan, nothing changed", count, unchanged, Against("read and parse", f64::midpoint(before, after)), asked);
@@ -62,13 +62,13 @@ fn local(count: usize) -> f64 {
     unchanged.wall
 }
 
-/// Renders `meltano.yml` of a project that was read before.
+/// Renders `meltano.yml` from a loaded project.
 fn render(root: &Path, runs: usize) -> Took {
     let loaded = spile_ops::check::used(&spile_world::Project::at(root)).expect("a project");
     Took::wall(timed(runs, || drop(loaded.render(&loaded.entries).expect("it is rendered"))))
 }
 
-/// What others need for as much.
+/// Measures other tools on the same number of items.
 fn others(count: usize) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     project::make(folder.path(), count, SETTINGS);
@@ -108,7 +108,7 @@ fn terraform(count: usize) -> Option<Took> {
     Some(measure(folder.path(), 3, "0", &["terraform", "plan", "-input=false", "-detailed-exitcode"]))
 }
 
-/// Makes a virtual environment with a package, once.
+/// Creates a virtual environment with a package, once.
 fn venv(package: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("benches").join(package);
     if !folder.join("whole").exists() {

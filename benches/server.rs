@@ -1,5 +1,5 @@
-//! The server under load: 200 clients that list integrations for a minute, and a page with 1,000 of them, beside what the
-//! network alone costs: the server's own answer that needs no project. `cargo bench --bench server [SECONDS]`.
+//! The server under load: 200 clients that list integrations for a minute, and a page with 1,000 of them, compared with
+//! the network alone: a response of the server that needs no project. `cargo bench --bench server [SECONDS]`.
 #![allow(clippy::print_stdout, clippy::expect_used, reason = "a bench prints, and may fail by panicking")]
 #![allow(clippy::disallowed_methods, reason = "a bench writes files and starts the program")]
 
@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 const CLIENTS: usize = 200;
 const INTEGRATIONS: usize = 1_000;
 
-/// A server that ends with the bench.
+/// A server that stops with the bench.
 struct Server {
     child: Child,
     address: String,
@@ -21,7 +21,7 @@ struct Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // One that has ended already is as wanted.
+        // It may have ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -75,9 +75,9 @@ fn serve(root: &Path) -> Server {
     Server { child, address }
 }
 
-/// Asks with so many clients, each as soon as it has its answer, and prints a line.
+/// Sends requests from this many clients, each as soon as it has its response, and prints a row.
 async fn load(address: &str, path: &str, clients: usize, lasts: Duration) {
-    // A second client finds it installed.
+    // Another client may have installed it already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let client = reqwest::Client::builder().pool_max_idle_per_host(clients).build().expect("a client");
     let url = format!("http://{address}{path}");
@@ -121,7 +121,7 @@ async fn load(address: &str, path: &str, clients: usize, lasts: Duration) {
     );
 }
 
-/// Reads an answer to its end and keeps nothing of it: what a client does with it is not measured, and takes the same cores.
+/// Reads a response to its end and discards it: the client's own work is not measured, but uses the same cores.
 async fn read(client: &reqwest::Client, url: &str) -> reqwest::Result<()> {
     let mut answer = client.get(url).send().await?.error_for_status()?;
     while answer.chunk().await?.is_some() {}

@@ -1,5 +1,5 @@
-//! How long secrets take, and how many times the floor that is: unwrapping data keys with age and nothing else, and
-//! parsing TOML and nothing else. `cargo bench --bench sops`.
+//! The time that secrets take, and its ratio to the floor: only unwrapping data keys with age, and only parsing TOML.
+//! `cargo bench --bench sops`.
 #![allow(clippy::expect_used, reason = "a bench may fail by panicking")]
 
 mod parts;
@@ -78,7 +78,7 @@ fn opened(document: &Document, identity: &Identity) {
     assert_eq!(black_box(leaves).iter().filter(|leaf| leaf.was_encrypted).count(), 3);
 }
 
-/// All that can be checked without a key.
+/// Checks everything that needs no key.
 fn checked(text: &str) {
     let document = read(text);
     assert!(document.metadata.mistakes().is_empty() && document.metadata.is_profile());

@@ -1,6 +1,7 @@
-//! How long a sync takes beside `meltano run` of the same two plugins, in a small project and in one of a thousand
-//! integrations, and what a source with thousands of streams costs beyond its tap. `cargo bench --bench sync`; they run in turns, and besides the medians the fastest of each are compared:
-//! noise only adds. Meltano and the plugins are installed first, under `target/`.
+//! The time of a sync compared with `meltano run` of the same two plugins, in a small project and in one of a thousand
+//! integrations, and what a source with thousands of streams costs beyond its tap. `cargo bench --bench sync`; they run
+//! in turns, and the fastest runs are compared besides the medians: noise only adds time. Meltano and the plugins are
+//! installed first, under `target/`.
 #![allow(clippy::expect_used, reason = "a bench may fail by panicking")]
 #![allow(clippy::print_stdout, reason = "a bench prints")]
 #![allow(clippy::disallowed_methods, reason = "a bench writes files and starts the program")]
@@ -25,13 +26,13 @@ fn main() {
     Offer::set_up().measure();
 }
 
-/// A source that offers as many streams as it is told, of twenty fields each; one of them is read.
+/// A source that offers any number of streams with twenty fields each, of which one is selected.
 struct Offer {
     project: Project,
     tap: PathBuf,
 }
 
-/// How many streams a small source offers, and a large one.
+/// How many streams a small and a large source offer.
 const SIZES: [usize; 2] = [20, 5_000];
 
 impl Offer {
@@ -69,7 +70,7 @@ impl Offer {
         write(&self.project.folder, "notes/streams.json", &format!("{{{}}}", streams.join(", ")));
     }
 
-    /// What the tap takes by itself: a discovery, and a run with the catalog that comes of it.
+    /// Measures the tap alone: a discovery, and a run with the resulting catalog.
     fn tap(&self) {
         let folder = &self.project.folder;
         let tap = || {
@@ -120,7 +121,7 @@ impl Project {
         self.spile(&["up", "--yes", "--allow", "delete=999"]);
     }
 
-    /// Adds integrations until there are so many.
+    /// Adds integrations up to this number.
     fn grow(&self, count: usize) {
         for number in 1..count {
             let text = "type = \"singer-jsonl\"\nloader = \"files\"\nschedule = \"@daily\"\n[config]\nlocal.folders = [\"data\"]\n";

@@ -1,4 +1,4 @@
-//! What benches share: processes that are measured from outside, projects, and one table.
+//! Shared by the benches: measuring processes from outside, projects, and one table.
 #![allow(dead_code, unreachable_pub, reason = "each bench uses some of it")]
 #![allow(clippy::print_stdout, clippy::expect_used, reason = "a bench prints, and may fail by panicking")]
 #![allow(clippy::disallowed_methods, reason = "a bench writes files and starts programs")]
@@ -9,36 +9,36 @@ use std::fmt::Display;
 use std::path::Path;
 use std::process::Command;
 
-/// What something took, as the median of its runs.
+/// The cost of something, as the median of its runs.
 #[derive(Debug, Clone, Copy)]
 pub struct Took {
-    /// Milliseconds by the clock.
+    /// Wall-clock time, in milliseconds.
     pub wall: f64,
-    /// Milliseconds of processors; not known of what is a part of a process.
+    /// CPU time in milliseconds; unknown for a part of a process.
     pub cpu: Option<f64>,
-    /// MiB at its highest; likewise.
+    /// Peak memory in MiB; unknown for a part of a process.
     pub peak: Option<f64>,
 }
 
 impl Took {
-    /// Takes the time of a part of a process.
+    /// Makes a cost from the wall-clock time of a part of a process.
     pub fn wall(wall: f64) -> Self {
         Self { wall, cpu: None, peak: None }
     }
 }
 
-/// Something outside that a time is compared with.
+/// An outside reference to compare a time with.
 #[derive(Debug, Clone, Copy)]
 pub struct Against<'a>(pub &'a str, pub f64);
 
-/// Begins a table: every row is spile's time, what it is held against, and the ratio of the two.
+/// Starts a table: each row has spile's time, its reference, and the ratio of the two.
 pub fn table(title: &str) {
     println!("\n### {title}\n");
     println!("| what | how many | ms | CPU ms | MiB | against | ms | ratio | asked |");
     println!("|---|---:|---:|---:|---:|---|---:|---:|---|");
 }
 
-/// Prints a row; `asked` is what has to be reached, where something is asked.
+/// Prints a row; `asked` is the goal, if there is one.
 pub fn row(what: &str, size: usize, took: Took, against: Against<'_>, asked: &str) {
     let Took { wall, cpu, peak } = took;
     let known = |value: Option<f64>| value.map(|value| number(value).to_string()).unwrap_or_default();
@@ -53,13 +53,13 @@ pub fn row(what: &str, size: usize, took: Took, against: Against<'_>, asked: &st
     );
 }
 
-/// Three digits are enough of a noisy machine.
+/// Rounds to three digits, which are enough on a noisy machine.
 fn number(value: f64) -> impl Display {
     let digits = if value < 10.0 { 2 } else { usize::from(value < 100.0) };
     format!("{value:.digits$}")
 }
 
-/// Says what machine it is, and which program.
+/// Describes the machine and the program.
 pub fn machine() -> String {
     let read = |path| std::fs::read_to_string(path).unwrap_or_default();
     let field = |text: &str, name: &str| {
@@ -71,7 +71,7 @@ pub fn machine() -> String {
     format!("{model}, {cores} cores, {memory}; spile {}", env!("CARGO_PKG_VERSION"))
 }
 
-/// Runs a command so often in a folder; its exit code has to be one of these.
+/// Runs a command in a folder this many times; its exit code must be one of `codes`.
 pub fn measure(folder: &Path, runs: usize, codes: &str, command: &[&str]) -> Took {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/parts/measure.py");
     let mut python = Command::new("python3");
@@ -86,7 +86,7 @@ pub fn measure(folder: &Path, runs: usize, codes: &str, command: &[&str]) -> Too
     Took { wall: column(0) * 1e3, cpu: Some(column(1) * 1e3), peak: Some(column(2) / 1024.0) }
 }
 
-/// Measures the program that is built here.
+/// Measures the built program.
 pub fn spile(folder: &Path, runs: usize, codes: &str, words: &[&str]) -> Took {
     measure(folder, runs, codes, &[&[env!("CARGO_BIN_EXE_spile")], words].concat())
 }
@@ -108,7 +108,7 @@ pub fn timed(runs: usize, act: impl Fn()) -> f64 {
     median((0..runs).map(|_| once(&act)).collect())
 }
 
-/// Runs all in turns, so that a slow minute of the machine slows them all, and returns the median of each, in
+/// Runs all in turns, so that a slow minute of the machine affects them all, and returns the median of each, in
 /// milliseconds.
 pub fn in_turns<const N: usize>(rounds: usize, acts: [&dyn Fn() -> f64; N]) -> [f64; N] {
     let mut times = [const { Vec::new() }; N];

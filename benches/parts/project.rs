@@ -1,4 +1,4 @@
-//! A project as large as a bench wants it: databases that go to one loader, each with a secret.
+//! A project of any size: databases that sync to one loader, each with a secret.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use toml::de::DeTable;
 
 use super::write;
 
-/// A wrapped data key, as long as age makes them; nothing opens it.
+/// A wrapped data key, as long as age makes them; no key decrypts it.
 const WRAPPED: &str = concat!(
     "-----BEGIN AGE ENCRYPTED FILE-----\n",
     "YWdlLWVuY3J5cHRpb24ub3JnL3YxCi0+IFgyNTUxOSBxdUZ1ZUlqN2ZXbUZkSjRN\n",
@@ -18,7 +18,7 @@ const WRAPPED: &str = concat!(
     "-----END AGE ENCRYPTED FILE-----\n",
 );
 
-/// Writes a project of so many integrations, the loader among them.
+/// Writes a project with this many integrations, including the loader.
 pub fn make(root: &Path, count: usize, settings: &str) {
     write(root, "spile.toml", settings);
     write(root, "integrations/files.toml", "type = \"jsonl\"\nkind = \"loader\"\n");
@@ -40,7 +40,7 @@ fn path_of(number: usize) -> String {
     format!("integrations/shop-{number:05}.toml")
 }
 
-/// Puts another host into every so many files, or into one; what is encrypted stays. Returns how many that are.
+/// Changes the host in one file out of `every`; ciphertexts stay. Returns the number of changed files.
 pub fn change(root: &Path, count: usize, every: usize, host: &str) -> usize {
     let changed = (1..count).step_by(every);
     for number in changed.clone() {
@@ -53,7 +53,7 @@ pub fn change(root: &Path, count: usize, every: usize, host: &str) -> usize {
     changed.count()
 }
 
-/// The floor: reads and parses the files of the project, and nothing else.
+/// The floor: reads and parses the files of the project, and does nothing else.
 pub fn read_and_parse(root: &Path) {
     for file in walkdir::WalkDir::new(root.join("integrations")).into_iter().flatten() {
         if file.file_type().is_file() {

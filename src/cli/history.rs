@@ -143,7 +143,7 @@ pub(super) async fn logs(args: &LogsArgs, global: &Global, output: &mut Output) 
     let (loaded, world, _) = global.open(output)?;
     let run = ops::history::run(&world, &loaded, &args.of).await?;
     let log = ops::run::Log::of(world.project.root(), &run);
-    // The first part, if the log was split because of its length.
+    // The previous piece, if the log was too long for one.
     output.foreign(&log.before()?);
     let mut shown = 0;
     loop {

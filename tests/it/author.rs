@@ -1,4 +1,4 @@
-//! Making, changing and deleting integrations by values, as pages and programs do.
+//! Creating, changing and deleting integrations by values, as pages and programs do.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ use crate::folder::Folder;
 
 const RULES: &str = "creation_rules:\n  - age: age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p\n";
 
-/// A project of which nobody here has a key: who makes integrations needs none.
+/// A project without a key for its recipients: creating integrations needs none.
 struct Desk {
     folder: Folder,
     project: Project,
@@ -68,7 +68,7 @@ fn shop() -> DesiredIntegration {
     )
 }
 
-/// Returns the codes of problems with the fields that they are about.
+/// Returns the codes of problems with their fields.
 fn told(error: Error) -> Vec<(String, Option<String>)> {
     let Error::Problems(report) = error else { panic!("{error}") };
     let connector = spile_core::connector::Catalog::built_in(spile_core::connector::Role::Extractor, "postgres");
@@ -92,7 +92,7 @@ async fn a_new_file_is_in_its_form_with_its_secrets_encrypted_and_without_a_key(
     assert!(text.contains("password = \"ENC[") && !text.contains("hunter2"), "{text}");
     let made = desk.integration("shop-eu");
     assert_eq!(made.base.name, "Shop (EU)");
-    // Who has just encrypted it can open it, so that it can be tested before it is written; nobody else can.
+    // The creator of a secret can decrypt it, to test it before writing the file; nobody else can.
     let environment = "dev".parse().unwrap();
     let opened = ops::secrets::variables(&desk.keys, &made, &environment).await.unwrap();
     assert!(opened.values().any(|value| value.expose() == "hunter2"));
@@ -138,7 +138,7 @@ async fn only_what_is_wanted_changes() {
     let changed = author::change(desk.access(), &desk.integration("shop"), &change).await.unwrap();
     let expected = before.replace("schedule = \"@daily\"\njitter = \"5m\"\n", "");
     assert_eq!(changed.text, expected.replace("host = \"db\"", "host = \"db2\""));
-    // Who has no key cannot set a secret beside others: their data key is sealed.
+    // Without a key, a secret cannot join others: their data key is encrypted.
     let secret = DesiredIntegration {
         secrets: [("password".to_owned(), Some(Secret::new("new")))].into(),
         ..DesiredIntegration::default()

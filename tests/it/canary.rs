@@ -1,4 +1,4 @@
-//! No canary secret, in any form, in any byte that the program makes.
+//! No canary secret appears, in any form, in any byte that the program writes.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -21,11 +21,11 @@ pub const PEM: &str =
     "-----BEGIN PRIVATE KEY-----\nMIIEcanaryAQEFAASCAmEwggJdAgEAAoGBAK\nQx3canaryRt7+/=\n-----END PRIVATE KEY-----\n";
 pub const JSON: &str = "{\"password\": \"canary-json-Ww64\", \"n\": 7}";
 
-/// What is looked for: values that nothing else in a project can hold.
+/// Values that appear nowhere else in a project.
 pub const CANARIES: [&str; 6] =
     [OLD, NEW, UNICODE, "MIIEcanaryAQEFAASCAmEwggJdAgEAAoGBAK", "Qx3canaryRt7+/=", "canary-json-Ww64"];
 
-/// Returns a text in every form in which it could get out.
+/// Returns all forms in which a text could leak.
 fn forms(text: &str) -> BTreeSet<Vec<u8>> {
     let json = serde_json::json!(text).to_string().trim_matches('"').to_owned();
     let yaml = yaml_serde::to_string(text).unwrap();
@@ -57,7 +57,7 @@ fn forms(text: &str) -> BTreeSet<Vec<u8>> {
     ]
     .map(String::into_bytes)
     .into();
-    // Base64 of a longer text has the middle of one of three forms, by where it begins.
+    // Base64 of a longer text contains one of three forms, depending on the offset.
     for shift in 0..3 {
         for engine in [
             STANDARD.encode(vec![b'x'; shift].into_iter().chain(text.bytes()).collect::<Vec<u8>>()),
@@ -69,7 +69,7 @@ fn forms(text: &str) -> BTreeSet<Vec<u8>> {
     forms
 }
 
-/// Everything that has been seen, and what in it was a secret.
+/// The forms to look for, and the leaks that were found.
 pub struct Watch {
     forms: Vec<(String, Vec<u8>)>,
     found: Mutex<Vec<String>>,
@@ -96,7 +96,7 @@ impl Watch {
         self.look(&format!("stderr of {words:?}"), &output.stderr);
     }
 
-    /// Looks at every file, the tap's records of course not: they are the user's.
+    /// Searches all files except the tap's records, which belong to the user.
     pub fn look_at_files(&self, folder: &Path) {
         let is_shared = |path: &Path| path.is_symlink();
         let files = WalkDir::new(folder).into_iter().filter_entry(|file| !is_shared(file.path())).map(Result::unwrap);
@@ -119,7 +119,7 @@ impl Watch {
     }
 }
 
-/// Looks at command lines until it is dropped.
+/// Watches command lines until dropped.
 pub struct Lookout(Arc<AtomicBool>, Option<std::thread::JoinHandle<()>>);
 
 impl Lookout {
@@ -143,7 +143,7 @@ impl Drop for Lookout {
     }
 }
 
-/// A project whose one integration has secrets of every kind.
+/// A project with one integration that has secrets of every kind.
 pub fn project(mode: &str) -> Project {
     let project = Project::with_fault(mode);
     project.spile(&["secrets", "init"]).succeeds();
@@ -170,7 +170,7 @@ fn no_secret_is_in_any_byte_that_is_made() {
     run(&["check", "--format", "json"]).succeeds();
     run(&["plan", "--out", "plan.json"]).succeeds();
     run(&["apply", "--yes", "--verbose"]).succeeds();
-    // The old and the new value of a rotation are both in the plan's hands.
+    // The plan holds both the old and the new value of a rotation.
     project.spile_with(&["secrets", "set", "things", "token", "--stdin"], NEW).succeeds();
     let planned = run(&["plan"]).succeeds();
     assert!(planned.stdout().contains("secrets.token (secret, its value changes)"), "{}", planned.stdout());
@@ -194,7 +194,7 @@ fn no_secret_is_in_any_byte_that_is_made() {
     }
     run(&["secrets", "textconv", "integrations/things.toml"]).succeeds();
     run(&["secrets", "updatekeys", "--check"]).succeeds();
-    // Mistakes: a value in plain text in three places, a wrong key, a damaged ciphertext, a value that does not fit.
+    // Mistakes: plain-text secrets in three places, a wrong key, a damaged ciphertext, an invalid value.
     let good = project.read("integrations/things.toml");
     for wrong in [
         good.replace("[config]", &format!("[config]\ntoken = {}", serde_json::json!(UNICODE))),
@@ -241,7 +241,7 @@ fn secrets_reach_the_tap_as_they_are_and_their_files_are_private_and_go_also_aft
     project.spile_with(&["secrets", "set", "things", "certificate", "--stdin"], "x").succeeds();
     project.spile_with(&["secrets", "set", "things", "token", "--stdin"], UNICODE).succeeds();
     project.spile(&["apply", "--yes"]).succeeds();
-    // The tap fails where it is given the key as well.
+    // The tap would fail if it received the key.
     let key = project.read("config/sops/age/keys.txt");
     let synced = project.command(&["sync", "things"]).env("SOPS_AGE_KEY", key).output().unwrap();
     assert!(synced.status.success(), "{synced:?}");

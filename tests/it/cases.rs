@@ -1,12 +1,12 @@
 //! Folder cases: `tests/cases/<what-it-shows>/`.
 //!
 //! - `before/`: the project as it was applied earlier; optional.
-//! - `project/`: the project as it is now; a `meltano.yml` in it is one that was edited by hand.
-//! - `environment`: the name of the environment to plan for, instead of the default one; optional.
+//! - `project/`: the project as it is now; a `meltano.yml` in it was edited by hand.
+//! - `environment`: the name of the environment to plan for instead of the default one; optional.
 //! - either `plan.txt` and `after/meltano.yml`, or `report.txt`.
 //!
 //! `tests/shared/` is laid under every project: a tap and two targets with few settings.
-//! `SPILE_BLESS=1 cargo test cases` writes what is expected anew.
+//! `SPILE_BLESS=1 cargo test cases` rewrites the expected files.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,7 +18,7 @@ use spile_world::TargetError;
 
 use crate::folder::{Folder, Opened};
 
-/// A word that stands for a secret in the cases: no output may hold it.
+/// The secret in the cases, which no output may contain.
 const CANARY: &str = "hunter2";
 
 struct Case {
@@ -35,7 +35,7 @@ impl Case {
         Some(self.path.join(state)).filter(|path| path.is_dir())
     }
 
-    /// Compares with what is expected, or writes it anew.
+    /// Compares with the expected file, or rewrites it.
     fn expect(&self, file: &str, found: &str) -> Result<(), String> {
         let path = self.path.join(file);
         if std::env::var_os("SPILE_BLESS").is_some() {
@@ -78,7 +78,7 @@ impl Case {
         }
         let data = PlanData::of(&plan, opened.loaded.settings.guard, Vec::new());
         let text = anstream::adapter::strip_str(&view::plan::text(&data)).to_string();
-        // The id is a hash of all there is: that it is there is tested elsewhere.
+        // The id is a hash of everything; another test checks it.
         let text: String = text.split_inclusive('\n').filter(|line| !line.starts_with("Plan id: ")).collect();
         self.expect("plan.txt", &text)?;
         opened.apply(&plan).await.map_err(|error| format!("apply fails: {}", shown(&error)))?;
@@ -120,11 +120,11 @@ impl Case {
     }
 }
 
-/// Why a case did not go well.
+/// Why a case stopped.
 enum Outcome {
-    /// The operations refused: that may be what the case is about.
+    /// The operations refused, which the case may expect.
     Refused(Error),
-    /// Something else came out than was expected.
+    /// The result differs from the expected one.
     Differs(String),
 }
 

@@ -1,4 +1,4 @@
-//! The recipes of `docs/ci/`: their scripts are run as a CI runs them, against a server that speaks as GitHub or GitLab.
+//! The recipes in `docs/ci/`: runs their scripts as a CI does, against a fake server of GitHub or GitLab.
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
@@ -20,7 +20,7 @@ fn yaml(path: &Path) -> Value {
     yaml_serde::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
 }
 
-/// A command that finds the built program on its path, and nothing of the machine's own CI.
+/// A command with the built program on its path, and none of the machine's own CI variables.
 fn command(folder: &Folder, program: &Path) -> Command {
     let built = Path::new(env!("CARGO_BIN_EXE_spile")).parent().unwrap();
     let path = format!("{}:{}", built.display(), std::env::var("PATH").unwrap());
@@ -56,7 +56,7 @@ fn a_review_needs_no_key_and_no_registry() {
     assert!(folder.read("spile-check.sarif").contains("\"version\": \"2.1.0\""));
 }
 
-/// The rows of a registry are asked for where `SPILE_PLAN` says so, and never for a branch of a stranger.
+/// `SPILE_PLAN` decides whether a review reads the registry; it never does for a fork.
 #[test]
 fn a_review_of_a_fork_reads_the_files_alone() {
     let folder = Folder::project();
@@ -73,7 +73,7 @@ fn a_review_of_a_fork_reads_the_files_alone() {
     }
 }
 
-/// A branch can bring a link under the name of each file that a review writes.
+/// A branch can contain a link with the name of each file that a review writes.
 #[test]
 fn a_review_writes_through_no_link_of_the_branch() {
     let (folder, elsewhere) = (Folder::project(), Folder::new());
@@ -100,7 +100,7 @@ fn a_merge_applies_and_a_guard_stops_it() {
     script(&folder, "deploy", &[]).exits(64);
 }
 
-/// A comment, by whom it was written.
+/// A comment and its author.
 struct Comment {
     author: &'static str,
     body: String,
@@ -111,28 +111,28 @@ impl Comment {
         Self { author, body: body.to_owned() }
     }
 
-    /// As both servers show it.
+    /// Shows the comment as both servers do.
     fn shown(&self, id: u64) -> Value {
         json!({"id": id, "body": self.body, "user": {"login": self.author}, "author": {"id": number(self.author)}})
     }
 }
 
-/// Whose tokens are used here: on GitHub a workflow's own, which knows no user.
+/// The user of the token: on GitHub the workflow's own token, which has no user.
 const BOT: &str = "github-actions[bot]";
 
 fn number(author: &str) -> usize {
     author.len()
 }
 
-/// Comments by number, as the server keeps them.
+/// The server's comments, by number.
 type Comments = Arc<Mutex<BTreeMap<u64, Comment>>>;
 
-/// Answers as GitHub and GitLab do for comments: lists of two on a page, writing and writing again.
+/// Serves comments as GitHub and GitLab do: lists of two per page, creating and updating.
 fn server(comments: &Comments) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
     let (comments, base) = (comments.clone(), address.clone());
-    // It ends with the test program.
+    // The thread ends with the test program.
     std::thread::spawn(move || {
         for connection in listener.incoming() {
             answer(connection.unwrap(), &comments, &base);
@@ -206,7 +206,7 @@ fn the_comment_is_written_once_and_then_written_again() {
     let others = [
         Comment::by(BOT, "nice"),
         Comment::by(BOT, "<!-- spile plan other/dev -->"),
-        // A person's whose first line is the mark, and one of ours that quotes it.
+        // Someone else's comment that starts with the mark, and our own comment that quotes it.
         Comment::by("mallory", "<!-- spile plan acme/dev -->\nmine"),
         Comment::by(BOT, "see `<!-- spile plan acme/dev -->`\n<!-- spile plan acme/dev -->"),
     ];
@@ -253,7 +253,7 @@ fn the_comment_is_written_once_and_then_written_again() {
     );
 }
 
-/// Runs the steps of the composite action as the runner does: `run` by bash, with `env` and the inputs put in.
+/// Runs the steps of the composite action as the runner does: `run` with bash, and `env` with the inputs filled in.
 #[test]
 fn the_composite_action_reviews_and_comments() {
     let folder = Folder::project();
@@ -287,7 +287,7 @@ fn the_composite_action_reviews_and_comments() {
     assert_eq!(folder.read("output"), "exit-code=2\n");
 }
 
-/// Every workflow of this repository and of the recipes, as text and as data.
+/// All workflows of this repository and of the recipes, as text and as data.
 fn workflows() -> Vec<(PathBuf, String, Value)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let own = std::fs::read_dir(root.join(".github/workflows")).unwrap().map(|file| file.unwrap().path());
@@ -295,7 +295,8 @@ fn workflows() -> Vec<(PathBuf, String, Value)> {
     all.map(|path| (path.clone(), std::fs::read_to_string(&path).unwrap(), yaml(&path))).collect()
 }
 
-/// Tells what is wrong with a line of a workflow that uses an action: one of others stands by its commit, with the version.
+/// Returns the problem in a line that uses an action: third-party actions must be pinned to a commit, with the version
+/// in a comment.
 fn unpinned(line: &str) -> Option<&str> {
     let used = line.trim().trim_start_matches("- ").strip_prefix("uses:")?.trim();
     let (action, version) = used.split_once(" # ").unwrap_or((used, ""));

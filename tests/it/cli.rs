@@ -1,4 +1,4 @@
-//! The built program: exit codes, streams, and what it leaves on the disk.
+//! The built program: exit codes, output streams, and files.
 
 mod ci_formats;
 mod disks;

@@ -1,17 +1,17 @@
-//! Codes of problems and errors: programs and people look them up, so each means one thing and stays.
+//! Codes of problems and errors: programs and people look them up, so each has one meaning and never changes.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use crate::sources;
 
-/// Codes that two variants share on purpose: they say the same to a user.
+/// Codes that two variants share on purpose, because they mean the same to a user.
 const SHARED: [(&str, &str); 2] = [
     ("spile::plan::stale", "a saved plan and a target find out in different places"),
     ("spile::files::io", "operations and targets meet the same file system"),
 ];
 
-/// Returns the files that write each code, once for every place.
+/// Returns the files that contain each code, once for each occurrence.
 fn written() -> BTreeMap<String, Vec<String>> {
     let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for file in sources::all() {
@@ -21,7 +21,7 @@ fn written() -> BTreeMap<String, Vec<String>> {
             found.entry(format!("spile::{word}")).or_default().push(file.path.display().to_string());
         }
     }
-    // Refusals of the server are made where requests are looked at: several may say the same.
+    // Handlers make the server's refusals, and several may use the same code.
     for file in sources::all().iter().filter(|file| file.room() == "server") {
         let code: String = file.lines().map(|(_, line)| line).collect();
         for rest in code.split("\"spile::").skip(1) {

@@ -1,4 +1,4 @@
-//! Connectors of others: importing, listing, finding and showing them with the program.
+//! Third-party connectors: importing, listing, searching and showing them with the program.
 
 mod about;
 mod import;
@@ -13,7 +13,7 @@ use std::process::Stdio;
 use crate::cli::program::Came;
 use crate::folder::Folder;
 
-/// Returns the definitions of the hub, by path.
+/// Returns the hub's definitions, by path.
 pub fn hub() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/connectors/hub");
     let mut paths: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()).collect();
@@ -22,11 +22,11 @@ pub fn hub() -> Vec<PathBuf> {
 }
 
 impl Folder {
-    /// Runs a command line with a text on standard input.
+    /// Runs a command line with text on standard input.
     pub fn spile_with(&self, line: &str, input: &[u8]) -> Came {
         let mut command = self.command(line);
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        // What is refused early is not read to its end.
+        // A command that fails early does not read all of it.
         let _ = std::io::Write::write_all(&mut child.stdin.take().unwrap(), input);
         Came::of(&child.wait_with_output().unwrap())
     }

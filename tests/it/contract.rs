@@ -1,4 +1,4 @@
-//! What every target promises, run over each of them.
+//! The contract of all targets, run for each of them.
 
 pub mod alerts;
 pub mod harness;

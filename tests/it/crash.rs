@@ -1,5 +1,5 @@
-//! Every operation that changes files, killed before each of its changes, in the middle of each, and with each refused:
-//! what it was about is before or after, the next plan is true, the same again finishes it, and nothing is left behind.
+//! Every operation that changes files, killed before each change and in the middle of it, and with each change refused:
+//! each target is before or after, the next plan is right, running it again finishes it, and no leftovers stay.
 
 mod watched;
 
@@ -17,31 +17,31 @@ use crate::folder::{Folder, Opened, with_secrets};
 use crate::tools;
 use watched::{Changed, Fault, Scene, run};
 
-/// How many faults of each operation come to pass where nobody asks for more: `SPILE_KILL_POINTS=0` is all of them.
+/// How many faults of each operation are tested by default; `SPILE_KILL_POINTS=0` tests all.
 const POINTS: usize = 24;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_spile");
 
-/// An operation, and the files that it is for.
+/// An operation, and its files.
 struct Case {
     words: &'static [&'static str],
     input: &'static str,
     before: Folder,
     writes: Writes,
-    /// How it ends when it is done again and there is nothing left to do.
+    /// The exit code when it runs again with nothing left to do.
     again: i32,
 }
 
-/// What an operation does to files.
+/// How an operation changes files.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Writes {
-    /// Each of them is before or after.
+    /// Each file is before or after.
     Each,
-    /// All of them are before or after, once somebody has looked.
+    /// All files are before or after, once recovery has run.
     All,
-    /// As [`Self::Each`]; what is encrypted is another text each time.
+    /// Like [`Self::Each`], but the ciphertext differs each time.
     EachSealed,
-    /// As [`Self::All`]; what is encrypted is another text each time.
+    /// Like [`Self::All`], but the ciphertext differs each time.
     AllSealed,
 }
 
@@ -58,7 +58,7 @@ impl Case {
         copy
     }
 
-    /// Lets every fault come to pass, each in a folder of its own; returns how many of them were kills.
+    /// Provokes every fault, each in a folder of its own; returns the number of kills.
     fn survives_everything(&self) -> usize {
         let whole = self.copy();
         let seen = run(Path::new(PROGRAM), self.words, &self.scene(&whole), None);
@@ -68,7 +68,7 @@ impl Case {
         let faults = faults(&seen.changes);
         let most = std::env::var("SPILE_KILL_POINTS").ok().map_or(POINTS, |most| most.parse().unwrap());
         let step = if most == 0 { 1 } else { faults.len().div_ceil(most) };
-        // Every so many, and never the same ones of a pattern.
+        // Samples evenly, without always hitting the same step of a repeating pattern.
         let is_chosen = |at: usize| at % step == (at / step) % step;
         let chosen: Vec<_> =
             faults.iter().enumerate().filter(|(at, _)| is_chosen(*at)).map(|(_, fault)| *fault).collect();
@@ -84,7 +84,7 @@ impl Case {
         let ended = run(Path::new(PROGRAM), self.words, &self.scene(&folder), Some(fault));
         match fault.1 {
             Fault::Kill | Fault::Tear => assert_eq!(ended.code, None, "{told}: it was not killed"),
-            // What is refused and not missed may end well.
+            // The operation may succeed if the refused change did not matter.
             Fault::Refuse(_) => assert!(matches!(ended.code, Some(0 | 1)), "{told}: it panicked: {ended:?}"),
         }
         let is_done = self.is_before_or_after(&folder, after, told);
@@ -114,7 +114,7 @@ impl Case {
         tools::said(&mut command, self.input)
     }
 
-    /// Makes sure of it, and tells whether it is after.
+    /// Demands that the folder is before or after; returns whether it is after.
     fn is_before_or_after(&self, folder: &Folder, after: &Files, told: &str) -> bool {
         if matches!(self.writes, Writes::All | Writes::AllSealed) {
             recover(folder.path()).unwrap();
@@ -132,7 +132,7 @@ impl Case {
         }
         if self.words[0] == "apply" {
             let (planned, first) = (plan(folder), plan(&self.before));
-            // A row says what it is by what is left to be done about it: nothing, or all of it.
+            // A row shows its state by the remaining changes: none, or all of them.
             let left = planned.registry.changes.len();
             assert!([0, first.registry.changes.len()].contains(&left), "{told}: {left} rows are left");
             let file = Path::new("meltano.yml");
@@ -144,7 +144,7 @@ impl Case {
     }
 }
 
-/// Makes sure that every file with secrets opens, and that its MAC holds.
+/// Demands that every file with secrets decrypts, and that its MAC is valid.
 fn opens(folder: &Folder, told: &str) {
     let keys = Keys::new(Places { home: Some(folder.join("home")), ..Places::default() });
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
@@ -156,11 +156,10 @@ fn opens(folder: &Folder, told: &str) {
     }
 }
 
-/// Files by their names.
+/// Files by name.
 type Files = BTreeMap<PathBuf, Vec<u8>>;
 
-/// Returns the files that are the project's: what spile keeps for itself, a user's home, and what is on its way to
-/// be renamed are not.
+/// Returns the project's files, without spile's own folder, the user's home and temporary files.
 fn kept(folder: &Folder) -> Files {
     let is_own = |path: &Path| [".spile", "home"].iter().any(|own| path.starts_with(own)) || is_temporary(path);
     folder.files().into_iter().filter(|(path, _)| !is_own(path)).collect()
@@ -175,14 +174,14 @@ fn litter(folder: &Folder) -> Vec<String> {
     folder.files().into_keys().filter(|path| is_temporary(path)).map(|path| path.display().to_string()).collect()
 }
 
-/// Works out in this process what an apply would do: another reader than the program.
+/// Plans in this process, as a reader independent of the program.
 fn plan(folder: &Folder) -> spile_core::plan::Plan {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let opened = Opened::at(folder, None).unwrap_or_else(|error| panic!("{error:?}"));
     runtime.block_on(opened.plan()).unwrap()
 }
 
-/// Returns what can go wrong with these changes.
+/// Returns the faults that these changes can have.
 fn faults(changes: &[Changed]) -> Vec<(usize, Fault)> {
     let mut faults = Vec::new();
     for (at, changed) in changes.iter().enumerate() {
@@ -199,7 +198,7 @@ const HEAD: &str = "type = \"singer-jsonl\"\nloader = \"lake\"\nschedule = \"@da
 
 const SHOP: &str = "type = \"postgres\"\nloader = \"lake\"\n[config]\nhost = \"h\"\nuser = \"u\"\ndatabase = \"d\"\n\n";
 
-/// A project with an output, and so many integrations, of which one has secrets.
+/// A project with an output and this many integrations, one of which has secrets.
 fn project(fruits: usize) -> Folder {
     let folder = Folder::project();
     folder.write(
@@ -221,7 +220,7 @@ fn does(folder: &Folder, words: &[&str], input: &str) {
     assert_eq!(said.code, Some(0), "{words:?}: {}", said.stderr);
 }
 
-/// A project whose user has a key, with secrets in so many files.
+/// A project whose user has a key, with secrets in this many files.
 fn with_a_key(files: usize) -> Folder {
     let folder = Folder::project();
     does(&folder, &["secrets", "init"], "");

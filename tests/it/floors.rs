@@ -1,4 +1,4 @@
-//! The house: a module uses itself and what is below it, and floors 0 to 2 are pure.
+//! The architecture: a module uses itself and those on floors below it, and floors 0 to 2 are pure.
 
 use regex::Regex;
 
@@ -51,7 +51,7 @@ fn floor(module: &str) -> usize {
     found.unwrap_or_else(|| panic!("`{module}` stands on no floor: add it to DESIGN.md's house and here"))
 }
 
-/// Returns the modules of the house that a line of code names, `use` or not.
+/// Returns the modules that a line of code names, with or without `use`.
 fn used(line: &str) -> Vec<String> {
     let ends = |c: char| !(c.is_alphanumeric() || c == '_');
     let mut found = Vec::new();
@@ -90,7 +90,7 @@ fn dependencies_point_down() {
     assert!(found.is_empty(), "{}", found.join("\n"));
 }
 
-/// Where children are started, each of which says what it is given of the environment.
+/// The places that start child processes, which must choose the environment of each.
 const DOORS: [&str; 2] = ["crates/spile-world/src/processes/child_environment", "crates/spile-world/src/processes/git"];
 
 #[test]
@@ -107,7 +107,7 @@ fn children_are_started_where_it_is_said_what_they_get_of_the_environment() {
     assert!(found.is_empty(), "{}", found.join("\n"));
 }
 
-/// Crates that do something outside: none of them may be below floor 3.
+/// Crates with side effects, which no crate below floor 3 may use.
 const IMPURE: [&str; 8] = ["tokio", "reqwest", "rusqlite", "rustix", "tempfile", "walkdir", "axum", "age"];
 
 #[test]
@@ -172,7 +172,7 @@ const OPENING: [&str; 7] = [
     "WalkDir::new(",
 ];
 
-/// Who may open files by themselves, and why: none of these is a file that a project's author writes.
+/// Modules that may open files themselves, and why: a project's author writes none of these files.
 const OPENERS: [(&str, &str); 21] = [
     ("crates/spile-world/src/net/authorities.rs", "the user named the files in the environment"),
     ("crates/spile-world/src/files/door/named.rs", "the user named the file on the command line"),
@@ -231,7 +231,7 @@ fn no_face_notifies_about_runs_by_itself() {
 
 #[test]
 fn no_function_takes_a_tuple_to_stay_under_a_number_of_parameters() {
-    // A closure may take one apart: what it is given is a pair by nature.
+    // A closure may destructure a tuple, because the caller passes a pair.
     let packed = Regex::new(r"(?m)(?:^\s+|[(]|, )\((?:mut )?\w+(?:, (?:mut )?\w+)+\): \(").unwrap();
     let mut found = Vec::new();
     for file in sources::all() {

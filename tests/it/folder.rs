@@ -15,7 +15,7 @@ use spile_world::files::project::make_private;
 use spile_world::{Origin, Outside, Project, World};
 use walkdir::WalkDir;
 
-/// A folder that is gone when the test ends.
+/// A folder that is deleted when the test ends.
 pub struct Folder(tempfile::TempDir);
 
 impl Folder {
@@ -25,7 +25,7 @@ impl Folder {
         Self(tempfile::Builder::new().prefix("spile-test-").permissions(private).tempdir().unwrap())
     }
 
-    /// Makes a project of one local file and one loader.
+    /// Makes a project with one local file and one loader.
     pub fn project() -> Self {
         let folder = Self::new();
         folder.write("spile.toml", "[project]\nname = \"acme\"\n\n[environments.dev]\n[environments.prod]\n");
@@ -62,7 +62,7 @@ impl Folder {
         fs::remove_file(self.join(path)).unwrap();
     }
 
-    /// Lays the files of another folder over this one.
+    /// Copies the files of another folder over this one.
     pub fn lay(&self, from: &Path) {
         for file in WalkDir::new(from).into_iter().map(Result::unwrap).filter(|file| file.file_type().is_file()) {
             let to = self.path().join(file.path().strip_prefix(from).unwrap());
@@ -71,7 +71,7 @@ impl Folder {
         }
     }
 
-    /// Makes a folder, and what spile has for itself as spile makes it: for this user alone.
+    /// Makes a folder; spile's own folder is private to this user, as spile makes it.
     fn make(&self, folder: &Path) {
         let own = self.join(".spile");
         if folder.starts_with(&own) && !own.exists() {
@@ -80,7 +80,7 @@ impl Folder {
         fs::create_dir_all(folder).unwrap();
     }
 
-    /// Takes away what the user wrote, and leaves what spile made.
+    /// Deletes the user's files, and leaves those that spile made.
     pub fn clear_sources(&self) {
         for name in ["integrations", "connectors", "templates"] {
             if self.join(name).exists() {
@@ -89,7 +89,7 @@ impl Folder {
         }
     }
 
-    /// Returns every file, SQLite's working files apart, with its bytes.
+    /// Returns every file with its bytes, except SQLite's working files.
     pub fn files(&self) -> BTreeMap<PathBuf, Vec<u8>> {
         let files = WalkDir::new(self.path()).into_iter().map(Result::unwrap).filter(|file| file.file_type().is_file());
         files
@@ -98,7 +98,7 @@ impl Folder {
     }
 }
 
-/// A project that was checked, and the world it is in.
+/// A checked project, and its world.
 pub struct Opened {
     pub loaded: Loaded,
     pub world: World,
@@ -119,7 +119,7 @@ impl Opened {
         ops::plan(&self.world, &self.loaded, &self.about).await
     }
 
-    /// Applies a plan, all guards lifted.
+    /// Applies a plan with all guards lifted.
     pub async fn apply(&self, plan: &Plan) -> Result<(), Error> {
         let summary = plan.summary();
         let allowance = Allowance { delete: Some(summary.delete), change: Some(summary.update), overwrite: None };
@@ -128,7 +128,8 @@ impl Opened {
     }
 }
 
-/// Returns a file with secrets of these names, for a recipient that nobody is: what is done without a key needs none.
+/// Returns a file with secrets of these names, for a recipient whose key nobody has: operations without a key need
+/// none.
 pub fn with_secrets(file: &str, names: &[&str]) -> String {
     let nobody = Wrapped { recipient: "age1nobody".to_owned(), enc: "not a file of age's".to_owned() };
     let (key, mut document) = (DataKey::generate(), Document::profile(&[nobody]));
@@ -139,7 +140,7 @@ pub fn with_secrets(file: &str, names: &[&str]) -> String {
     sops::rewrite(file, &document).unwrap()
 }
 
-/// Returns an origin that is the same in every run.
+/// Returns the same origin in every run.
 pub fn origin(plan: &str) -> Origin {
     Origin {
         plan: plan.to_owned(),

@@ -1,4 +1,4 @@
-//! Files of a project that are made to take all memory, all of the stack, or forever: each is refused, soon, and by name.
+//! Project files that try to use all memory, all of the stack, or endless time: each is refused quickly, and by name.
 
 mod obstacles;
 pub mod tricks;
@@ -12,10 +12,10 @@ use std::time::{Duration, Instant};
 use spile_ops::{Error, check};
 use spile_world::Project;
 
-/// What a debug build may take on a busy machine.
+/// How long a debug build may take on a busy machine.
 const SOON: Duration = Duration::from_secs(20);
 
-/// Checks a project with one file of this text in it; returns the codes of what is wrong and in which file.
+/// Checks a project with one such file; returns the codes and files of the problems.
 fn refused(path: &str, make: impl FnOnce(&Path)) -> Vec<(String, String)> {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path();
@@ -74,7 +74,7 @@ fn deep_nesting_is_no_toml() {
     }
 }
 
-/// Fuel is taken for what a template makes too, not only for its steps.
+/// Fuel also counts what a template produces, not only its steps.
 #[test]
 fn templates_that_have_no_end_run_out_of_fuel() {
     let deep = format!("{}{}", "{% if true %}".repeat(20_000), "{% endif %}".repeat(20_000));
@@ -95,7 +95,7 @@ fn templates_that_have_no_end_run_out_of_fuel() {
     }
 }
 
-/// All templates of a project: of `meltano.yml`, of an output and of messages.
+/// All templates of a project: `meltano.yml`, outputs and messages.
 #[test]
 fn no_template_of_a_project_overflows_the_stack_or_takes_all_memory() {
     let twice = |i: usize| format!("{{% set a{i} = [a{}, a{}] %}}", i - 1, i - 1);
@@ -128,7 +128,7 @@ fn no_template_of_a_project_overflows_the_stack_or_takes_all_memory() {
     }
 }
 
-/// Runs `spile check` in a folder; returns what it said and the most memory that it held, in KiB.
+/// Runs `spile check` in a folder; returns its output and its peak memory in KiB.
 fn watched(root: &Path) -> (Output, u64) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_spile"));
     command.args(["check", "--color", "never"]).current_dir(root).stdout(Stdio::piped()).stderr(Stdio::piped());

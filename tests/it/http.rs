@@ -1,4 +1,4 @@
-//! `spile serve`: the API and the pages, asked over real connections.
+//! `spile serve`: the API and the pages, over real connections.
 
 mod api;
 mod browser;
@@ -22,10 +22,10 @@ use reqwest::header::{COOKIE, LOCATION, SET_COOKIE};
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use serde_json::Value;
 
-/// A recipient of nobody's here: whoever serves needs no key to encrypt.
+/// A recipient whose key nobody here has: the server needs no key to encrypt.
 pub const RULES: &str = "creation_rules:\n  - age: age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p\n";
 
-/// A server that ends with the test, however that ends.
+/// A server that stops with the test, however the test ends.
 pub struct Server {
     child: Child,
     address: String,
@@ -38,7 +38,7 @@ pub struct Server {
 impl Drop for Server {
     fn drop(&mut self) {
         for attempt in 0..100 {
-            // One that has ended already, or does not end, is no failure of the test.
+            // The server may have ended already, or not end; neither fails the test.
             if self.child.try_wait().is_ok_and(|ended| ended.is_some()) {
                 return;
             }
@@ -53,7 +53,7 @@ impl Drop for Server {
 }
 
 impl Server {
-    /// Serves a project; `command` makes command lines of the program for it.
+    /// Serves a project; `command` makes commands of the program for it.
     pub fn start(command: impl Fn(&[&str]) -> Command, words: &[&str]) -> Self {
         let made = command(&["tokens", "new", "tests", "--role", "admin"]).output().unwrap();
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
@@ -71,14 +71,14 @@ impl Server {
         let address = address.trim_end_matches('/').to_owned();
         let asks = !words.contains(&"--no-login");
         let code = asks.then(|| line().trim().rsplit_once(' ').unwrap().1.to_owned());
-        // Whatever else it says is read, so that it never waits for a reader.
+        // Read the rest of its output, so that the server never waits for a reader.
         let rest = std::thread::spawn(move || {
             let mut rest = String::new();
-            // One that is killed says no more.
+            // A killed server writes nothing more.
             let _ = said.read_to_string(&mut rest);
             rest
         });
-        // A second client finds it installed.
+        // Another client may have installed it already.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
         Self { child, address, code, token, client, rest: Some(rest) }
@@ -88,22 +88,22 @@ impl Server {
         Self::start(|words| folder.command(&words.join(" ")), words)
     }
 
-    /// Asks with the token.
+    /// Starts a request with the token.
     pub fn ask(&self, method: Method, path: &str) -> RequestBuilder {
         self.client.request(method, format!("http://{}{path}", self.address)).bearer_auth(&self.token)
     }
 
-    /// Asks as nobody.
+    /// Starts a request without credentials.
     pub fn bare(&self, method: Method, path: &str) -> RequestBuilder {
         self.client.request(method, format!("http://{}{path}", self.address))
     }
 
-    /// Gets JSON that is as wanted.
+    /// Gets JSON, and demands success.
     pub async fn get(&self, path: &str) -> Value {
         json(self.ask(Method::GET, path), StatusCode::OK).await
     }
 
-    /// Sends JSON, and returns the answer with the status that it has to have.
+    /// Sends JSON, and returns the response, which must have this status.
     pub async fn send(&self, method: Method, path: &str, body: &Value, status: StatusCode) -> Value {
         json(self.ask(method, path).json(body), status).await
     }
@@ -120,7 +120,7 @@ impl Server {
         browser
     }
 
-    /// Ends it, and returns what it said since it listened.
+    /// Stops the server, and returns its output since it started to listen.
     pub fn said(mut self) -> String {
         crate::project::signal("-TERM", &self.child);
         crate::project::wait(&mut self.child, std::time::Duration::from_secs(20));
@@ -133,7 +133,7 @@ impl Server {
     }
 }
 
-/// Sends, and returns the answer, whose status has to be that one.
+/// Sends a request, and returns the response, which must have this status.
 pub async fn json(request: RequestBuilder, status: StatusCode) -> Value {
     let response = request.send().await.unwrap();
     let (found, url) = (response.status(), response.url().clone());
@@ -142,7 +142,7 @@ pub async fn json(request: RequestBuilder, status: StatusCode) -> Value {
     serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
 }
 
-/// Somebody with a session.
+/// A user with a session.
 pub struct Browser<'a> {
     server: &'a Server,
     cookie: String,
@@ -154,7 +154,7 @@ impl Browser<'_> {
         self.server.bare(Method::GET, path).header(COOKIE, &self.cookie).send().await.unwrap()
     }
 
-    /// Gets a page that is there.
+    /// Gets a page, and demands success.
     pub async fn page(&self, path: &str) -> String {
         let response = self.get(path).await;
         let status = response.status();
@@ -169,7 +169,7 @@ impl Browser<'_> {
         filled(self.server.bare(Method::POST, path).header(COOKIE, &self.cookie), &fields).send().await.unwrap()
     }
 
-    /// Sends a form that leads to another page, and returns where.
+    /// Sends a form that redirects, and returns the target.
     pub async fn goes(&self, path: &str, fields: &[(&str, &str)]) -> String {
         let response = self.post(path, fields).await;
         let status = response.status();
@@ -179,7 +179,7 @@ impl Browser<'_> {
         to.unwrap()
     }
 
-    /// Sends a form that comes back, and returns it.
+    /// Sends a form that is refused, and returns the page.
     pub async fn refused(&self, path: &str, fields: &[(&str, &str)]) -> String {
         let response = self.post(path, fields).await;
         assert!(response.status().is_client_error(), "{path}: {}", response.status());
@@ -187,15 +187,15 @@ impl Browser<'_> {
     }
 }
 
-/// Returns every byte of a folder's files as text.
+/// Returns the bytes of all files in a folder as text.
 pub fn bytes_of(folder: &Path) -> String {
     let files = walkdir::WalkDir::new(folder).into_iter().flatten().filter(|item| item.file_type().is_file());
-    // What SQLite makes for a moment may be gone already.
+    // SQLite's temporary files may be gone already.
     let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
     files.filter_map(|item| std::fs::read(item.path()).ok()).map(text).collect()
 }
 
-/// Returns a request with a form that is filled in.
+/// Returns a request with a form.
 pub fn filled(request: RequestBuilder, fields: &[(&str, &str)]) -> RequestBuilder {
     let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
     request.header(reqwest::header::CONTENT_TYPE, "application/x-www-form-urlencoded").body(body)

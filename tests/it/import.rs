@@ -1,4 +1,4 @@
-//! `import`: every project under `tests/import/` is adopted, and means the same to Meltano afterwards.
+//! `import`: adopts every project under `tests/import/`, without changing its meaning to Meltano.
 
 mod refused;
 mod report;
@@ -20,12 +20,12 @@ pub fn fixtures() -> Vec<PathBuf> {
     found
 }
 
-/// Lays a fixture into a project that shares Meltano with the other tests.
+/// Copies a fixture into a project that shares Meltano with the other tests.
 pub fn lay(name: &str) -> Project {
     lay_from(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/import").join(name))
 }
 
-/// Lays the files of a folder into a project that shares Meltano with the other tests.
+/// Copies the files of a folder into a project that shares Meltano with the other tests.
 pub fn lay_from(fixture: &Path) -> Project {
     let project = Project::new();
     std::fs::remove_file(project.path().join("spile.toml")).unwrap();
@@ -46,7 +46,7 @@ pub fn with(text: &str) -> Project {
     project
 }
 
-/// Returns what a plan would touch: targets and files.
+/// Returns the targets and files that a plan would change.
 pub fn touched(project: &Project) -> Vec<String> {
     let plan = project.json(&["plan"]);
     let targets = plan["changes"].as_array().unwrap().iter().map(|change| change["target"].clone());

@@ -1,5 +1,6 @@
-//! What a fixed project costs, in instructions of the processor that valgrind counts: the same on a busy machine and on an
-//! idle one. More than a twentieth beyond `snapshots/instructions.json` is a regression; a twentieth below it wants a new one.
+//! The cost of a fixed project, in CPU instructions counted by valgrind: the same on a busy machine and on an idle one.
+//! More than a twentieth above `snapshots/instructions.json` is a regression; more than a twentieth below it needs a
+//! new snapshot.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -12,7 +13,7 @@ use crate::tools::{is_on_the_path, said, skipped};
 
 const INTEGRATIONS: u32 = 100;
 
-/// How far counts may be from what was counted before: one in so many.
+/// The allowed deviation from the recorded count: one in this many.
 const ONE_IN: u64 = 20;
 
 const COUNTED: &str = "snapshots/instructions.json";
@@ -32,12 +33,12 @@ fn project() -> Folder {
     folder
 }
 
-/// Runs spile under valgrind; returns how many instructions that took.
+/// Runs spile under valgrind; returns the number of instructions.
 fn count(folder: &Folder, words: &str) -> u64 {
     let mut command = Command::new("valgrind");
     command.args(["--tool=callgrind", "--callgrind-out-file=/dev/null", env!("CARGO_BIN_EXE_spile")]);
     command.args(words.split(' ')).current_dir(folder.path()).env_clear();
-    // Workers that look for work count as well, and how long they look is chance.
+    // Idle workers that look for work count too, and for a random time.
     command.env("PATH", "/usr/bin:/bin").env("HOME", folder.path()).env("RAYON_NUM_THREADS", "1");
     let said = said(&mut command, "");
     assert_eq!(said.code, Some(0), "{words}: {}{}", said.stdout, said.stderr);

@@ -1,4 +1,4 @@
-//! Apply, killed at any instant: each target is before or after, and the next apply finishes it.
+//! Apply, killed at any moment: each target is before or after, and the next apply finishes it.
 
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -14,7 +14,7 @@ fn declare(folder: &Folder, round: u32) {
     }
 }
 
-/// Returns how many changes a plan has for each target: registry, then `meltano.yml`.
+/// Returns the number of changes in a plan for each target: registry, then `meltano.yml`.
 fn left(folder: &Folder) -> (u32, u32) {
     let plan = folder.spile("plan --format json").exits(0).json();
     let changes = plan["changes"].as_array().unwrap();

@@ -1,4 +1,4 @@
-//! The promises of the whole program, held from outside: through the library, and through the built binary.
+//! Tests of the whole program from outside: through the library, and through the built binary.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may fail by panicking")]
 #![allow(clippy::print_stderr, reason = "what is skipped is said loudly")]
 #![allow(clippy::disallowed_methods, reason = "tests write files, read the environment and start the program")]

@@ -1,4 +1,4 @@
-//! What projects mean to Meltano, asked of its own classes: an import keeps every answer.
+//! The meaning of projects according to Meltano's own classes: an import preserves every answer.
 
 mod generated;
 pub mod oracle;

@@ -1,4 +1,4 @@
-//! Notifications: to real servers on the loopback, from the library and from the program.
+//! Notifications: to real servers on the loopback interface, from the library and from the program.
 
 mod channels;
 mod commands;

@@ -1,4 +1,4 @@
-//! Outputs: files that apply renders beside `meltano.yml`, held against what reads them.
+//! Outputs: files that apply renders beside `meltano.yml`, verified with the programs that read them.
 
 pub mod airflow;
 mod changes;
@@ -17,10 +17,10 @@ use spile_core::source::Source;
 
 use crate::tools;
 
-/// A name that would be code, a template or the end of a line, wherever it was not written as a literal.
+/// A name that would be code, a template or a line break wherever it is not written as a literal.
 pub const HOSTILE: &str = "'''\"\"\"\\ {{ 1 + 1 }} {% raw %} $(touch pwned) `x`\n# spile: {\"slug\":\"a\"}\r\u{0}\u{85}\u{2028}\u{202e}é\u{1f600} */ -->.md";
 
-/// Returns an output of a project as `spile.toml` declares it, with these templates of its own.
+/// Returns an output as declared in `spile.toml`, with these project templates.
 pub fn output(project: &str, declared: &str, templates: &[Source]) -> Output {
     let name = toml::Value::from(project);
     let text = format!("[project]\nname = {name}\ndefault_environment = 'prod'\n[[outputs]]\n{declared}\n");
@@ -32,7 +32,7 @@ pub fn output(project: &str, declared: &str, templates: &[Source]) -> Output {
     output.unwrap()
 }
 
-/// Returns a task whose every text is `words`.
+/// Returns a task in which every text is `words`.
 pub fn task(slug: &str, schedule: &str, timezone: &str, words: &str) -> Task {
     Task {
         slug: slug.parse().unwrap(),
@@ -47,13 +47,13 @@ pub fn task(slug: &str, schedule: &str, timezone: &str, words: &str) -> Task {
     }
 }
 
-/// Returns the tasks by the ids that a project gives them.
+/// Returns the tasks by the ids that a project derives for them.
 pub fn tasks(all: impl IntoIterator<Item = Task>) -> State<Task> {
     let id = |slug: &Slug| IntegrationId::derived("acme", slug);
     all.into_iter().map(|task| (id(&task.slug), task)).collect()
 }
 
-/// Makes an environment of Python in a folder, with these packages.
+/// Makes a Python environment with these packages in a folder.
 pub fn install_python(folder: &Path, packages: &[&str]) {
     tools::succeeds(Command::new("python3").args(["-m", "venv"]).arg(folder));
     let mut pip = Command::new(folder.join("bin/python"));

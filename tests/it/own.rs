@@ -1,4 +1,4 @@
-//! What a clone may bring below `.spile` and `.meltano`: each file planted in each way, and none of it believed.
+//! Files that a clone plants below `.spile` and `.meltano`: each file in each way, and spile trusts none of them.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -12,14 +12,14 @@ use spile_world::{Audit, Local, Registry, Rendered, Runs, SeenAlerts, Target, To
 use crate::folder::Folder;
 use crate::tools;
 
-/// How what is planted comes.
+/// How the files were planted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Planted {
-    /// Committed, and as private as spile's own: a clone under a strict umask.
+    /// Committed, and as private as spile's own: a clone with a strict umask.
     Tracked,
-    /// Left behind or unpacked, with the usual modes.
+    /// Left over or unpacked, with the usual modes.
     Open,
-    /// As a link to a folder that the repository brings.
+    /// As a link to a folder in the repository.
     Link,
     /// As a repository of its own.
     Repository,
@@ -33,7 +33,7 @@ impl Planted {
         (Self::Repository, "spile::own::repository"),
     ];
 
-    /// Plants what is in `.spile`, or in `.meltano`.
+    /// Plants the contents of `.spile` or `.meltano`.
     fn plant(self, folder: &Folder, own: &str) {
         let path = folder.join(own);
         if !folder.join(".git").exists() {
@@ -58,7 +58,7 @@ fn git(at: &Path, words: &[&str]) {
     assert_eq!(said.code, Some(0), "{words:?}: {}", said.stderr);
 }
 
-/// A project that was applied, with a file of every kind in `.spile`, and what undoes into `.git`.
+/// An applied project with a file of every kind in `.spile`, and a journal that would write into `.git`.
 fn with_everything() -> Folder {
     let folder = Folder::project();
     folder.spile("apply --yes").exits(0);
@@ -102,7 +102,7 @@ fn of_what_is_planted_in_spiles_folder_nothing_is_believed() {
         let seen = spile_core::alert::Seen { alerts: Vec::new(), well: Vec::new(), whole: [].into() };
         assert!(SeenAlerts::of(&own).look(&seen, "x").is_empty());
 
-        // Who reads goes on and says so once; who writes is refused.
+        // Readers continue and warn once; writers are refused.
         for line in ["check", "plan", "history", "status", "runs", "fmt --check", "schema", "drift"] {
             let came = folder.spile(line);
             assert_eq!(came.notes.matches(code).count(), 1, "{planted:?}, {line}: {}", came.notes);
@@ -117,7 +117,7 @@ fn of_what_is_planted_in_spiles_folder_nothing_is_believed() {
     }
 }
 
-/// The smallest input of a clone that ran code: a command of git's configuration, put there by a journal.
+/// The smallest clone that ran code: a journal put a command into git's configuration.
 #[test]
 fn a_committed_journal_is_not_believed() {
     for (planted, code) in Planted::ALL {
@@ -153,7 +153,7 @@ fn pathdiff(to: &Path, from: &Path) -> String {
     format!("{up}{}", to.canonicalize().unwrap().display().to_string().trim_start_matches('/'))
 }
 
-/// In a folder that is believed, a journal still leads nowhere but to the project's own files.
+/// Even in a trusted folder, a journal only restores the project's own files.
 #[test]
 fn a_journal_that_leads_out_undoes_nothing_and_is_named_by_who_writes() {
     let folder = Folder::project();
@@ -229,7 +229,7 @@ fn plugin(folder: &Folder) -> spile_core::connector::Plugin {
     loaded.integrations.find("fruit").unwrap().connector.plugin.clone()
 }
 
-/// Untracked links in a folder that is believed: what somebody else's program put there.
+/// Untracked links in a trusted folder, which another program put there.
 #[test]
 fn nothing_is_read_or_written_through_links_inside_of_the_folder() {
     let victims = Folder::new();
@@ -263,7 +263,7 @@ fn nothing_is_read_or_written_through_links_inside_of_the_folder() {
     }
 }
 
-/// Anybody who may read the project's folder could hold a lock on it.
+/// Any user who can read the project's folder could hold a lock on it.
 #[test]
 fn a_lock_on_the_projects_folder_keeps_nobody_waiting() {
     let folder = Folder::project();
@@ -317,7 +317,7 @@ fn the_local_registry_is_its_owners_alone() {
     let registry = folder.join(".spile/registry.db");
     let mode = || registry.metadata().unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(), 0o600);
-    // As earlier versions have left it.
+    // Earlier versions left it with these permissions.
     fs::set_permissions(&registry, Permissions::from_mode(0o644)).unwrap();
     folder.integration("more", "data");
     folder.spile("apply --yes").exits(0);

@@ -1,11 +1,11 @@
-//! What the tests install, installed: run alone first, so that no test is timed beside a compiler.
+//! Installs everything that the tests need: run it alone first, so that no test is timed while a compiler runs.
 
 use crate::supabase::{parts, postgres};
 use crate::{outputs, project, tools};
 
 #[test]
 fn everything_that_tests_install_is_there() {
-    // Where a tool cannot be had, it says so itself, and fails where tools are required.
+    // A missing tool reports itself, and fails where tools are required.
     project::seed();
     tools::sops();
     tools::sops_age();

@@ -1,4 +1,4 @@
-//! Projects with the real Meltano: installed once under `target/`, then shared by the tests.
+//! Projects with the real Meltano, installed once under `target/` and shared by the tests.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use spile_world::processes::child_environment::ChildEnvironment;
 use spile_world::processes::meltano::Host;
 use spile_world::{Outside, World};
 
-/// A connector of the tests' own tap, which does what its `mode` says.
+/// A connector for the tests' own tap, whose `mode` selects its behavior.
 pub const CONNECTOR: &str = r#"
 kind = "extractor"
 label = "Fault"
@@ -42,7 +42,7 @@ kind = "object"
 secret = true
 "#;
 
-/// The settings of a project with that tap, which learns by a variable where it may leave notes.
+/// The settings of a project with that tap; a variable tells the tap where to leave notes.
 pub const FAULT: &str = "[project]\nname = 'real'\n[run]\nenv = ['TAP_FAULT_NOTES']\n";
 
 pub const FRUIT: &str = "type = 'singer-jsonl'\nloader = 'files'\n[config]\nlocal.folders = ['data']\n";
@@ -50,12 +50,12 @@ pub const FRUIT: &str = "type = 'singer-jsonl'\nloader = 'files'\n[config]\nloca
 pub const LOADER: &str = "type = 'jsonl'\nkind = 'loader'\nid = 'a3a1f3c0-54a5-4f0c-8d8e-1b7f0f6f7c11'\n\
                       [config]\ndestination_path = 'output'\ndo_timestamp_file = false\n";
 
-/// A project in a temporary folder that shares Meltano and the plugins' environments with the other tests'.
+/// A project in a temporary folder that shares Meltano and the plugin environments with the other tests.
 pub struct Project {
     folder: Place,
 }
 
-/// Where a project is.
+/// The place of a project.
 enum Place {
     Temporary(tempfile::TempDir),
     Kept(PathBuf),
@@ -76,7 +76,7 @@ impl Project {
         project
     }
 
-    /// A project whose one integration, `things`, runs the tests' own tap.
+    /// A project with one integration, `things`, which runs the tests' own tap.
     pub fn with_fault(mode: &str) -> Self {
         let project = Self::new();
         project.add_fault(mode);
@@ -115,7 +115,7 @@ impl Project {
     pub fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_spile"));
         command.current_dir(self.path()).args(words).env_remove("SPILE_PYTHON");
-        // Keys are where the test puts them, and nowhere else.
+        // Only the test decides where keys are.
         for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("SOPS_")) {
             command.env_remove(name);
         }
@@ -123,7 +123,7 @@ impl Project {
         command
     }
 
-    /// Runs the program with a text on its standard input.
+    /// Runs the program with text on standard input.
     pub fn spile_with(&self, words: &[&str], input: &str) -> Ran {
         let mut command = self.command(words);
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
@@ -204,11 +204,11 @@ impl Ran {
     }
 }
 
-/// Returns a project under `target/` in which Meltano and the plugins of the tests are installed; made once, test
-/// programs side by side wait for each other.
+/// Returns a project under `target/` in which Meltano and the plugins of the tests are installed. It is made once;
+/// concurrent test programs wait for each other.
 pub fn seed() -> PathBuf {
     static MADE: Once = Once::new();
-    // Another tap is another plugin: what was installed of the old one is of no use. So it is with what the program brings.
+    // A changed tap is a new plugin, so the old installation is useless. The same goes for the bundled plugins.
     let bundled = spile_core::connector::bundled::ALL.map(|bundled| bundled.wheel()).concat();
     let plugins = [include_bytes!("../taps/tap-fault/tap_fault.py").as_slice(), &bundled].concat();
     let root =
@@ -228,8 +228,7 @@ pub fn seed() -> PathBuf {
     seed
 }
 
-/// A project for which the plugins of real sources are installed too: Postgres, REST APIs, DuckDB; its records go to JSON
-/// Lines.
+/// A project with plugins of real sources as well: Postgres, REST APIs, DuckDB; its records go to JSON Lines.
 pub fn with_sources() -> Project {
     static MADE: Once = Once::new();
     let seed = seed();
@@ -240,14 +239,14 @@ pub fn with_sources() -> Project {
         if made.exists() {
             return;
         }
-        // What it installs lands in the seed.
+        // Everything it installs goes into the seed.
         let project = Project::new();
         for (slug, text) in SOURCES {
             project.write(&format!("integrations/{slug}.toml"), text);
         }
         project.spile(&["secrets", "init"]).succeeds();
         project.spile_with(&["secrets", "set", "shop", "password", "--stdin"], "hunter2").succeeds();
-        // Nobody answers there, but what has to be is installed first.
+        // Nothing answers there, but the plugins are installed first.
         let slugs: Vec<&str> = SOURCES.iter().map(|(slug, _)| *slug).filter(|slug| *slug != "duck").collect();
         let ran = project.spile(&[&["sync", "--retries", "0"], &slugs[..]].concat());
         for (role, plugin) in
@@ -263,7 +262,7 @@ pub fn with_sources() -> Project {
     project
 }
 
-/// What uses the plugins of real sources.
+/// Integrations that use the plugins of real sources.
 const SOURCES: [(&str, &str); 3] = [
     ("duck", "type = 'duckdb'\nkind = 'loader'\n[config]\npath = 'a.duckdb'\ndefault_target_schema = 'main'\n"),
     (
@@ -289,7 +288,7 @@ pub fn wait(child: &mut Child, patience: Duration) -> std::process::ExitStatus {
 
 pub fn wait_for_the_tap(project: &Project) {
     let begun = Instant::now();
-    // Not while it tells Meltano its streams.
+    // Not while it reports its streams to Meltano.
     let is_reading = |line: &String| line.contains("bin/tap-fault") && !line.contains("--discover");
     while !processes_of(project).iter().any(is_reading) {
         assert!(begun.elapsed() < Duration::from_mins(2), "the tap does not start");
@@ -303,7 +302,7 @@ pub fn signal(name: &str, child: &Child) {
     assert!(sent.success());
 }
 
-/// Kills every process of a project, and waits until none is left: machines go down as a whole.
+/// Kills every process of a project, and waits until none is left, as if the machine went down.
 pub fn kill_all(project: &Project) {
     let pattern = project.path().to_string_lossy().into_owned();
     let begun = Instant::now();
@@ -312,11 +311,11 @@ pub fn kill_all(project: &Project) {
         Command::new("pkill").args(["-KILL", "-f", &pattern]).status().unwrap();
         std::thread::sleep(Duration::from_millis(200));
     }
-    // What they had open is let go of a moment after they are gone from the list.
+    // Files are released a moment after the processes disappear.
     std::thread::sleep(Duration::from_millis(500));
 }
 
-/// Returns the processes whose command line names the project.
+/// Returns the processes whose command line contains the project's path.
 pub fn processes_of(project: &Project) -> Vec<String> {
     let name = project.path().to_string_lossy().into_owned();
     let processes = std::fs::read_dir("/proc").unwrap().flatten();
@@ -324,7 +323,7 @@ pub fn processes_of(project: &Project) -> Vec<String> {
     lines.map(|line| String::from_utf8_lossy(&line).replace('\0', " ")).filter(|line| line.contains(&name)).collect()
 }
 
-/// Returns the files with settings that runs keep only while they last.
+/// Returns the files with settings that must only exist during a run.
 pub fn leftovers(project: &Project) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let runs = project.path().join(".spile/runs");

@@ -1,4 +1,4 @@
-//! Laws, held for whatever can be generated. `PROPTEST_CASES` raises the number of tries.
+//! Properties, tested with generated values. `PROPTEST_CASES` raises the number of cases.
 
 mod alerts;
 mod declared;

@@ -173,7 +173,7 @@ fn what_a_killed_run_leaves_behind_is_swept_by_the_next() {
     assert!(!leftovers(&project).is_empty(), "a run has files while it lasts");
     signal("-KILL", &child);
     wait(&mut child, Duration::from_secs(10));
-    // What outlives the killed program is killed too: machines go down as a whole.
+    // Processes that outlive the killed program are killed too, as if the machine went down.
     kill_all(&project);
     assert!(!lines.is_empty());
     project.write("integrations/things.toml", &things("well"));
@@ -182,7 +182,7 @@ fn what_a_killed_run_leaves_behind_is_swept_by_the_next() {
     assert!(leftovers(&project).is_empty(), "{:?} {}", leftovers(&project), ran.stderr());
 }
 
-/// Proves that Meltano's one database bears it: no run fails, and no bookmark is lost.
+/// Shows that Meltano's single database copes: no run fails, and no bookmark is lost.
 #[test]
 fn several_at_a_time_all_end_well_again_and_again_and_lose_no_bookmark() {
     const ROUNDS: usize = 4;
@@ -201,7 +201,7 @@ fn several_at_a_time_all_end_well_again_and_again_and_lose_no_bookmark() {
         assert_eq!(ran.stdout().matches(" ok ").count(), 6, "{}", ran.stdout());
     }
     for number in 0..5 {
-        // Each round goes on where the one before stopped.
+        // Each round continues where the previous one stopped.
         let text = project.read(&format!("output/{number}/things.jsonl"));
         let id = |line: &str| serde_json::from_str::<Value>(line).unwrap()["id"].as_u64().unwrap();
         assert_eq!(text.lines().map(id).collect::<Vec<_>>(), (1..=3 * ROUNDS as u64).collect::<Vec<_>>());

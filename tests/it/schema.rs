@@ -1,4 +1,4 @@
-//! The schemas for editors, held to what `check` says of the same files.
+//! The schemas for editors, compared with the results of `check` on the same files.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -14,7 +14,7 @@ use spile_world::Project;
 
 use crate::folder::Folder;
 
-/// Codes of mistakes that one file alone shows: a schema has to see them too.
+/// Codes of problems that a single file shows, so that a schema must find them too.
 const SEEN: [&str; 5] = [
     "spile::toml::unknown_key",
     "spile::toml::wrong_kind",
@@ -35,7 +35,7 @@ impl Schemas {
         Self(Subject::ALL.map(made).into())
     }
 
-    /// Returns the places of a file that its schema refuses, as JSON pointers and words.
+    /// Returns the places of a file that its schema refuses, as JSON pointers with messages.
     fn refused(&self, path: &Path, value: &Value) -> Vec<(String, String)> {
         let errors = self.0[subject(path).word()].iter_errors(value);
         errors.map(|error| (error.instance_path().to_string(), error.to_string())).collect()
@@ -52,7 +52,7 @@ fn subject(path: &Path) -> Subject {
     }
 }
 
-/// Returns the files that there are schemas of.
+/// Returns the files that have schemas.
 fn declared(folder: &Folder) -> Vec<(PathBuf, String)> {
     let is_ours = |path: &Path| {
         let top = path.components().next().unwrap().as_os_str().to_string_lossy().into_owned();
@@ -68,7 +68,7 @@ fn as_json(text: &str) -> Option<Value> {
     Some(plain(toml::Value::Table(table)))
 }
 
-/// Dates are texts in JSON, as taplo and spile see them.
+/// Converts dates to text, as taplo and spile see them in JSON.
 fn plain(value: toml::Value) -> Value {
     match value {
         toml::Value::Datetime(date) => Value::String(date.to_string()),
@@ -87,7 +87,7 @@ fn cases() -> Vec<PathBuf> {
     cases
 }
 
-/// Compares one project; returns where the schemas and `check` differ, and which codes were compared.
+/// Compares one project; returns the differences between the schemas and `check`, and collects the compared codes.
 fn compared(case: &Path, codes: &mut BTreeSet<String>) -> Vec<String> {
     let folder = Folder::new();
     folder.clear_sources();
@@ -110,7 +110,7 @@ fn compared(case: &Path, codes: &mut BTreeSet<String>) -> Vec<String> {
         if found.is_empty() && !refused.is_empty() {
             differs.push(format!("{name}/{}: only the schema refuses {refused:?}", path.display()));
         }
-        // Where a connector is wrong, nobody knows the settings; an overlay's connector stands in another file.
+        // If a connector is invalid, its settings are unknown; an overlay's connector is in another file.
         for problem in found.iter().filter(|problem| SEEN.contains(&problem.code().as_str())) {
             let place = problem.place();
             let key = place.source.text()[place.span.clone()].trim_matches(['"', '\'']).to_owned();
@@ -135,7 +135,7 @@ fn the_schemas_accept_what_check_accepts_and_see_what_one_file_shows() {
     assert!(unseen.is_empty(), "no case has {unseen:?}");
 }
 
-/// Returns the keys that the reader of a table knows, in the words of the help for one that it does not.
+/// Returns the known keys of a table, from the help for an unknown key.
 fn known(file: &str, before: &str) -> BTreeSet<String> {
     let folder = Folder::project();
     folder.write(file, &format!("{before}zzzzzzzzqqqqqqqq = 1\n"));
@@ -215,7 +215,7 @@ fn taplo_of_a_new_project_has_the_rules_that_schema_writes() {
 /// Taplo, the language server and linter behind Even Better TOML.
 const TAPLO: &str = "taplo==0.9.3";
 
-/// Returns taplo; `None` where there is no `python3`.
+/// Returns taplo; `None` if there is no `python3`.
 fn taplo() -> Option<PathBuf> {
     let install = |folder: &Path| crate::outputs::install_python(folder, &[TAPLO]);
     crate::tools::installed("taplo-0.9.3", "python3", install).map(|folder| folder.join("bin/taplo"))

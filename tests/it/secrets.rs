@@ -44,7 +44,7 @@ struct Desk {
     environment: Vec<(String, String)>,
 }
 
-/// What the program did.
+/// The result of a command.
 struct Done {
     code: i32,
     stdout: String,
@@ -103,7 +103,7 @@ impl Desk {
     fn run_with(&self, words: &[&str], input: &str) -> Done {
         let mut command = self.command(words);
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        // Who fails early reads nothing.
+        // A command that fails early reads nothing.
         let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
         let output = child.wait_with_output().unwrap();
         Done {
@@ -144,7 +144,7 @@ pub fn identity() -> (String, String) {
     (key.to_string().expose_secret().to_owned(), key.to_public().to_string())
 }
 
-/// Counts the lines that a text has and another has not.
+/// Counts the lines of one text that are not in another.
 fn changed_lines(before: &str, after: &str) -> usize {
     let diff = similar::TextDiff::from_lines(before, after);
     diff.iter_all_changes().filter(|change| change.tag() == similar::ChangeTag::Insert).count()

@@ -1,7 +1,7 @@
-//! sops documents: what the official program and others wrote is read, what spile writes they read, and whatever is
-//! changed by hand is refused.
+//! sops documents: spile reads what the official program and others wrote, they read what spile writes, and edits by
+//! hand are refused.
 //!
-//! `tests/sops` holds documents of the official sops 3.13.3, `tests/sops/samples` older ones and those of rops.
+//! `tests/sops` has documents of the official sops 3.13.3; `tests/sops/samples` has older ones, and those of rops.
 
 mod bounds;
 mod laws;
@@ -19,7 +19,7 @@ use spile_core::sops::node::{self, Node};
 use spile_core::sops::{DataKey, Document, Leaf, NotADocument, PlainKind, Wrapped, bool_of};
 use toml::de::DeTable;
 
-/// The documents and their keys.
+/// Returns the folder of documents and keys.
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sops")
 }
@@ -29,7 +29,7 @@ fn text(path: &str) -> String {
     read_to_string(folder().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// Returns the names of a folder's documents in their order, with the folder before them.
+/// Returns the paths of a folder's documents, sorted.
 fn documents(within: &str) -> Vec<String> {
     let entries = std::fs::read_dir(folder().join(within)).unwrap();
     let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
@@ -43,7 +43,7 @@ fn documents(within: &str) -> Vec<String> {
     names
 }
 
-/// Reads a document in the format that its name says.
+/// Reads a document in the format of its file extension.
 fn read(name: &str, text: &str) -> Result<Document, NotADocument> {
     match name.rsplit_once('.').unwrap().1 {
         "json" => Document::from_json(text),
@@ -57,7 +57,7 @@ fn toml(text: &str) -> Result<Document, NotADocument> {
     Document::from_members(node::from_toml(DeTable::parse(text).unwrap().get_ref()))
 }
 
-/// Returns the X25519 identities of a file, or the SSH identity that it is.
+/// Returns the X25519 identities in a file, or the SSH identity that the file is.
 fn identities(path: &str) -> Vec<Box<dyn age::Identity>> {
     let text = text(path);
     if text.starts_with("-----BEGIN") {
@@ -67,7 +67,7 @@ fn identities(path: &str) -> Vec<Box<dyn age::Identity>> {
     lines.map(|line| Box::new(line.parse::<age::x25519::Identity>().unwrap()) as Box<dyn age::Identity>).collect()
 }
 
-/// Unwraps the data key: every identity is tried on every entry, as sops does it.
+/// Unwraps the data key: tries every identity on every entry, as sops does.
 fn unwrap(document: &Document, identities: &[Box<dyn age::Identity>]) -> Option<DataKey> {
     let age = document.metadata.age().ok()?;
     age.iter().find_map(|wrapped| {
@@ -92,14 +92,14 @@ fn wrap(key: &DataKey) -> Wrapped {
     Wrapped { recipient: recipient.to_string(), enc: String::from_utf8(bytes).unwrap() }
 }
 
-/// The public half of `key.txt`.
+/// Returns the public half of `key.txt`.
 fn recipient() -> String {
     let line = text("key.txt");
     let line = line.lines().find_map(|line| line.strip_prefix("# public key: ")).unwrap();
     line.to_owned()
 }
 
-/// Returns what a document should hold as its leaves: nothing, and lists and maps of nothing, are none.
+/// Returns the leaves of an expected document; nulls, and lists and maps without leaves, have none.
 fn leaves(node: &Node) -> Vec<(Vec<String>, &Node)> {
     fn walk<'a>(node: &'a Node, path: &mut Vec<String>, found: &mut Vec<(Vec<String>, &'a Node)>) {
         match node {
@@ -121,7 +121,7 @@ fn leaves(node: &Node) -> Vec<(Vec<String>, &Node)> {
     found
 }
 
-/// Asserts that a document holds these values; 1 and 1.0 are the same number, and the order of keys is the MAC's matter.
+/// Asserts that a document contains these values; 1 and 1.0 are the same number, and the MAC covers the order of keys.
 #[track_caller]
 fn assert_holds(name: &str, opened: &[Leaf], expected: &str) {
     let node: Node = serde_json::from_str(expected).unwrap();

@@ -1,4 +1,4 @@
-//! What spile hands to the official sops, and what comes back: keys that only it can use, and whole files.
+//! Delegation to the official sops: keys that only it can use, and whole files.
 
 use std::ffi::OsString;
 use std::os::unix::fs::PermissionsExt;
@@ -26,7 +26,7 @@ struct Site {
 }
 
 impl Site {
-    /// `None` where there is no official sops, which is said loudly.
+    /// Returns `None` if there is no official sops, and reports it loudly.
     fn new(rule: &str) -> Option<Self> {
         let key = age::x25519::Identity::generate();
         let public = key.to_public().to_string();
@@ -35,7 +35,7 @@ impl Site {
         Self::around(&exports, &public, rule, Some(secret))
     }
 
-    /// The program is a script around the real one, for keys come with its environment.
+    /// Wraps the real program in a script, because keys come from its environment.
     fn around(exports: &str, public: &str, rule: &str, age_key: Option<Secret>) -> Option<Self> {
         let real = tools::sops()?.display().to_string();
         let folder = tempfile::tempdir().unwrap();
@@ -57,7 +57,7 @@ impl Site {
         self.program.encrypt(&values, &self.config(), Path::new("integrations/shop.toml")).await.unwrap()
     }
 
-    /// Opens with the program and natively; both have to say the same.
+    /// Decrypts with the program and natively; both must agree.
     async fn opened(&self, document: &Document) -> Vec<(String, String)> {
         let official = self.program.decrypt(document).await.unwrap();
         assert_eq!(official, self.keys.open(document).await.unwrap());

@@ -13,7 +13,7 @@ pub struct SourceFile {
 }
 
 impl SourceFile {
-    /// Returns the room of the house that the file belongs to: a module of the core or of the program, or a whole crate.
+    /// Returns the module that the file belongs to: a module of the core or of the program, or a whole crate.
     pub fn room(&self) -> String {
         let parts: Vec<&str> = self.path.iter().map(|part| part.to_str().unwrap()).collect();
         let module = |file: &str| file.trim_end_matches(".rs").to_owned();
@@ -24,7 +24,7 @@ impl SourceFile {
         }
     }
 
-    /// Returns the lines of code with their numbers; comments and docs are left out.
+    /// Returns the lines of code with their numbers, without comments and docs.
     pub fn lines(&self) -> impl Iterator<Item = (usize, &str)> {
         let numbered = self.code.lines().enumerate().map(|(index, line)| (index + 1, line));
         numbered.filter(|(_, line)| !line.trim_start().starts_with("//"))

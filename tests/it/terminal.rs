@@ -1,4 +1,4 @@
-//! A real terminal: a program in it, what it shows, and the keys that are pressed.
+//! A real terminal: runs a program in it, reads the screen, and presses keys.
 
 use std::io::{Read, Write};
 use std::sync::mpsc::{Receiver, channel};
@@ -15,7 +15,7 @@ pub struct Terminal {
     shown: Receiver<Vec<u8>>,
     bytes: Vec<u8>,
     seen: usize,
-    // The terminal lasts as long as this.
+    // The terminal exists as long as this.
     _master: Box<dyn portable_pty::MasterPty + Send>,
 }
 
@@ -39,7 +39,7 @@ impl Terminal {
         Self { child, keys, shown, bytes: Vec::new(), seen: 0, _master: pair.master }
     }
 
-    /// All that was shown, without colours and the ways of the cursor.
+    /// Returns everything shown, without colors and cursor movements.
     pub fn text(&self) -> String {
         let text = String::from_utf8_lossy(&self.bytes).into_owned();
         anstream::adapter::strip_str(&text).to_string()
@@ -51,7 +51,7 @@ impl Terminal {
         }
     }
 
-    /// Waits until something is shown that was not there when a key was pressed last.
+    /// Waits until new text appears, compared with the last time a key was pressed.
     #[track_caller]
     pub fn shows(&mut self, words: &str) -> &mut Self {
         let begun = Instant::now();
@@ -62,12 +62,12 @@ impl Terminal {
         self
     }
 
-    /// Types a text and presses enter.
+    /// Types text and presses enter.
     pub fn answers(&mut self, text: &str) -> &mut Self {
         self.types(text).presses("\r")
     }
 
-    /// Types a text, key by key as people do.
+    /// Types text, key by key as people do.
     pub fn types(&mut self, text: &str) -> &mut Self {
         for key in text.chars() {
             self.presses(key.encode_utf8(&mut [0; 4]));
@@ -75,7 +75,7 @@ impl Terminal {
         self
     }
 
-    /// Takes back so many keys.
+    /// Presses backspace this many times.
     pub fn erases(&mut self, count: usize) -> &mut Self {
         self.types(&"\u{7f}".repeat(count))
     }

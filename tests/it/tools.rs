@@ -1,5 +1,5 @@
-//! The real tools that the tests hold spile against, installed once under `target/`: the official sops, which `go`
-//! builds, and sops-age, an independent reader. The parts of a Supabase are installed by the same means.
+//! Real tools that the tests compare spile with, installed once under `target/`: the official sops, built with `go`,
+//! and sops-age, an independent reader. The parts of a Supabase are installed in the same way.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -8,54 +8,54 @@ use std::sync::OnceLock;
 
 use serde_json::Value;
 
-/// The official sops, as `go install github.com/getsops/sops/v3/cmd/sops@v…` gives it.
+/// The official sops, from `go install github.com/getsops/sops/v3/cmd/sops@v…`.
 const SOPS: &str = "3.13.3";
 
 /// An independent reader of sops documents; it checks neither the MAC nor the scope.
 const SOPS_AGE: &str = "4.0.2";
 
-/// Supabase's own command line, for what it says of a database.
+/// Supabase's own command line, for its linters.
 const SUPABASE: &str = "3.1.0";
 
-/// What one call of a tool said.
+/// The result of one call of a tool.
 #[derive(Debug)]
 pub struct Said {
-    /// The exit code; `None` where a signal ended it.
+    /// The exit code; `None` if a signal ended it.
     pub code: Option<i32>,
     pub stdout: String,
     pub stderr: String,
 }
 
-/// Returns the official sops, built at the first call on a machine; `None` where there is no `go`.
+/// Returns the official sops, built at the first call on a machine; `None` if there is no `go`.
 pub fn sops() -> Option<PathBuf> {
     static MADE: OnceLock<Option<PathBuf>> = OnceLock::new();
     MADE.get_or_init(|| installed(&format!("sops-{SOPS}"), "go", install_sops).map(|folder| folder.join("sops")))
         .clone()
 }
 
-/// Returns the folder whose `node_modules` hold sops-age; `None` where there is no `npm`.
+/// Returns the folder whose `node_modules` contains sops-age; `None` if there is no `npm`.
 pub fn sops_age() -> Option<PathBuf> {
     static MADE: OnceLock<Option<PathBuf>> = OnceLock::new();
     MADE.get_or_init(|| installed(&format!("sops-age-{SOPS_AGE}"), "npm", install_sops_age)).clone()
 }
 
-/// Returns Supabase's command line; `None` where there is no `npm`.
+/// Returns Supabase's command line; `None` if there is no `npm`.
 pub fn supabase() -> Option<PathBuf> {
     static MADE: OnceLock<Option<PathBuf>> = OnceLock::new();
     let made = MADE.get_or_init(|| installed(&format!("supabase-{SUPABASE}"), "npm", install_supabase));
     made.as_ref().map(|folder| folder.join("node_modules/.bin/supabase"))
 }
 
-/// Where what was reached is written when coverage is measured: what a test starts with an empty environment is measured too.
+/// Returns where a coverage profile is written, if coverage is measured, so that programs with an empty environment are
+/// measured too.
 pub fn profile() -> Option<(&'static str, std::ffi::OsString)> {
     const PROFILE: &str = "LLVM_PROFILE_FILE";
     std::env::var_os(PROFILE).map(|file| (PROFILE, file))
 }
 
-/// Runs sops with `words` on `stdin`, with no environment but `PATH`, an empty `HOME` and `environment`; `None` where
-/// there is no sops.
+/// Runs sops with `words` on `stdin`, with only `PATH`, an empty `HOME` and `environment`; `None` if there is no sops.
 ///
-/// Secrets go to `stdin` or into a file that `environment` names, never into `words`: any user sees a command line.
+/// Secrets go to `stdin` or into a file that `environment` names, never into `words`: every user can see command lines.
 pub fn sops_run(words: &[&str], stdin: &str, environment: &[(&str, &str)]) -> Option<Said> {
     let home = tempfile::tempdir().unwrap();
     let mut command = Command::new(sops()?);
@@ -65,19 +65,19 @@ pub fn sops_run(words: &[&str], stdin: &str, environment: &[(&str, &str)]) -> Op
     Some(said(&mut command, stdin))
 }
 
-/// Decrypts a `json` or `yaml` document with sops, which checks the MAC too: its plaintext as JSON, or what sops said
-/// and its exit code; `None` where there is no sops.
+/// Decrypts a `json` or `yaml` document with sops, which also checks the MAC; returns its plaintext as JSON, or the
+/// message of sops and its exit code; `None` if there is no sops.
 ///
-/// Of several YAML documents only the first is in the JSON, though the MAC is over all.
+/// Of several YAML documents, the JSON only has the first, although the MAC covers all of them.
 pub fn sops_decrypt(document: &str, kind: &str, key_file: &Path) -> Option<Result<String, String>> {
     let words = ["decrypt", "--input-type", kind, "--output-type", "json"];
     Some(outcome(sops_run(&words, document, &[("SOPS_AGE_KEY_FILE", key_file.to_str().unwrap())])?))
 }
 
-/// Encrypts a plain `json` or `yaml` document with sops for age `recipients`; `None` where there is no sops.
+/// Encrypts a plain `json` or `yaml` document with sops for age `recipients`; `None` if there is no sops.
 ///
-/// `more` are words for `sops encrypt`, such as `--encrypted-regex`. What is an option of sops itself, such as
-/// `--mac-only-encrypted` or a comment's pattern, is for [`sops_run`].
+/// `more` are arguments of `sops encrypt`, for example `--encrypted-regex`. For options of sops itself, like
+/// `--mac-only-encrypted` or a comment's pattern, use [`sops_run`].
 pub fn sops_encrypt(plain: &str, kind: &str, recipients: &[&str], more: &[&str]) -> Option<Result<String, String>> {
     let name = format!("document.{kind}");
     let recipients = recipients.join(",");
@@ -85,7 +85,7 @@ pub fn sops_encrypt(plain: &str, kind: &str, recipients: &[&str], more: &[&str])
     Some(outcome(sops_run(&[&words[..], &["--age", &recipients], more].concat(), plain, &[])?))
 }
 
-/// Decrypts a JSON document with sops-age; `None` where there is no `npm`. An integer above 2^53 comes back rounded.
+/// Decrypts a JSON document with sops-age; `None` if there is no `npm`. Integers above 2^53 come back rounded.
 ///
 /// # Panics
 /// If sops-age refuses the document.
@@ -101,13 +101,13 @@ fn outcome(said: Said) -> Result<String, String> {
     if said.code == Some(0) { Ok(said.stdout) } else { Err(format!("exit {:?}: {}", said.code, said.stderr)) }
 }
 
-/// Runs `command` to its end; `stdin` is written aside, so that neither waits for the other.
+/// Runs `command` to its end; a separate thread writes `stdin`, so that neither waits for the other.
 pub fn said(command: &mut Command, stdin: &str) -> Said {
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
     let mut input = child.stdin.take().unwrap();
     let output = std::thread::scope(|scope| {
-        // A tool that refuses early closes its stdin: what it says is what counts.
+        // A tool that fails early closes its standard input: only its output matters.
         scope.spawn(move || drop(input.write_all(stdin.as_bytes())));
         child.wait_with_output().unwrap()
     });
@@ -115,10 +115,10 @@ pub fn said(command: &mut Command, stdin: &str) -> Said {
     Said { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
 }
 
-/// Returns the folder `name` under `target/`, made by `install` where it is not there yet; `None`, said loudly, where
+/// Returns the folder `name` under `target/`, made by `install` if it does not exist yet; `None`, reported loudly, if
 /// `program` is not on the `PATH`.
 ///
-/// Test programs side by side wait for each other; a folder stands under its name only when it is whole.
+/// Concurrent test programs wait for each other; a folder gets its name only when it is complete.
 pub fn installed(name: &str, program: &str, install: fn(&Path)) -> Option<PathBuf> {
     let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join("tools");
     let folder = root.join(name);
@@ -136,11 +136,11 @@ pub fn installed(name: &str, program: &str, install: fn(&Path)) -> Option<PathBu
     Some(folder)
 }
 
-/// Says what is not tested; where tools are required, as in CI, that is a failure.
+/// Reports what is not tested; fails where tools are required, as in CI.
 pub fn skipped(name: &str, program: &str) -> Option<PathBuf> {
     let required = ["CI", "SPILE_REQUIRE_TOOLS"].iter().any(|name| std::env::var_os(name).is_some());
     assert!(!required, "{name} is required here and there is no `{program}` to install it with");
-    // Past the test harness's capture: `eprintln` would be swallowed where the test passes.
+    // Writes past the test harness's capture, which would swallow `eprintln` in a passing test.
     let told = format!("\nSKIPPED: what needs {name} is NOT TESTED: there is no `{program}` on the PATH\n\n");
     std::io::stderr().write_all(told.as_bytes()).unwrap();
     None
@@ -155,7 +155,7 @@ pub fn is_on_the_path(program: &str) -> bool {
 fn install_sops(folder: &Path) {
     let package = format!("github.com/getsops/sops/v3/cmd/sops@v{SOPS}");
     let mut go = Command::new("go");
-    // Outside the repository, with the Go that is here: no `go.mod` and no download of another Go meddles.
+    // Outside the repository, and with the installed Go, so that no `go.mod` and no download of another Go interferes.
     go.args(["install", &package]).current_dir(folder).env("GOBIN", folder).env("GOTOOLCHAIN", "local");
     succeeds(&mut go);
 }

@@ -1,4 +1,4 @@
-//! What a stranger's repository may do to who looks at it: nothing.
+//! What an untrusted repository can do to its reader: nothing.
 
 mod git;
 mod modes;

@@ -1,7 +1,6 @@
-//! The English of the project: phrases that read like a translation do not come back.
+//! The English of the project: phrases that read like a translation must not come back.
 //!
-//! A phrase is looked for in what people read: the
-//! strings of the program, its help, the pages and the documentation.
+//! The tests search what people read: the strings of the program, its help, the pages and the documentation.
 
 use std::path::Path;
 
@@ -10,7 +9,7 @@ use walkdir::WalkDir;
 
 use crate::sources;
 
-/// What nobody says to a colleague, and what to say instead.
+/// Phrases that nobody would say to a colleague, and what to say instead.
 const BANNED: [(&str, &str); 24] = [
     ("nobody's", "unmanaged"),
     ("is to be", "write what somebody does"),
@@ -38,7 +37,7 @@ const BANNED: [(&str, &str); 24] = [
     ("let integrations rest", "pause"),
 ];
 
-/// Returns what is banned in a text.
+/// Returns the banned phrases in a text.
 fn banned(text: &str) -> impl Iterator<Item = &'static (&'static str, &'static str)> + use<'_> {
     let lower = text.to_lowercase();
     let is_word = |at: Option<char>| at.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == '-');
@@ -63,7 +62,7 @@ fn what_the_program_says_is_plain_english() {
     for file in sources::all().iter().filter(|file| !file.path.ends_with("tests.rs")) {
         let code = file.lines().map(|(_, line)| line).collect::<Vec<_>>().join("\n");
         for text in literal.find_iter(&code) {
-            // A key, a word of a format or a query is no sentence.
+            // A key, a keyword of a format or a query is not a sentence.
             let is_sentence = text.as_str().contains(' ') && !text.as_str().to_lowercase().contains("select ");
             if is_sentence {
                 report(&mut found, &file.path.display().to_string(), &placeholder.replace_all(text.as_str(), ""));

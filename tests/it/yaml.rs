@@ -1,4 +1,4 @@
-//! YAML as Meltano reads it: its own loader and ours are asked for the same texts.
+//! YAML as Meltano reads it: its loader and ours parse the same texts.
 
 use std::collections::BTreeSet;
 use std::io::Write;
@@ -11,16 +11,16 @@ use spile_core::yaml::{Content, Document, Node, ValueReader};
 use crate::project::seed;
 use crate::real::kills::{Dice, number};
 
-/// How many texts are made of the shapes where nobody asks for more: `SPILE_YAML=100000`.
+/// How many texts to generate from the shapes by default; set `SPILE_YAML=100000` for more.
 const MADE: u64 = 600;
 
-/// The seed where nobody gives another one: `SPILE_SEED`.
+/// The default seed; set `SPILE_SEED` for another.
 const SEED: u64 = 20_261_130;
 
-/// What only spile refuses, said by name.
+/// The shapes that only spile refuses.
 const REFUSED_HERE: [&str; 1] = ["an alias to itself"];
 
-/// Every kind of text that people write, by what it shows.
+/// Returns every kind of text that people write, by what it shows.
 fn shapes() -> Vec<(String, String)> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/yaml/shapes.json");
     let shapes: serde_json::Map<String, Value> = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
@@ -28,7 +28,7 @@ fn shapes() -> Vec<(String, String)> {
     shapes.into_iter().map(|(name, text)| (name, text.as_str().unwrap().to_owned())).collect()
 }
 
-/// Asks Meltano's loader; one process for all texts.
+/// Parses all texts with Meltano's loader, in one process.
 fn theirs(texts: &[&str]) -> Vec<Value> {
     let mut child = Command::new(seed().join(".spile/meltano/bin/python"))
         .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/yaml/ask.py"))
@@ -58,11 +58,11 @@ fn ours(text: &str) -> Value {
     json!({ "value": value, "places": places.found })
 }
 
-/// The places of keys and values, as they are found.
+/// The places of keys and values, in the order of the walk.
 struct Places<'a> {
     document: &'a Document<'a>,
     found: Vec<Value>,
-    /// The anchors whose nodes were looked at: an alias leads to what was not.
+    /// The anchors whose nodes were visited, because an alias leads back to one.
     seen: BTreeSet<usize>,
 }
 
@@ -96,8 +96,8 @@ fn place(text: &str, at: usize) -> (usize, usize) {
     (before.matches('\n').count(), line.chars().filter(|letter| *letter != '\u{feff}').count())
 }
 
-/// Tells whether keys and values stand where Meltano's loader says. An alias, and what is not written, have no place of
-/// their own there.
+/// Tells whether keys and values are where Meltano's loader says. Aliases and omitted values have no place of their own
+/// there.
 fn are_there(ours: &Value, theirs: &Value) -> bool {
     let (ours, theirs) = (ours.as_array().unwrap(), theirs.as_array().unwrap());
     let is_there = |our: &Value, their: &[Value]| our.is_null() || our.as_array().unwrap() == their;
@@ -108,14 +108,14 @@ fn are_there(ours: &Value, theirs: &Value) -> bool {
         })
 }
 
-/// Tells what differs; nothing where both read the same, or neither has a value for it.
+/// Returns the difference; `None` if both read the same, or neither has a value.
 fn difference(text: &str, ours: &Value, theirs: &Value) -> Option<String> {
     let is_same = match (ours.get("value"), theirs.get("value")) {
         (Some(our), Some(their)) => our == their && are_there(&ours["places"], &theirs["places"]),
         (None, None) => true,
         _ => false,
     };
-    // Comments that ruamel.yaml cannot put anywhere stop it, and mean nothing to anybody else.
+    // A comment that ruamel.yaml cannot place stops it, but means nothing to other parsers.
     let is_comment = theirs["refused"].as_str().is_some_and(|why| why.contains("overlap in comment"));
     (!is_same && !is_comment).then(|| format!("{text:?}\n  ours   {ours}\n  theirs {theirs}\n"))
 }
@@ -136,14 +136,14 @@ fn every_shape_of_yaml_means_what_it_means_to_meltano_or_neither_reads_it() {
     assert!(read > 100, "{read}");
 }
 
-/// What is put into a text: all that means something to YAML.
+/// Pieces to insert into a text: everything that has a meaning in YAML.
 const BITS: [&str; 44] = [
     "\t", " ", "  ", "\n", "\n\n", "\r\n", "#", "# x\n", ": ", ":", "- ", "-", "? ", ",", "[", "]", "{", "}", "'",
     "\"", "|\n", ">\n", "&a ", "*a", "!x ", "<<: ", "---\n", "...\n", "a", "1", "\\", "%", "~", "=", "\u{2028}",
     "\u{85}", "\u{feff}", "ä", "\n\t", "\n ", "@", "`", "_", ".",
 ];
 
-/// Changes a text here and there: something is put in or taken out, a line is moved or comes twice.
+/// Mutates a text: inserts or deletes pieces, and moves or repeats lines.
 fn changed(text: &str, dice: &mut Dice) -> String {
     let mut letters: Vec<char> = text.chars().collect();
     for _ in 0..=dice.index(3) {

@@ -1,4 +1,4 @@
-//! Forms for a CI: Markdown for a comment, SARIF, `JUnit` and GitHub's annotations.
+//! Formats for a CI: Markdown for a comment, SARIF, `JUnit` and GitHub's annotations.
 
 use comrak::{Options, markdown_to_html};
 use serde_json::json;
@@ -15,7 +15,7 @@ fn html(markdown: &str) -> String {
     markdown_to_html(markdown, &options)
 }
 
-/// A project with an integration of each action, and values that try to break out.
+/// A project with an integration for each action, and values that try to break out of the format.
 fn changing() -> Folder {
     let folder = Folder::project();
     for slug in ["gone", "gone-too", "stays", "moves"] {

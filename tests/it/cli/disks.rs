@@ -1,4 +1,4 @@
-//! Disks that refuse: nothing is half-written, and the error says what to do.
+//! Disks that refuse writes: nothing is half-written, and the error names the next step.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -9,10 +9,10 @@ use std::process::Command;
 use super::program::{Came, run};
 use crate::folder::Folder;
 
-/// A user with no rights, for root may write everywhere.
+/// A user without rights, because root may write everywhere.
 const NOBODY: u32 = 65534;
 
-/// Runs a command line as somebody who may not write to the folder.
+/// Runs a command as a user who may not write to the folder.
 fn as_a_stranger(folder: &Folder, line: &str) -> Came {
     let mut command = folder.command(line);
     let runs_as_root = fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0);
@@ -43,7 +43,7 @@ fn a_meltano_yml_that_cannot_be_written_leaves_what_is_left_to_the_next_apply() 
     folder.spile("apply --yes").exits(0);
     folder.integration("fruit", "elsewhere");
     let runs_as_root = fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0);
-    // What is another user's is not believed: who runs spile owns all of it.
+    // Spile does not trust another user's files, so the user who runs it owns all of them.
     let give_to = |user: u32| {
         for item in
             walkdir::WalkDir::new(folder.join(".spile")).into_iter().map(Result::unwrap).filter(|_| runs_as_root)
@@ -79,7 +79,7 @@ fn an_apply_with_nothing_to_do_is_well_where_nothing_can_be_kept_of_it() {
     assert_eq!(folder.read(".spile/applied/meltano.yml"), folder.read("meltano.yml"));
 }
 
-/// A file system of a few pages; gone when dropped.
+/// A file system of a few pages; unmounted on drop.
 struct Tiny<'a>(&'a Path);
 
 impl<'a> Tiny<'a> {

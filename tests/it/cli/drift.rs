@@ -1,16 +1,16 @@
-//! What others change: `drift`, `pull`, `--adopt`, `history` and `rollback`.
+//! Changes by others: `drift`, `pull`, `--adopt`, `history` and `rollback`.
 
 use rusqlite::Connection;
 use serde_json::json;
 
 use crate::folder::Folder;
 
-/// Runs SQL in the local registry, past the program.
+/// Runs SQL in the local registry, bypassing the program.
 fn sql(folder: &Folder, sql: &str) {
     Connection::open(folder.join(".spile/registry.db")).unwrap().execute_batch(sql).unwrap();
 }
 
-/// A project that was applied, and whose files have comments.
+/// An applied project whose files have comments.
 fn applied() -> Folder {
     let folder = Folder::project();
     let text = "# Fruit.\ntype = \"singer-jsonl\" # a file\nloader = \"lake\"\nname = \"Fruit\"  # for people\n\n\

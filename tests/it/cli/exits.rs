@@ -1,4 +1,4 @@
-//! Every exit code, provoked for real.
+//! Every exit code, provoked by a real command.
 
 use crate::folder::Folder;
 

@@ -1,16 +1,16 @@
-//! The program where it may open few files: it says so, and never panics.
+//! The program with a low limit of open files: it reports the limit, and never panics.
 
 use std::process::{Command, Stdio};
 
 use super::program::{Came, run};
 use crate::folder::Folder;
 
-/// Runs a command line where so many files may be open, those included that it is started with.
+/// Runs a command with this limit of open files, including those it starts with.
 fn with_files(folder: &Folder, most: u32, line: &str) -> Option<Came> {
     let mut shell = Command::new("sh");
     shell.args(["-c", &format!("ulimit -n {most} && exec \"$0\" {line}"), env!("CARGO_BIN_EXE_spile")]);
     let came = run(shell.current_dir(folder.path()).stdin(Stdio::null()));
-    // The program needs a few to be started at all: what fails then is the system's loader.
+    // Below a few files the program cannot start: then the system's loader fails.
     (came.code != 127 && !came.notes.contains("error while loading shared libraries")).then_some(came)
 }
 
@@ -28,7 +28,7 @@ fn few_files_are_an_error_that_says_so_and_no_panic() {
                 "{line} with {most}: {}: {all}",
                 came.code
             );
-            // The doctor goes on with what it can look at, and reports the rest.
+            // The doctor continues with the other checks, and reports the failures.
             if came.code == 1 && line != "doctor" {
                 assert!(all.contains("Too many open files"), "{line} with {most}: {all}");
             }

@@ -1,4 +1,4 @@
-//! What is written where, and in which form.
+//! Which output goes where, and in which format.
 
 use serde_json::{Value, json};
 

@@ -2,7 +2,7 @@
 
 use crate::folder::Folder;
 
-/// What is told, without what is told of the project's first integration in each of these tests.
+/// Returns the lints, without those about the first integration of each project.
 fn lints(folder: &Folder) -> Vec<(String, String, u64)> {
     let mut all = all_lints(folder);
     all.retain(|(code, ..)| code != "no_state");
@@ -83,7 +83,7 @@ fn a_source_that_counts_calls_is_asked_less_often() {
 fn a_secret_grows_old() {
     let folder = Folder::project();
     let text = "type = \"postgres\"\nloader = \"lake\"\n[config]\nhost = \"h\"\nuser = \"u\"\ndatabase = \"d\"\n";
-    // Sealed at the beginning of 1970.
+    // The secrets were encrypted at the start of 1970.
     folder.write("integrations/shop.toml", &crate::folder::with_secrets(text, &["password"]));
     assert_eq!(lints(&folder).iter().map(|(code, ..)| code.as_str()).collect::<Vec<_>>(), ["old_secret"]);
     let settings = folder.read("spile.toml");

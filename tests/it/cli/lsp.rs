@@ -1,4 +1,4 @@
-//! The language server, asked by a client over its standard input and output.
+//! The language server, driven by a client over standard input and output.
 
 use std::io::{BufReader, BufWriter};
 use std::path::Path;
@@ -16,7 +16,7 @@ struct Client {
     to: BufWriter<ChildStdin>,
     from: BufReader<ChildStdout>,
     next: i32,
-    /// What the server asked for or published.
+    /// The requests and notifications from the server.
     heard: Vec<Message>,
 }
 
@@ -41,7 +41,7 @@ impl Client {
         self.send(&Message::Notification(Notification::new(method.to_owned(), params)));
     }
 
-    /// Asks, and waits for the answer; an error is an answer as well.
+    /// Sends a request and returns the response; an error is a response too.
     fn asks(&mut self, method: &str, params: Value) -> Value {
         self.next += 1;
         let id = RequestId::from(self.next);
@@ -69,7 +69,7 @@ impl Client {
         self.tells("textDocument/didChange", json!({ "textDocument": document, "contentChanges": [{ "text": text }] }));
     }
 
-    /// The diagnostics that were published last for a file. A question is asked before, for answers come in their order.
+    /// Returns the last published diagnostics of a file. Sends a request first, because responses arrive in order.
     fn diagnostics(&mut self, path: &Path) -> Vec<Value> {
         self.asks("textDocument/hover", at(path, 0, 0));
         let published = self.heard.iter().rev().find_map(|message| match message {
@@ -204,7 +204,7 @@ fn a_rename_moves_the_file_keeps_the_id_and_follows_to_who_names_it() {
     client.ends();
 }
 
-/// An implementation of the protocol that is not ours; its types refuse what the protocol does not know.
+/// An independent implementation of the protocol; its types refuse anything outside the protocol.
 const PYGLS: &str = "2.1.1";
 
 fn install_pygls(folder: &Path) {

@@ -1,9 +1,9 @@
-//! `spile new` and `spile edit` where nobody can be asked.
+//! `spile new` and `spile edit` without a terminal.
 
 use super::program::run;
 use crate::folder::Folder;
 
-/// A project with rules for secrets and a key that opens them.
+/// A project with encryption rules and a key for them.
 fn project() -> Folder {
     let folder = Folder::project();
     let mut command = folder.command("secrets init");

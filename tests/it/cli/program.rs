@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::folder::Folder;
 
-/// What a command line came to.
+/// The result of a command.
 pub struct Came {
     pub code: i32,
     pub out: String,
@@ -20,7 +20,7 @@ impl Came {
         Self { code, out: text(&output.stdout), notes: text(&output.stderr) }
     }
 
-    /// Demands an exit code; everything it said is shown otherwise.
+    /// Demands an exit code; shows the output otherwise.
     #[track_caller]
     pub fn exits(self, code: i32) -> Self {
         assert_eq!(self.code, code, "stdout:\n{}\nstderr:\n{}", self.out, self.notes);
@@ -38,24 +38,24 @@ impl Came {
 }
 
 impl Folder {
-    /// Returns a command in the folder, with nobody at the terminal.
+    /// Returns a command in the folder, without a terminal.
     pub fn command(&self, line: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_spile"));
         command.args(line.split_whitespace()).current_dir(self.path()).stdin(Stdio::null());
         command.env_remove("CLICOLOR_FORCE").env_remove("NO_COLOR");
-        // What is agreed to on this machine is for its people, not for tests.
+        // Agreements on this machine are for its users, not for tests.
         command.env_remove("SPILE_TRUST_REGISTRY").env_remove("SPILE_ALLOW_VARIABLES");
         command.env("XDG_STATE_HOME", self.path().join("state"));
         command
     }
 
-    /// Runs a command line; words are parted by blanks.
+    /// Runs a command line, split at spaces.
     pub fn spile(&self, line: &str) -> Came {
         Came::of(&self.command(line).output().unwrap())
     }
 }
 
-/// Runs a command that was made ready.
+/// Runs a prepared command.
 pub fn run(command: &mut Command) -> Came {
     Came::of(&command.output().unwrap())
 }

@@ -1,4 +1,4 @@
-//! `init`, and finding the project.
+//! `init`, and how the project is found.
 
 use std::fs;
 

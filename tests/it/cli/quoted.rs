@@ -1,4 +1,4 @@
-//! Secrets in plain text, at places where a sentence quotes what it found.
+//! Plain-text secrets, in places where messages quote the input.
 
 use crate::folder::Folder;
 
@@ -30,7 +30,7 @@ fn no_sentence_quotes_a_secret_that_excerpts_hide() {
     }
 }
 
-/// What TOML can say with an escape, of which no byte stands in the file.
+/// A secret that TOML writes with an escape, so that it is not in the file byte for byte.
 const ESCAPED: &str = "gh\\u0070_0123456789abcdefghijklmnopqrstuvwxAB";
 
 #[test]
@@ -92,7 +92,7 @@ fn a_secret_in_the_place_of_a_path_names_no_file() {
             let folder = Folder::project();
             folder.write("spile.toml", &format!("[project]\nname = \"acme\"\n\n[environments.dev]\n{lines}"));
             for words in ["check", "plan --offline"] {
-                // Programs that read a report get those of a check alone.
+                // Only `check` has formats for programs that read reports.
                 let form = if words == "check" { form } else { "json" };
                 let came = folder.spile(&format!("{words} --format {form}")).exits(1);
                 let said = format!("{}{}", came.out, came.notes);

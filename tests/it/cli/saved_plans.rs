@@ -1,4 +1,4 @@
-//! `plan --out`, `apply FILE`, `--only`, and apply with nobody to ask.
+//! `plan --out`, `apply FILE`, `--only`, and apply without a terminal.
 
 use crate::folder::Folder;
 

@@ -1,4 +1,4 @@
-//! The published schemas: what is printed is what they say, and nothing else.
+//! The published schemas: the output matches them exactly.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use spile_core::render::MARKER;
 
 use crate::folder::Folder;
 
-/// Demands that a value is as its schema says; a member that the schema does not know is refused by it.
+/// Demands that a value matches its schema; the schema refuses unknown members.
 #[track_caller]
 pub fn holds(schema: &str, value: &Value) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("docs/schemas/{schema}.schema.json"));

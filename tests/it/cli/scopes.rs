@@ -56,7 +56,7 @@ fn only_a_whole_name_deletes() {
         let told = folder.spile(&format!("plan {line}")).exits(0).out;
         assert!(told.contains("`shop-old` stays, although no file declares it"), "{told}");
     }
-    // What a plan says to stay is part of what was reviewed, also where it is applied later.
+    // What a plan leaves unchanged was reviewed too, and must hold when it is applied later.
     folder.write(
         "integrations/fruit.toml",
         &folder.read("integrations/fruit.toml").replace("[config]", "tags = ['x']\n[config]"),
@@ -152,7 +152,7 @@ fn what_is_protected_stays_where_the_rendered_file_is_not_there() {
     }
     let plan = folder.spile("plan --format json").exits(0).json();
     assert_eq!((&plan["protected"], &plan["summary"]["delete"]), (&json!(["fruit"]), &json!(1)), "{plan}");
-    // Also where a part is applied that it does not belong to.
+    // A partial apply without the integration must leave it alone too.
     folder.spile("apply --yes --only lake").exits(0);
     assert!(folder.read("meltano.yml").contains("fruit"));
     folder.spile("apply --yes --allow delete=1").exits(0);

@@ -1,16 +1,16 @@
-//! What steers a terminal, turns text or is a command to a runner: of files, of their names, of plans, in every form.
+//! Terminal controls, bidirectional text and runner commands in files, file names and plans, in every format.
 
 use super::program::{Came, run};
 use crate::folder::Folder;
 
-/// One of each kind: an escape, a carriage return, a C1 control, and marks of direction.
+/// One of each kind: an escape, a carriage return, a C1 control, and direction marks.
 const STEERING: &str = "\u{1b}[2J\u{1b}]0;t\u{7}\u{1b}[8m\r\u{9b}1A\u{202e}\u{2066}\u{61c}\u{200f}\u{7f}";
 
 fn is_steering(c: char) -> bool {
     spile_core::visible::is_steering(c)
 }
 
-/// Leaves out the colors that the program itself writes.
+/// Removes the colors that the program itself writes.
 fn without_colors(text: &str) -> String {
     let mut plain = String::new();
     let mut rest = text;
@@ -31,10 +31,10 @@ fn assert_plain(came: &Came, what: &str) {
     }
 }
 
-/// A project of which a file, and the name of one, steer; everything else is well.
+/// A project with such characters in a file's text and in its name; everything else is valid.
 fn hostile() -> Folder {
     let folder = Folder::project();
-    // In a comment, a string and a key: TOML takes marks of direction, and no controls.
+    // In a comment, a string and a key: TOML allows direction marks, but no controls.
     folder.write("integrations/bad.toml", &format!("type = \"{STEERING}\" # שלום\n\"a{STEERING}b\" = 1\r\nc\r = 1\n"));
     folder.write("integrations/turned.toml", "typ\u{202e}e = \"x\" # \u{2066}\n");
     folder.write("integrations/a\u{1b}[2Jb\u{202e}.toml", "type = 1\n");
@@ -63,7 +63,7 @@ fn problems_show_what_steers_as_what_it_is() {
 #[test]
 fn a_plan_shows_what_steers_as_what_it_is_in_every_form() {
     let folder = Folder::project();
-    // What TOML can say with its own escapes.
+    // Characters that TOML can express with its own escapes.
     let escaped: Vec<String> = STEERING.chars().map(|c| format!("\\u{:04X}", u32::from(c))).collect();
     let escaped = escaped.concat();
     let text = format!(

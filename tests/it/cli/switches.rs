@@ -1,4 +1,4 @@
-//! Which integrations commands are for, and switching them on and off.
+//! Which integrations commands select, and how to enable and disable them.
 
 use serde_json::{Value, json};
 
@@ -8,7 +8,7 @@ use crate::folder::Folder;
 const SHOP: &str = "# The shop.\ntype = 'singer-jsonl' # files\nloader = 'lake'\ntags = ['crm']\nschedule = '0 6 * * *'\n\
                     timezone = 'Europe/Berlin'\n[config]\nlocal.folders = ['data']\n";
 
-/// A sync of `shop-us` that failed.
+/// A failed sync of `shop-us`.
 const FAILED: &str = "insert into integration_runs (id, environment, integration_id, slug, kind, status, started_at, \
                       finished_at, log) select '00000000-0000-0000-0000-000000000001', environment, id, slug, 'sync', \
                       'failed', '2026-01-01T00:00:00Z', '2026-01-01T00:00:01Z', '' from integrations \
@@ -37,7 +37,7 @@ fn integrations_are_named_by_name_by_pattern_by_tag_and_by_failure() {
     assert_eq!(named("#crm fruit"), ["fruit", "shop-eu", "shop-us"]);
     assert_eq!(named("--all"), named(""));
     assert_eq!(named("--failed"), [""; 0]);
-    // A failure that nothing has mended since.
+    // A failure without a later success.
     let registry = rusqlite::Connection::open(folder.join(".spile/registry.db")).unwrap();
     registry.execute(FAILED, []).unwrap();
     assert_eq!(named("--failed"), ["shop-us"]);
@@ -59,7 +59,7 @@ fn enabling_is_written_into_the_files_and_nothing_else_of_them_changes() {
     let enabled = |path: &str| folder.read(path).contains("enabled = true");
     folder.spile("enable shop-us").exits(0);
     assert!(enabled("integrations/shop-us.toml") && !enabled("integrations/shop-eu.toml"));
-    // An environment that is named is switched alone, in a file of its own.
+    // With `--env`, only that environment changes, in a file of its own.
     folder.spile("enable shop-eu --env prod").exits(0);
     assert_eq!(folder.read("integrations/shop-eu.prod.toml"), "enabled = true\n");
     assert!(!enabled("integrations/shop-eu.toml"));

@@ -1,5 +1,5 @@
-//! A branch can change `spile.toml`: no variable that is not meant for spile is read for it, and no key goes to a host that
-//! the file alone names.
+//! A branch can change `spile.toml`: spile expands no variable that the user did not allow, and sends no key to a host
+//! that only the file names.
 
 use std::io::Read;
 use std::net::TcpListener;
@@ -15,7 +15,7 @@ use super::program::{Came, run};
 use crate::folder::Folder;
 use crate::terminal::Terminal;
 
-/// What stands in variables that no clone may get.
+/// Variables that no clone may read.
 const SECRETS: [(&str, &str); 4] = [
     ("AWS_SECRET_ACCESS_KEY", "eyJ-canary-aws-Zx81"),
     ("GITHUB_TOKEN", "canary-github-Zx81"),
@@ -25,7 +25,7 @@ const SECRETS: [(&str, &str); 4] = [
 
 const CANARY: &str = "Zx81";
 
-/// A listener on this machine that answers nothing and keeps every byte.
+/// A listener on this machine that never responds and records every byte.
 struct Trap {
     port: u16,
     connections: Arc<AtomicUsize>,
@@ -38,7 +38,7 @@ impl Trap {
         let trap =
             Self { port: listener.local_addr().unwrap().port(), connections: Arc::default(), bytes: Arc::default() };
         let (connections, bytes) = (trap.connections.clone(), trap.bytes.clone());
-        // It ends with the test program.
+        // The thread ends with the test program.
         std::thread::spawn(move || {
             for mut stream in listener.incoming().flatten() {
                 connections.fetch_add(1, Ordering::SeqCst);
@@ -56,7 +56,7 @@ impl Trap {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// Demands that nobody came near it.
+    /// Demands that nothing connected to it.
     #[track_caller]
     fn is_untouched(&self, about: &str) {
         let bytes = String::from_utf8_lossy(&self.bytes.lock().unwrap()).into_owned();
@@ -74,7 +74,7 @@ impl Trap {
     }
 }
 
-/// A clone with lines of `[registry]`, and a user whose own folders lie elsewhere.
+/// A clone with lines in `[registry]`, and a user whose own folders are elsewhere.
 struct Clone {
     folder: Folder,
     user: tempfile::TempDir,
@@ -129,7 +129,7 @@ impl Clone {
     }
 }
 
-/// Runs a command that has to end soon: one that serves is a failure.
+/// Runs a command that must end soon: one that keeps serving is a failure.
 fn ended(mut command: Command) -> Came {
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let begun = Instant::now();
@@ -143,7 +143,7 @@ fn ended(mut command: Command) -> Came {
     Came::of(&child.wait_with_output().unwrap())
 }
 
-/// Every command that opens the registry.
+/// All commands that open the registry.
 const COMMANDS: [&str; 21] = [
     "plan",
     "apply --yes",
@@ -168,12 +168,12 @@ const COMMANDS: [&str; 21] = [
     "doctor",
 ];
 
-/// Returns all that was said, without the ends of lines.
+/// Returns all output, without line breaks.
 fn flat(came: &Came) -> String {
     format!("{} {}", came.out, came.notes).split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Demands that every command refuses, names the place and a next step, and that nothing is sent or shown.
+/// Demands that every command refuses, names the place and a next step, and sends or shows nothing.
 #[track_caller]
 fn all_refuse(clone: &Clone, trap: &Trap, place: &str, words: &[&str]) {
     for line in COMMANDS {
@@ -200,7 +200,7 @@ fn variables_among_other_text_are_sent_by_no_command() {
     let trap = Trap::set();
     let url = format!("{}/${{AWS_SECRET_ACCESS_KEY}}/${{GITHUB_TOKEN}}", trap.url());
     let clone = Clone::with(&format!("url = '{url}'\nkey = '${{SUPABASE_SECRET_KEY}}'"));
-    // The file itself is wrong, wherever it is read.
+    // The file itself is invalid, whichever command reads it.
     for line in COMMANDS.into_iter().chain(["check", "plan --offline"]) {
         let came = clone.spile(line).exits(1);
         let said = flat(&came);
@@ -223,7 +223,7 @@ fn a_variable_that_is_not_allowed_is_read_by_no_command() {
     let clone = Clone::with(&format!("url = '{}'\nkey = '${{AWS_SECRET_ACCESS_KEY}}'", trap.url()));
     let ways = ["SPILE_ALLOW_VARIABLES=AWS_SECRET_ACCESS_KEY", "config.toml", "AWS_SECRET_ACCESS_KEY"];
     all_refuse(&clone, &trap, "spile.toml:10", &ways);
-    // Nor as the address.
+    // Not as the address either.
     clone.registry("url = '${GITHUB_TOKEN}'\nkey = '${SUPABASE_SECRET_KEY}'");
     let said = clone.spile("plan").exits(1).notes;
     assert!(said.contains("spile::registry::variable_not_allowed") && !said.contains(CANARY), "{said}");
@@ -283,7 +283,7 @@ fn a_person_agrees_once_and_a_changed_host_asks_again() {
     assert_eq!(kept.metadata().unwrap().permissions().mode() & 0o777, 0o600);
     let doctor = clone.spile("doctor").out;
     assert!(doctor.contains(&format!("{} for `SUPABASE_SECRET_KEY`", trap.url())), "{doctor}");
-    // From now on nobody is asked, in another clone neither.
+    // From now on there is no prompt, not even in another clone.
     let elsewhere = Clone { folder: Folder::project(), user: clone.user };
     elsewhere.registry(&format!("url = '{}'\nkey = '${{SUPABASE_SECRET_KEY}}'", trap.url()));
     let said = elsewhere.spile("history").exits(1).notes;
@@ -311,7 +311,7 @@ fn the_user_allows_more_variables_by_a_file_and_by_a_variable_outside_the_clone(
         command.env("PROD_URL", trap.url()).env("PROD_KEY", SECRETS[2].1);
         command
     };
-    // What a clone brings is not the user's own.
+    // Files in a clone are not the user's own settings.
     clone.folder.write("config/spile/config.toml", "[allow]\nvariables = ['PROD_*']\n");
     let mut inside = with_values("plan");
     inside.env("XDG_CONFIG_HOME", clone.folder.join("config")).env("HOME", clone.folder.path());
@@ -337,7 +337,7 @@ fn check_and_offline_plans_read_no_variable_and_need_no_agreement() {
     clone.spile("plan --offline").exits(0);
 }
 
-/// What this machine allows is known where a variable is read; what none can allow is known before.
+/// Only the reader of a variable knows what this machine allows; what no machine can allow is checked earlier.
 #[test]
 fn a_variable_of_sops_is_refused_by_check_wherever_it_stands() {
     for lines in [

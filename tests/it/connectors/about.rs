@@ -1,4 +1,4 @@
-//! `spile connectors import pip:...`: a package that is installed for a moment and asked.
+//! `spile connectors import pip:...`: installs a package temporarily and asks it for its settings.
 
 use std::path::Path;
 use std::time::{Duration, Instant};

@@ -15,7 +15,7 @@ fn every_definition_of_the_hub_makes_a_project_that_is_well() {
         assert!(folder.read(json["path"].as_str().unwrap()).contains("[plugin]"));
     }
     folder.spile("check").exits(0);
-    // The extractor came first; the loader of its name has its kind in its file's name.
+    // The extractor was first, so the loader of the same name has its kind in the file's name.
     assert!(folder.read("connectors/postgres.toml").contains("kind = \"extractor\""));
     assert!(folder.read("connectors/postgres-loader.toml").contains("name = \"postgres\"\nkind = \"loader\""));
 }

@@ -1,4 +1,4 @@
-//! What is imported, with the real Meltano: its schema and `meltano compile` take what is rendered of it.
+//! Imported connectors with the real Meltano: its schema and `meltano compile` accept the rendered file.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -8,7 +8,8 @@ use serde_json::Value;
 use super::hub;
 use crate::project::{Project, Ran};
 
-/// Returns the smallest integration of a connector, as `connectors show` tells it: what is required, and one group.
+/// Returns the smallest integration of a connector, according to `connectors show`: its required settings, and one
+/// group.
 fn minimal(shown: &Value) -> String {
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     let group: Vec<String> = shown["groups"][0]["settings"].as_array().into_iter().flatten().map(text).collect();
@@ -35,7 +36,7 @@ fn minimal(shown: &Value) -> String {
     written
 }
 
-/// Returns what Meltano's own schema says against a `meltano.yml`.
+/// Returns the errors that Meltano's own schema finds in a `meltano.yml`.
 fn faults(project: &Project) -> Vec<String> {
     let libraries = project.path().join(".spile/meltano/lib");
     let python = std::fs::read_dir(&libraries).unwrap().next().unwrap().unwrap().path();

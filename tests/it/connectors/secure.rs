@@ -1,5 +1,5 @@
-//! Certificates and proxies of the user's environment, for what spile asks itself: tried on the hub, whose client is made as
-//! those of the registry and of channels are.
+//! Certificates and proxies from the user's environment, for spile's own requests: tested with the hub, whose client is
+//! made like those of the registry and of channels.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener};
@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use crate::folder::Folder;
 use crate::notify::mail::library;
 
-/// A hub without a plugin behind a certificate of its own authority.
+/// A hub without plugins, with a certificate of its own authority.
 const SERVER: &str = r#"
 import http.server, ssl, sys
 import trustme
@@ -64,7 +64,7 @@ impl Drop for Secure {
     }
 }
 
-/// Asks a hub, with these variables and no others that matter here.
+/// Updates from a hub, with only these of the relevant variables.
 fn update(folder: &Folder, hub: &str, variables: &[(&str, &Path)]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_spile"));
     command.current_dir(folder.path()).args(["connectors", "update", "--hub", hub]);
@@ -103,7 +103,7 @@ fn an_authority_that_the_environment_names_is_trusted_and_one_that_a_project_nam
     );
 }
 
-/// A proxy that notes what it is asked for and answers it all itself.
+/// A proxy that records the requested addresses and answers everything itself.
 fn proxy() -> (SocketAddr, Arc<Mutex<Vec<String>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();

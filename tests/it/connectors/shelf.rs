@@ -62,7 +62,7 @@ fn connectors_that_nothing_uses_are_read_by_check_alone() {
     folder.spile("plan").exits(0);
     let whole = folder.spile("check").exits(1).notes;
     assert!(whole.contains("unused.toml") && whole.contains("spile::connector::stem"), "{whole}");
-    // What is not found by the name of its file is looked for in all of them, and the way to mend it told.
+    // A connector that is not found by its file name is searched in all files, and the error names the fix.
     folder.write("integrations/x.toml", "type = 'used'\nloader = 'lake'\n");
     let plan = folder.spile("plan").exits(1).notes;
     assert!(plan.contains("spile::connector::stem") && plan.contains("used-extractor.toml"), "{plan}");

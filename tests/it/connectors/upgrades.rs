@@ -1,4 +1,4 @@
-//! `spile connectors update` and `upgrade`, against a hub of the tests: a small server with the API of Meltano's.
+//! `spile connectors update` and `upgrade`, against a test hub: a small server with the API of Meltano's hub.
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::cli::schemas::holds;
 use crate::folder::Folder;
 
-/// What the hub says: answers by path, and which paths were asked for.
+/// The hub's responses by path, and the requested paths.
 #[derive(Default)]
 struct Said {
     answers: BTreeMap<String, String>,
@@ -18,7 +18,7 @@ struct Said {
     unchanged: usize,
 }
 
-/// A hub; it answers until the program ends.
+/// A hub that serves until the program ends.
 struct Hub {
     address: SocketAddr,
     said: Arc<Mutex<Said>>,
@@ -39,7 +39,7 @@ impl Hub {
         Self { address, said }
     }
 
-    /// Publishes definitions, and the indexes that name them.
+    /// Publishes definitions, and the indexes that list them.
     fn publish(&self, plugins: &[Value]) {
         let mut answers = BTreeMap::new();
         let mut indexes: BTreeMap<&str, Value> = BTreeMap::from([("extractors", json!({})), ("loaders", json!({}))]);
@@ -149,7 +149,7 @@ fn only_what_has_changed_is_asked_for_again() {
     let text = folder.spile(&hub.update()).exits(0).out;
     assert!(text.contains("1 definition") && text.contains("spile connectors upgrade NAME"), "{text}");
     assert_eq!(hub.said.lock().unwrap().unchanged, 1);
-    // One that was damaged is asked for again.
+    // A damaged definition is downloaded again.
     folder.write(".spile/hub/extractors/tap-weather--meltanolabs.json", "{}");
     let damaged = folder.spile("connectors import hub:tap-weather --name w --format json").exits(1).json();
     assert_eq!(damaged["error"]["code"], "spile::hub::unknown");
@@ -198,7 +198,7 @@ fn one_wrong_definition_is_told_and_the_others_are_kept() {
     folder.spile("connectors show hub:tap-weather").exits(0);
 }
 
-/// A project with an integration of a connector of the hub's, applied.
+/// An applied project with an integration that uses a connector from the hub.
 fn applied(hub: &Hub) -> Folder {
     let folder = Folder::project();
     let settings =
@@ -217,7 +217,7 @@ fn an_upgrade_is_shown_before_it_is_written_and_again_by_plan() {
     let folder = applied(&hub);
     let none = folder.spile("connectors upgrade weather").exits(0).out;
     assert!(none.contains("is up to date"), "{none}");
-    // The definition forgets that the token is a secret: it stays one.
+    // The new definition no longer marks the token as secret, but it stays one.
     hub.publish(&[tap(
         "2.0",
         &json!([{"name": "station", "kind": "string", "value": "1"}, {"name": "token"}, {"name": "region"}]),
@@ -303,7 +303,7 @@ fn a_loader_that_loses_rows_is_told_and_upgraded_to_the_built_in_one() {
     let folder = Folder::project();
     folder.write("hub.yml", include_str!("../../connectors/hub/loaders_target-duckdb_jwills.yml"));
     folder.spile("connectors import hub.yml").exits(0);
-    // `filepath` is a second name that the built-in definition does not list.
+    // `filepath` is an alias that the built-in definition does not list.
     let lake = "kind = \"loader\"\ntype = \"duckdb\"\n[config]\nfilepath = \"lake.duckdb\"\ndefault_target_schema = \"main\"\n";
     folder.write("integrations/lake.toml", lake);
     let warned = folder.spile("check --format json").exits(0).json();

@@ -1,4 +1,4 @@
-//! What every memory of alerts promises.
+//! The contract of all alert stores.
 
 use std::sync::Arc;
 

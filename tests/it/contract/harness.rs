@@ -1,4 +1,4 @@
-//! What the suite needs of a target besides the trait: a fresh one, and records that fit it.
+//! What the suite needs besides the trait: a fresh target, and records for it.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -17,18 +17,18 @@ use uuid::Uuid;
 
 use crate::folder::Folder;
 
-/// A target that the suite runs over.
+/// A target under test.
 pub trait Subject {
-    /// What it keeps.
+    /// The kind of record.
     type Record: Sample;
 
-    /// Returns a handle; all handles are on the same place.
+    /// Returns a handle; all handles share the same storage.
     fn target(&self) -> Arc<dyn Target<Record = Self::Record>>;
 
-    /// Puts records of others in, and returns them as the target has to list them.
+    /// Inserts records of others, and returns them as the target must list them.
     fn add_foreign(&self) -> Vec<Foreign>;
 
-    /// Returns the files of the target; what is kept elsewhere has none.
+    /// Returns the files of the target; empty if it stores its records elsewhere.
     fn files(&self) -> Vec<PathBuf> {
         Vec::new()
     }
@@ -47,7 +47,7 @@ pub trait Subject {
 
 /// A kind of record that the suite makes by number.
 pub trait Sample: Record {
-    /// Returns a record: the same number gives the same record, and numbers of one ten share an id.
+    /// Returns a record: the same number gives the same record, and numbers with the same tens share an id.
     fn numbered(number: u8) -> Self;
 
     /// Returns the document of a state.
@@ -75,17 +75,17 @@ impl Sample for Entry {
     }
 }
 
-/// Returns a record that is not the suite's.
+/// Returns a record that does not belong to the suite.
 pub fn foreign(id: &str, name: &str, managed_by: Option<&str>) -> Foreign {
     Foreign { id: id.to_owned(), name: name.to_owned(), managed_by: managed_by.map(str::to_owned) }
 }
 
-/// What a database lists after a row of nobody's and one of another project's were put in.
+/// Returns what a database lists after an unmanaged row and a row of another project were inserted.
 pub fn others() -> Vec<Foreign> {
     vec![foreign("by-hand", "By hand", None), foreign("elsewhere", "Elsewhere", Some("other"))]
 }
 
-/// Returns the id of a record: that of its ten.
+/// Returns the id of a record, which depends on its tens.
 pub fn id(number: u8) -> IntegrationId {
     IntegrationId(Uuid::from_u128(u128::from(number / 10) + 1))
 }
@@ -166,7 +166,7 @@ impl LocalRows {
         Arc::new(Local::new(self.path(), project, &environment.parse().unwrap()))
     }
 
-    /// Runs SQL past the program.
+    /// Runs SQL, bypassing the program.
     pub fn sql(&self, sql: &str) -> rusqlite::Result<()> {
         rusqlite::Connection::open(self.path())?.execute_batch(sql)
     }
@@ -208,7 +208,7 @@ impl Subject for File {
         self.0.files().into_keys().collect()
     }
 
-    /// A file has nobody else's entries: it is spile's as a whole or not at all.
+    /// A file has no entries of others: it belongs to spile entirely or not at all.
     fn add_foreign(&self) -> Vec<Foreign> {
         Vec::new()
     }

@@ -1,4 +1,4 @@
-//! What the local registry promises beyond the contract.
+//! What the local registry guarantees beyond the contract.
 
 use miette::Diagnostic;
 use rusqlite::Connection;
@@ -17,7 +17,7 @@ async fn with_rows(numbers: &[u8]) -> LocalRows {
     registry
 }
 
-/// Returns what an error says, its causes and its help.
+/// Returns an error's message, causes and help.
 fn said(error: &TargetError) -> String {
     format!("{error}: {}", error.help().map(|help| help.to_string()).unwrap_or_default())
 }
@@ -164,7 +164,7 @@ async fn a_run_with_a_warning_is_kept_also_where_the_database_is_of_a_version_th
     let registry = with_rows(&[10]).await;
     let target = registry.of("acme", "dev");
     target.record(&run(1, RunStatus::Ok)).await.unwrap();
-    // As version 4 had it.
+    // The schema of version 4.
     registry.sql("create table old as select * from integration_runs; drop table integration_runs").unwrap();
     let made = include_str!("../../../crates/spile-world/src/stores/local.sql");
     let (_, runs) = made.split_once("create table integration_runs").unwrap();
@@ -182,7 +182,7 @@ async fn a_run_with_a_warning_is_kept_also_where_the_database_is_of_a_version_th
     assert_eq!(connection.query_row(indexes, [], |row| row.get::<_, i64>(0)).unwrap(), 2);
 }
 
-/// The tables as version 1 made them, with a row and its creation.
+/// The tables of version 1, with a row and its creation.
 const VERSION_1: &str = "
     create table integrations (environment text not null, id text not null, slug text not null, type text not null,
         name text not null, enabled integer not null default 1, config text not null default '{}',

@@ -1,4 +1,4 @@
-//! What `meltano.yml` promises beyond the contract.
+//! What `meltano.yml` guarantees beyond the contract.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -79,7 +79,7 @@ async fn a_link_stays_a_link() {
 #[tokio::test]
 async fn nothing_but_the_file_is_left_in_the_folder() {
     let file = rendered().await;
-    // The lock stays, so that nobody locks a file that another has removed.
+    // The lock file stays, so that nobody locks a file that someone else has deleted.
     let left = [".spile/.gitignore", ".spile/applied/meltano.yml", ".spile/locks/project.lock", "meltano.yml"];
     assert_eq!(file.files(), left.map(std::path::PathBuf::from));
 }

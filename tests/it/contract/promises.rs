@@ -1,4 +1,4 @@
-//! The promises, each for every target.
+//! The guarantees, each tested for every target.
 
 use std::sync::{Arc, Barrier};
 
@@ -9,7 +9,7 @@ use super::harness::{File, LocalRows, MemoryEntries, MemoryRows, Sample, Subject
 use crate::folder::{Folder, origin};
 use crate::supabase::hosted::HostedRows;
 
-/// How often two writers meet.
+/// How often two writers compete.
 const ROUNDS: u16 = 500;
 
 async fn reading_nothing_makes_nothing(subject: &impl Subject) {
@@ -35,7 +35,7 @@ async fn what_is_written_is_read(subject: &impl Subject) {
     }
 }
 
-/// What is wanted may be just what is there, or not.
+/// The desired state may or may not equal the live one.
 async fn what_a_target_is_told_changes_nothing_that_it_reads(subject: &impl Subject) {
     let target = subject.target();
     target.write(&subject.step(&target.read().await.unwrap(), &[10, 20, 33]), &origin("p")).await.unwrap();
@@ -94,7 +94,7 @@ async fn of_two_writers_one_wins(subject: &impl Subject) {
     }
 }
 
-/// Neither touches a record of the other's, and still the second would write what it has not seen.
+/// The two writers share no record, yet the second would overwrite what it has not seen.
 async fn of_two_writers_with_nothing_in_common_one_wins(subject: &impl Subject) {
     let target = subject.target();
     target.write(&subject.step(&target.read().await.unwrap(), &[10, 20]), &origin("p")).await.unwrap();
@@ -106,7 +106,7 @@ async fn of_two_writers_with_nothing_in_common_one_wins(subject: &impl Subject) 
     }
 }
 
-/// Both work their step out from the same snapshot and write at the same instant. Returns which has won.
+/// Both writers plan from the same snapshot and write at the same time. Returns the winner.
 async fn one_wins(subject: &impl Subject, wanted: [&[u8]; 2]) -> usize {
     let read = subject.target().read().await.unwrap();
     let steps = wanted.map(|numbers| subject.step(&read, numbers));
@@ -138,7 +138,8 @@ fn at_once<R: Sample>(subject: &impl Subject<Record = R>, steps: &[Step<R>; 2]) 
     })
 }
 
-/// Holds every promise for every target; the one list of both. What makes a target gives none where it cannot be had.
+/// Tests every guarantee for every target; the only list of both. The constructor returns `None` if a target is
+/// unavailable.
 macro_rules! contract {
     ($target:ident, $make:expr, [$($promise:ident),+ $(,)?]) => {
         mod $target {

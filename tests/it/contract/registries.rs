@@ -1,4 +1,4 @@
-//! What every registry promises besides: it remembers what was applied, and takes over rows of nobody's.
+//! What every registry also guarantees: it records what was applied, and adopts unmanaged rows.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use spile_world::{Memory, Origin, Registry, TargetError};
 use super::harness::{LocalRows, id, row};
 use crate::folder::{Folder, origin};
 
-/// A registry, and a way to put a row of nobody's into it.
+/// A registry, and a way to insert an unmanaged row.
 pub struct Kept<'a> {
     pub registry: Arc<dyn Registry>,
     pub add_unmanaged: &'a dyn Fn(IntegrationId, &Row),
@@ -106,7 +106,7 @@ fn in_memory() -> (Arc<Memory<Row>>, Arc<Memory<Row>>) {
     (memory.clone(), memory)
 }
 
-/// Puts a row of nobody's into a local registry.
+/// Inserts an unmanaged row into a local registry.
 fn insert(rows: &LocalRows, id: IntegrationId, row: &Row) {
     let secrets = row.secrets.as_ref().map_or_else(|| "{}".to_owned(), |sealed| serde_json::to_string(sealed).unwrap());
     let connection = rusqlite::Connection::open(rows.path()).unwrap();

@@ -1,4 +1,4 @@
-//! What every memory of runs promises of schedules.
+//! What every run store guarantees about schedules.
 
 use jiff::Timestamp;
 use spile_core::run::{Cause, Run, RunStatus, Tries};

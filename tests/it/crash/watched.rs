@@ -1,7 +1,8 @@
-//! A program whose every change of a file is counted, and that is killed, torn or failed at one of them.
+//! A traced program: counts every change of a file, and kills the program at a change, cuts it in half or makes it
+//! fail.
 //!
-//! It is watched from outside, call by call, as a debugger does it: whatever it writes with, a library of C included, passes
-//! here. Linux on x86-64 alone.
+//! It traces system calls from outside, as a debugger does, so it sees every write, including those of C libraries.
+//! Linux on x86-64 only.
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -15,36 +16,36 @@ use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 
-/// What happens at a change.
+/// A fault at a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// The program is killed before it.
+    /// Kills the program before the change.
     Kill,
-    /// Half of what is to be written is written, and the program is killed.
+    /// Writes half of the data and kills the program.
     Tear,
-    /// The kernel refuses it.
+    /// Makes the kernel refuse the change.
     Refuse(Errno),
 }
 
-/// What was seen.
+/// The result of a traced run.
 #[derive(Debug)]
 pub struct Seen {
-    /// The changes that came to pass, in their order, each as the call and what it is about.
+    /// The changes in order.
     pub changes: Vec<Changed>,
-    /// The program's exit code; `None` where it was killed.
+    /// The exit code; `None` if a signal ended the program.
     pub code: Option<i32>,
 }
 
 /// A change of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Changed {
-    /// The call.
+    /// The system call.
     pub call: &'static str,
-    /// Whether half of it can be done.
+    /// Whether the change can be cut in half.
     pub tears: bool,
 }
 
-/// What a thread is at.
+/// The state of a traced thread.
 #[derive(Default)]
 struct Thread {
     is_inside: bool,
@@ -52,16 +53,16 @@ struct Thread {
     dies: bool,
 }
 
-/// Runs a program that changes files below a folder, and lets a fault come to pass at one of the changes.
+/// Runs a program that changes files below a folder, and provokes a fault at one of the changes.
 ///
-/// The program reads `input` from its standard input. What it writes is not looked at.
+/// The program reads `input` from its standard input. Its output is discarded.
 pub fn run(program: &Path, words: &[&str], scene: &Scene<'_>, fault: Option<(usize, Fault)>) -> Seen {
-    // A shell waits until it is watched, and becomes the program.
+    // A shell waits until it is traced, and then becomes the program.
     let mut command = Command::new("/bin/sh");
     command.args(["-c", "read go && exec \"$0\" \"$@\""]).arg(program).args(words);
     command.current_dir(scene.folder).env_clear().env("HOME", scene.folder.join("home"));
     command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
-    // Where coverage is measured every program writes a file as it ends: here it would be one of those that are watched.
+    // With coverage enabled, every program writes a profile at its end, which would count as a change.
     command.envs(crate::tools::profile().map(|(name, _)| (name, "/dev/null")));
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let main = Pid::from_raw(i32::try_from(child.id()).unwrap());
@@ -74,17 +75,17 @@ pub fn run(program: &Path, words: &[&str], scene: &Scene<'_>, fault: Option<(usi
     let _ = stdin.write_all(scene.input.as_bytes());
     drop(stdin);
     let code = watch(main, scene.folder, fault);
-    // Its status was taken above.
+    // Its status was collected above.
     let _ = child.wait();
     code
 }
 
-/// Where a program runs.
+/// The setting of a run.
 #[derive(Debug, Clone, Copy)]
 pub struct Scene<'a> {
-    /// The project, with the user's home in it.
+    /// The project, which contains the user's home.
     pub folder: &'a Path,
-    /// What the program is told.
+    /// The standard input of the program.
     pub input: &'a str,
 }
 
@@ -93,7 +94,7 @@ fn watch(main: Pid, folder: &Path, fault: Option<(usize, Fault)>) -> Seen {
     let mut threads: BTreeMap<Pid, Thread> = BTreeMap::new();
     let mut changes = Vec::new();
     loop {
-        // Children of this thread alone: other tests have some of their own.
+        // Waits for children of this thread only, because other tests have their own.
         let status = waitpid(None, Some(WaitPidFlag::__WALL | WaitPidFlag::__WNOTHREAD));
         let status = match status {
             Ok(status) => status,
@@ -111,12 +112,12 @@ fn watch(main: Pid, folder: &Path, fault: Option<(usize, Fault)>) -> Seen {
             WaitStatus::Stopped(pid, signal) => (pid, Some(signal)),
             _ => continue,
         };
-        // One that was killed meanwhile tells so itself.
+        // A thread that was killed meanwhile reports it itself.
         let _ = ptrace::syscall(pid, signal);
     }
 }
 
-/// Looks at a thread that enters a call or leaves one.
+/// Handles a thread that enters or leaves a system call.
 fn call(
     pid: Pid,
     folder: &Path,
@@ -146,7 +147,7 @@ fn call(
             thread.dies = true;
         }
         Some((at, Fault::Refuse(error))) if at == number => {
-            // No call has this number.
+            // No system call has this number.
             registers.orig_rax = u64::MAX;
             ptrace::setregs(pid, registers).unwrap();
             thread.refused = Some(error);
@@ -155,7 +156,7 @@ fn call(
     }
 }
 
-/// Tells what of the files below a folder a call is about to change.
+/// Returns the change that a system call is about to make to the files below a folder.
 fn changed(main: Pid, folder: &Path, registers: &libc::user_regs_struct) -> Option<Changed> {
     let number = i64::from_ne_bytes(registers.orig_rax.to_ne_bytes());
     let is_below = || {

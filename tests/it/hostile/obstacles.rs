@@ -1,5 +1,5 @@
-//! What may stand in the place of each file of a project, and what every command makes of it: it ends soon, names the file,
-//! shows no byte of a file outside, and leaves that file as it was.
+//! Obstacles in place of each file of a project, and how every command handles them: it ends soon, names the file,
+//! shows no byte of a file outside, and leaves that file unchanged.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
@@ -11,17 +11,17 @@ use std::time::{Duration, Instant};
 
 use nix::sys::stat::Mode;
 
-/// What a debug build may take on a busy machine.
+/// How long a debug build may take on a busy machine.
 const SOON: Duration = Duration::from_secs(30);
 
-/// What the file outside says. It would be a valid line of TOML, YAML and a template.
+/// The text of the file outside, which would be a valid line of TOML, YAML and a template.
 const CANARY: &str = "canary-4f1d9c";
 
 const SETTINGS: &str = "[project]\nname = \"hostile\"\n\n[environments.dev]\n\n[[outputs]]\ntemplate = \"airflow\"\n\
                         path = \"dags/spile.py\"\n\n[[notify]]\nname = \"me\"\nkind = \"desktop\"\n\
                         template = \"messages/alert.j2\"\n";
 
-/// What stands in the place of a file.
+/// An obstacle in place of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Obstacle {
     LinkOut,
@@ -55,7 +55,7 @@ impl Obstacle {
     ];
 }
 
-/// A project beside a file that is none of its business.
+/// A project beside a file that it must not touch.
 struct Yard(tempfile::TempDir);
 
 impl Yard {
@@ -81,7 +81,7 @@ impl Yard {
         fs::write(path, text).unwrap();
     }
 
-    /// Puts an obstacle in the place of a file or folder of the project.
+    /// Puts an obstacle in place of a file or folder of the project.
     fn obstruct(&self, place: &str, obstacle: Obstacle) {
         let at = self.root().join(place);
         let _ = fs::remove_file(&at).or_else(|_| fs::remove_dir_all(&at));
@@ -103,7 +103,7 @@ impl Yard {
         }
     }
 
-    /// Tells whether the user has a key of age's.
+    /// Tells whether the user has an age key.
     fn has_key(&self) -> bool {
         self.0.path().join("home/.config/sops/age/keys.txt").exists()
     }
@@ -117,7 +117,7 @@ impl Yard {
         command
     }
 
-    /// Runs a command to its end; returns how it ended and all that it said.
+    /// Runs a command to its end; returns its status and all of its output.
     fn run(&self, line: &str) -> (ExitStatus, String) {
         let mut child = self.command(line).spawn().unwrap();
         let (mut out, mut notes) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
@@ -137,7 +137,7 @@ impl Yard {
         (status, format!("{}{}", out.join().unwrap(), notes.join().unwrap()))
     }
 
-    /// Demands that a command ends well or with a sentence, and that nothing outside is shown or changed.
+    /// Demands that a command succeeds or fails with a message, and that it shows and changes nothing outside.
     fn survives(&self, line: &str) -> (Option<i32>, String) {
         let (status, said) = self.run(line);
         assert!(matches!(status.code(), Some(0..=5 | 64)), "`{line}`: {status}: {said}");
@@ -149,7 +149,7 @@ impl Yard {
         (status.code(), said)
     }
 
-    /// Demands that a command refuses a file by its name, besides.
+    /// Also demands that a command refuses a file by name.
     fn refuses(&self, line: &str, place: &str, obstacle: Obstacle) {
         let (code, said) = self.survives(line);
         assert_eq!(code, Some(1), "`{line}` takes {obstacle:?} for `{place}`: {said}");
@@ -198,11 +198,11 @@ fn check_refuses_whatever_stands_in_the_place_of_a_folder() {
     }
 }
 
-/// What is rendered is read before it is written.
+/// Rendered files are read before they are written.
 #[test]
 fn plan_and_apply_refuse_whatever_stands_in_the_place_of_what_they_render() {
     for place in ["meltano.yml", "dags/spile.py"] {
-        // As large a file is rendered of thousands of integrations.
+        // Thousands of integrations render files just as large.
         for obstacle in Obstacle::ALL {
             let yard = Yard::new();
             yard.obstruct(place, obstacle);
@@ -312,7 +312,7 @@ fn an_import_refuses_whatever_stands_in_the_place_of_its_files() {
     }
 }
 
-/// A link to the root of the file system would be searched for as long as the disk is large.
+/// Searching through a link to the root of the file system would take as long as the disk is large.
 #[test]
 fn an_include_path_does_not_search_behind_a_link_out() {
     let yard = Yard::new();
@@ -341,7 +341,7 @@ fn a_server_starts_or_says_why_not() {
     }
 }
 
-/// A project of a hundred thousand files is slow, and no more.
+/// A project of a hundred thousand files is slow, but works.
 #[test]
 fn a_hundred_thousand_files_are_survived() {
     let yard = Yard::new();
@@ -352,7 +352,7 @@ fn a_hundred_thousand_files_are_survived() {
     assert_eq!(code, Some(0), "{said}");
 }
 
-/// Each is wrong, and each is reported once.
+/// Each file is invalid, and each is reported once.
 #[test]
 fn twenty_thousand_wrong_files_are_reported() {
     let yard = Yard::new();
@@ -365,7 +365,7 @@ fn twenty_thousand_wrong_files_are_reported() {
     assert!(code == Some(1) && problems.len() >= 20_000, "{code:?}: {}", problems.len());
 }
 
-/// What stays inside is taken, so that the others are refused for where they lead.
+/// Links that stay inside work, which shows that the others are refused because they lead outside.
 #[test]
 fn links_that_stay_inside_are_followed_and_stay_links() {
     let yard = Yard::new();

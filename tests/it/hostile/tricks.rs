@@ -1,13 +1,13 @@
-//! What a stranger's repository may try, one trick at a time: each is laid over a project in which nothing is wrong.
+//! Tricks of an untrusted repository, one at a time: each is laid over a valid project.
 
 use std::sync::Arc;
 
 use super::yard::Yard;
 
-/// A trick, and how it is laid out.
+/// A trick, and how to lay it out.
 #[derive(Clone)]
 pub struct Trick {
-    /// What it is.
+    /// Its name.
     pub name: String,
     lay: Arc<dyn Fn(&Yard) + Send + Sync>,
 }
@@ -17,7 +17,7 @@ impl Trick {
         Self { name: name.into(), lay: Arc::new(lay) }
     }
 
-    /// Lays it out.
+    /// Lays out the trick.
     pub fn lay(&self, yard: &Yard) {
         (self.lay)(yard);
     }
@@ -28,7 +28,7 @@ pub fn all() -> Vec<Trick> {
     [names(), texts(), settings(), templates(), repositories(), crowds(), planted()].concat()
 }
 
-/// Bytes that are no text, or no text of the kind that is read there.
+/// Bytes that are not text, or not the expected kind of text.
 fn texts() -> Vec<Trick> {
     let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\nsize 12345\n";
     let utf16: Vec<u8> = "name = 'x'\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
@@ -67,7 +67,7 @@ fn texts() -> Vec<Trick> {
     bytes.iter().flat_map(of).chain(yaml()).collect()
 }
 
-/// A `meltano.yml` that is rendered by spile, as its first line says, and grows when it is read.
+/// A `meltano.yml` that claims to be rendered by spile, and grows when it is parsed.
 fn yaml() -> Vec<Trick> {
     let bomb = (1..12).fold("a0: &a0 [x, x]\n".to_owned(), |text, at| {
         let aliases = vec![format!("*a{}", at - 1); 20].join(", ");
@@ -84,7 +84,7 @@ fn yaml() -> Vec<Trick> {
     [("aliases of aliases", bomb), ("deep brackets", deep), ("many plugins", wide)].map(of).into()
 }
 
-/// Names that a terminal, a shell or another system takes for something else.
+/// Names that confuse a terminal, a shell or another system.
 fn names() -> Vec<Trick> {
     let odd = [
         "a\nb.toml",
@@ -123,7 +123,7 @@ fn names() -> Vec<Trick> {
     odd.into_iter().flat_map(of).chain([clash]).collect()
 }
 
-/// Settings that send something somewhere, or name files elsewhere.
+/// Settings that send data elsewhere, or name files elsewhere.
 fn settings() -> Vec<Trick> {
     const HEAD: &str = "[project]\nname = \"acme\"\n[environments.dev]\n[environments.prod]\n";
     let tables = [
@@ -149,7 +149,7 @@ fn settings() -> Vec<Trick> {
     tables.map(of).into()
 }
 
-/// Templates that have no end, or ask for what they have no business with.
+/// Templates that never end, or access forbidden values.
 fn templates() -> Vec<Trick> {
     let texts = [
         "{% for i in range(100000) %}{% for j in range(100000) %}x{% endfor %}{% endfor %}",
@@ -168,7 +168,7 @@ fn templates() -> Vec<Trick> {
     texts.into_iter().flat_map(of).collect()
 }
 
-/// What makes a folder a repository, or looks like it.
+/// Files that make a folder a repository, or look like it.
 fn repositories() -> Vec<Trick> {
     let of = |(what, text): (&'static str, &'static str)| {
         Trick::new(format!("a .git file that names {what}"), move |yard| yard.write(".git", text))
@@ -221,12 +221,12 @@ fn repositories() -> Vec<Trick> {
     pointers.map(of).into_iter().chain(others).collect()
 }
 
-/// How many files are too many: 100,000 of them where there is time.
+/// How many files are too many; set `SPILE_HOSTILE_FILES` to 100,000 if you have the time.
 fn crowd() -> usize {
     std::env::var("SPILE_HOSTILE_FILES").ok().map_or(200, |files| files.parse().unwrap())
 }
 
-/// More of everything than anybody has.
+/// More of everything than any project has.
 fn crowds() -> Vec<Trick> {
     let many = |folder: &'static str, end: &'static str| {
         Trick::new(format!("many files in {folder}"), move |yard: &Yard| {
@@ -237,7 +237,7 @@ fn crowds() -> Vec<Trick> {
     };
     let deep = |folder: &'static str| {
         Trick::new(format!("deep folders in {folder}"), move |yard: &Yard| {
-            // As deep as a path may be long.
+            // As deep as the longest possible path.
             let deep = "d/".repeat((4000 - yard.root().as_os_str().len()) / 2);
             let _ = std::fs::create_dir_all(yard.root().join(folder).join(deep));
         })
@@ -252,7 +252,7 @@ fn crowds() -> Vec<Trick> {
     ]
 }
 
-/// What a clone brings in the folders that spile and Meltano make for themselves.
+/// Files that a clone plants in the folders of spile and Meltano.
 fn planted() -> Vec<Trick> {
     let files = [
         (".spile/tokens.json", "{\"version\":1,\"tokens\":[{\"name\":\"x\",\"role\":\"admin\",\"hash\":\"0\"}]}"),

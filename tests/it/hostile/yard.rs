@@ -1,5 +1,5 @@
-//! A stranger's repository as it is unpacked somewhere, beside files that are none of its business. git cannot hold half of
-//! what is in it, so it is laid out by code.
+//! An unpacked untrusted repository, beside files that it must not touch. Code lays it out, because git cannot store
+//! half of its contents.
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt, symlink};
@@ -9,14 +9,14 @@ use walkdir::WalkDir;
 
 use crate::folder::Folder;
 
-/// What stands in files that no repository may show, change or send.
+/// The text of files that no repository may show, change or send.
 pub const PRIVATE: &str = "hunter2-of-somebody-else";
 
 /// A hostile repository, and its surroundings.
 pub struct Yard(Folder);
 
 impl Yard {
-    /// Lays out a project in which nothing is wrong, with a file of every kind.
+    /// Lays out a valid project, with a file of every kind.
     pub fn new() -> Self {
         let yard = Self(Folder::new());
         for (path, text) in PROJECT {
@@ -34,17 +34,17 @@ impl Yard {
         self.0.join("project")
     }
 
-    /// Returns the home of whoever looks at it.
+    /// Returns the home of the user.
     pub fn home(&self) -> PathBuf {
         self.0.join("home")
     }
 
-    /// Returns a file that is not the project's.
+    /// Returns a file outside the project.
     pub fn elsewhere(&self, name: &str) -> PathBuf {
         self.0.join("elsewhere").join(name)
     }
 
-    /// Takes away what is at a path of the project, and makes the folders above it.
+    /// Deletes what is at a path of the project, and makes its parent folders.
     pub(super) fn clear(&self, path: &str) -> PathBuf {
         let path = self.root().join(path);
         if path.is_dir() && !path.is_symlink() {
@@ -52,12 +52,12 @@ impl Yard {
         } else if path.symlink_metadata().is_ok() {
             std::fs::remove_file(&path).unwrap();
         }
-        // What another trick has put above it stays.
+        // Another trick may have put something in the way, which stays.
         let _ = std::fs::create_dir_all(path.parent().unwrap());
         path
     }
 
-    /// Puts a file in the place of what is there.
+    /// Replaces a path with a file.
     pub fn write(&self, path: &str, bytes: impl AsRef<[u8]>) {
         let path = self.clear(path);
         if path.parent().unwrap().is_dir() {
@@ -65,28 +65,28 @@ impl Yard {
         }
     }
 
-    /// Puts a link in the place of what is there.
+    /// Replaces a path with a link.
     pub fn link(&self, path: &str, to: impl AsRef<Path>) {
         let _ = symlink(to, self.clear(path));
     }
 
-    /// Puts a folder in the place of what is there.
+    /// Replaces a path with a folder.
     pub fn folder(&self, path: &str) {
         let _ = std::fs::create_dir_all(self.clear(path));
     }
 
-    /// Lets a file be run.
+    /// Makes a file executable.
     pub fn executable(&self, path: &str) {
         std::fs::set_permissions(self.root().join(path), PermissionsExt::from_mode(0o755)).unwrap();
     }
 
-    /// Returns the regular files of the project, with what is in them.
+    /// Returns the regular files of the project.
     pub fn files(&self) -> Vec<PathBuf> {
         let items = WalkDir::new(self.root()).max_depth(4).sort_by_file_name().into_iter().flatten();
         items.filter(|item| item.file_type().is_file()).map(|item| item.path().to_owned()).collect()
     }
 
-    /// Returns all that is beside the project: what it is, its bytes, and its mode.
+    /// Returns everything beside the project: paths, modes and bytes.
     pub fn surroundings(&self) -> BTreeMap<PathBuf, (u32, Vec<u8>)> {
         let root = self.root();
         let all = WalkDir::new(self.0.path()).into_iter().filter_entry(move |item| item.path() != root);

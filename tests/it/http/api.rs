@@ -1,4 +1,4 @@
-//! Every line of the API, by a client that follows a script.
+//! Every endpoint of the API, driven by a scripted client.
 
 use reqwest::header::{ETAG, IF_MATCH, IF_NONE_MATCH, LOCATION};
 use reqwest::{Method, StatusCode};
@@ -20,7 +20,7 @@ fn project() -> Folder {
     folder
 }
 
-/// The codes of what is wrong, with the fields.
+/// The codes of the errors, with their fields.
 fn told(refusal: &Value) -> Vec<(&str, &str)> {
     let errors = refusal["errors"].as_array().unwrap().iter();
     errors.map(|one| (one["code"].as_str().unwrap(), one["field"].as_str().unwrap_or_default())).collect()
@@ -64,7 +64,7 @@ async fn an_integration_is_made_read_changed_and_deleted_as_files() {
     assert_eq!(changed["secrets"]["password"]["set"], true, "what is left out stays");
     let stale = super::json(put(), StatusCode::PRECONDITION_FAILED).await;
     assert_eq!(stale["code"], "spile::http::precondition");
-    // What was read can be sent back as it came.
+    // A client may send back what it read, unchanged.
     let same = server.get("/api/integrations/shop-eu").await["integration"].clone();
     let mut back = same.clone();
     back.as_object_mut().unwrap().remove("secrets");
@@ -189,7 +189,7 @@ async fn the_same_request_again_gets_the_same_answer() {
     let refused = super::json(post(&other), StatusCode::UNPROCESSABLE_ENTITY).await;
     assert_eq!(refused["code"], "spile::http::idempotency");
     assert!(!folder.join("integrations/other.toml").exists());
-    // What was answered is told to nobody whose token holds no longer.
+    // A revoked token gets no stored response.
     folder.spile("tokens revoke tests").exits(0);
     super::json(post(&shop()), StatusCode::UNAUTHORIZED).await;
 }
@@ -291,7 +291,7 @@ async fn changes_become_branches_where_that_is_wanted() {
     assert_eq!(gone["change"]["branch"], "spile/delete-fruit");
     assert!(folder.join("integrations/fruit.toml").exists());
     drop(server);
-    // A remote that takes it, and one that is away: what nobody else can see is no proposal.
+    // A remote that works, and one that is unavailable: a branch that nobody else can see is not a proposal.
     let remote = crate::folder::Folder::new();
     git(&["init", "--quiet", "--bare", remote.path().to_str().unwrap()]);
     git(&["remote", "add", "there", remote.path().to_str().unwrap()]);
@@ -316,7 +316,7 @@ async fn changes_become_branches_where_that_is_wanted() {
 #[tokio::test]
 async fn what_needs_somebody_can_be_read_and_what_was_done_is_noted() {
     let folder = project();
-    // Something else takes a row away.
+    // Something else changes a row.
     folder.spile("apply --yes").exits(0);
     let database = rusqlite::Connection::open(folder.join(".spile/registry.db")).unwrap();
     database.execute("UPDATE integrations SET name = 'Other' WHERE slug = 'fruit'", ()).unwrap();
@@ -338,7 +338,7 @@ async fn what_needs_somebody_can_be_read_and_what_was_done_is_noted() {
     let marks = json!({ "read": [one["key"]] });
     server.send(Method::POST, "/api/notifications", &marks, StatusCode::OK).await;
     assert_eq!(server.get("/api/notifications").await["notifications"][0]["read"], true);
-    // Everybody reads for themselves.
+    // Read marks are separate for each user.
     assert!(browser.page("/notifications").await.contains("Mark all as read"));
     assert_eq!(browser.goes("/notifications", &[("do", "read")]).await, "/notifications");
     let page = browser.page("/notifications").await;
@@ -380,10 +380,10 @@ async fn what_was_written_and_cannot_be_applied_is_told_as_both() {
     folder.spile("apply --yes").exits(0);
     folder.integration("never", "data");
     let server = Server::of_folder(&folder, &["--apply"]);
-    // What no target knows of is gone with its file.
+    // An integration that no target knows is gone with its file.
     let gone = super::json(server.ask(Method::DELETE, "/api/integrations/never"), StatusCode::OK).await;
     assert_eq!(gone, json!({ "success": true, "applied": true }));
-    // Two at once are more than passes without a word.
+    // Two at once exceed the guard.
     let body = json!({ "action": "delete", "integrations": ["more", "nuts"] });
     let gone = server.send(Method::POST, "/api/bulk", &body, StatusCode::OK).await;
     assert_eq!(
@@ -392,7 +392,7 @@ async fn what_was_written_and_cannot_be_applied_is_told_as_both() {
         "{gone}"
     );
     assert!(!folder.join("integrations/more.toml").exists());
-    // Nor can this be kept.
+    // This change cannot be stored either.
     std::fs::remove_dir_all(folder.join(".spile/applied")).unwrap();
     folder.write(".spile/applied", "in the way");
     let update = json!({ "tags": ["sweet"], "config": { "local.folders": ["elsewhere"] } });
@@ -403,7 +403,7 @@ async fn what_was_written_and_cannot_be_applied_is_told_as_both() {
     let said: Vec<&Value> = noted["deeds"].as_array().unwrap().iter().map(|deed| &deed["action"]).collect();
     assert_eq!(said, ["apply", "change"], "{noted}");
     folder.remove(".spile/applied");
-    // Pages lead to where it is applied.
+    // Pages redirect to where the user can apply it.
     let browser = server.browser().await;
     let made = json!({ "type": "singer-jsonl", "name": "Plums", "config": { "local.folders": ["data"] } });
     let made = server.send(Method::POST, "/api/integrations", &made, StatusCode::CREATED).await;
@@ -426,7 +426,8 @@ async fn what_was_read_is_what_its_mark_stands_for() {
     };
     let with = |method: Method, etag: &reqwest::header::HeaderValue| server.ask(method, path).header(IF_MATCH, etag);
     read().await;
-    // By hand, while what was read is still taken to hold: whoever sees the old file has the old file's mark.
+    // Someone edits the file while the cached version is still valid: a response with the old content must have the old
+    // `ETag`.
     folder.integration("fruit", "by-hand");
     let (seen, etag) = read().await;
     let is_old = seen["config"]["local.folders"] == json!(["data"]);
@@ -435,7 +436,7 @@ async fn what_was_read_is_what_its_mark_stands_for() {
     super::json(with(Method::PUT, &etag).json(&change), status).await;
     let text = folder.read("integrations/fruit.toml");
     assert_eq!(text.contains("by-hand"), is_old, "neither is lost: {text}");
-    // How it stands is part of what is given, and of no change.
+    // The status is part of the `ETag`, but does not block a change.
     folder.spile("apply --yes").exits(0);
     tokio::time::sleep(std::time::Duration::from_millis(1200)).await;
     let (_, pending) = read().await;
@@ -452,7 +453,7 @@ async fn what_was_read_is_what_its_mark_stands_for() {
     assert_eq!(same.status(), StatusCode::NOT_MODIFIED);
     let changed = with(Method::PUT, &pending).json(&json!({ "tags": ["sour"] })).send().await.unwrap();
     assert_eq!(changed.status(), StatusCode::OK);
-    // All of its files are meant: what has changed of an overlay is not deleted unseen.
+    // The `ETag` covers all of its files: a changed overlay must not be deleted unseen.
     let etag = changed.headers()[ETAG].clone();
     folder.write("integrations/fruit.prod.toml", "schedule = \"@daily\"\n");
     super::json(with(Method::DELETE, &etag), StatusCode::PRECONDITION_FAILED).await;

@@ -1,5 +1,5 @@
-//! The pages in a real browser: a person's walk through them, by keyboard alone, with every page held to what keeps
-//! people out.
+//! The pages in a real browser: a user's walk through them with the keyboard alone, and an accessibility check of every
+//! page.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -8,10 +8,10 @@ use super::Server;
 use crate::project::{FRUIT, Project};
 use crate::tools;
 
-/// Drives a browser that is there; it brings none.
+/// Drives an installed browser; does not download one.
 const PLAYWRIGHT: &str = "1.65.1";
 
-/// Finds what keeps people out of a page.
+/// Finds accessibility problems.
 const AXE: &str = "4.14.1";
 
 fn install(folder: &Path) {
@@ -25,7 +25,7 @@ fn chromium() -> Option<PathBuf> {
     all.into_iter().find(|program| program.is_file()).or_else(|| tools::skipped("the browser", "chromium"))
 }
 
-/// Where screenshots go: into the documentation where somebody wants new ones, else nowhere.
+/// The folder for screenshots: in the documentation if requested, otherwise none.
 fn shots() -> Option<PathBuf> {
     std::env::var_os("SPILE_SCREENSHOTS").map(|_| Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/images"))
 }
@@ -46,7 +46,7 @@ async fn somebody_adds_salesforce_syncs_and_mends_a_failure_by_keyboard_alone() 
     walk.env("TOOLS", &tools).env("CHROMIUM", chromium).env("ADDRESS", &server.address);
     walk.env("CODE", server.code.as_ref().unwrap()).env("PROJECT", project.path());
     walk.envs(shots().map(|folder| ("SHOTS", folder)));
-    // The walk is watched from a thread that the server does not need.
+    // Wait for the walk on a thread that the server does not need.
     let said = tokio::task::spawn_blocking(move || tools::said(&mut walk, "")).await.unwrap();
     assert_eq!(said.code, Some(0), "{}\n{}", said.stdout, said.stderr);
     assert!(server.stop().success());

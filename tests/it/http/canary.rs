@@ -1,4 +1,4 @@
-//! No canary secret, in any form, in any answer of the API, page, header or file of the server.
+//! No canary secret appears, in any form, in any API response, page, header or file of the server.
 
 use std::sync::Arc;
 
@@ -8,14 +8,14 @@ use serde_json::{Value, json};
 use super::{Browser, Server, filled};
 use crate::canary::{JSON, Lookout, NEW, OLD, PEM, UNICODE, Watch, project};
 
-/// Somebody who reads every byte that comes back.
+/// A reader who searches every received byte.
 struct Reader<'a> {
     watch: &'a Watch,
     seen: Vec<String>,
 }
 
 impl Reader<'_> {
-    /// Reads an answer whole, its head too, and returns its status and its body.
+    /// Reads a whole response with its headers, and returns its status and body.
     async fn read(&mut self, what: &str, request: RequestBuilder) -> (StatusCode, String) {
         let response = request.send().await.unwrap();
         let (status, head) = (response.status(), format!("{:?}", response.headers()));
@@ -42,7 +42,7 @@ async fn no_secret_is_in_any_answer_of_the_server() {
     let browser = server.browser().await;
     let mut reader = Reader { watch: &watch, seen: Vec::new() };
 
-    // Values that are set, and values that come in wrong ways.
+    // Valid values, and values sent in wrong ways.
     let post = |path: &str, body: &Value| server.ask(Method::POST, path).json(body);
     let put = |body: &Value| server.ask(Method::PUT, "/api/integrations/things").json(body);
     let secrets = json!({ "token": NEW, "certificate": PEM, "extra": JSON });
@@ -61,7 +61,7 @@ async fn no_secret_is_in_any_answer_of_the_server() {
         json!([UNICODE]),
     ];
     for body in &wrong {
-        // What is no secret may be told: names, and values of settings and keys that are none.
+        // Responses may repeat what is not secret: names, and values of plain settings and keys.
         let is_told = body.get("schedule").is_some() || !body.to_string().contains("secrets");
         let response = put(body).send().await.unwrap();
         assert!(response.status().is_client_error(), "{body}: {}", response.status());
@@ -73,7 +73,7 @@ async fn no_secret_is_in_any_answer_of_the_server() {
     let broken = broken.body(format!("{{\"secrets\": {{\"token\": \"{UNICODE}"));
     assert_eq!(reader.read("JSON that breaks off", broken).await.0, StatusCode::BAD_REQUEST);
 
-    // Runs of a tap that tells its secrets.
+    // Runs of a tap that prints its secrets.
     for kind in ["test", "sync"] {
         let (status, body) =
             reader.read(kind, post(&format!("/api/integrations/things/{kind}?wait=100"), &Value::Null)).await;
@@ -83,7 +83,7 @@ async fn no_secret_is_in_any_answer_of_the_server() {
     let runs = server.get("/api/runs").await;
     let run = runs["runs"][0]["id"].as_str().unwrap().to_owned();
 
-    // Everything that can be asked, as the document says.
+    // All GET endpoints of the document.
     let document = server.get("/api/openapi.json").await;
     let paths = document["paths"].as_object().unwrap();
     for path in paths.iter().filter(|(_, methods)| methods.get("get").is_some()).map(|(path, _)| path) {
@@ -98,7 +98,7 @@ async fn no_secret_is_in_any_answer_of_the_server() {
     let events = server.ask(Method::GET, &format!("/api/runs/{run}/logs")).header("accept", "text/event-stream");
     reader.read("events of a log", events).await;
 
-    // Every page, and forms that come back.
+    // All pages, and forms that are shown again.
     let begun = browser.goes("/new/extractor/fault", &[]).await;
     let answers = [("name", ""), ("secrets.token", OLD), ("secrets.certificate", PEM), ("secrets.extra", UNICODE)];
     let (status, back) = reader.read("a wizard that comes back", form(&browser, &begun, &answers)).await;

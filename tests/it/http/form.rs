@@ -1,11 +1,11 @@
-//! A form of a page as a browser without a script reads it and sends it.
+//! A form of a page, as a browser without scripts reads and sends it.
 
-/// The fields of a form, in their order.
+/// The fields of a form, in order.
 #[derive(Debug, Clone)]
 pub struct Form(pub Vec<(String, String)>);
 
 impl Form {
-    /// Reads the form that is sent to an address.
+    /// Reads the form with an action.
     pub fn of(page: &str, action: &str) -> Self {
         let tag = |action: &str| page.find(&format!("<form method=\"post\" action=\"{action}\""));
         let start = tag(action).or_else(|| tag(&action.replace('/', "&#x2f;"))).unwrap_or_else(|| panic!("{page}"));
@@ -20,7 +20,7 @@ impl Form {
                 ("input", Some(name)) => fields.extend(input(tag).map(|value| (name, value))),
                 ("textarea", Some(name)) => {
                     let text = decoded(&inner[..inner.find("</textarea>").unwrap()]);
-                    // The first line break is part of the tag.
+                    // HTML ignores the first line break.
                     fields.push((name, sent(text.strip_prefix('\n').unwrap_or(&text))));
                 }
                 ("select", Some(name)) => {
@@ -32,12 +32,12 @@ impl Form {
         Self(fields)
     }
 
-    /// Returns what a field says; the last one of its name.
+    /// Returns the value of a field; the last one if there are several.
     pub fn get(&self, name: &str) -> &str {
         &self.0.iter().rev().find(|(known, _)| known == name).unwrap_or_else(|| panic!("{name} in {:?}", self.0)).1
     }
 
-    /// Types something else into a field.
+    /// Changes the text of a field.
     pub fn with(&self, name: &str, text: &str) -> Self {
         let mut form = self.clone();
         self.get(name);
@@ -66,7 +66,7 @@ fn input(tag: &str) -> Option<String> {
     }
 }
 
-/// The option that is selected, or else the first.
+/// Returns the selected option, or the first one.
 fn choice(inner: &str) -> String {
     let options = || inner.split("<option").skip(1).map(|rest| &rest[..end_of(rest).unwrap()]);
     let selected = options().find(|tag| tag.ends_with(" selected")).or_else(|| options().next());

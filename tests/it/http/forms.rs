@@ -1,4 +1,4 @@
-//! Forms send only what was changed: what nobody touched stays in the files byte for byte.
+//! Forms send only what was changed: untouched values stay in the files byte for byte.
 
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -72,7 +72,7 @@ fn action(slug: &str) -> String {
     format!("/integrations/{slug}/settings")
 }
 
-/// Saves a form that is taken, and returns where it leads.
+/// Saves a form, demands success, and returns the redirect's target.
 async fn save(browser: &Browser<'_>, slug: &str, form: &Form) -> String {
     browser.goes(&action(slug), &form.pairs()).await
 }
@@ -127,14 +127,14 @@ async fn fields_that_one_side_changed_are_merged_and_those_of_both_are_shown() {
     let server = Server::of_folder(&folder, &[]);
     let browser = server.browser().await;
     let opened = form(&browser, "shop").await;
-    // Somebody else edits the file by hand.
+    // Someone else edits the file by hand.
     let theirs = SHOP.replace("1_000", "2_000").replace("lines", "verses");
     folder.write("integrations/shop.toml", &theirs);
     let mine = opened.with("tags", "red").with("config.yes", "true");
     assert_eq!(save(&browser, "shop", &mine).await, "/integrations/shop?did=saved");
     let merged = theirs.replace("[ \"b\",\n  \"a, c\" ]", "[\"red\"]").replace("yes = false", "yes = true");
     assert_eq!(folder.read("integrations/shop.toml"), merged);
-    // What both changed is refused, with both values, and nothing is lost.
+    // A change on both sides is refused, shows both values, and loses nothing.
     let refused = browser.post(&action("shop"), &mine.with("config.count", "3000").pairs()).await;
     assert_eq!(refused.status(), StatusCode::CONFLICT);
     let page = refused.text().await.unwrap();
@@ -142,7 +142,7 @@ async fn fields_that_one_side_changed_are_merged_and_those_of_both_are_shown() {
     assert_eq!(folder.read("integrations/shop.toml"), merged);
     let back = Form::of(&page, &action("shop"));
     assert_eq!((back.get("config.count"), back.get("description")), ("3000", "Two\r\nverses"));
-    // Whoever has seen both values may save.
+    // A user who has seen both values may save.
     assert_eq!(save(&browser, "shop", &back).await, "/integrations/shop?did=saved");
     assert_eq!(folder.read("integrations/shop.toml"), merged.replace("2_000", "3000"));
 }
@@ -170,7 +170,7 @@ async fn a_pasted_key_keeps_its_line_breaks() {
     let shown = folder.command("secrets view shop --yes").env("SOPS_AGE_KEY", &secret).output().unwrap();
     let shown = String::from_utf8(shown.stdout).unwrap();
     assert!(shown.contains("hunter2") && !shown.contains("\\r"), "{shown}");
-    // Two people who set the same secret: the second has to say it again.
+    // If two people set the same secret, the second must enter it again.
     let refused = browser.post(&action("shop"), &opened.with("secrets.private_key", "other").pairs()).await;
     assert_eq!(refused.status(), StatusCode::CONFLICT);
     let page = refused.text().await.unwrap();
@@ -188,7 +188,7 @@ async fn another_way_to_connect_leaves_the_settings_of_the_first_one() {
     let browser = server.browser().await;
     let opened = form(&browser, "shop").await;
     assert_eq!(opened.get("way"), "1");
-    // With a script, fields of the other way are not sent; nobody took them away.
+    // With a script, the form does not send fields of other ways; that must not remove them.
     let without = Form(opened.0.iter().filter(|(name, _)| name != "config.text").cloned().collect());
     assert_eq!(save(&browser, "shop", &without).await, "/integrations/shop?did=unchanged");
     let other = opened.with("way", "2").with("config.file", "a.json");
@@ -209,7 +209,7 @@ async fn the_wizard_keeps_what_nobody_touched_and_merges_two_windows() {
     let answers =
         opened.with("name", "Shop").with("config.items", "data\ndata/a,b").with("config.table", "{ a = 'x' }");
     browser.goes(&settings, &answers.pairs()).await;
-    // Another window, opened before that, says something else.
+    // Another window that was opened earlier sends something else.
     browser.goes(&settings, &opened.with("config.count", "7").pairs()).await;
     let back = Form::of(&browser.page(&settings).await, &settings);
     assert_eq!(back.get("config.items"), "data\r\ndata/a,b");
@@ -233,7 +233,7 @@ fn text() -> impl Strategy<Value = String> {
     prop_oneof!["[a-z ,.\\[\\]<>&\"'#=\\\\\n\r\t]{0,12}", any::<String>()]
 }
 
-/// A line of `[config]` for each setting that is set.
+/// A line of `[config]` for each setting.
 fn config() -> impl Strategy<Value = Vec<String>> {
     let toml = |value: serde_json::Value| spile_core::value::to_toml(&value).unwrap().unwrap().to_string();
     let said = move |name: &'static str, value: BoxedStrategy<serde_json::Value>| {
@@ -283,7 +283,7 @@ async fn every_value_of_every_kind_survives_being_shown_and_a_change_beside_it()
         );
         let file = format!("{head}{}", lines.concat());
         folder.write(&format!("integrations/k{number}.toml"), &file);
-        // What the rules of files refuse is no file.
+        // Skip files that the rules refuse.
         let checked = folder.command("check").output().unwrap();
         if checked.status.success() {
             files.push((format!("k{number}"), file));

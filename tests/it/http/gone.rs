@@ -1,4 +1,4 @@
-//! Who asked for something has gone, or it failed half-way: it is done to its end, and noted.
+//! The client has left, or an operation failed half-way: the server finishes it, and records it.
 
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
@@ -15,7 +15,7 @@ fn git(folder: &Folder, words: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
-/// A project whose branches are pushed to a remote that takes a while.
+/// A project whose branches are pushed to a slow remote.
 fn repository() -> (Folder, Folder) {
     let (folder, remote) = (Folder::project(), Folder::new());
     folder.write(".sops.yaml", RULES);
@@ -30,7 +30,7 @@ fn repository() -> (Folder, Folder) {
     (folder, remote)
 }
 
-/// Waits until something was noted, and returns it.
+/// Waits for an entry in the audit log, and returns it.
 async fn noted(server: &Server, action: &str) -> Value {
     for _ in 0..40 {
         let deeds = server.get("/api/audit").await["deeds"].clone();
@@ -57,7 +57,7 @@ async fn a_change_is_made_to_its_end_and_noted_when_who_asked_for_it_has_gone() 
     let deed = noted(&server, "add").await;
     assert_eq!(deed["result"], "branch spile/add-nuts", "{deed}");
     assert_eq!(git(&remote, &["log", "-1", "--format=%s", "spile/add-nuts"]), "Add `nuts`");
-    // The same request again is answered as it would have been, and nothing is done twice.
+    // The repeated request gets the same response, and nothing happens twice.
     let answered = super::json(post(), StatusCode::CREATED).await;
     assert_eq!(answered["change"]["branch"], "spile/add-nuts", "{answered}");
     assert_eq!(git(&folder, &["branch", "--list", "spile/*", "--format=%(refname:short)"]), "spile/add-nuts");
@@ -73,7 +73,7 @@ async fn what_failed_is_noted_as_well() {
     server.send(Method::PUT, "/api/integrations/fruit", &update, StatusCode::CONFLICT).await;
     assert_eq!(noted(&server, "change").await["result"], "failed: spile::git::failed");
     drop(server);
-    // What the last apply wrote cannot be kept: the registry has it by then.
+    // The last applied state cannot be stored, but the registry has already changed.
     let server = Server::of_folder(&folder, &[]);
     let plan = server.get("/api/plan").await["id"].as_str().unwrap().to_owned();
     folder.write(".spile/applied", "in the way");

@@ -1,4 +1,4 @@
-//! Tokens of a provider of OpenID Connect: a key of ours, its public half served over HTTP.
+//! Tokens of an OpenID Connect provider: a test key, with its public half served over HTTP.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -15,7 +15,7 @@ use tokio::net::TcpListener;
 use super::{Server, filled};
 use crate::folder::Folder;
 
-/// A key that was made for these tests alone: the PKCS #8 of an Ed25519 key, and its public half.
+/// A key made for these tests only: the PKCS #8 of an Ed25519 key, and its public half.
 const PRIVATE: &str = "MC4CAQAwBQYDK2VwBCIEIIpL3vQDccTCiGt/GCRhy9O5lelkvkb51oDDD+O9PlwT";
 const PUBLIC: &str = "56Uc865vEt53hLnR-OFpvFde3CLmp6u9MFnxMCqQEsk";
 
@@ -24,7 +24,7 @@ struct Provider {
     address: String,
     asked: Arc<AtomicUsize>,
     is_well: Arc<AtomicBool>,
-    /// It takes requests, and answers none.
+    /// Whether the provider accepts requests without answering them.
     hangs: Arc<AtomicBool>,
 }
 
@@ -110,10 +110,10 @@ async fn who_brings_a_token_of_the_provider_has_the_role_that_it_gives() {
     assert_eq!(refusal["detail"], "this needs the role `editor`, but `ada@example.com` has the role `viewer`");
     super::json(ask(Method::DELETE, "/api/integrations/fruit", "editor"), StatusCode::OK).await;
     assert_eq!(provider.asked.load(Ordering::SeqCst), 1, "the keys are asked for once");
-    // Keys that were good stay good while their provider is away.
+    // Known keys stay valid while the provider is unavailable.
     provider.is_well.store(false, Ordering::SeqCst);
     super::json(ask(Method::GET, "/api/integrations", "viewer"), StatusCode::OK).await;
-    // Pages too, by a session that a token begins.
+    // Pages work too, with a session that a token started.
     let token = signed(&provider.claims("editor"), "k1");
     let entered = filled(server.bare(Method::POST, "/login"), &[("token", &token)]).send().await.unwrap();
     assert_eq!(entered.status(), StatusCode::SEE_OTHER);
@@ -146,7 +146,7 @@ async fn what_is_wrong_with_a_token_is_told_and_lets_nobody_in() {
     let unsigned = URL_SAFE_NO_PAD.encode(r#"{"alg":"none","typ":"JWT"}"#);
     let payload = good.split('.').nth(1).unwrap();
     let unsigned = format!("{unsigned}.{payload}.");
-    // Whoever has the public key could make one that a shared secret signs.
+    // Anyone with the public key could sign a token with a shared-secret algorithm.
     let header = Header { kid: Some("k1".to_owned()), ..Header::new(Algorithm::HS256) };
     let shared =
         jsonwebtoken::encode(&header, &provider.claims("admin"), &EncodingKey::from_secret(PUBLIC.as_bytes())).unwrap();
@@ -252,11 +252,11 @@ async fn a_provider_that_does_not_answer_is_asked_once_for_all_who_wait() {
     for said in waiting.join_all().await {
         assert!(said.contains("no response"), "{said}");
     }
-    // Who comes now is told at once.
+    // The next caller is refused immediately.
     refused(&server, &signed(&provider.claims("admin"), "k1"), StatusCode::SERVICE_UNAVAILABLE).await;
     assert_eq!(provider.asked.load(Ordering::SeqCst), 1);
     assert!(begun.elapsed() < std::time::Duration::from_secs(20), "{:?}", begun.elapsed());
-    // It is asked again after a while, and who is known meanwhile does not wait for whoever is not.
+    // The provider is asked again after a while, and callers with known keys do not wait for unknown ones.
     provider.hangs.store(false, Ordering::SeqCst);
     tokio::time::sleep(std::time::Duration::from_secs(6)).await;
     let ask = |kid| server.bare(Method::GET, "/api/integrations").bearer_auth(signed(&provider.claims("viewer"), kid));
@@ -279,9 +279,9 @@ async fn who_asks_too_much_is_told_when_to_come_again() {
     assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
     let wait: u64 = refused.headers()["retry-after"].to_str().unwrap().parse().unwrap();
     assert!((1..=20).contains(&wait), "{wait}");
-    // Who looks is not held up.
+    // Reading is not limited.
     super::json(server.ask(Method::GET, "/api/integrations"), StatusCode::OK).await;
-    // Nor does whoever tries tokens out keep others out.
+    // Trying wrong tokens does not lock out others either.
     let mut last = StatusCode::OK;
     for _ in 0..40 {
         last = server.bare(Method::GET, "/api/plan").bearer_auth("spile_wrong").send().await.unwrap().status();

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::Server;
 use crate::folder::Folder;
 
-/// Writes a run of `fruit` into the registry, with what it says of its log.
+/// Writes a run of `fruit` with this log path into the registry.
 fn run(folder: &Folder, status: &str, log: &str) -> Uuid {
     let id = Uuid::new_v4();
     let database = rusqlite::Connection::open(folder.join(".spile/registry.db")).unwrap();
@@ -82,7 +82,7 @@ async fn who_reads_a_log_no_further_does_not_keep_the_server_from_ending() {
         server.address, server.token
     );
     stream.write_all(head.as_bytes()).unwrap();
-    // It asks for a log, and takes nothing of it.
+    // A client requests a log and never reads it.
     tokio::time::sleep(Duration::from_secs(2)).await;
     super::json(server.ask(Method::GET, "/api/health"), StatusCode::OK).await;
     assert!(server.stop().success());

@@ -1,4 +1,4 @@
-//! The API's document: a snapshot, and what a machine makes of it that tries to break the server with it.
+//! The API's document: a snapshot, and a tool that generates requests from it to break the server.
 
 use std::path::Path;
 use std::process::Command;
@@ -18,7 +18,7 @@ async fn the_document_is_what_it_was() {
     let folder = Folder::project();
     let server = Server::of_folder(&folder, &[]);
     let mut document = server.get("/api/openapi.json").await;
-    // Objects have no order.
+    // Objects are unordered.
     document.sort_all_objects();
     insta::with_settings!({ snapshot_path => "../../../snapshots", prepend_module_to_snapshot => false }, {
         insta::assert_snapshot!("openapi", serde_json::to_string_pretty(&document).unwrap());
@@ -30,9 +30,9 @@ async fn schemathesis_finds_no_mistake_of_the_server() {
     let folder = Folder::project();
     folder.write(".sops.yaml", RULES);
     let Some(venv) = tools::installed(&format!("schemathesis-{SCHEMATHESIS}"), "python3", install) else { return };
-    // What it makes must not be run: runs are tried elsewhere, with the real Meltano.
+    // Integrations that it creates must not run: other tests cover runs, with the real Meltano.
     let server = Server::of_folder(&folder, &[]);
-    // Its own script names the folder that it was installed in at first.
+    // Its own script contains the temporary folder of the installation.
     let mut command = Command::new(venv.join("bin/python"));
     command.args(["-c", "from schemathesis.cli import schemathesis; schemathesis()"]);
     command.current_dir(folder.path()).args(["run", &format!("http://{}/api/openapi.json", server.address)]);

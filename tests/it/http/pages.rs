@@ -1,4 +1,4 @@
-//! Pages, as a browser without a script uses them.
+//! Pages, as a browser without scripts uses them.
 
 use reqwest::{Method, StatusCode};
 
@@ -11,7 +11,7 @@ fn project() -> Folder {
     folder
 }
 
-/// Checks that a page has an `id` once each, and a label for every field.
+/// Checks that every `id` of a page is unique, and that every field has a label.
 fn is_sound(page: &str) {
     let ids: Vec<&str> = page.split(" id=\"").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
     let once: std::collections::BTreeSet<&str> = ids.iter().copied().collect();
@@ -45,12 +45,12 @@ async fn salesforce_is_added_by_the_wizard_with_wrong_values_corrected_on_the_wa
     ];
     let back = browser.refused(&settings, &wrong).await;
     is_sound(&back);
-    // It comes back filled in, secrets excepted, with the message at the field.
+    // The form is shown again with its values, except secrets, and a message at the field.
     for said in ["value=\"My CRM\"", "value=\"yesterday\"", "2024-01-01T00:00:00Z", "aria-invalid=\"true\""] {
         assert!(back.contains(said), "{said}: {back}");
     }
     assert!(!back.contains("hunter2"), "{back}");
-    // Secrets that were typed need not be typed again.
+    // Typed secrets need not be typed again.
     let right: Vec<_> = wrong
         .iter()
         .filter(|(name, _)| !name.starts_with("secrets."))
@@ -124,7 +124,7 @@ async fn settings_are_changed_and_edits_at_the_same_time_are_told() {
         "{late}"
     );
     assert_eq!(folder.read("integrations/fruit.toml"), text);
-    // The page that comes back knows what the file says now.
+    // The page that is shown again has the current version of the file.
     assert_eq!(send(&etag(&late)).await.status(), StatusCode::SEE_OTHER);
 }
 
@@ -157,10 +157,10 @@ async fn a_plan_is_looked_at_and_applied_and_deletions_are_confirmed() {
     let list = browser.page("/integrations").await;
     is_sound(&list);
     assert!(list.contains("pending"), "{list}");
-    // What was never applied can go too.
+    // An integration that was never applied can be deleted too.
     let never = folder.read("integrations/fruit.toml").replace("id = ", "# id = ");
     folder.write("integrations/never.toml", &never);
-    // For a moment files are taken to be as they were.
+    // Files are cached for a moment.
     tokio::time::sleep(std::time::Duration::from_millis(700)).await;
     let asked = browser.page("/integrations/never/delete").await;
     assert!(asked.contains("This was never applied"), "{asked}");

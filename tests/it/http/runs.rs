@@ -1,4 +1,4 @@
-//! Runs of the real Meltano, begun and watched over the API.
+//! Runs of the real Meltano, started and followed over the API.
 
 use reqwest::header::ACCEPT;
 use reqwest::{Method, StatusCode};
@@ -94,7 +94,7 @@ async fn a_failure_leads_to_the_field_that_mends_it() {
     assert_eq!(mended["success"], true, "{mended}");
 }
 
-/// A project with a sync that lasts until it is stopped, and one that ends.
+/// A project with a sync that hangs until it is stopped, and one that ends.
 fn hanging() -> Project {
     let project = Project::with_fault("hang");
     project.write("integrations/fruit.toml", FRUIT);
@@ -103,7 +103,7 @@ fn hanging() -> Project {
     project
 }
 
-/// Waits until a run has ended, and returns what its followers are told.
+/// Waits until a run has ended, and returns the events of its log.
 async fn followed(server: &Server, id: &str) -> String {
     let events = server.ask(Method::GET, &format!("/api/runs/{id}/logs")).header(ACCEPT, "text/event-stream");
     events.send().await.unwrap().text().await.unwrap()
@@ -129,7 +129,7 @@ async fn who_wants_what_runs_already_is_told_so_everywhere() {
     let fields = [("action", "sync"), ("slug", "things"), ("slug", "fruit"), ("sure", "yes")];
     assert_eq!(browser.goes("/integrations/bulk", &fields).await, "/runs?did=part");
     assert!(browser.page("/runs?did=part").await.contains("Some runs have started"));
-    // What was refused is noted as such, and no run of it is left behind.
+    // The audit log records refused runs, and no run stays behind.
     let deeds = server.get("/api/audit?integration=things").await;
     let results: Vec<&Value> = deeds["deeds"].as_array().unwrap().iter().map(|deed| &deed["result"]).collect();
     assert_eq!(results.iter().filter(|result| **result == "failed: spile::run::busy").count(), 4, "{deeds}");
@@ -153,7 +153,7 @@ async fn a_run_that_waits_for_its_turn_has_an_id_and_a_page() {
     let page = browser.page(&format!("/runs/{id}")).await;
     assert!(page.contains("Waiting for its turn") && page.contains("every 1s"), "{page}");
     assert!(browser.page("/runs").await.contains("waiting"));
-    // Changed files make no more places, and others do not take them away.
+    // Changed files do not add slots, and other settings do not remove them.
     project.write("integrations/more.toml", FRUIT);
     tokio::time::sleep(std::time::Duration::from_millis(700)).await;
     let more = server.send(Method::POST, "/api/integrations/more/sync", &Value::Null, StatusCode::ACCEPTED).await;

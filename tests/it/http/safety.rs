@@ -1,4 +1,4 @@
-//! Who gets in, from where, and what browsers are told.
+//! Authentication, origins, and security headers.
 
 use reqwest::header::{COOKIE, HOST, ORIGIN};
 use reqwest::{Method, StatusCode};
@@ -111,11 +111,11 @@ async fn only_this_machine_is_let_in_without_a_login() {
     super::json(server.bare(Method::GET, "/api/integrations"), StatusCode::OK).await;
     let refused = folder.spile("serve --bind 0.0.0.0:0 --no-login --format json").exits(1).json();
     assert_eq!(refused["error"]["code"], "spile::http::open_door");
-    // Behind a proxy everybody comes from this machine.
+    // Behind a proxy, every request comes from this machine.
     let refused =
         folder.spile("serve --bind 127.0.0.1:0 --no-login --host spile.example.com --format json").exits(1).json();
     assert_eq!(refused["error"]["code"], "spile::http::open_door");
-    // Pages of others make a browser load nothing from here; whoever follows a link may look.
+    // Pages of other sites cannot load anything from here, but following a link works.
     for (site, mode, dest, status) in [
         ("cross-site", "no-cors", "image", StatusCode::FORBIDDEN),
         ("same-site", "cors", "empty", StatusCode::FORBIDDEN),
@@ -147,7 +147,7 @@ async fn who_only_looks_begins_nothing() {
 async fn a_code_that_fits_is_used_up_when_somebody_has_come_in_by_it() {
     let folder = Folder::project();
     let server = Server::of_folder(&folder, &[]);
-    // What cannot be noted is not done.
+    // A sign-in that cannot be recorded does not happen.
     std::fs::create_dir(folder.join(".spile/audit.jsonl")).unwrap();
     let code = server.code.clone().unwrap();
     let enter = || super::filled(server.bare(Method::POST, "/login"), &[("code", &code)]);

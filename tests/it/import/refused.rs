@@ -1,4 +1,4 @@
-//! What is refused: with its place and the next step, and nothing written.
+//! Refused imports: with a place and the next step, and without writing anything.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::with;
 use crate::project::Project;
 
-/// Returns every file of a project but those that are shared.
+/// Returns all files of a project except shared ones.
 fn files(project: &Project) -> BTreeMap<PathBuf, Vec<u8>> {
     let walk = walkdir::WalkDir::new(project.path()).into_iter().map(Result::unwrap);
     let files = walk.filter(|file| file.file_type().is_file() && file.metadata().unwrap().len() < 1_000_000);

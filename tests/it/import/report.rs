@@ -1,4 +1,4 @@
-//! `import --report`: what an import would come to, and nothing is written.
+//! `import --report`: shows what an import would do, and writes nothing.
 
 use serde_json::json;
 

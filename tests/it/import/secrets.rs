@@ -1,11 +1,11 @@
-//! Secrets in plain text are encrypted on the way in, and reach plugins as before.
+//! Plain-text secrets are encrypted by the import, and reach plugins as before.
 
 use serde_json::Value;
 
 use super::{lay, with};
 use crate::project::Project;
 
-/// Settings of a plugin as it would get them.
+/// Returns the settings that a plugin would get.
 fn config(project: &Project, words: &[&str], environment: &str, plugin: &str) -> Value {
     let meltano = project.path().join(".spile/meltano/bin/meltano");
     let meltano = meltano.to_str().unwrap();
@@ -40,7 +40,7 @@ fn no_secret_is_shown_and_none_is_left_in_a_file_but_those_that_are_named() {
     for named in ["`X-Api-Key` looks like a secret", "`password` looks like a secret", "the comment on `password`"] {
         assert!(ran.stdout().contains(named), "{named}: {}", ran.stdout());
     }
-    // One in a list, one of a utility, one in a comment.
+    // One secret in a list, one of a utility, one in a comment.
     let known = ["canary-in-a-list", "canary-utility", "canary-old"];
     for file in walkdir::WalkDir::new(project.path()).into_iter().flatten().filter(|file| file.file_type().is_file()) {
         let text = std::fs::read(file.path()).unwrap();
@@ -63,7 +63,7 @@ fn plugins_get_the_secrets_that_they_had_inherited_ones_included() {
     ];
     for (environment, plugin) in cases {
         let mut wanted = config(&before, &[], environment, plugin);
-        // A variable is a text, where nobody declares another kind; import says so.
+        // A variable is text unless a declaration says otherwise; import notes that.
         wanted["pin"] = Value::from("12345678");
         let words = ["--env", environment, "exec", plugin, "--"];
         assert_eq!(config(&after, &words, environment, plugin), wanted, "{environment} {plugin}");
@@ -109,7 +109,7 @@ fn a_copy_that_something_may_read_stops_the_import_with_its_place() {
     assert!(project.read("meltano.yml") == text && !project.path().join("integrations").exists());
 }
 
-/// Where nobody looks for a secret: as the name of a variable, a plugin or a key.
+/// Secrets in unexpected places: as the name of a variable, a plugin or a key.
 #[test]
 fn no_note_and_no_diff_of_an_import_shows_a_secret_of_a_known_form() {
     let token = "ghp_0123456789abcdefghijklmnopqrstuvwxAB";

@@ -1,4 +1,4 @@
-//! An imported project in use: changed, added to, and run.
+//! An imported project in use: changed, extended, and run.
 
 use super::{touched, with};
 
@@ -76,8 +76,8 @@ fn a_base_plugin_that_would_be_there_twice_is_refused() {
     assert_eq!(problem["message"], "the template writes two extractors named `tap-github`");
 }
 
-/// The plugins are those that the tests have installed, as somebody's own project would write them; of the loader only
-/// the lock file says what it is.
+/// The plugins are those that the tests have installed, as a user's own project would declare them; only the lock file
+/// describes the loader.
 const REAL: &str = "\
 default_environment: dev
 send_anonymous_usage_stats: false
@@ -121,7 +121,7 @@ fn an_imported_project_goes_up_in_one_command_and_keeps_its_state_ids() {
     project.write(".env", "FRUIT=data\n");
     project.write("plugins/loaders/target-jsonl--andyh1203.lock", LOCK);
     std::fs::create_dir_all(project.path().join("output")).unwrap();
-    // Python looks for libraries beside a program first, and a run sees the project's files beside its own.
+    // Python searches a program's folder for libraries first, and a run sees the project's files beside its own.
     for library in ["atexit.py", "csv.py", "json.py"] {
         project.write(library, "open('/dev/stderr', 'w').write('imported from the project')\nraise SystemExit(3)\n");
     }
@@ -136,6 +136,6 @@ fn an_imported_project_goes_up_in_one_command_and_keeps_its_state_ids() {
     assert_eq!((&run["records"], &run["state_id"]), (&3.into(), &"dev:my_fruit-to-target-jsonl".into()));
     project.spile(&["plan", "--exit-code"]).succeeds();
     assert!(project.read("connectors/target-jsonl.toml").contains("{ name = \"api_key\", secret = true"));
-    // Nothing is left of the links that the run saw the project through.
+    // The links through which the run saw the project are gone.
     assert!(project.path().join("data/fruit.singer.jsonl").exists());
 }

@@ -1,4 +1,4 @@
-//! Projects that nobody would write: whatever an import makes of them, every answer of Meltano stays what it was.
+//! Generated projects that nobody would write: an import must preserve every answer of Meltano.
 
 mod projects;
 mod proof;
@@ -22,10 +22,10 @@ use super::oracle::{Oracle, Variables, differences};
 use crate::folder::{Folder, Opened};
 use projects::{File, project};
 
-/// How many projects are tried, unless `SPILE_MEANINGS` says otherwise.
+/// How many projects to try by default; set `SPILE_MEANINGS` for more.
 const CASES: u32 = 24;
 
-/// How many of them come from one seed: few enough to try them again while one looks for what is wrong.
+/// How many of them come from one seed: few enough to rerun while investigating a failure.
 const SHARD: u32 = 25;
 
 fn shown(error: &spile_ops::Error) -> TestCaseError {
@@ -42,7 +42,7 @@ fn import(folder: &Folder) -> Result<Prepared, TestCaseError> {
     Ok(prepared)
 }
 
-/// Fails where a plan would change `meltano.yml`.
+/// Fails if a plan would change `meltano.yml`.
 fn nothing_is_planned(folder: &Folder, after: &str) -> Result<(), TestCaseError> {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let plan = Opened::at(folder, None).and_then(|opened| runtime.block_on(opened.plan()));
@@ -51,7 +51,7 @@ fn nothing_is_planned(folder: &Folder, after: &str) -> Result<(), TestCaseError>
     Ok(())
 }
 
-/// The variables that are there when Meltano is asked: one that texts name, and those of a setting that never has a value.
+/// The variables that are set for Meltano: one that texts use, and those of a setting that never has a value.
 static VARIABLES: LazyLock<Variables> = LazyLock::new(|| {
     let all =
         [("USD", "12"), ("TAP_A_UNSET", "a"), ("TAP_A__B_UNSET", "b"), ("TAP_C_X_UNSET", "c"), ("TARGET_B_UNSET", "d")];
@@ -66,7 +66,7 @@ fn lay(files: &[File]) -> Folder {
     folder
 }
 
-/// Tells whether a difference is about the setting that never has a value: the import says of it that it is no longer read.
+/// Tells whether a difference is about the setting without a value, which the import reports as no longer read.
 pub fn is_unset(found: &str) -> bool {
     found.to_lowercase().contains("unset:") || found.contains("/unset")
 }
@@ -74,7 +74,7 @@ pub fn is_unset(found: &str) -> bool {
 #[allow(clippy::ptr_arg, reason = "a law takes what its strategy makes")]
 fn means_the_same(files: &Vec<File>, oracle: &mut Oracle) -> Result<(), TestCaseError> {
     let folder = lay(files);
-    // What Meltano itself refuses means nothing that could be kept.
+    // A project that Meltano refuses has no meaning to preserve.
     let before = oracle.ask(folder.path(), &VARIABLES).map_err(TestCaseError::reject)?;
     let prepared = import(&folder)?;
     let after = oracle.ask(folder.path(), &VARIABLES).map_err(TestCaseError::fail)?;
@@ -89,12 +89,12 @@ fn means_the_same(files: &Vec<File>, oracle: &mut Oracle) -> Result<(), TestCase
     nothing_is_planned(&folder, "Meltano has written the file")
 }
 
-/// Fails where a run of spile would be another one than the jobs' of its extractor.
+/// Fails if a run of spile would differ from the extractor's jobs.
 fn runs_no_less(before: &Value, adopted: &[Adopted]) -> Result<(), TestCaseError> {
     for one in adopted {
         let Some(loader) = adopted.iter().find(|other| Some(&other.slug) == one.loader.as_ref()) else { continue };
         let run = [std::slice::from_ref(&one.key.name), &one.mappers, std::slice::from_ref(&loader.key.name)].concat();
-        // What a schedule runs as just this pair is one run of spile, whatever other jobs do around it.
+        // A schedule that runs exactly this pair becomes one run of spile, whatever other jobs do.
         let is_it = |schedule: &Value| schedule["extractor"] == one.key.name && schedule["loader"] == loader.key.name;
         let mut schedules = before["schedules"].as_object().into_iter().flatten();
         if one.mappers.is_empty() && schedules.any(|(_, schedule)| is_it(schedule)) {
@@ -102,7 +102,7 @@ fn runs_no_less(before: &Value, adopted: &[Adopted]) -> Result<(), TestCaseError
         }
         for (name, job) in before["jobs"].as_object().into_iter().flatten() {
             let blocks = job["blocks"].as_array().map(Vec::as_slice).unwrap_or_default();
-            // A job with a name that nobody has does not run.
+            // A job with an unknown name does not run.
             if blocks.iter().any(|block| block[0].is_null()) {
                 continue;
             }
@@ -116,7 +116,7 @@ fn runs_no_less(before: &Value, adopted: &[Adopted]) -> Result<(), TestCaseError
     Ok(())
 }
 
-/// Tries cases of one seed.
+/// Runs cases of one seed.
 fn shard<S: Strategy>(cases: u32, seed: u64, law: &Law<S>, oracle: &mut Oracle) -> Result<(), String> {
     let mut bytes = [0; 32];
     bytes[..8].copy_from_slice(&seed.to_le_bytes());
@@ -127,13 +127,13 @@ fn shard<S: Strategy>(cases: u32, seed: u64, law: &Law<S>, oracle: &mut Oracle) 
     tried.map_err(|error| format!("SPILE_MEANINGS={cases} SPILE_MEANING_SEED={seed}: {error}"))
 }
 
-/// What holds for every case.
+/// A property that must hold for every case.
 struct Law<S: Strategy> {
     cases: fn() -> S,
     holds: fn(&S::Value, &mut Oracle) -> Result<(), TestCaseError>,
 }
 
-/// Holds a law for so many cases, two at a time.
+/// Tests a property for many cases, two at a time.
 fn hold<S: Strategy>(law: &Law<S>) {
     let number = |name: &str| std::env::var(name).ok().and_then(|number| number.parse::<u64>().ok());
     let cases = number("SPILE_MEANINGS").and_then(|cases| u32::try_from(cases).ok()).unwrap_or(CASES);

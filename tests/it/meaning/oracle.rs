@@ -1,4 +1,4 @@
-//! The oracle: one Python process in Meltano's own environment that says what a project means.
+//! The oracle: one Python process in Meltano's own environment that reports the meaning of a project.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Write};
@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use crate::project::seed;
 
-/// What every tap is taken to discover: streams and fields that the rules of the projects are about.
+/// The discovery result of every tap: streams and fields that the rules of the projects refer to.
 const DISCOVERY: &str = include_str!("../../meaning/discovery.json");
 
 /// A running oracle.
@@ -40,13 +40,13 @@ impl Oracle {
         Self { child, questions, answers }
     }
 
-    /// Returns what a project means, or why Meltano refuses it.
+    /// Returns the meaning of a project, or why Meltano refuses it.
     pub fn ask(&mut self, folder: &Path, variables: &Variables) -> Result<Value, String> {
         let discovery: Value = serde_json::from_str(DISCOVERY).unwrap();
         self.answer(&json!({ "folder": folder, "environment": variables, "discovery": discovery }))
     }
 
-    /// Lets Meltano write a project's files as it writes them whenever it sets something.
+    /// Makes Meltano rewrite a project's files, as it does whenever it sets something.
     pub fn dump(&mut self, folder: &Path, variables: &Variables) -> Result<(), String> {
         self.answer(&json!({ "folder": folder, "environment": variables, "dump": true })).map(drop)
     }
@@ -65,14 +65,14 @@ impl Oracle {
 }
 
 impl Drop for Oracle {
-    /// Without questions it ends.
+    /// Closing its input ends the process.
     fn drop(&mut self) {
         self.questions = None;
         let _ = self.child.wait();
     }
 }
 
-/// Returns where two answers differ, and how.
+/// Returns the differences between two answers.
 pub fn differences(before: &Value, after: &Value) -> Vec<String> {
     let mut found = Vec::new();
     differ("", (before, after), &mut found);

@@ -1,4 +1,4 @@
-//! Projects that somebody has written: before and after an import they mean the same.
+//! Handwritten projects: an import preserves their meaning.
 
 use std::path::{Path, PathBuf};
 
@@ -6,7 +6,7 @@ use super::oracle::{Variables, ask, differences};
 use crate::import::lay_from;
 use crate::project::Project;
 
-/// Imports a project, and returns what means something else afterwards.
+/// Imports a project, and returns the differences in meaning.
 fn changed_by_an_import(project: &Project, variables: &Variables) -> Vec<String> {
     let before = ask(project.path(), variables).unwrap();
     project.spile(&["import", "--yes"]).succeeds();
@@ -14,7 +14,7 @@ fn changed_by_an_import(project: &Project, variables: &Variables) -> Vec<String>
     differences(&before, &after)
 }
 
-/// Returns every folder under one of `tests/` that has a `meltano.yml`.
+/// Returns all folders below a folder of `tests/` that contain a `meltano.yml`.
 fn projects(folder: &str) -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(folder);
     let files = walkdir::WalkDir::new(folder).sort_by_file_name().into_iter().map(Result::unwrap);
@@ -31,7 +31,7 @@ fn imported_projects_mean_the_same_to_meltano() {
     );
     let mut wrong = Vec::new();
     for folder in [projects("import"), projects("meaning")].concat() {
-        // What is encrypted comes back as variables of a run: `import::secrets` looks at those.
+        // Encrypted settings become variables of a run, which `import::secrets` tests.
         if folder.ends_with("import/secrets") {
             continue;
         }

@@ -1,4 +1,4 @@
-//! Slack and webhooks: what arrives, and what happens when it does not.
+//! Slack and webhooks: what arrives, and what happens if it does not.
 
 use std::fmt::Debug;
 use std::io::Write;
@@ -40,12 +40,12 @@ pub fn parcel(text: &str) -> Parcel {
     Parcel { id: Uuid::from_u128(7), at: Timestamp::from_second(1_700_000_000).unwrap(), text: text.to_owned() }
 }
 
-/// Waits as people do not like to in tests.
+/// A notifier with short waits.
 pub fn notifier() -> Notifier {
     trusting("127.0.0.1:9")
 }
 
-/// The same, which sends passwords to a host.
+/// The same, which may send passwords to a host.
 pub fn trusting(host: &str) -> Notifier {
     let waits = vec![Duration::from_millis(10), Duration::from_millis(20)];
     let patience = Patience { each: Duration::from_millis(500), waits, longest_wait: Duration::from_secs(2) };
@@ -77,7 +77,7 @@ async fn slack_gets_a_text() {
     assert_eq!(came.json(), serde_json::json!({ "text": "*shop* failed", "unfurl_links": false }));
 }
 
-/// Asks the function that the documentation shows, which is Python's own HMAC.
+/// Verifies with the function from the documentation, which uses Python's own HMAC.
 fn is_verified(body: &str, timestamp: &str, signature: &str) -> bool {
     let documented = include_str!("../../../docs/notifications.md");
     let function = documented.split("```python\n").nth(1).unwrap().split("```").next().unwrap();
@@ -109,7 +109,7 @@ async fn a_webhook_is_signed_so_that_others_can_verify_it() {
     assert!(is_verified(&came.body, timestamp, signature));
     assert!(!is_verified(&came.body, &later, signature), "the time is signed too");
     assert!(!is_verified("{}", timestamp, signature));
-    // One that somebody has kept is worth nothing later.
+    // An old request cannot be replayed later.
     notifier().send(&signed(&receiver.url), &parcel(body)).await.unwrap();
     let [old] = &receiver.take()[..] else { panic!("one") };
     assert!(!is_verified(&old.body, &old.headers["x-spile-timestamp"], &old.headers["x-spile-signature"]));

@@ -1,4 +1,4 @@
-//! `spile notify`: what it tries, sends and shows.
+//! `spile notify`: what it tests, sends and shows.
 
 use std::os::unix::fs::PermissionsExt;
 
@@ -15,7 +15,7 @@ use crate::supabase::runs::run as run_of;
 
 const HEAD: &str = "[project]\nname = 'acme'\nurl = 'https://spile.example.com'\n";
 
-/// A project whose channel is a webhook here; `more` are keys of that channel.
+/// A project whose channel is a local webhook; `more` are keys of that channel.
 pub fn project(receiver: &Receiver, more: &str) -> Folder {
     let folder = Folder::project();
     let channel = format!("[[notify]]\nname = 'ops'\nkind = 'webhook'\nurl = '{}/hook'\n{more}", receiver.url);
@@ -23,7 +23,7 @@ pub fn project(receiver: &Receiver, more: &str) -> Folder {
     folder
 }
 
-/// Remembers a run of `fruit` that ended so many minutes ago.
+/// Stores a run of `fruit` that ended this many minutes ago.
 pub fn remember(folder: &Folder, minutes: i64, status: RunStatus) {
     let began = jiff::Timestamp::now() - jiff::SignedDuration::from_mins(minutes);
     let run = Run {

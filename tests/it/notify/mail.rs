@@ -1,4 +1,4 @@
-//! Mail, to a real server: aiosmtpd, which wants a user and a password.
+//! Email, to a real server: aiosmtpd, which requires a user and a password.
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -53,7 +53,7 @@ sys.stdin.read()
 controller.stop()
 "#;
 
-/// A mail server; it ends with the test.
+/// A mail server that ends with the test.
 struct Server {
     child: Child,
     port: u16,
@@ -66,7 +66,7 @@ impl Server {
         Self::with("127.0.0.1", "none")
     }
 
-    /// Starts one at an address of the loopback: without TLS, with TLS from the start, or only after an upgrade.
+    /// Starts a server at a loopback address: without TLS, with TLS from the start, or only after an upgrade.
     fn with(host: &str, tls: &str) -> Option<Self> {
         let library = library()?;
         let folder = tempfile::tempdir().unwrap();
@@ -103,7 +103,7 @@ impl Drop for Server {
     }
 }
 
-/// Returns the folder of Python's packages for servers of tests.
+/// Returns the folder of Python packages for test servers.
 pub fn library() -> Option<PathBuf> {
     installed(&format!("aiosmtpd-{AIOSMTPD}-trustme-{TRUSTME}"), "python3", install)
 }
@@ -155,7 +155,7 @@ async fn a_mail_that_is_refused_says_why_and_no_password() {
 #[tokio::test]
 async fn a_password_goes_nowhere_without_tls_but_to_this_machine() {
     let Some(server) = Server::start() else { return };
-    // The same server under a name that is not known to be this machine: it offers no TLS.
+    // The same server under a name that is not recognized as this machine: it offers no TLS.
     let Sender::Email(email) = server.sender("SPILE_PASSWORD") else { panic!("it is mail") };
     for scheme in ["smtp", "smtps"] {
         let address = placed(&format!("{scheme}://me%40example.com@127.0.0.2:{}", server.port));

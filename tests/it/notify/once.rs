@@ -1,4 +1,4 @@
-//! Of several programs one tells.
+//! Of several programs, only one sends.
 
 use std::process::Stdio;
 use std::sync::Arc;

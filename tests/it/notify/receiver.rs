@@ -1,4 +1,4 @@
-//! A server that takes webhooks, answers as it is told, and keeps what came.
+//! A server that accepts webhooks, answers as scripted, and records the requests.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-/// What came.
+/// A received request.
 #[derive(Debug, Clone)]
 pub struct Came {
     pub path: String,
@@ -22,14 +22,14 @@ impl Came {
     }
 }
 
-/// How a request is answered.
+/// The answer to a request.
 #[derive(Debug, Clone, Copy)]
 pub enum Answer {
     /// A status, headers and a body.
     Says(u16, &'static str, &'static str),
-    /// The same, after a while.
+    /// The same, after a delay.
     Late(Duration),
-    /// Nothing: the connection is cut.
+    /// No answer: the connection is closed.
     Cut,
 }
 
@@ -39,13 +39,13 @@ impl Answer {
 
 #[derive(Default)]
 struct Script {
-    /// The next is the last.
+    /// In reverse: the last one comes next.
     answers: Vec<Answer>,
     then: Option<Answer>,
     came: Vec<Came>,
 }
 
-/// A server on a free port of the loopback; it lives as long as the test program.
+/// A server on a free loopback port; it runs as long as the test program.
 pub struct Receiver {
     pub url: String,
     script: Arc<Mutex<Script>>,
@@ -60,26 +60,26 @@ impl Receiver {
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let told = told.clone();
-                // A client that goes away has seen enough.
+                // A client that disconnects is fine.
                 std::thread::spawn(move || drop(serve(stream, &told)));
             }
         });
         Self { url, script }
     }
 
-    /// Tells how the next requests are answered, and then all others.
+    /// Sets the answers to the next requests, and then to all others.
     pub fn answers(&self, next: &[Answer], then: Answer) {
         let mut script = self.script.lock().unwrap();
         script.answers = next.iter().rev().copied().collect();
         script.then = Some(then);
     }
 
-    /// Returns what came since the last time.
+    /// Returns the requests since the last call.
     pub fn take(&self) -> Vec<Came> {
         std::mem::take(&mut self.script.lock().unwrap().came)
     }
 
-    /// Returns the titles of what came since the last time.
+    /// Returns the titles of the requests since the last call.
     pub fn titles(&self) -> Vec<String> {
         let title = |came: &Came| came.json()["title"].as_str().unwrap().to_owned();
         self.take().iter().map(title).collect()

@@ -1,4 +1,4 @@
-//! Runs of the real Meltano, and what people are told of them.
+//! Runs of the real Meltano, and the notifications about them.
 
 use std::process::Output;
 
@@ -35,7 +35,7 @@ fn nothing_of_a_canary(what: &str, bytes: &[u8]) {
     assert!(!text.contains("canary-Vt55"), "{what}: {text}");
 }
 
-/// Returns what came: the titles at the webhook, and how many came to Slack.
+/// Returns the titles at the webhook, and the number of messages to Slack.
 fn came(receiver: &Receiver) -> (Vec<String>, usize) {
     let came = receiver.take();
     for one in &came {

@@ -1,4 +1,4 @@
-//! What `spile notify send` sees.
+//! What `spile notify send` detects.
 
 use serde_json::json;
 use spile_core::run::RunStatus;

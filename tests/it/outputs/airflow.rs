@@ -10,10 +10,10 @@ use crate::notify::receiver::Receiver;
 use crate::project::Project;
 use crate::tools::{self, Said};
 
-/// The Airflow of the tests; `tests/airflow/constraints.txt` pins what it needs.
+/// The Airflow of the tests; `tests/airflow/constraints.txt` pins its dependencies.
 const AIRFLOW: &str = "3.3.2";
 
-/// Returns the Python that has Airflow; `None` where there is no `python3`.
+/// Returns the Python that has Airflow; `None` if there is no `python3`.
 pub fn python() -> Option<PathBuf> {
     tools::installed(&format!("airflow-{AIRFLOW}"), "python3", install).map(|folder| folder.join("bin/python"))
 }
@@ -23,7 +23,7 @@ fn install(folder: &Path) {
     super::install_python(folder, &[&format!("apache-airflow=={AIRFLOW}"), "--constraint", &constraints]);
 }
 
-/// Airflow with a database of its own; nothing listens anywhere.
+/// Airflow with a database of its own; it listens on no port.
 struct Airflow {
     python: PathBuf,
     home: tempfile::TempDir,
@@ -35,7 +35,7 @@ impl Airflow {
         Some(Self { python: python()?, home: tempfile::tempdir().unwrap(), dags: dags.to_owned() })
     }
 
-    /// Where all workers keep bookmarks.
+    /// The folder in which all workers store bookmarks.
     fn state(&self) -> PathBuf {
         self.home.path().join("bookmarks")
     }
@@ -56,12 +56,12 @@ impl Airflow {
     fn loads(&self, file: &Path) -> Value {
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/airflow/dags.py");
         let said = self.says(&[script, file.to_str().unwrap()]);
-        // Airflow logs to the same stream before.
+        // Airflow logs to the same stream first.
         let json = said.stdout.lines().last().filter(|_| said.code == Some(0));
         serde_json::from_str(json.unwrap_or_else(|| panic!("{said:?}"))).unwrap()
     }
 
-    /// Runs a DAG once, at once.
+    /// Runs a DAG once, immediately.
     fn runs(&self, dag: &str) -> Said {
         let made = self.says(&["-m", "airflow", "db", "migrate"]);
         assert_eq!(made.code, Some(0), "{made:?}");
@@ -133,7 +133,7 @@ fn no_name_and_no_schedule_stops_the_others() {
     assert_eq!((&daily[0]["templates"], &daily[1]["id"]), (&json!([]), &json!(long)));
 }
 
-/// A project whose one integration runs daily, with its DAGs.
+/// A project with one daily integration, and its DAGs.
 fn scheduled(mode: &str) -> Project {
     let project = Project::with_fault(mode);
     let things = project.read("integrations/things.toml").replace("[config]", "schedule = '@daily'\n[config]");

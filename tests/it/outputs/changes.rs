@@ -1,4 +1,4 @@
-//! Outputs in plans and applies: shown, applied, refused and left as they are.
+//! Outputs in plans and applies: shown, applied, refused and left unchanged.
 
 use serde_json::{Value, json};
 use spile_core::render::output::tasks_of;
@@ -12,7 +12,7 @@ fn declare(folder: &Folder, slug: &str, more: &str) {
     folder.write(&format!("integrations/{slug}.toml"), &text);
 }
 
-/// A project of two integrations that run daily, applied.
+/// An applied project with two daily integrations.
 fn applied(outputs: &str) -> Folder {
     let folder = Folder::project();
     folder.write(

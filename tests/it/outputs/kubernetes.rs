@@ -1,4 +1,4 @@
-//! `CronJob`s, held against the schemas of Kubernetes' own API.
+//! `CronJob`s, validated with the schemas of Kubernetes' own API.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -9,17 +9,17 @@ use serde_json::Value;
 use super::{HOSTILE, output, task, tasks};
 use crate::tools;
 
-/// A validator that brings the schemas of Kubernetes' API along.
+/// A validator that includes the schemas of Kubernetes' API.
 const VALIDATE: &str = "kubernetes-validate==1.37.0";
 
-/// The oldest API that takes all we write (before, a rule of `podFailurePolicy` needed more), and the newest that it
-/// knows.
+/// The oldest API that accepts everything we write (earlier ones require more in a rule of `podFailurePolicy`), and the
+/// newest that the validator knows.
 const VERSIONS: [&str; 2] = ["1.29", "1.37"];
 
 const DECLARED: &str = "template = 'kubernetes'\npath = 'cronjobs.yml'\n\
                         values = { image = 'ghcr.io/acme/spile:1', secret = 'spile', namespace = 'data', service_account = 'sync', retries = 0 }";
 
-/// Returns the Python that has the validator; `None` where there is no `python3`.
+/// Returns the Python that has the validator; `None` if there is no `python3`.
 pub fn python() -> Option<PathBuf> {
     let install = |folder: &Path| super::install_python(folder, &[VALIDATE]);
     tools::installed("kubernetes-validate-1.37.0", "python3", install).map(|folder| folder.join("bin/python"))
@@ -59,7 +59,7 @@ fn cron_jobs_are_as_the_api_of_kubernetes_wants_them() {
             assert_eq!(said.code, Some(0), "{}{}", said.stdout, said.stderr);
             assert_eq!(said.stdout.matches(" passed ").count(), 4, "{}", said.stdout);
         }
-        // A validator that takes everything proves nothing.
+        // A validator that accepts everything would prove nothing.
         std::fs::write(&path, rendered(declared).replace("concurrencyPolicy", "concurrency")).unwrap();
         let mut validate = Command::new(&python);
         validate.args(["-m", "kubernetes_validate", "--strict"]).arg(&path);

@@ -1,4 +1,4 @@
-//! Names in outputs: whatever they are, they are read back as they were written.
+//! Names in outputs: any name is read back as it was written.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -12,7 +12,7 @@ use super::kubernetes::documents;
 use super::{HOSTILE, output, task, tasks};
 use crate::tools;
 
-/// Evaluates the literals of a module: `name = literal`, one for each line, as JSON.
+/// Evaluates the literals of a module, one `name = literal` on each line, and prints them as JSON.
 const EVALUATE: &str = "import ast, json, sys\n\
     tree = ast.parse(sys.stdin.buffer.read())\n\
     json.dump({one.targets[0].id: ast.literal_eval(one.value) for one in tree.body}, sys.stdout)";

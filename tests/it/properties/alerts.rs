@@ -1,4 +1,4 @@
-//! Laws of what channels are told, whatever happens and in whatever order.
+//! Properties of notifications, for any events in any order.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 const MOST: usize = 3;
 
-/// Something that happens: to an integration, to the network, or that time passes.
+/// An event: of an integration, of the network, or the passing of time.
 #[derive(Debug, Clone)]
 enum Happens {
     Fails(u8),
@@ -46,14 +46,14 @@ fn alert(kind: AlertKind, number: u8, since: Timestamp) -> Alert {
     }
 }
 
-/// The world, and what of it the channel believes.
+/// The world, and what the channel knows about it.
 struct World {
     now: Timestamp,
     network: Outcome,
-    /// Since when each fails, or has been well.
+    /// Whether each integration fails, and since when.
     known: BTreeMap<u8, (bool, Timestamp)>,
     told: Told,
-    /// Which the channel was told that they fail.
+    /// Whether the channel was last notified that each fails.
     believed: BTreeMap<String, bool>,
     sent: Vec<Timestamp>,
     names: u128,
@@ -72,7 +72,7 @@ impl World {
         }
     }
 
-    /// What `watch` sees, or what one run shows.
+    /// Returns the alerts that `watch` sees, or those of one run.
     fn seen(&self, only: Option<u8>) -> Seen {
         let mut seen = Seen::default();
         for (number, (fails, since)) in self.known.iter().filter(|(number, _)| only.is_none_or(|only| only == **number))
@@ -114,7 +114,7 @@ impl World {
                 );
             }
         }
-        // As it is kept in a registry.
+        // The round trip through a registry.
         let kept = serde_json::to_string(&self.told).unwrap();
         prop_assert_eq!(&serde_json::from_str::<Told>(&kept).unwrap(), &self.told);
         Ok(())
@@ -149,7 +149,7 @@ proptest! {
         for what in &story {
             world.happens(what)?;
         }
-        // Nothing more happens, the network is there: all that waits is told within the hour.
+        // With no more events and a working network, everything pending is sent within the hour.
         world.network = Outcome::Sent;
         world.now += SignedDuration::from_mins(61);
         world.tell(None)?;

@@ -1,4 +1,4 @@
-//! What is applied is there, and nothing is left to do: for every connector and whatever its settings take.
+//! After an apply, everything declared exists and nothing is left to do: for every connector, with any valid settings.
 
 use std::sync::Arc;
 
@@ -47,7 +47,7 @@ enum Secrecy {
     Secret,
 }
 
-/// The settings that have to be there: the required ones, and those of one group.
+/// The settings that must be set: the required ones, and those of one group.
 fn needed(connector: &Connector, secrecy: Secrecy) -> Vec<&Setting> {
     let group = connector.groups.first().map(|group| group.settings.as_slice()).unwrap_or_default();
     connector
@@ -58,7 +58,7 @@ fn needed(connector: &Connector, secrecy: Secrecy) -> Vec<&Setting> {
         .collect()
 }
 
-/// Those that may be there besides: none of another group, so that groups may exclude each other.
+/// Optional settings, without those of other groups, because groups may exclude each other.
 fn optional(connector: &Connector) -> Vec<&Setting> {
     let grouped = |setting: &Setting| connector.groups.iter().any(|group| group.settings.contains(&setting.name));
     connector.settings.iter().filter(|setting| !setting.secret && !setting.required && !grouped(setting)).collect()
@@ -77,7 +77,7 @@ fn config(connector: &Connector) -> impl Strategy<Value = Map<String, Value>> + 
     settings.prop_map(|settings| settings.into_iter().flatten().collect())
 }
 
-/// Returns what a file says, as TOML.
+/// Returns a file as TOML.
 fn file(connector: &Connector, name: &str, config: &Map<String, Value>) -> String {
     let mut file = json!({"type": connector.name, "kind": connector.role.to_string(), "name": name, "config": config});
     if connector.role == Role::Extractor {
@@ -89,7 +89,7 @@ fn file(connector: &Connector, name: &str, config: &Map<String, Value>) -> Strin
     if secrets.is_empty() { text } else { with_secrets(&text, &secrets) }
 }
 
-/// One file for each connector, as `path` and text.
+/// One file for each connector, as its path and text.
 pub fn files() -> impl Strategy<Value = Vec<(String, String)>> {
     let one = |connector: Arc<Connector>| {
         (text(), config(&connector)).prop_map(move |(name, config)| {

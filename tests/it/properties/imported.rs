@@ -1,4 +1,4 @@
-//! What spile itself rendered can be imported: the same file comes out, with other marks.
+//! A file that spile rendered can be imported: it renders the same file again, with other marks.
 
 use jiff::Timestamp;
 use proptest::prelude::*;
@@ -12,7 +12,7 @@ use super::declared::{files, shown};
 use super::values::tries;
 use crate::folder::{Folder, Opened};
 
-/// Somebody who may read the secrets that a generated project seems to hold.
+/// The recipient of the secrets that a generated project seems to have.
 const READER: &str = "age14ahrky60k25p7dn7uy8k923f7z90ljnqwau0ywhqugh2a45f55zqkjx38d";
 
 fn import(folder: &Folder) -> Result<usize, TestCaseError> {
@@ -38,7 +38,8 @@ fn comes_back(files: &[(String, String)]) -> Result<(), TestCaseError> {
     let (_, text) = rendered.split_once('\n').unwrap();
     imported.write("meltano.yml", text);
     let adopted = import(&imported)?;
-    // What holds a null in a list, or a key that no setting can have, stays as it is; loaders and the others do not.
+    // A file with a null in a list, or a key that no setting can have, stays in the template; loaders and other files
+    // do not.
     prop_assert!(adopted * 2 > files.len(), "only {} of {}", adopted, files.len());
     let opened = Opened::at(&imported, None).map_err(|error| TestCaseError::fail(shown(&error)))?;
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
@@ -52,7 +53,8 @@ fn comes_back(files: &[(String, String)]) -> Result<(), TestCaseError> {
 
 #[test]
 fn after_an_import_of_a_rendered_file_the_plan_wants_nothing_of_it() {
-    // Each is a project imported, checked, compared, planned and applied: a few, every time others.
+    // Each case is a project imported, checked, compared, planned and applied, so there are few, and different ones
+    // each time.
     let mut runner = TestRunner::new(ProptestConfig { cases: 12, ..tries() });
     runner.run(&files(), |files| comes_back(&files)).unwrap();
 }

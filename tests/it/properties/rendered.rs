@@ -1,4 +1,4 @@
-//! What is rendered is read back unchanged.
+//! Rendered files are read back unchanged.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use uuid::Uuid;
 
 use super::values::{key, name, table, text, tries, value};
 
-/// Whatever `Entry::of` can make: an empty selection is none.
+/// Every setup that `Entry::of` can make: an empty selection is `None`.
 fn setup() -> impl Strategy<Value = Setup> {
     let config = vec((prop_oneof!["[a-z_]{1,8}(\\.[a-z_]{1,8})?", key()], value()), 0..4);
     let select = option::of(vec(text(), 1..4));
@@ -60,7 +60,7 @@ fn head() -> impl Strategy<Value = Head> {
     })
 }
 
-/// What one entry is made of: its role, its protection, its setups, and its loader with the interval.
+/// The parts of an entry: its role, its protection, its setups, and its loader with the interval.
 type Seed = (bool, bool, Setup, Vec<Setup>, Option<(String, Option<String>)>);
 
 fn entries() -> impl Strategy<Value = (Head, State<Entry>)> {
@@ -82,7 +82,7 @@ fn entries() -> impl Strategy<Value = (Head, State<Entry>)> {
                 base,
                 environments: head.environments.iter().cloned().zip(filled).collect(),
                 loader: job.as_ref().map(|(loader, _)| format!("target-x--{loader}")),
-                // A protected one stands for those that an import has made.
+                // A protected entry represents those that an import has made.
                 mappers: if protect && extracts {
                     vec!["hide-names".to_owned(), "trim".to_owned()]
                 } else {

@@ -1,4 +1,4 @@
-//! The law of steps.
+//! Properties of steps.
 
 use std::sync::Arc;
 
@@ -73,7 +73,7 @@ fn holds<R: Record>(current: &State<R>, desired: &State<R>) -> Result<(), TestCa
     Ok(())
 }
 
-/// Steps that do the same are the same to the plan's id, and no others are.
+/// Steps with the same effect have the same plan id, and no others do.
 fn is_told_apart<R: Record>(
     current: &State<R>,
     desired: [&State<R>; 2],

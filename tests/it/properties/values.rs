@@ -1,4 +1,4 @@
-//! Values that YAML, JSON, TOML and SQL have mangled before.
+//! Values that have broken YAML, JSON, TOML and SQL before.
 
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
@@ -67,7 +67,7 @@ const CONTROL: [&str; 10] = [
     "e\u{301}é",
 ];
 
-/// Any text, often one that means something in YAML.
+/// Any text, often one with a special meaning in YAML.
 pub fn text() -> impl Strategy<Value = String> {
     prop_oneof![
         4 => proptest::sample::select(&NASTY[..]).prop_map(str::to_owned),
@@ -77,7 +77,7 @@ pub fn text() -> impl Strategy<Value = String> {
     ]
 }
 
-/// Any number that a TOML file can hold and JSON has a form for.
+/// Any number that a TOML file can contain and JSON can express.
 pub fn number() -> impl Strategy<Value = Value> {
     prop_oneof![
         any::<i64>().prop_map(|number| json!(number)),
@@ -88,7 +88,7 @@ pub fn number() -> impl Strategy<Value = Value> {
     ]
 }
 
-/// Any value that a TOML file can hold.
+/// Any value that a TOML file can contain.
 pub fn value() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![text().prop_map(Value::String), number(), any::<bool>().prop_map(Value::Bool)];
     leaf.prop_recursive(3, 12, 4, |inner| {
@@ -99,17 +99,17 @@ pub fn value() -> impl Strategy<Value = Value> {
     })
 }
 
-/// Any text that YAML takes as a key without a `?`: up to 1024 characters, escapes counted.
+/// Any text that YAML accepts as a key without a `?`: up to 1024 characters, including escapes.
 pub fn key() -> impl Strategy<Value = String> {
     text().prop_map(|text| text.chars().take(100).collect())
 }
 
-/// A table of such values, its names as odd.
+/// A table of such values, with names just as odd.
 pub fn table(values: impl Strategy<Value = Value>) -> impl Strategy<Value = Map<String, Value>> {
     proptest::collection::btree_map(key(), values, 0..4).prop_map(|table| table.into_iter().collect())
 }
 
-/// A name as files and environments have it, often one that is no text in YAML.
+/// A name of a file or an environment, often one that YAML does not read as text.
 pub fn name() -> impl Strategy<Value = String> {
     prop_oneof![
         proptest::sample::select(vec!["null", "yes", "no", "1e3", "007", "true", "0", "on", "1-1", "2024-01-01"])
@@ -118,7 +118,7 @@ pub fn name() -> impl Strategy<Value = String> {
     ]
 }
 
-/// As many tries as `PROPTEST_CASES` says, 256 otherwise; what failed is printed and not kept in a file.
+/// Uses `PROPTEST_CASES` cases, or 256; prints failures without writing them to a file.
 pub fn tries() -> ProptestConfig {
     ProptestConfig { failure_persistence: None, max_shrink_iters: 2000, ..ProptestConfig::default() }
 }

@@ -1,4 +1,4 @@
-//! A REST API on this machine, which can be told to be ill.
+//! A local REST API that can be made to fail.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::Value;
 
-/// A server that gives the same records at every path, until the test ends.
+/// A server that returns the same records at every path, until the test ends.
 pub struct Api {
     port: u16,
     ill: Arc<AtomicUsize>,
@@ -21,19 +21,19 @@ impl Api {
         let is_ill = ill.clone();
         std::thread::spawn(move || {
             for connection in listener.incoming().flatten() {
-                // A client that goes away is not the test's concern.
+                // A client that disconnects does not concern the test.
                 drop(answer(connection, &records, &is_ill));
             }
         });
         Self { port, ill }
     }
 
-    /// Lets so many requests of the next runs fail with 404, which the tap does not try again by itself as it does 503.
+    /// Makes this many requests of the next runs fail with 404, which the tap does not retry by itself, unlike 503.
     pub fn fails_next(&self, requests: usize) {
         self.ill.store(requests, Ordering::SeqCst);
     }
 
-    /// Returns the file of an integration that reads it.
+    /// Returns the file of an integration that reads from it.
     pub fn integration(&self) -> String {
         format!(
             "type = 'rest-api'\nloader = 'files'\n[config]\napi_url = 'http://127.0.0.1:{}'\n\
@@ -48,7 +48,7 @@ fn answer(mut connection: TcpStream, records: &Value, ill: &AtomicUsize) -> std:
     while lines.next().transpose()?.is_some_and(|line| !line.is_empty()) {}
     let is_ill = ill.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok();
     if is_ill {
-        // It breaks off in the middle.
+        // It stops in the middle of the response.
         return Ok(());
     }
     let body = records.to_string();

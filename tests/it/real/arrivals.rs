@@ -1,4 +1,4 @@
-//! Syncs whose records are counted where they arrive.
+//! Syncs that count their records at the destination.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use super::loaders::{declared, postgres, with_loaders};
 use crate::project::Project;
 use crate::supabase::postgres::Postgres;
 
-/// A loader of the tests' own, which loses the last record of each batch and says that all went well.
+/// A test loader that loses the last record of each batch and reports success.
 const LOSSY: &str = r#"
 kind = "loader"
 
@@ -39,7 +39,7 @@ name = "database"
 name = "default_target_schema"
 "#;
 
-/// A project whose loaders write into this database, with one source for each.
+/// A project with loaders that write into this database, each with a source.
 fn with_fruit(server: &Postgres, database: &str) -> Project {
     server.sql("postgres", &format!("create database {database}")).unwrap();
     server.sql(database, &format!("grant create on database {database} to shop")).unwrap();
@@ -56,7 +56,7 @@ fn source(loader: &str) -> String {
     format!("type = 'singer-jsonl'\nloader = '{loader}'\n[config]\nlocal.folders = ['data']\n")
 }
 
-/// Returns what arrived of the fruit, by integration.
+/// Returns the arrivals of the fruit, by integration.
 fn arrivals(project: &Project) -> Value {
     let runs = project.json(&["runs", "-n", "4"])["runs"].as_array().unwrap().clone();
     let of = |run: &Value| (run["slug"].as_str().unwrap().to_owned(), run["details"]["arrivals"]["fruit"].clone());

@@ -1,4 +1,4 @@
-//! Stock Meltano beside spile: what its own commands write into `meltano.yml` is no change, or is told.
+//! Stock Meltano beside spile: what its own commands write into `meltano.yml` is either not a change, or reported.
 
 use std::process::Command;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use uuid::Uuid;
 use crate::meaning::oracle::{self, Variables};
 use crate::project::{Project, Ran};
 
-/// What Meltano writes as soon as it writes anything is the whole file, in its own form.
+/// Whenever Meltano writes anything, it rewrites the whole file in its own style.
 #[test]
 fn a_project_that_stock_meltano_has_run_has_nothing_to_plan() {
     let project = Project::with_fault("well");
@@ -34,12 +34,12 @@ fn a_project_that_stock_meltano_has_run_has_nothing_to_plan() {
     assert_eq!((&said["files"], &said["meltano_edited"]), (&json!([]), &json!(false)));
 }
 
-/// A utility as `meltano add --from-ref` takes it: the hub cannot be asked here.
+/// A utility as `meltano add --from-ref` accepts it, because tests cannot reach the hub.
 const UTILITY: &str = "plugin_type_name: utility\nname: sqlfluff\nnamespace: sqlfluff\nlabel: SQLFluff\nvariant: sqlfluff\n\
                        docs: https://example.org\nrepo: https://example.org\npip_url: sqlfluff\nexecutable: sqlfluff\n\
                        settings:\n- name: dialect\n- name: api_key\n";
 
-/// Runs a stock command, and holds that it ended well.
+/// Runs a stock command, and demands success.
 fn stock(project: &Project, words: &[&str]) {
     let ran = project.meltano(words);
     assert!(ran.status.success(), "{words:?}: {}", String::from_utf8_lossy(&ran.stderr));
@@ -74,7 +74,7 @@ fn apply_loses_nothing_that_was_added_by_hand_unless_it_is_asked_to() {
     assert!(!project.read("meltano.yml").contains("sqlfluff"));
 }
 
-/// What the stock commands make of a project, one after the other.
+/// Changes a project with stock commands, one after the other.
 fn work_beside(project: &Project) {
     add_utility(project);
     for words in [
@@ -87,7 +87,7 @@ fn work_beside(project: &Project) {
     ] {
         stock(project, words);
     }
-    // A comment is somebody's too.
+    // A comment is an edit too.
     let commented =
         project.read("meltano.yml").replacen("\n  - name: sqlfluff\n", "\n  # Ours.\n  - name: sqlfluff\n", 1);
     project.write("meltano.yml", &commented);
@@ -106,7 +106,7 @@ fn a_pull_takes_what_stock_commands_wrote_into_the_template() {
     assert!(plan.contains("No changes"), "{plan}");
     project.spile(&["drift"]).succeeds();
     assert_eq!(project.json(&["pull"])["files"], json!([]));
-    // What is rendered anew means the same.
+    // Rendering the file again preserves its meaning.
     std::fs::remove_file(project.path().join("meltano.yml")).unwrap();
     project.spile(&["apply", "--yes"]).succeeds();
     let rendered = project.read("meltano.yml");
@@ -114,14 +114,14 @@ fn a_pull_takes_what_stock_commands_wrote_into_the_template() {
     assert_eq!(oracle::ask(project.path(), &Variables::new()).unwrap(), meaning);
     let jobs = project.meltano(&["job", "list"]);
     assert!(String::from_utf8_lossy(&jobs.stdout).contains("all"), "{jobs:?}");
-    // A run of spile's own goes on as before, and Meltano's by the job that it was given.
+    // Runs of spile continue as before, and so does Meltano's through its own job.
     project.spile(&["sync", "things"]).succeeds();
     let rows = || project.read("output/things.jsonl").lines().count();
     let before = rows();
     assert!(before > 0);
     stock(&project, &["--environment", "dev", "run", "all"]);
     assert!(rows() >= before);
-    // The template is the project's now: what it loses goes without a word.
+    // The template belongs to the project now: removing something from it needs no confirmation.
     let template = project.read("templates/meltano.yml.j2");
     let without = template.replacen("- name: nightly\n  interval: '@daily'\n  job: all\n", "", 1);
     assert_ne!(template, without, "{template}");
@@ -193,7 +193,7 @@ fn what_the_template_no_longer_has_goes_without_a_word() {
     project.spile(&["apply", "--yes"]).succeeds();
     assert!(project.read("meltano.yml").contains("plugins_of_mine"));
     std::fs::remove_file(project.path().join("templates/meltano.yml.j2")).unwrap();
-    // Another machine knows only what the registry remembers.
+    // Another machine only knows what the registry stores.
     std::fs::remove_dir_all(project.path().join(".spile/applied")).unwrap();
     project.spile(&["apply", "--yes"]).succeeds();
     assert!(!project.read("meltano.yml").contains("plugins_of_mine"));
@@ -267,7 +267,7 @@ fn entries() -> State<Entry> {
     heads.map(entry).collect()
 }
 
-/// What Meltano makes of a file that it loads and writes again.
+/// Makes Meltano load a file and write it again.
 const REWRITE: &str = "import pathlib, sys\n\
                        from meltano.core.project import Project\n\
                        with Project(pathlib.Path(sys.argv[1])).meltano_update():\n    pass\n";

@@ -1,4 +1,4 @@
-//! New tables and columns arrive, and what a selection names in vain is told; rows are counted in the destination.
+//! New tables and columns arrive, selections that match nothing are reported, and rows are counted in the destination.
 
 use std::path::Path;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::project::{FAULT, FRUIT, LOADER, Project, Ran};
 
-/// A project whose source has what a file says; its records go to JSON Lines.
+/// A project whose source offers what a file says; its records go to JSON Lines.
 pub(super) struct Source {
     pub(super) project: Project,
 }
@@ -45,7 +45,7 @@ impl Source {
         Ran(self.project.command(words).env("TAP_FAULT_NOTES", notes).output().unwrap())
     }
 
-    /// Syncs into an empty destination, and returns its exit code with the run.
+    /// Syncs into an empty destination, and returns the exit code and the run.
     fn syncs(&self) -> (i32, Value) {
         let _ = std::fs::remove_dir_all(self.project.path().join("output"));
         let Ran(output) = self.runs(&["sync", "things", "--format", "json"]);
@@ -53,14 +53,14 @@ impl Source {
         (output.status.code().unwrap(), said["runs"][0].clone())
     }
 
-    /// Returns what has arrived of a stream.
+    /// Returns the rows of a stream that arrived.
     fn rows(&self, stream: &str) -> Vec<Value> {
         let path = self.project.path().join(format!("output/{stream}.jsonl"));
         let text = std::fs::read_to_string(path).unwrap_or_default();
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
-    /// Returns how often the tap was asked for its streams.
+    /// Returns how often the tap ran a discovery.
     fn asked(&self) -> usize {
         self.project.read("notes/asked").lines().count()
     }
@@ -83,7 +83,7 @@ fn a_new_column_and_a_new_table_arrive_when_something_asks_for_them() {
     source.runs(&["discover", "things", "--refresh"]).succeeds();
     source.syncs();
     assert_eq!((source.rows("orders")[0].clone(), source.asked()), (json!({ "id": 0, "reason": "reason 0" }), 3));
-    // A table that is newer than the catalog, and selected now.
+    // A table that is newer than the catalog, and is now selected.
     source.offers(&json!({ "orders": grown()["orders"], "refunds": grown()["refunds"], "new": grown()["refunds"] }));
     source.select("['orders.*', 'refunds.*', 'new.*']");
     let (code, run) = source.syncs();
@@ -135,7 +135,7 @@ fn a_stream_that_the_source_does_not_offer_is_a_warning_or_a_failure() {
     let (code, run) = source.syncs();
     assert_eq!((code, &run["status"], &run["cause"]), (1, &json!("failed"), &json!("missing_stream")), "{run}");
     assert_eq!(run["mend"]["line"], 4, "{run}");
-    // A test of it gets no record for that very reason.
+    // A test of it gets no record for the same reason.
     source.select("['refunds.*']");
     let told = source.runs(&["test", "things"]).fails().stdout();
     assert!(
@@ -173,7 +173,7 @@ fn a_tap_that_reads_what_is_not_selected_fails() {
     assert_eq!(run["error"], "the tap ignores `select` and also read `refunds`");
 }
 
-/// Applying rules is hastened; Meltano's own way of it is asked for the same catalogs, odd ones among them.
+/// Spile applies rules faster than Meltano; both must produce the same catalogs, even from odd ones.
 #[test]
 fn a_catalog_comes_out_of_the_hastened_rules_as_out_of_meltanos_own() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -187,7 +187,7 @@ fn a_catalog_comes_out_of_the_hastened_rules_as_out_of_meltanos_own() {
     assert!(said.starts_with("1000 catalogs, "), "{said}");
 }
 
-/// The tap writes it as one line of more than 10 MiB, for which Meltano alone waits for ever.
+/// The tap writes it as one line of more than 10 MiB, on which Meltano alone would hang forever.
 #[test]
 fn a_catalog_of_5000_streams_in_one_line_is_read() {
     let source = Source::new("['s17.*']");
@@ -199,7 +199,7 @@ fn a_catalog_of_5000_streams_in_one_line_is_read() {
     assert_eq!((code, source.rows("s17").len()), (0, 3), "{run}");
 }
 
-/// Pieces of fruit, in a folder that is not there any more the next time.
+/// Pieces of fruit, in a folder that no longer exists the next time.
 #[test]
 fn a_sync_without_records_after_some_is_told_with_the_likely_reason() {
     let project = Project::new();

@@ -1,4 +1,4 @@
-//! Failures of every kind, provoked for real, and told apart: with the next step and the line to mend.
+//! Failures of every kind, provoked for real, and told apart: with the next step and the line to fix.
 
 use serde_json::Value;
 
@@ -8,7 +8,7 @@ use crate::cli::schemas::holds;
 use crate::project::{CONNECTOR, Project, leftovers, processes_of, things, with_sources};
 use crate::supabase::postgres::Postgres;
 
-/// Runs a command that fails, and returns its one run as data.
+/// Runs a command that fails, and returns its single run as data.
 fn failed(project: &Project, words: &[&str]) -> Value {
     let ran = project.spile(&[words, &["--format", "json"]].concat()).fails();
     let result: Value = serde_json::from_str(&ran.stdout()).unwrap();
@@ -17,7 +17,7 @@ fn failed(project: &Project, words: &[&str]) -> Value {
     result["runs"][0].clone()
 }
 
-/// Tells whether a run failed for that cause, with those words, and names a line of its file that has `line`.
+/// Demands that a run failed for this cause, with these words, and points to a line of its file that contains `line`.
 fn is_told(project: &Project, run: &Value, cause: &str, words: &str, line: &str) {
     assert_eq!(run["cause"], cause, "{run}");
     assert!(run["error"].as_str().unwrap().contains(words), "{run}");
@@ -94,7 +94,7 @@ fn a_python_that_is_missing_is_named_with_the_key_that_names_it() {
 #[test]
 fn a_setting_that_only_the_tap_misses_is_told() {
     let project = with_sources();
-    // The tap's own check, where the connector's has been left out.
+    // The tap's own check, with the connector's check removed.
     let connector = include_str!("../../../crates/spile-core/src/connector/builtin/extractors/rest-api.toml");
     project.write("connectors/rest-api.toml", &connector.replace("required = true\n", ""));
     project.write(

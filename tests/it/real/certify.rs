@@ -1,6 +1,6 @@
-//! What every built-in loader keeps, case by case: Singer messages go into the real loader, with the settings that Meltano
-//! gives it of what spile renders, and its destination is compared with what was sent. The table is the one in
-//! `docs/connectors.md`; `SPILE_BLESS=1 cargo test --test it certify` writes it anew.
+//! What every built-in loader preserves, case by case: Singer messages go into the real loader, with the settings that
+//! Meltano passes to it from spile's rendered file, and its destination is compared with the messages.
+//! `docs/connectors.md` has the table; `SPILE_BLESS=1 cargo test --test it certify` rewrites it.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -14,7 +14,7 @@ use super::loaders::{declared, postgres, with_loaders};
 use crate::project::{Project, Ran};
 use crate::supabase::postgres::Postgres;
 
-/// The loaders by what integrations call them: the integration's slug, and the plugin.
+/// The loaders: connector, slug of the integration, and plugin.
 const LOADERS: [(&str, &str, &str); 4] = [
     ("duckdb", "duck", "target-duckdb"),
     ("postgres", "lake", "target-postgres"),
@@ -22,7 +22,7 @@ const LOADERS: [(&str, &str, &str); 4] = [
     ("csv", "csv", "target-csv"),
 ];
 
-/// What is before and behind the table in the documentation.
+/// The marks around the table in the documentation.
 const MARKS: (&str, &str) = ("<!-- certified: begin -->\n", "<!-- certified: end -->\n");
 
 /// The verdicts on one loader, by case.
@@ -38,13 +38,13 @@ fn every_built_in_loader_keeps_what_the_documentation_says() {
     project.spile(&["apply", "--yes"]).succeeds();
     let verdicts = std::thread::scope(|scope| {
         let project = &project;
-        // One after the other: of two that begin in a new project, one finds Meltano's database half made.
+        // One after the other: if two start in a new project, one finds Meltano's database half created.
         let asked = LOADERS.map(|loader| (loader, config(project, &format!("{}--{}", loader.2, loader.1))));
         let runs = asked.map(|(loader, config)| scope.spawn(move || certified(project, loader.0, loader.2, &config)));
         runs.map(|run| run.join().unwrap())
     });
     let table = table(&verdicts);
-    // The table is what whoever runs this wants to see: past the test harness's capture.
+    // Write past the test harness's capture, because the table is what the user wants to see.
     std::io::stdout().write_all(table.as_bytes()).unwrap();
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/connectors.md");
     let text = std::fs::read_to_string(&path).unwrap();
@@ -57,7 +57,7 @@ fn every_built_in_loader_keeps_what_the_documentation_says() {
     assert_eq!(table, recorded, "a loader keeps more or less than `docs/connectors.md` says");
 }
 
-/// Runs all cases over one loader, as Meltano would start it.
+/// Runs all cases on one loader, started as Meltano would.
 fn certified(project: &Project, name: &str, plugin: &str, config: &Value) -> Verdicts {
     let venv = project.path().join(".meltano/loaders").join(plugin).join("venv/bin");
     let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/loaders");
@@ -68,7 +68,7 @@ fn certified(project: &Project, name: &str, plugin: &str, config: &Value) -> Ver
     serde_json::from_str(&ran.stdout()).unwrap()
 }
 
-/// Returns the settings that Meltano hands to a loader; files and folders, which are the project's, as whole paths.
+/// Returns the settings that Meltano passes to a loader; paths in the project become absolute.
 fn config(project: &Project, plugin: &str) -> Value {
     let ran = Ran(project.meltano(&["config", "print", plugin])).succeeds();
     let mut config: Value = serde_json::from_str(&ran.stdout()).unwrap();
@@ -83,7 +83,7 @@ fn config(project: &Project, plugin: &str) -> Value {
     config
 }
 
-/// Returns the table as Markdown: a line for each case, a column for each loader.
+/// Returns the table as Markdown: a row for each case, a column for each loader.
 fn table(verdicts: &[Verdicts; 4]) -> String {
     let names = LOADERS.map(|(name, ..)| format!("`{name}`")).join(" | ");
     let mut table = format!("| what is sent | {names} |\n|---|{}\n", "---|".repeat(LOADERS.len()));
@@ -94,7 +94,7 @@ fn table(verdicts: &[Verdicts; 4]) -> String {
     table
 }
 
-/// Returns the names of all cases, in their order, as the scripts have them.
+/// Returns the names of all cases, in the order of the scripts.
 fn cases() -> Vec<String> {
     let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/loaders");
     let ask = "import json, certify; print(json.dumps(certify.names()))";

@@ -1,4 +1,4 @@
-//! What children of a run get, and what is left of what they say.
+//! What the child processes of a run receive, and what is recorded of their output.
 
 use std::collections::BTreeSet;
 use std::process::Command;
@@ -8,14 +8,14 @@ use crate::canary::{self, OLD, Watch};
 use crate::folder::Folder;
 use crate::project::{FAULT, LOADER, Project, Ran, leftovers, things};
 
-/// What opens the registry, and looks like nothing else in a project.
+/// A registry key that looks like nothing else in a project.
 const KEY: &str = "sb_secret_canary-Kp93";
 
-/// A registry in production, so that the default one is on this machine.
+/// A registry only in production, so that the default environment uses the local one.
 const REGISTRY: &str = "[environments.dev]\n[environments.prod.registry]\nkind = 'supabase'\n\
                         url = '${SUPABASE_URL}'\nkey = '${SUPABASE_SECRET_KEY}'\n";
 
-/// Names that plugins may have seen: those that are passed on, and those that spile, Meltano and the tap's own settings set.
+/// Variables that plugins may see: those passed on, and those set by spile, Meltano and the tap's own settings.
 const OWN: [&str; 14] = [
     "AWS_PROFILE",
     "HOME",
@@ -53,13 +53,13 @@ fn a_loader_that_names_the_registrys_key_gets_nothing() {
     let loader_of = |value: &str| LOADER.replace("[config]\n", &format!("[config]\ncustom_name = {value}\n"));
     // Meltano reads this file by itself.
     project.write(".env", &format!("SUPABASE_SECRET_KEY={KEY}\n"));
-    // What a run is not given ends it before it begins.
+    // A missing variable stops the run before it starts.
     let named = "{ env = 'of-${SUPABASE_SECRET_KEY}-${AWS_SECRET_ACCESS_KEY}' }";
     project.write("integrations/files.toml", &loader_of(named));
     let failed = ran(&project, &["sync", "things"]).fails();
     assert!(failed.stdout().contains("`AWS_SECRET_ACCESS_KEY`"), "{}", failed.stdout());
     assert!(!project.path().join("output").exists());
-    // Within a text it is no variable, and a folder that is not there makes the loader say which one it looked for.
+    // Inside a text it is not a variable, and a folder that does not exist makes the loader print its path.
     for value in ["{ env = 'no/such/folder/${SUPABASE_SECRET_KEY}' }", "'no/such/folder/${SUPABASE_SECRET_KEY}'"] {
         project.write("integrations/files.toml", &loader_of(value));
         let failed = ran(&project, &["sync", "things"]).fails();
@@ -119,7 +119,7 @@ fn a_tap_that_says_its_settings_in_every_way_leaves_no_secret_in_any_byte() {
         for words in [&["logs", "things"][..], &["runs", "--format", "json"], &["status"]] {
             look(words);
         }
-        // While no run is at work any more, and before another one could sweep.
+        // After the run, and before another one could clean up.
         watch.look_at_files(project.path());
     }
     let payload = project.path().join(".meltano/meltano.db");

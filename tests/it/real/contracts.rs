@@ -1,4 +1,4 @@
-//! Contracts of sources: what changes in a real Postgres, and what arrives of it by each word of `[schema]`.
+//! Contracts of sources: changes in a real Postgres, and which of them arrive with each word of `[schema]`.
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -11,10 +11,10 @@ use crate::supabase::postgres::Postgres;
 
 const DATABASE: &str = "contracts";
 
-/// The tables that change, each in its own way.
+/// The tables, each of which changes in its own way.
 const TABLES: [&str; 4] = ["adds", "drops", "retypes", "renames"];
 
-/// What happens to the source; each table gets a fourth row.
+/// The changes of the source; each table gets a fourth row.
 const CHANGE: &str = "
     alter table adds add column reason text; insert into adds values (4, 4, 'w', 'new');
     alter table drops drop column why; insert into drops values (4, 4);
@@ -35,8 +35,8 @@ fn tables(postgres: &Postgres) {
     }
 }
 
-/// Declares an integration that does one thing about every change, and reads on by `id`; its records go to a folder of its
-/// own.
+/// Declares an integration that reacts to every change in the same way, and syncs incrementally by `id`; its records go
+/// to a folder of its own.
 fn declare(project: &Project, port: u16, slug: &str, select: &str, word: &str) {
     let text = format!(
         "type = 'postgres'\nloader = '{slug}-files'\nselect = ['public-{select}.*']\n\n[schema]\nnew_streams = '{word}'\n\
@@ -54,7 +54,7 @@ fn declare(project: &Project, port: u16, slug: &str, select: &str, word: &str) {
     project.spile_with(&["secrets", "set", slug, "password", "--stdin"], "hunter2").succeeds();
 }
 
-/// Returns the rows that have arrived of a table, each as its columns; none where there is no file.
+/// Returns the rows of a table that arrived, each as its columns; empty if there is no file.
 fn arrived(project: &Project, slug: &str, table: &str) -> Vec<Vec<String>> {
     let path = project.path().join(format!("output/{slug}/public-{table}.jsonl"));
     let text = std::fs::read_to_string(path).unwrap_or_default();
@@ -67,7 +67,7 @@ fn arrived(project: &Project, slug: &str, table: &str) -> Vec<Vec<String>> {
     text.lines().map(columns).collect()
 }
 
-/// Returns how many rows have arrived of a table, and the columns that all of them have.
+/// Returns how many rows of a table arrived, and the columns that all of them have.
 fn shape(project: &Project, slug: &str, table: &str) -> (usize, String) {
     let rows = arrived(project, slug, table);
     let columns = rows.first().cloned().unwrap_or_default();
@@ -98,7 +98,7 @@ const FAILING: [(&str, &str, &str); 4] = [
     ),
 ];
 
-/// Checks what is told of the source that has changed.
+/// Checks what is reported about the changed source.
 fn changes_are_told(project: &Project) {
     let shown = project.json(&["discover", "ask", "--changes", "--refresh"]);
     holds("changes", &shown);
@@ -133,7 +133,7 @@ fn what_a_postgres_gains_loses_retypes_and_renames_is_taken_asked_about_or_fails
     }
     project.spile(&["apply", "--yes"]).succeeds();
 
-    // Nobody has said what is good yet.
+    // Nobody has accepted the source yet.
     let refused = project.spile(&["sync", "ask"]).fails().stdout();
     assert!(refused.contains("schema_changed") && refused.contains("spile discover ask --accept"), "{refused}");
     let accepted = project.spile(&["discover", "ask", "--accept", "--yes"]).succeeds().stdout();
@@ -182,7 +182,7 @@ fn what_a_postgres_gains_loses_retypes_and_renames_is_taken_asked_about_or_fails
         assert_eq!(arrived(&project, slug, table), Vec::<Vec<String>>::new());
     }
 
-    // What was held back goes on from where it was.
+    // Streams that were held back continue from their bookmarks.
     project.spile(&["discover", "ask", "--accept", "--yes"]).succeeds();
     assert!(project.spile(&["discover", "ask", "--changes"]).succeeds().stdout().contains("matches its contract"));
     clear(&project);
@@ -233,7 +233,7 @@ fn a_contract_is_checked_without_a_sync_and_whoever_has_to_accept_it_is_told() {
     assert!(!waits("its source has changed"), "it ends when it is accepted");
 }
 
-/// As a page shows it and the API answers it: a new column is left out, and then all else is accepted.
+/// A page shows the changes and the API accepts them: a new column is left out, and then everything else is accepted.
 #[tokio::test]
 async fn changes_of_a_source_are_left_out_and_accepted_by_page_and_api() {
     let source = Source::new("['orders.*']");

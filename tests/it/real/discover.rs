@@ -1,4 +1,4 @@
-//! What sources offer, asked of real taps, and what integrations select held against it.
+//! The streams that real taps offer, compared with what integrations select.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -130,7 +130,7 @@ fn postgres_says_its_tables_whatever_a_sync_before_has_selected() {
     password(&project, "hunter2");
     project.spile(&["apply", "--yes"]).succeeds();
     project.spile(&["sync", "shop"]).succeeds();
-    // Meltano's own catalog of that sync has the selection in it; the tap would say it again.
+    // Meltano's own catalog of that sync contains the selection, which the tap would repeat.
     postgres.sql("orders_offered", "create table fresh(id int); grant select on fresh to shop").unwrap();
     let offer = project.json(&["discover", "shop"]);
     holds("discover", &offer);
@@ -210,7 +210,7 @@ fn what_is_selected_is_held_against_what_the_source_offers() {
     assert!(project.spile(&["check"]).succeeds().stdout().contains("no problems"));
 }
 
-/// As it is measured: the tap ends with `KeyError: 'updated_at'`.
+/// Reproduces a real failure: the tap ends with `KeyError: 'updated_at'`.
 #[test]
 fn a_replication_key_that_is_not_selected_is_told_before_the_tap_fails_of_it() {
     let Some(postgres) = Postgres::shared() else { return };
@@ -229,7 +229,7 @@ fn a_replication_key_that_is_not_selected_is_told_before_the_tap_fails_of_it() {
     assert!(ran.stdout().contains("'updated_at'"), "{}", ran.stdout());
 }
 
-/// Meltano writes `selected: false` for such a field, and the tap reads it all the same.
+/// Meltano writes `selected: false` for such a field, and the tap reads it anyway.
 #[test]
 fn a_field_that_is_always_read_is_told_where_it_is_left_out() {
     let Some(postgres) = Postgres::shared() else { return };

@@ -1,5 +1,5 @@
-//! Kills at random moments: of spile, of Meltano, of the tap, of the target, of all. The next sync goes on from the right
-//! bookmark, nothing runs twice at once, and nothing is left behind.
+//! Kills at random moments: of spile, Meltano, the tap, the target, and all of them. The next sync resumes from the
+//! right bookmark, nothing runs twice at once, and no leftovers stay.
 
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -8,16 +8,16 @@ use serde_json::Value;
 
 use crate::project::{Project, Ran, leftovers, processes_of, things, wait_for_the_tap};
 
-/// How many kills where nobody asks for more: `SPILE_KILLS=200` is what CI asks for.
+/// The default number of kills; CI sets `SPILE_KILLS=200`.
 const KILLS: u32 = 12;
 
-/// The seed where nobody gives another one: `SPILE_SEED`.
+/// The default seed; set `SPILE_SEED` for another.
 const SEED: u64 = 20_261_123;
 
-/// How long a sync of the tap takes at most before it is done, from its start.
+/// The longest that a sync of the tap takes.
 const LONGEST: Duration = Duration::from_secs(4);
 
-/// Numbers that look random and are the same for a seed: splitmix64.
+/// Pseudorandom numbers, the same for the same seed: splitmix64.
 pub struct Dice(pub u64);
 
 impl Dice {
@@ -29,7 +29,7 @@ impl Dice {
         (mixed ^ (mixed >> 31)) % end
     }
 
-    /// Returns a number below that of things.
+    /// Returns an index below `end`.
     pub fn index(&mut self, end: usize) -> usize {
         usize::try_from(self.below(end as u64)).unwrap()
     }
@@ -50,7 +50,7 @@ pub fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is no number: {text}")))
 }
 
-/// Sends SIGKILL to the project's processes whose command line is the victim's.
+/// Sends SIGKILL to the victim's processes in the project.
 pub(super) fn kill(project: &Project, child: &mut Child, victim: Victim) {
     let is_victim = |line: &str| match victim {
         Victim::Spile => false,
@@ -73,7 +73,7 @@ pub(super) fn kill(project: &Project, child: &mut Child, victim: Victim) {
     }
 }
 
-/// Returns what Meltano keeps as the tap's bookmark, from its database.
+/// Returns the tap's bookmark in Meltano's database.
 fn kept(project: &Project) -> i64 {
     let database = project.path().join(".meltano/meltano.db");
     let sql = "select completed_state from state where state_id = 'dev:tap-fault--things-to-target-jsonl--files'";
@@ -88,7 +88,7 @@ fn lines(project: &Project, path: &str) -> Vec<String> {
     text.lines().map(str::to_owned).collect()
 }
 
-/// A project whose tap counts on, a record and a bookmark at a time, and leaves notes.
+/// A project whose tap continues counting, one record and bookmark at a time, and leaves notes.
 fn stepping() -> Project {
     let project = Project::with_fault("step");
     project.write("notes/x", "");
@@ -122,7 +122,8 @@ fn killed_at_random_moments_the_next_sync_goes_on_and_nothing_is_left() {
             assert_eq!(last, confirmed, "{told}: it began elsewhere than where the last one was confirmed");
         }
         assert!(lines(&project, "notes/twice").is_empty() && !project.path().join("notes/twice").exists(), "{told}");
-        // What outlives its spile may still confirm what it has written, until the next sync has waited for it.
+        // Processes that outlive spile may still confirm what they have written, until the next sync has waited for
+        // them.
         wait_for_quiet(&project, &told);
         confirmed = kept(&project);
     }
@@ -144,7 +145,7 @@ fn killed_at_random_moments_the_next_sync_goes_on_and_nothing_is_left() {
     assert_eq!(running, 0, "what was killed is not running any more");
 }
 
-/// Waits until no process of the run is left: Meltano notices within a second that its spile is gone.
+/// Waits until no process of the run is left: Meltano notices within a second that spile is gone.
 pub(super) fn wait_for_quiet(project: &Project, told: &str) {
     let begun = Instant::now();
     while !processes_of(project).is_empty() {

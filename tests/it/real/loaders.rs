@@ -1,4 +1,4 @@
-//! Tests of loaders: what they can write to goes well, what they cannot is told, and of files nothing is left.
+//! Tests of loaders: a writable destination passes, any other is reported, and no files are left.
 
 use std::path::PathBuf;
 use std::sync::Once;
@@ -18,7 +18,7 @@ pub fn postgres(port: u16, database: &str) -> String {
     )
 }
 
-/// A project for which the loaders of these tests are installed; once, for all that share the seed.
+/// A project with the loaders of these tests, installed once for all that share the seed.
 pub fn with_loaders() -> Project {
     static MADE: Once = Once::new();
     let seed = seed();
@@ -39,7 +39,7 @@ pub fn with_loaders() -> Project {
     declared(&postgres(1, "d"))
 }
 
-/// A project with a loader of every kind, `lake` the one of Postgres.
+/// A project with a loader of every kind; `lake` is the one of Postgres.
 pub fn declared(lake: &str) -> Project {
     let project = Project::new();
     for (slug, text) in [("files", LOADER), ("csv", CSV), ("duck", WAREHOUSE), ("lake", lake)] {
@@ -84,7 +84,7 @@ fn loaders_that_can_write_pass_and_those_of_files_leave_nothing() {
     assert!(leftovers(&project).is_empty(), "{:?}", leftovers(&project));
     let run = project.newest_run();
     assert_eq!((&run["kind"], &run["status"], &run["slug"]), (&"test".into(), &"ok".into(), &"csv".into()));
-    // Without a name only sources are tested.
+    // Without a name, only sources are tested.
     assert!(project.spile(&["test"]).succeeds().stderr().contains("nothing to run"));
     let told = project.spile(&["sync", "files"]).fails().stderr();
     assert!(told.contains("`files` is a loader, and loaders run with their extractors"), "{told}");

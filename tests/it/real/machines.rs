@@ -1,4 +1,4 @@
-//! Two machines, as two checkouts of one project: they share a hosted registry and a destination, and nothing else.
+//! Two machines, simulated by two checkouts of one project: they share only a hosted registry and a destination.
 
 mod bookmarks;
 mod kills;
@@ -11,7 +11,7 @@ use std::time::Duration;
 use crate::project::{Project, Ran, kill_all, wait, wait_for_the_tap};
 use crate::supabase::hosted::HostedRows;
 
-/// Where Meltano keeps the bookmarks of the one integration.
+/// The state ID of the one integration.
 const STATE: &str = "dev:tap-fault--things-to-target-jsonl--files";
 
 struct Machines {
@@ -26,7 +26,7 @@ impl Machines {
         Some(Self::over(HostedRows::start()?, ""))
     }
 
-    /// Starts them over a registry that further lines of `[registry]` tell of.
+    /// Starts them over a registry with further lines in `[registry]`.
     fn over(subject: HostedRows, lines: &str) -> Self {
         let shared = tempfile::tempdir().unwrap();
         let checkout = || {
@@ -62,14 +62,14 @@ impl Machines {
         Ran(self.command(machine, &["sync", "things"]).output().unwrap()).succeeds()
     }
 
-    /// The rows that the destination holds, by their ids.
+    /// The ids of the rows in the destination.
     fn rows(&self) -> Vec<i64> {
         let text = std::fs::read_to_string(self.shared.path().join("output/things.jsonl")).unwrap_or_default();
         let id = |line: &str| serde_json::from_str::<serde_json::Value>(line).unwrap()["id"].as_i64().unwrap();
         text.lines().map(id).collect()
     }
 
-    /// The bookmark that the registry keeps; 0 where there is none.
+    /// The bookmark in the registry; 0 if there is none.
     fn kept(&self) -> i64 {
         let state =
             self.subject.database.sql(&format!("select state from integration_states where state_id = '{STATE}'"));
@@ -121,7 +121,7 @@ fn a_machine_that_dies_keeps_an_integration_only_until_its_lease_ends() {
     let mut first = machines.command(&machines.one, &["sync", "things", "-q"]);
     let mut first = first.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     wait_for_the_tap(&machines.one);
-    // It tells where it begins a moment after it is there.
+    // It reports its bookmark a moment after it starts.
     while machines.began().is_empty() {
         std::thread::sleep(Duration::from_millis(20));
     }
@@ -131,12 +131,12 @@ fn a_machine_that_dies_keeps_an_integration_only_until_its_lease_ends() {
     let mut second = machines.command(&machines.other, &["sync", "things"]);
     let second = second.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     std::thread::sleep(Duration::from_secs(3));
-    // As a minute makes it.
+    // As if a minute had passed.
     machines.subject.database.sql("update integration_leases set expires_at = now() - interval '1 second'");
     let second = Ran(second.wait_with_output().unwrap()).succeeds();
     assert!(second.stderr().contains("Waiting for `things`"), "{}", second.stderr());
     assert_eq!(machines.began(), ["0", "0"], "what was not confirmed is read again");
-    // The first machine, up again, tells the registry what became of its run.
+    // The first machine is back, and reports the end of its run to the registry.
     Ran(machines.command(&machines.one, &["runs"]).output().unwrap()).succeeds();
     let running = machines.subject.database.sql("select count(*) from integration_runs where status = 'running'");
     assert_eq!(running, "0");

@@ -1,4 +1,4 @@
-//! A job with a mapper stays one: what hides names in Meltano hides them in a sync of spile.
+//! A job with a mapper keeps it: a mapper that hides names in Meltano also hides them in a sync of spile.
 
 use std::os::unix::fs::PermissionsExt;
 
@@ -97,7 +97,7 @@ fn a_job_with_a_mapper_hides_names_in_a_sync_too_and_no_run_does_less() {
     let arrived = project.read("arrived.jsonl");
     assert!(arrived.lines().count() == 2 && arrived.matches("***").count() == 2, "{arrived}");
     assert!(!arrived.contains("Ada") && !arrived.contains("Turing"), "{arrived}");
-    // Who takes the mapper out is shown what that changes, and no sync passes it by.
+    // The plan shows the effect of removing the mapper, and no sync bypasses it.
     project.write("integrations/tap-people.toml", &people.replace("mappers = [\"hide-names\"]\n", ""));
     let plan = project.spile(&["plan"]).stdout();
     assert!(plan.contains("mappers") && plan.contains("existing rows stay unchanged"), "{plan}");

@@ -1,4 +1,4 @@
-//! The tables that are worked out before a run, held against those that the real loaders make.
+//! Predicted table names, compared with those that the real loaders create.
 
 use std::collections::BTreeSet;
 use std::process::Command;
@@ -10,7 +10,7 @@ use super::loaders::{declared, postgres, with_loaders};
 use crate::project::Project;
 use crate::supabase::postgres::Postgres;
 
-/// Names of streams, as taps have them.
+/// Stream names, as taps use them.
 const ODD: [&str; 11] = [
     "orders",
     "Web-Events",
@@ -25,10 +25,10 @@ const ODD: [&str; 11] = [
     "semi;colon",
 ];
 
-/// A name that Postgres would cut and its loader refuses.
+/// A name that Postgres would truncate and its loader refuses.
 const LONG: &str = "a_name_of_seventy_one_bytes_which_is_more_than_postgres_takes_for_a_table";
 
-/// Singer messages of streams with one record each, which says where it is from.
+/// Singer messages of streams with one record each, which names its source.
 fn messages(names: &[&str], from: &str) -> String {
     let text = json!({ "type": ["null", "string"] });
     let schema = json!({ "type": "object", "properties": { "id": text, "origin": text } });
@@ -48,7 +48,7 @@ fn source(project: &Project, slug: &str, loader: &str, names: &[&str], more: &st
     project.write(&format!("integrations/{slug}.toml"), &text);
 }
 
-/// The tables that are worked out for a source.
+/// Returns the predicted tables of a source.
 fn predicted(project: &Project, slug: &str) -> BTreeSet<String> {
     let offer = project.json(&["discover", slug]);
     crate::cli::schemas::holds("discover", &offer);
@@ -56,7 +56,7 @@ fn predicted(project: &Project, slug: &str) -> BTreeSet<String> {
     offer["streams"].as_array().unwrap().iter().map(table).collect()
 }
 
-/// The tables of a database file, or what a question gives.
+/// Returns the tables of a database file, or the result of a query.
 fn duckdb(project: &Project, question: &str) -> BTreeSet<String> {
     let python = project.path().join(".meltano/loaders/target-duckdb/venv/bin/python");
     let ask = format!(
@@ -71,7 +71,7 @@ fn lake(server: &Postgres, database: &str, question: &str) -> BTreeSet<String> {
     server.sql(database, question).unwrap().lines().map(str::to_owned).filter(|line| !line.is_empty()).collect()
 }
 
-/// All tables that a loader has made in Postgres, with their schemas.
+/// Lists all tables that a loader has created in Postgres, with their schemas.
 const TABLES: &str = "select string_agg(table_schema || '.' || table_name, E'\\n') from information_schema.tables \
                       where table_schema not in ('pg_catalog', 'information_schema')";
 
@@ -153,7 +153,7 @@ fn rows_of_two_streams_in_one_table_are_told_before_they_are_mixed() {
     assert_eq!(lake(server, "mixed", rows), both.map(str::to_owned).into(), "what was told is so");
 }
 
-/// What follows for the data of the plan's changes.
+/// Returns the consequences of the plan's changes for the data.
 fn follows(project: &Project) -> BTreeSet<String> {
     let plan = project.json(&["plan"]);
     let told =
@@ -161,7 +161,7 @@ fn follows(project: &Project) -> BTreeSet<String> {
     plan["changes"].as_array().unwrap().iter().map(told).filter(|told| !told.ends_with(" none")).collect()
 }
 
-/// Two integrations of one connector into one loader shared their tables without a word.
+/// Two integrations with the same connector and loader shared tables without a warning.
 #[test]
 fn a_schema_of_its_own_keeps_the_rows_of_two_integrations_apart_in_real_loaders() {
     let Some(server) = Postgres::shared() else { return };
@@ -196,7 +196,7 @@ fn a_schema_of_its_own_keeps_the_rows_of_two_integrations_apart_in_real_loaders(
     assert_eq!(lake(server, "divided", "select id from shop_us.orders"), ["us orders".to_owned()].into());
     assert_eq!(duckdb(&project, "select id from main.orders"), ["eu-duck orders".to_owned()].into());
     assert_eq!(duckdb(&project, "select id from shop_us.orders"), ["us-duck orders".to_owned()].into());
-    // Loaders are tested without an extractor, and by hand Meltano does the same.
+    // Loaders are tested without an extractor, and Meltano behaves the same when run by hand.
     project.spile(&["test", "lake", "duck"]).succeeds();
     assert_eq!(lake(server, "divided", "select count(*) from raw.spile_test"), ["1".to_owned()].into());
 }

@@ -1,4 +1,4 @@
-//! Keys with a period in them reach a plugin as they are written: from files, from secrets, and by stock Meltano.
+//! Keys with a period reach a plugin unchanged: from files, from secrets, and through stock Meltano.
 
 use crate::project::{CONNECTOR, Project, things};
 
@@ -16,10 +16,10 @@ fn a_key_with_a_period_reaches_the_tap_whole() {
     }
     project.spile(&["apply", "--yes"]).succeeds();
     project.spile(&["plan", "--exit-code"]).succeeds();
-    // The tap says its settings and fails.
+    // The tap prints its settings and fails.
     project.spile(&["sync", "things", "--retries", "0"]).fails();
     let log = project.spile(&["logs", "things"]).succeeds().stdout();
-    // Meltano puts such keys behind the others of their table.
+    // Meltano sorts such keys after the others of their table.
     for whole in ["'stream_maps': {'users': {'id': 'c.d'}, 'main.orders': {'a.b': 'x.y'}}", "'abc.xyz': '(secret)'"] {
         assert!(log.contains(whole), "{whole}\nis not in\n{log}");
     }

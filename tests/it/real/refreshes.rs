@@ -1,4 +1,4 @@
-//! Full refreshes that break off: the next sync goes on with them, and never with what was before them.
+//! Interrupted full refreshes: the next sync resumes them, and never uses older bookmarks.
 
 use std::process::Stdio;
 
@@ -23,7 +23,7 @@ fn sync(project: &Project, words: &[&str]) -> Ran {
     Ran(command.stdout(Stdio::piped()).stderr(Stdio::piped()).output().unwrap())
 }
 
-/// The rows that the destination holds of each stream, by their ids.
+/// The ids of the rows that the destination has of each stream.
 fn rows(project: &Project) -> [Vec<i64>; 3] {
     STREAMS.map(|stream| {
         let path = project.path().join(format!("output/{stream}.jsonl"));
@@ -54,7 +54,7 @@ fn a_full_refresh_that_broke_off_after_one_of_three_streams_is_gone_on_with() {
     let told =
         format!("Continuing with the full refresh of `things` that was interrupted in run {}", id.as_str().unwrap());
     assert!(resumed.stderr().contains(&told), "{}", resumed.stderr());
-    // The first stream goes on, and the others are read again from their beginning.
+    // The first stream resumes, and the others are read again from the beginning.
     let first = [1, 2, 3, 4, 5, 6, 1, 2, 3, 4, 5, 6].to_vec();
     let other = [1, 2, 3, 4, 5, 6, 1, 2, 3].to_vec();
     assert_eq!(rows(&project), [first, other.clone(), other]);

@@ -1,4 +1,4 @@
-//! Schedules with the real Meltano: what is due runs once, whoever looks, however often, and whatever is killed.
+//! Schedules with the real Meltano: what is due runs once, whoever checks, however often, and whatever is killed.
 
 use std::ops::{Deref, DerefMut};
 use std::process::{Child, Stdio};
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::project::{Project, Ran, kill_all, leftovers, processes_of, signal, things, wait, wait_for_the_tap};
 
-/// Once a year: due now for whatever was applied before the year began, and then not for a while.
+/// Once a year: due now if applied before the year began, and then not for a while.
 const YEARLY: &str = "schedule = '@yearly'\n";
 
 /// A project whose integration `things` is due.
@@ -41,7 +41,7 @@ fn runs(project: &Project) -> Vec<Value> {
     project.json(&["runs"])["runs"].as_array().unwrap().clone()
 }
 
-/// A scheduler that ends with the test, however that ends.
+/// A scheduler that stops with the test, however the test ends.
 struct Scheduler(Child);
 
 impl Deref for Scheduler {
@@ -60,7 +60,7 @@ impl DerefMut for Scheduler {
 
 impl Drop for Scheduler {
     fn drop(&mut self) {
-        // One that has ended already is no failure of the test.
+        // It may have ended already.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
@@ -74,7 +74,7 @@ fn scheduler(project: &Project) -> Scheduler {
     Scheduler(command.env("TAP_FAULT_NOTES", notes).stdout(Stdio::null()).stderr(log).spawn().unwrap())
 }
 
-/// Waits until so many runs have ended in a way.
+/// Waits until this many runs have ended with a status.
 fn wait_for_runs(project: &Project, status: &str, count: usize) -> Vec<Value> {
     let begun = Instant::now();
     loop {
@@ -115,7 +115,7 @@ fn what_is_due_runs_once_and_what_rests_does_not() {
     assert_eq!(runs(&project).len(), 1);
     let scheduled = &project.json(&["schedules"])["schedules"][0];
     assert_eq!((&scheduled["due"], &scheduled["last_sync"]["id"]), (&Value::Null, &run["id"]));
-    // What is new waits for its first moment; what fails has had its turn.
+    // A new integration waits for its first scheduled time; a failed run has used its turn.
     project.write(
         "integrations/fresh.toml",
         &things("fail").replace("0b8a", "1b8a").replace("[config]", "schedule = '@yearly'\n[config]"),

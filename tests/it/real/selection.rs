@@ -1,4 +1,4 @@
-//! What is said to be read of a source, held against the code of the pinned Meltano that decides it.
+//! Selections, compared with the code of the pinned Meltano that applies them.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -12,7 +12,7 @@ use spile_core::discovered::{self, Rules, Stream, Taken};
 
 use crate::project::seed;
 
-/// Applies rules to catalogs as a run of Meltano does, and tells what comes of each stream and field.
+/// Applies rules to catalogs as a run of Meltano does, and reports the result for each stream and field.
 const MELTANO: &str = r#"
 import copy, fnmatch, importlib.util, json, logging, sys
 import structlog
@@ -47,7 +47,7 @@ assert cases == [applied(case) for case in said["cases"]]
 print(json.dumps({"globs": globs, "cases": cases}))
 "#;
 
-/// How many of each are compared.
+/// How many cases to compare.
 const CASES: usize = 500;
 
 fn meltano(question: &Value) -> Value {
@@ -69,7 +69,7 @@ fn meltano(question: &Value) -> Value {
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-/// Names from few letters, so that patterns match now and then.
+/// Names from few letters, so that patterns match sometimes.
 fn name() -> impl Strategy<Value = String> {
     "[ab]{1,2}"
 }
@@ -89,7 +89,7 @@ fn inclusion() -> impl Strategy<Value = Option<&'static str>> {
     proptest::sample::select(vec![None, Some("available"), Some("automatic"), Some("unsupported")])
 }
 
-/// A stream with fields of which some have metadata, nested once.
+/// A stream with fields, some of which have metadata, nested once.
 fn stream(name: String) -> impl Strategy<Value = Value> {
     let nested = proptest::collection::btree_map(self::name(), inclusion(), 0..3);
     let fields = proptest::collection::btree_map(self::name(), (inclusion(), nested), 0..4);
@@ -139,7 +139,7 @@ fn case() -> impl Strategy<Value = Value> {
     })
 }
 
-/// What spile says of a case, in the form of the answer.
+/// Returns spile's result for a case, in the form of Meltano's answer.
 fn said(case: &Value) -> Value {
     let streams = discovered::read(case["catalog"].to_string().as_bytes()).unwrap();
     let select: Vec<String> = serde_json::from_value(case["select"].clone()).unwrap();
@@ -176,7 +176,7 @@ fn what_is_said_to_be_read_is_what_the_pinned_meltano_reads() {
     for (case, answer) in cases.iter().zip(answer["cases"].as_array().unwrap()) {
         let said = said(case);
         let mut answer = answer.clone();
-        // Of a stream that is not read its fields are not either, whatever is said of them.
+        // The fields of a stream that is not selected are not selected either, whatever the rules say.
         let is_read = |stream: &String| said["fields"].get(stream).is_some();
         answer["fields"].as_object_mut().unwrap().retain(|stream, _| is_read(stream));
         assert_eq!(said, answer, "{case:#}");

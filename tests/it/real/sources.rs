@@ -1,4 +1,4 @@
-//! Whole syncs of real sources into real destinations: Postgres, a REST API, local files; JSON Lines, DuckDB.
+//! Complete syncs of real sources into real destinations: Postgres, a REST API, local files; JSON Lines, DuckDB.
 
 use std::process::Command;
 
@@ -8,7 +8,7 @@ use crate::project::{FRUIT, Project, with_sources};
 use crate::real::api::Api;
 use crate::supabase::postgres::Postgres;
 
-/// A database `name` with fifty orders, and who may read them and what.
+/// Creates a database with fifty orders, and a user with limited rights.
 pub fn orders(postgres: &Postgres, name: &str) {
     postgres.sql("postgres", &format!("create database {name}")).unwrap();
     postgres
@@ -24,7 +24,7 @@ pub fn orders(postgres: &Postgres, name: &str) {
         .unwrap();
 }
 
-/// Declares a Postgres source with a password, and its bookmark.
+/// Declares a Postgres source with a password and a replication key.
 pub fn shop(project: &Project, port: u16, database: &str, select: &str) {
     let text = format!(
         "type = 'postgres'\nkind = 'extractor'\nloader = 'files'\nselect = ['{select}']\n\n[config]\nhost = '127.0.0.1'\n\
@@ -59,7 +59,7 @@ fn postgres_is_read_on_from_its_bookmark_into_json_lines() {
     postgres.sql("orders_incremental", "insert into orders values (51, 'new', '2026-02-01')").unwrap();
     project.spile(&["sync", "shop"]).succeeds();
     let second = project.newest_run();
-    // The tap reads from its bookmark on, the bookmark included.
+    // The tap reads from its bookmark, including that row.
     assert_eq!(second["records"], 2);
     assert_eq!(second["bookmark_before"], first["bookmark_after"]);
     let bookmark = |run: &Value| {
@@ -77,7 +77,7 @@ fn log_name(run: &Value) -> String {
     format!("{}.log", run["id"].as_str().unwrap())
 }
 
-/// 74 of 74 streams were taken, the database's own among them, and the run failed.
+/// Without a selection, 74 of 74 streams were read, including the database's own, and the run failed.
 #[test]
 fn postgres_without_a_selection_reads_peoples_tables_alone_and_all_of_them() {
     let Some(postgres) = Postgres::shared() else { return };
@@ -117,7 +117,7 @@ fn postgres_without_a_selection_reads_peoples_tables_alone_and_all_of_them() {
 fn a_new_column_of_postgres_and_a_new_table_arrive() {
     let Some(postgres) = Postgres::shared() else { return };
     orders(postgres, "orders_that_grow");
-    // What the tap offers and may not read would fail the whole sync.
+    // A stream that the tap offers but cannot read would fail the whole sync.
     postgres.sql("orders_that_grow", "drop table hidden").unwrap();
     let project = with_sources();
     project.spile(&["secrets", "init"]).succeeds();
@@ -155,7 +155,7 @@ fn a_rest_api_is_read_and_one_that_is_ill_for_a_moment_is_tried_again() {
     assert_eq!(project.newest_run()["cause"], "network");
 }
 
-/// The first row of texts was once taken for a header, and dropped with exit code 0.
+/// The first row of a text-only stream was once mistaken for a header and dropped, with exit code 0.
 #[test]
 fn a_stream_of_texts_alone_arrives_whole_in_duckdb() {
     let project = with_sources();
@@ -176,7 +176,7 @@ fn a_stream_of_texts_alone_arrives_whole_in_duckdb() {
     assert_eq!(project.newest_run()["records"], 5);
 }
 
-/// Returns the one value that a question to the database file gives.
+/// Returns the single value that a query to the database file gives.
 fn asked_of_duckdb(project: &Project, question: &str) -> String {
     let python = project.path().join(".meltano/loaders/target-duckdb/venv/bin/python");
     let ask = format!("import duckdb; print(duckdb.connect('warehouse.duckdb').sql(\"{question}\").fetchall()[0][0])");

@@ -1,4 +1,4 @@
-//! Variables that stand in for what files say, and those that files name and nobody has set.
+//! Variables that replace settings in files, and variables that files name but nobody has set.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! Sources that are compared with their destinations: what arrived, what was lost, what was changed.
+//! Sources compared with their destinations: arrived, lost and changed rows.
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,8 @@ use super::loaders::{postgres, with_loaders};
 use crate::project::{Project, Ran, with_sources};
 use crate::supabase::postgres::Postgres;
 
-/// Every type whose values read differently on both sides, with nulls and empty texts, a table without a key and a view.
+/// Every type whose values read differently on both sides, with nulls and empty texts, a table without a key and a
+/// view.
 const SHOP: &str = "
     create table orders(
         id bigint primary key, customer text, note varchar, paid boolean, price numeric(12, 2), weight double precision,
@@ -22,7 +23,7 @@ const SHOP: &str = "
     create schema hidden; create table hidden.secrets(id int primary key);
     grant select on orders, events, customers, refunds to shop;";
 
-/// A project whose Postgres source goes to a loader.
+/// A project with a Postgres source and a loader.
 fn shop(server: &Postgres, database: &str, loader: &str) -> Project {
     server.sql("postgres", &format!("create database {database}")).unwrap();
     server.sql(database, SHOP).unwrap();
@@ -48,7 +49,7 @@ fn shop(server: &Postgres, database: &str, loader: &str) -> Project {
     project
 }
 
-/// Compares, and returns what is said of each stream, by its name without the schema.
+/// Compares, and returns the result of each stream, by its name without the schema.
 fn verified(project: &Project, words: &[&str]) -> (Option<i32>, Value, Value) {
     let ran = project.spile(&[&["verify", "shop"], words, &["--format", "json"]].concat());
     let found: Value = serde_json::from_str(&ran.stdout()).unwrap_or_else(|error| panic!("{error}: {}", ran.stderr()));
@@ -85,7 +86,7 @@ fn what_is_in_a_database_is_compared_with_its_source() {
         assert_eq!(streams[keyless]["notes"], json!(["no key: only rows are counted"]), "{streams:#}");
     }
 
-    // Rows that are newer than the last sync, one of them changed since; a lost row; one too many; a changed value.
+    // Rows that are newer than the last sync, one of which changed since; a lost row; an extra row; a changed value.
     sql("insert into orders(id, updated_at) values (51, '2026-03-01'); update orders set updated_at = '2026-03-02' where id = 7;
          delete from raw.events where what is null; insert into raw.customers values ('c9');
          update raw.refunds set reason = '' where id = (select min(id::text) from raw.refunds)");

@@ -61,7 +61,7 @@ fn a_connection_is_tested_before_it_is_written_and_mended_when_it_fails() {
     let words = ["new", "--type", "singer-jsonl", "--loader", "files", "--schedule", "@daily"];
     let mut terminal = terminal(&project, &words);
     terminal.shows("Name").answers("fruit");
-    // The settings of the only group, or what else there is: each is asked by its label.
+    // The settings of the only group, or the other settings: each is prompted for by its label.
     terminal.shows("How do you want to connect?").answers("");
     terminal.shows("Folders").answers("nowhere");
     terminal.shows("Which optional settings do you want to set?").presses("\r");
@@ -71,7 +71,7 @@ fn a_connection_is_tested_before_it_is_written_and_mended_when_it_fails() {
     terminal.shows("Which setting do you want to change?").answers("local.folders");
     terminal.shows("Folders").answers("data");
     terminal.shows("Test the connection").answers("y");
-    // Its tap reads all it finds, so no streams are offered.
+    // Its tap reads everything it finds, so there are no streams to choose.
     terminal.shows("Write `integrations/fruit.toml`?").answers("y");
     assert_eq!(terminal.ends(), 0, "{}", terminal.text());
     let text = project.read("integrations/fruit.toml");

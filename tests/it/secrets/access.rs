@@ -1,4 +1,4 @@
-//! Who can read: keys in every place, readers that come and go, plans with and without a key.
+//! Recipients: keys in every place, recipients that are added and removed, plans with and without a key.
 
 use serde_json::{Value, json};
 
@@ -62,7 +62,7 @@ fn keys_are_found_in_every_place_that_sops_looks_in() {
         let output = command.env(name, value).output().unwrap();
         assert!(String::from_utf8_lossy(&output.stdout).contains("hunter2"), "{name}: {output:?}");
     }
-    // A recipient that is an SSH key, and its private half where everybody has it.
+    // An SSH key as a recipient, with its private half where SSH usually has it.
     let ssh = include_str!("../../sops/ssh_ed25519.pub");
     desk.folder.write(".sops.yaml", &format!("creation_rules:\n  - age: '{}'\n", ssh.trim()));
     desk.folder.write("integrations/shop.toml", SHOP);
@@ -92,7 +92,7 @@ fn readers_come_by_one_wrapping_more_and_go_by_a_new_data_key() {
     let desk = desk.with("SOPS_AGE_KEY", &other);
     std::fs::remove_file(desk.key_file()).unwrap();
     assert_eq!(desk.values("shop"), json!({"api_key": "hunter2"}));
-    // The first reader goes: whoever is left encrypts everything anew.
+    // The first recipient is removed: a remaining one encrypts everything again.
     desk.folder.write(".sops.yaml", &rules.replace(&mine, &public));
     let done = desk.run(&["secrets", "updatekeys"]).succeeds().stdout;
     assert!(done.contains("rotate these secrets"), "{done}");

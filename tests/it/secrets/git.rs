@@ -7,7 +7,7 @@ use serde_json::json;
 use super::{Desk, SHOP, identity};
 
 impl Desk {
-    /// Makes the project a repository whose drivers are this program.
+    /// Makes the project a repository with this program as its drivers.
     fn in_git(self) -> Self {
         let program = std::path::Path::new(env!("CARGO_BIN_EXE_spile")).parent().unwrap().display().to_string();
         let path = format!("{program}:{}", std::env::var("PATH").unwrap());
@@ -41,7 +41,7 @@ impl Desk {
         self.git(&["commit", "-qm", "a change"]);
     }
 
-    /// Two branches that come from one commit, each with its own change; `main` is checked out.
+    /// Makes two branches from one commit, each with its own change; `main` is checked out.
     fn branches(ours: impl FnOnce(&Self), theirs: impl FnOnce(&Self)) -> Self {
         let desk = Self::new().in_git();
         desk.set("api_key", "hunter2");

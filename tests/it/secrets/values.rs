@@ -1,4 +1,4 @@
-//! Setting, editing, importing, showing and handing on.
+//! Setting, editing, importing, showing and exporting secrets.
 
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
@@ -247,7 +247,7 @@ fn a_rewrite_that_is_killed_leaves_the_old_file_or_the_new_one() {
             .stdout(std::process::Stdio::null())
             .spawn()
             .unwrap();
-        // Who is killed early reads nothing.
+        // A program that is killed early reads nothing.
         let _ = std::io::Write::write_all(&mut child.stdin.take().unwrap(), value.as_bytes());
         std::thread::sleep(Duration::from_micros(u64::from(number) * 700));
         let _ = child.kill();
@@ -284,7 +284,7 @@ fn what_the_row_holds_is_pulled_as_ciphertext() {
     assert_eq!(desk.values("shop"), json!({"api_key": "hunter3", "auth.token": "t"}));
 }
 
-/// Rows as dashboards have them today: with secrets in plain text, in both columns.
+/// Rows as dashboards have them today: with plain-text secrets in both columns.
 #[test]
 fn rows_of_nobodys_become_files_with_their_secrets_encrypted() {
     let desk = Desk::new();
@@ -324,7 +324,7 @@ fn rows_of_nobodys_become_files_with_their_secrets_encrypted() {
     desk.run(&["import", "--registry", "nothing"]).fails("no integration is named `nothing`");
 }
 
-/// A connector that knows of no secret.
+/// A connector that marks no setting as secret.
 const UNSUSPECTING: &str = "[plugin]\nname = \"tap-x\"\nnamespace = \"tap_x\"\n[[settings]]\nname = \"dsn_of_source\"\n\
                             [[settings]]\nname = \"options\"\nkind = \"object\"\n[[settings]]\nname = \"user_key\"\n";
 
@@ -435,6 +435,6 @@ fn a_mistake_in_another_file_stops_no_command_on_secrets() {
     assert_eq!(desk.values("shop")["api_key"], "hunter4");
     let told = desk.run(&["secrets", "view", "broken", "--yes"]).fails("TOML").stderr;
     assert!(told.contains("integrations/broken.toml"), "{told}");
-    // Whether it has secrets cannot be known.
+    // Whether it has secrets is unknown.
     desk.run(&["secrets", "rotate", "--all"]).fails("integrations/broken.toml");
 }

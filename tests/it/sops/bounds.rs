@@ -1,4 +1,4 @@
-//! Texts made to overflow a stack, or to take forever, are refused or read in time.
+//! Texts made to overflow the stack or to take forever are refused, or read in time.
 
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 use spile_core::sops::{DataKey, Document, NotADocument, Rules, node, rewrite};
 use toml::de::DeTable;
 
-/// What a debug build may take for a text of 100 kB on a busy machine.
+/// How long a debug build may take for a text of 100 kB on a busy machine.
 const SOON: Duration = Duration::from_secs(5);
 
 const DEEP: usize = 50_000;
 
-/// Runs in time, on the stack of a test's thread: 2 MiB, a quarter of the program's.
+/// Runs in limited time, on the stack of a test's thread: 2 MiB, a quarter of the program's.
 #[track_caller]
 fn soon<T>(act: impl FnOnce() -> T) -> T {
     let begun = Instant::now();
@@ -33,7 +33,7 @@ fn deep_json_is_refused() {
     }
 }
 
-/// The YAML parser, a port of libyaml, takes time by the square of the depth before it refuses: it is not asked.
+/// The YAML parser, a port of libyaml, takes quadratic time in the depth before it refuses, so it is never called.
 #[test]
 fn deep_yaml_is_refused() {
     for (opening, closing) in [("[", "]"), ("{a: ", "}"), ("- ", ""), ("? ", ""), ("[ #]\n", "]"), ("[\"]\", ", "]")] {
@@ -46,7 +46,7 @@ fn deep_yaml_is_refused() {
     }
 }
 
-/// What only looks deep is read: brackets that stay open in a text, and a comment far to the right.
+/// Texts that only look deep are read: unclosed brackets in a string, and a comment far to the right.
 #[test]
 fn yaml_with_many_brackets_in_texts_is_read() {
     let text = format!("a: \"{}\"\n{}# far\nsops: {{}}\n", "[{".repeat(DEEP), " ".repeat(DEEP));

@@ -1,4 +1,4 @@
-//! Laws of documents, held for whatever can be generated.
+//! Properties of documents, tested with generated values.
 
 use jiff::Timestamp;
 use proptest::prelude::*;
@@ -10,7 +10,7 @@ use spile_core::sops::{DataKey, Document, Enc, Metadata, PlainKind, Wrapped, rew
 use super::toml;
 use crate::properties::values::{key, text, tries};
 
-/// What stands in front of the tables of secrets: `{n}` is another number every time.
+/// Lines before the tables of secrets: `{n}` is a different number each time.
 const HEAD: [&str; 8] = [
     "plain{n} = 1 # why\n",
     "odd{n}   = 'x'\n",
@@ -22,7 +22,7 @@ const HEAD: [&str; 8] = [
     "dotted{n}.a.b = true\n",
 ];
 
-/// Tables in front of them, too.
+/// Tables before them, too.
 const TABLES: [&str; 4] = [
     "[t{n}.deep]\nx = 1\n",
     "[[rows{n}]]\na = 1\n\n[[rows{n}]]\na = 2\n  [rows{n}.inner]\n",
@@ -30,18 +30,18 @@ const TABLES: [&str; 4] = [
     "[nested{n}.other]\npassword = 'x'\n",
 ];
 
-/// Tables behind them; `[t{n}]` comes after its own subtable.
+/// Tables after them; `[t{n}]` follows its own subtable.
 const TAIL: [&str; 4] =
     ["[t{n}]\ny = 2\n", "[[late{n}]]\na = 1\n", "# late\n\n[u{n}]\nz = 1 # last\n", "[v{n}.sops]\nmac = 'none'\n"];
 
-/// A text, often one that looks like a number, a word of some language or a ciphertext.
+/// A text, often one that looks like a number, a keyword of some language or a ciphertext.
 pub fn secret() -> impl Strategy<Value = String> {
     let ciphertexts =
         vec!["ENC[", "ENC[AES256_GCM,data:eA==,iv:eA==,tag:eA==,type:str]", "-----BEGIN AGE ENCRYPTED FILE-----"];
     prop_oneof![5 => text(), 1 => select(ciphertexts).prop_map(str::to_owned)]
 }
 
-/// Secrets under different names, in any order.
+/// Secrets with different names, in any order.
 pub fn secrets() -> impl Strategy<Value = Vec<(String, String)>> {
     let names = prop_oneof![key(), select(vec!["a:b", "a.b", "a b", "\"", "sops", "secrets"]).prop_map(str::to_owned)];
     proptest::collection::btree_map(names, secret(), 1..6)
@@ -79,7 +79,7 @@ fn nobody() -> Wrapped {
     Wrapped { recipient: "age1nobody".to_owned(), enc: enc.to_owned() }
 }
 
-/// Returns the secrets of a document, verified.
+/// Returns the secrets of a document, after verifying it.
 fn opened(document: &Document, key: &DataKey) -> Vec<(String, String)> {
     let leaves = document.open(key).unwrap();
     let encrypted = leaves.into_iter().filter(|leaf| leaf.was_encrypted && leaf.path.len() == 2);
@@ -199,7 +199,7 @@ proptest! {
 
 fn flip(node: &mut Node, at: Index, byte: u8) {
     let mut text = node.as_text().unwrap().to_owned();
-    // An empty text is not encrypted, and has no bytes.
+    // An empty text is not encrypted, and has no bytes to change.
     if !text.is_empty() {
         let at = at.index(text.len());
         text.replace_range(at..=at, &char::from(byte).to_string());

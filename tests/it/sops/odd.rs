@@ -1,9 +1,10 @@
-//! What looks wrong and the official sops takes all the same: taken, or refused for a reason that is said here.
+//! Documents that look wrong but that the official sops accepts: spile accepts them too, or refuses them for a reason
+//! stated here.
 
 use super::refused::{PROGRAM, refusal};
 use super::{assert_holds, documents, identities, read, text, unwrap};
 
-/// What spile is stricter with: its reason, and the error.
+/// The cases in which spile is stricter: the reason, and the error.
 const STRICTER: [(&str, &str, &str); 6] = [
     (
         "odd/enc-trailing-text.json",

@@ -1,6 +1,6 @@
-//! What spile writes, the official sops and sops-age read; what the official sops writes, spile reads and changes.
+//! The official sops and sops-age read what spile writes; spile reads and changes what the official sops writes.
 //!
-//! Every try starts a program, so there are few: `SPILE_PROGRAM_TRIES` says how many.
+//! Every case starts a program, so there are few: `SPILE_PROGRAM_TRIES` sets how many.
 
 use std::collections::BTreeMap;
 
@@ -33,7 +33,7 @@ fn run<S: Strategy>(strategy: &S, law: impl Fn(S::Value) -> Result<(), TestCaseE
     TestRunner::new(config).run(strategy, law).unwrap_or_else(|error| panic!("{error}"));
 }
 
-/// The secrets of a decrypted document.
+/// Returns the secrets of a decrypted document.
 fn secrets_of(document: &Value) -> BTreeMap<String, String> {
     let texts = document["secrets"].as_object().unwrap().iter();
     texts.map(|(name, value)| (name.clone(), value.as_str().unwrap().to_owned())).collect()
@@ -58,7 +58,8 @@ fn what_spile_writes_the_official_sops_and_sops_age_read() {
     });
 }
 
-/// Sops-age takes a name of digits for an index and leaves it out of the path, and drops a byte order mark.
+/// Tells whether sops-age can read a value: it takes a name of digits for an index and leaves it out of the path, and
+/// drops a byte order mark.
 fn sops_age_reads(name: &str, value: &str) -> bool {
     let is_index = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit());
     !is_index && !value.starts_with('\u{feff}')
@@ -80,7 +81,7 @@ fn plain() -> impl Strategy<Value = Value> {
     })
 }
 
-/// Leaves out `-0`: sops writes it, and then refuses its own MAC.
+/// Removes `-0`: sops writes it, and then refuses its own MAC.
 fn settled(value: Value) -> Value {
     match value {
         Value::Number(number) if number.as_f64() == Some(0.0) => json!(0),
@@ -90,7 +91,7 @@ fn settled(value: Value) -> Value {
     }
 }
 
-/// JSON that is YAML too: what YAML takes only as an escape is one.
+/// Returns JSON that is also YAML, by escaping the characters that YAML only accepts as escapes.
 fn as_yaml(json: &str) -> String {
     let is_escaped = |c: char| matches!(c, '\u{7f}'..='\u{9f}' | '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fff0}'..);
     let escaped = |c: char| match u32::from(c) {
@@ -110,7 +111,7 @@ fn encrypted(plain: &str, kind: &str, scope: &[&str], mac_only: bool) -> Result<
     if said.code == Some(0) { Ok(said.stdout) } else { Err(TestCaseError::fail(said.stderr)) }
 }
 
-/// What sops encrypts opens with its MAC; changed and sealed again, sops still takes it.
+/// Round trip: sops encrypts, spile verifies the MAC, changes and encrypts again, and sops accepts the result.
 fn goes_around(kind: &str) {
     if tools::sops().is_none() {
         return;

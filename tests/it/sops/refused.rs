@@ -1,9 +1,9 @@
-//! What the official sops refuses, spile refuses, each for its reason.
+//! spile refuses everything that the official sops refuses, with the right reason.
 
 use super::{documents, identities, read, text, unwrap};
 
-/// Every document that sops refuses, and why spile does, as the error is called: `NotADocument` where it does not read,
-/// a list of `BadMetadata` where its block has mistakes, a `Fault` where it does not open.
+/// Every document that sops refuses, and spile's reason, by the name of the error: `NotADocument` if it does not parse,
+/// a list of `BadMetadata` if its metadata has mistakes, a `Fault` if it does not decrypt.
 const REFUSED: [(&str, &str); 78] = [
     ("negative/boolean-in-scope.json", r#"NotEnc { path: ["secrets", "password"], reason: Plain }"#),
     ("negative/cipher-aes128.json", r#"NotEnc { path: ["secrets", "password"], reason: Cipher }"#),
@@ -88,13 +88,13 @@ const REFUSED: [(&str, &str); 78] = [
     ("samples/negative/values-swapped.gcm-fail.json", r#"Undecryptable { path: ["secrets", "password"] }"#),
 ];
 
-/// The keys that were there when the documents were made.
+/// The keys that existed when the documents were made.
 const KEYS: [&str; 3] = ["key.txt", "samples/age-key.txt", "samples/rops-repo-age-key.txt"];
 
-/// A data key that is split over groups or wrapped by other keys than age's.
+/// A data key that is split over groups, or wrapped by other keys than age's.
 pub const PROGRAM: &str = "needs the program";
 
-/// Returns why a document is refused; `None` where it opens.
+/// Returns why a document is refused; `None` if it decrypts.
 pub fn refusal(name: &str) -> Option<String> {
     let document = match read(name, &text(name)) {
         Ok(document) => document,
@@ -112,8 +112,8 @@ pub fn refusal(name: &str) -> Option<String> {
     document.open(&key).err().map(|fault| format!("{fault:?}"))
 }
 
-/// Without its quotes `lastmodified` is a timestamp in YAML. A reader of YAML 1.2, as spile's is, has no such type and
-/// reads the same text, to which the MAC is bound all the same; spile writes no YAML.
+/// Without its quotes, `lastmodified` is a timestamp in YAML. A YAML 1.2 reader, like spile's, has no such type and
+/// reads the same text, which the MAC covers anyway; spile writes no YAML.
 const LENIENT: &str = "negative/yaml-lastmodified-unquoted.yaml";
 
 #[test]

@@ -1,4 +1,4 @@
-//! Documents that others made open, with their MACs, and hold what they should.
+//! Documents from other programs decrypt, have valid MACs, and contain the expected values.
 
 use super::{assert_holds, documents, identities, read, text, unwrap};
 use spile_core::sops::NotADocument;
@@ -7,8 +7,8 @@ use spile_core::sops::NotADocument;
 const PROGRAM: [&str; 4] =
     ["./encrypted-comment-regex.yaml", "./key-groups.json", "./key-groups.yaml", "./unencrypted-comment-regex.yaml"];
 
-/// The folders of documents that are right, with the keys that open them. There are `.env` and `.ini` documents too:
-/// spile reads neither, for their values have no types and their keys no tables.
+/// The folders of valid documents, with the keys for them. There are `.env` and `.ini` documents too: spile reads
+/// neither, because their values have no types and their keys no tables.
 const FOLDERS: [(&str, &[&str]); 6] = [
     (".", &["key.txt", "ssh_ed25519"]),
     ("samples/official-as-toml", &["samples/age-key.txt"]),

@@ -1,4 +1,4 @@
-//! What the hosted registry promises beyond the contract.
+//! What the hosted registry guarantees beyond the contract.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ async fn what_every_apply_left_is_remembered() {
     registries::what_every_apply_left_is_remembered(Kept { registry, add_unmanaged: &|_, _| () }).await;
 }
 
-/// Puts a row that no project manages into a hosted registry.
+/// Inserts an unmanaged row into a hosted registry.
 fn insert(subject: &HostedRows, id: IntegrationId, row: &Row) {
     let secrets = row.secrets.as_ref().map_or_else(|| json!({}), |sealed| json!(sealed));
     let row = json!({"id": id, "slug": row.slug, "type": row.connector, "name": row.name, "enabled": row.enabled,

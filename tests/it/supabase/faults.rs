@@ -1,4 +1,4 @@
-//! Whatever happens to whichever request of an apply: everything is before or after, and the next plan is true.
+//! Faults at any request of an apply: everything is before or after, and the next plan is right.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use super::proxy::{Fault, Proxy};
 use crate::contract::harness::Subject;
 use crate::folder::origin;
 
-/// A registry, and the way to it that faults are on.
+/// A registry, and the connection on which faults happen.
 struct Line {
     subject: HostedRows,
     proxy: Proxy,
@@ -33,7 +33,7 @@ impl Line {
         Ok(())
     }
 
-    /// Returns the kinds of request that an apply without faults sends, and how many of each.
+    /// Returns the kinds of requests of an apply without faults, and the number of each.
     async fn requests(&self, numbers: &[u8]) -> BTreeMap<String, usize> {
         self.proxy.next(&[]);
         self.proxy.seen();
@@ -44,8 +44,8 @@ impl Line {
         })
     }
 
-    /// Applies while faults are on the line, and demands that it is done once and whole, or not at all; that what is
-    /// said of it is so; that plans over the mended line are those over a line without faults.
+    /// Applies while faults happen, and demands that the apply is done once as a whole, or not at all; that its report
+    /// is right; and that plans over the restored connection equal those over one without faults.
     async fn holds(&self, numbers: &[u8], what: &str) {
         let direct = self.subject.target();
         let (before, untouched) = (direct.read().await.unwrap(), self.subject.everything());
@@ -76,7 +76,7 @@ impl Line {
     }
 }
 
-/// Lets a fault happen to each request of an apply in turn, one in each apply.
+/// Provokes a fault at each request of an apply in turn, one per apply.
 async fn holds_at_every_request(line: Line, fault: Fault) {
     line.apply(&[0, 50]).await.unwrap();
     let kinds = line.requests(&[10, 30]).await;
@@ -89,7 +89,7 @@ async fn holds_at_every_request(line: Line, fault: Fault) {
     }
 }
 
-/// Every kind of fault at the same time, each on a line to a database of its own: most of it is waiting.
+/// All kinds of faults concurrently, each on a connection to its own database, because they mostly wait.
 #[tokio::test]
 async fn any_fault_at_any_request() {
     let faults = [Fault::ALL.as_slice(), &[Fault::Says(200, "<html>hunter2</html>"), Fault::Says(540, "")]].concat();
@@ -114,12 +114,12 @@ async fn a_line_that_goes_dead_at_any_request_and_stays_dead() {
     }
 }
 
-/// Every answer is lost, also those to the sendings of an apply that has been carried out.
+/// Every response is lost, even those to retries of an apply that was carried out.
 #[tokio::test]
 async fn answers_that_are_all_lost() {
     let Some(line) = Line::start().await else { return };
     let requests: usize = line.requests(&[10, 30]).await.values().sum();
-    // As many as are left after the one read that an apply begins with.
+    // As many as remain after the one read that an apply starts with.
     line.proxy.after(requests / 2 - 1, Fault::CutAfter);
     line.holds(&[11, 20], "no answer").await;
 }

@@ -1,4 +1,4 @@
-//! The registry of a project in a database of its own, for the contract and for what goes beyond it.
+//! The registry of a project in its own database, for the contract and beyond it.
 
 use std::sync::Arc;
 
@@ -12,30 +12,30 @@ use super::parts::{self, address};
 use crate::contract::harness::{Subject, others};
 use crate::folder::{Folder, origin};
 
-/// The registry of a project in a database of its own.
+/// The registry of a project in its own database.
 pub struct HostedRows {
     pub database: parts::Supabase,
     pub folder: Folder,
 }
 
 impl HostedRows {
-    /// `None` where the parts cannot be had, which is said loudly.
+    /// Returns `None` if its parts are unavailable, and reports it loudly.
     pub fn start() -> Option<Self> {
         let database = parts::Supabase::migrated()?;
         Some(Self { database, folder: Folder::new() })
     }
 
-    /// Where it is, for the bearer of a key.
+    /// Returns its address with a key.
     pub fn address(&self, key: &str) -> Address {
         address(&self.database.url, "", key)
     }
 
-    /// The registry of `acme` in `dev` at an address.
+    /// Returns the registry of `acme` in `dev` at an address.
     pub fn at(&self, address: Address) -> Supabase {
         Supabase::new(address, "acme", &"dev".parse().unwrap(), self.folder.path()).unwrap()
     }
 
-    /// The registry of `acme` in `dev` behind another address, such as a proxy's.
+    /// Returns the registry of `acme` in `dev` behind another address, for example a proxy's.
     pub fn behind(&self, url: &str) -> Supabase {
         self.at(address(url, "", &self.database.key("service_role")))
     }
@@ -49,13 +49,13 @@ impl HostedRows {
         Supabase::new(address, project, &environment.parse().unwrap(), self.folder.path()).unwrap()
     }
 
-    /// Writes records in the place of all that are there.
+    /// Replaces all records.
     pub async fn holds(&self, numbers: &[u8]) {
         let target = self.target();
         target.write(&self.step(&target.read().await.unwrap(), numbers), &origin("p")).await.unwrap();
     }
 
-    /// Everything that an apply may change, as one text.
+    /// Returns everything that an apply may change, as one text.
     pub fn everything(&self) -> String {
         self.database.sql(
             "select coalesce(string_agg(t, '' order by t), '') from (select i::text as t from public.integrations i \
@@ -80,7 +80,7 @@ impl Subject for HostedRows {
     }
 }
 
-/// Returns what an error says: its code, its sentence and the next step.
+/// Returns an error's code, message and next step.
 pub fn said(error: &TargetError) -> String {
     let code = error.code().map(|code| code.to_string()).unwrap_or_default();
     format!("{code}: {error}: {}", error.help().map(|help| help.to_string()).unwrap_or_default())

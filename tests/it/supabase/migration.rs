@@ -1,4 +1,4 @@
-//! What the migration's tables and functions promise, over HTTP.
+//! What the migration's tables and functions guarantee, over HTTP.
 
 mod apply;
 mod lint;
@@ -47,7 +47,7 @@ impl<'a> Api<'a> {
         (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
     }
 
-    /// Applies `changes` for `acme` in `prod`, as planned right now.
+    /// Applies `changes` for `acme` in `prod`, planned right now.
     async fn apply_now(&self, changes: &[Value]) -> (u16, Value) {
         self.apply(&payload(&revision(self.supabase), changes)).await
     }
@@ -82,7 +82,7 @@ fn payload(revision: &str, changes: &[Value]) -> Value {
     })
 }
 
-/// Returns `payload` with one field put differently.
+/// Returns `payload` with one field replaced.
 fn with(mut payload: Value, field: &str, value: Value) -> Value {
     payload[field] = value;
     payload
@@ -92,7 +92,7 @@ fn hash(supabase: &Supabase, number: u128) -> String {
     supabase.sql(&format!("select content_hash from integrations where id::text = '{}'", id(number)))
 }
 
-/// Builds the revision as a client does, from ids and hashes.
+/// Computes the revision as a client does, from ids and hashes.
 fn revision(supabase: &Supabase) -> String {
     let listed = supabase.sql(
         "select coalesce(json_agg(json_build_array(id, content_hash)), '[]') from integrations \
@@ -107,7 +107,7 @@ fn revision(supabase: &Supabase) -> String {
     spile_core::digest::hash(text.as_bytes())
 }
 
-/// A checksum of all that is in the tables.
+/// Returns a checksum of everything in the tables.
 fn everything(supabase: &Supabase) -> String {
     supabase.sql(
         "select md5(coalesce(string_agg(i::text, '' order by i.id), '')) from integrations i;
@@ -116,7 +116,7 @@ fn everything(supabase: &Supabase) -> String {
     )
 }
 
-/// The reasons of a 409, by id.
+/// Returns the reasons of a 409, by id.
 fn reasons(answer: &Value) -> Vec<(String, String)> {
     assert_eq!(answer["code"], "PT409", "{answer}");
     let findings: Vec<Value> = serde_json::from_str(answer["details"].as_str().unwrap()).unwrap();

@@ -1,6 +1,6 @@
-//! A Supabase of real parts: Postgres, as the Python package `pgserver` brings it, and `postrust`, an independent
-//! server that speaks PostgREST. Both are installed once under `target/`; one Postgres serves a test program, a
-//! database each test.
+//! A Supabase made of real parts: Postgres, from the Python package `pgserver`, and `postrust`, an independent
+//! PostgREST-compatible server. Both are installed once under `target/`; one Postgres serves a test program, with a
+//! database for each test.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -25,10 +25,10 @@ use crate::tools::{installed, succeeds};
 
 const POSTRUST: &str = "3.1.0";
 
-/// What the server knows tokens by.
+/// The secret that signs tokens for the server.
 const JWT_SECRET: &[u8] = b"a secret of the tests with at least 32 characters";
 
-/// Returns an address of the user's own environment, as `spile.toml` names it by variables.
+/// Returns an address from the user's own environment, as `spile.toml` names it by variables.
 pub fn address(url: &str, rest_path: &str, key: &str) -> Address {
     let placed = |name: &str| Placed { value: name.to_owned(), place: Source::new("spile.toml", "").start() };
     let written = settings::Supabase {
@@ -43,7 +43,7 @@ pub fn address(url: &str, rest_path: &str, key: &str) -> Address {
     Address::agreed(&written, &outside).unwrap()
 }
 
-/// One test's project. The REST interface is at `/`, where Supabase has it at `/rest/v1`.
+/// One test's project. The REST interface is at `/`; Supabase has it at `/rest/v1`.
 pub struct Supabase {
     pub url: String,
     database: String,
@@ -52,14 +52,14 @@ pub struct Supabase {
 }
 
 impl Supabase {
-    /// Starts a project without spile's tables; `None`, said loudly, where its parts cannot be had.
+    /// Starts a project without spile's tables; `None`, reported loudly, if its parts are unavailable.
     pub fn start() -> Option<Self> {
         Self::over(Postgres::shared()?)
     }
 
-    /// Starts a project in a database server of its own kind.
+    /// Starts a project on a specific database server.
     pub fn over(postgres: &'static Postgres) -> Option<Self> {
-        // A second one finds it installed.
+        // Another one may have installed it already.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let program = postrust()?;
         let database = postgres.new_database();
@@ -86,23 +86,23 @@ impl Supabase {
         Some(supabase)
     }
 
-    /// Runs the migration as a project's owner does, who is no superuser, and waits until the server knows it.
+    /// Runs the migration as a project's owner, who is not a superuser, and waits until the server knows the result.
     pub fn migrate(&self) {
         self.migrate_as(&Home::default()).unwrap();
     }
 
-    /// Runs the migration of tables that may not be the usual ones; or says what Postgres said.
+    /// Runs the migration with other table names; returns Postgres' message if it fails.
     pub fn migrate_as(&self, home: &Home) -> Result<(), String> {
         self.sql_as("postgres", &migration(home))?;
         self.is_known();
         Ok(())
     }
 
-    /// Waits until the server knows what is there.
+    /// Waits until the server knows the current schema.
     fn is_known(&self) {
         static COUNT: AtomicU32 = AtomicU32::new(0);
-        // The server may still know what was there before, or be about to read what was there in between: what it
-        // has read since then also has a function that was made since then.
+        // The server may still have an older schema, or be about to read an intermediate one. If it knows a function
+        // that was created since then, it has read the schema since then.
         let mark = format!("known_{}", COUNT.fetch_add(1, Ordering::Relaxed));
         self.sql(&format!(
             "create function {mark}() returns integer stable language sql as 'select 1';
@@ -110,7 +110,7 @@ impl Supabase {
         ));
         let key = self.key("service_role");
         wait_for("the server's schema", || {
-            // postrust answers before it listens: the migration's own word may have been too early.
+            // postrust answers before it listens, so the migration's own notification may have been too early.
             self.sql("notify pgrst, 'reload schema'");
             std::thread::sleep(Duration::from_millis(50));
             request(&self.url, &format!("/rpc/{mark}"), &key).contains("200 OK")
@@ -118,7 +118,7 @@ impl Supabase {
         self.sql(&format!("drop function {mark}()"));
     }
 
-    /// Returns a token that makes its bearer `role` for an hour. A planner's names the project `acme`.
+    /// Returns a token for `role` that is valid for an hour. A planner's token names the project `acme`.
     pub fn key(&self, role: &str) -> String {
         if role == "spile_planner" { self.planner_key(Some("acme")) } else { self.signed(json!({ "role": role })) }
     }
@@ -145,7 +145,7 @@ impl Supabase {
         format!("{signed}.{signature}")
     }
 
-    /// Runs SQL as the superuser, in one transaction: the rows without headers.
+    /// Runs SQL as the superuser, in one transaction; returns the rows without headers.
     ///
     /// # Panics
     /// If Postgres refuses it.
@@ -153,12 +153,12 @@ impl Supabase {
         self.postgres.sql(&self.database, text).unwrap()
     }
 
-    /// Runs SQL as `user`, in one transaction: the rows, or what Postgres said.
+    /// Runs SQL as `user`, in one transaction; returns the rows, or Postgres' message.
     pub fn sql_as(&self, user: &str, text: &str) -> Result<String, String> {
         self.postgres.sql_as(user, &self.database, text)
     }
 
-    /// The database's address for the superuser.
+    /// Returns the database's address for the superuser.
     pub fn database_url(&self) -> String {
         format!("postgres://supabase_admin@127.0.0.1:{}/{}?sslmode=disable", self.postgres.port, self.database)
     }
@@ -168,7 +168,7 @@ fn is_healthy(port: u16) -> bool {
     request(&format!("http://127.0.0.1:{port}"), "/healthz", "").contains("200 OK")
 }
 
-/// One GET, without a runtime; empty where nobody listens.
+/// Sends one GET, without an async runtime; empty if nothing listens.
 fn request(url: &str, path: &str, key: &str) -> String {
     let host = url.trim_start_matches("http://");
     let mut answer = String::new();
@@ -184,7 +184,7 @@ fn request(url: &str, path: &str, key: &str) -> String {
     }
 }
 
-/// HMAC, as RFC 2104 has it; the key is no longer than a block.
+/// Returns the HMAC of RFC 2104; the key must not be longer than a block.
 fn hmac_sha256(key: &[u8], message: &[u8]) -> Vec<u8> {
     let padded = |with: u8| {
         let mut block = [with; 64];
@@ -195,7 +195,7 @@ fn hmac_sha256(key: &[u8], message: &[u8]) -> Vec<u8> {
     Sha256::new().chain_update(padded(0x5c)).chain_update(inner).finalize().to_vec()
 }
 
-/// Returns the REST server; `None` where it cannot be had.
+/// Returns the REST server; `None` if it is unavailable.
 pub fn postrust() -> Option<PathBuf> {
     static MADE: OnceLock<Option<PathBuf>> = OnceLock::new();
     let made = MADE.get_or_init(|| installed(&format!("postrust-{POSTRUST}"), "cargo", install_postrust));
@@ -205,7 +205,8 @@ pub fn postrust() -> Option<PathBuf> {
 fn install_postrust(folder: &Path) {
     let build = tempfile::tempdir_in(folder.parent().unwrap()).unwrap();
     let mut cargo = Command::new("cargo");
-    // Unoptimized, for that is soon built, and Postgres does the work. Not `--locked`: its lock file names a version of webpki-roots that a mirror of crates.io may not have yet.
+    // Unoptimized, because that builds quickly, and Postgres does the work. Not `--locked`: its lock file names a
+    // version of webpki-roots that a mirror of crates.io may not have yet.
     cargo.args(["install", "postrust-server", "--version", POSTRUST, "--debug", "--quiet", "--root"]).arg(folder);
     succeeds(cargo.arg("--target-dir").arg(build.path()).current_dir(folder));
 }

@@ -1,5 +1,5 @@
-//! Real Postgres servers, each started once for a test program: the one that tests run over, and one that has the
-//! extension which Supabase's linter asks.
+//! Real Postgres servers, each started once per test program: the one that tests use, and one with the extension that
+//! Supabase's linter needs.
 
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
@@ -17,10 +17,10 @@ use crate::tools::{installed, said, skipped, succeeds};
 /// Postgres 16.2 with its tools, relocatable.
 const PGSERVER: &str = "0.1.4";
 
-/// Postgres refuses to run as root: there it runs as `nobody`.
+/// Postgres refuses to run as root, so root runs it as `nobody`.
 const NOBODY: u32 = 65534;
 
-/// A running Postgres; it ends with the program.
+/// A running Postgres that stops with the program.
 pub struct Postgres {
     pub port: u16,
     psql: PathBuf,
@@ -28,13 +28,13 @@ pub struct Postgres {
 }
 
 impl Postgres {
-    /// The one that tests run over; `None`, said loudly, where it cannot be had.
+    /// Returns the server that tests use; `None`, reported loudly, if it is unavailable.
     pub fn shared() -> Option<&'static Self> {
         static STARTED: OnceLock<Option<Postgres>> = OnceLock::new();
         STARTED.get_or_init(|| Some(Self::start(&pgserver()?.join("pgserver/pginstall"), "bin"))).as_ref()
     }
 
-    /// The one with `plpgsql_check`; `None`, said loudly, where it cannot be had.
+    /// Returns the server with `plpgsql_check`; `None`, reported loudly, if it is unavailable.
     pub fn linting() -> Option<&'static Self> {
         static STARTED: OnceLock<Option<Postgres>> = OnceLock::new();
         let start = || {
@@ -46,7 +46,7 @@ impl Postgres {
         STARTED.get_or_init(start).as_ref()
     }
 
-    /// Starts the server whose `programs` are somewhere below `installation`, which may be moved as a whole.
+    /// Starts the server whose `programs` are somewhere below `installation`, which is relocatable.
     fn start(installation: &Path, programs: &str) -> Self {
         let psql = pgserver().unwrap().join("pgserver/pginstall/bin/psql");
         let home = tempfile::Builder::new().prefix("spile-postgres-").tempdir().unwrap().keep();
@@ -62,7 +62,7 @@ impl Postgres {
         let mut initdb = Command::new(programs.join("initdb"));
         initdb.args(["-U", "supabase_admin", "-A", "trust", "-E", "UTF8", "--no-locale", "-N", "-D"]).arg(&data);
         succeeds(unprivileged(initdb).current_dir(&home));
-        // Who signs in as `shop` needs the password; everybody else is let in.
+        // The user `shop` needs the password; all others are trusted.
         let rules = data.join("pg_hba.conf");
         let trusting = std::fs::read_to_string(&rules).unwrap();
         std::fs::write(&rules, format!("host all shop 127.0.0.1/32 scram-sha-256\n{trusting}")).unwrap();
@@ -73,7 +73,7 @@ impl Postgres {
         let words: Vec<String> =
             words.chain(["-D", &data, "-p"]).map(str::to_owned).chain([port.to_string()]).collect();
         let mut command = watched(&programs.join("postgres"), &words);
-        // At once, without waiting for those who are connected.
+        // Immediately, without waiting for open connections.
         command.env("ENDING", "INT").env("LEFTOVERS", &home).current_dir(&home);
         let postgres = Self { port, psql, _server: Server::start(unprivileged(command)) };
         wait_for("Postgres", || postgres.sql("postgres", "select 1").is_ok());
@@ -81,7 +81,7 @@ impl Postgres {
         postgres
     }
 
-    /// Makes what all databases share: the roles, also the one that the first migration makes.
+    /// Creates what all databases share: the roles, including the one that the first migration creates.
     fn furnish(&self) {
         self.sql("postgres", include_str!("roles.sql")).unwrap();
         self.sql("postgres", "create role shop login password 'hunter2'").unwrap();
@@ -91,10 +91,10 @@ impl Postgres {
         self.sql_as("postgres", "first", &migration(&Home::default())).unwrap();
     }
 
-    /// Makes a database as Supabase hands it over.
+    /// Creates a database as Supabase delivers it.
     pub fn new_database(&self) -> String {
         static COUNT: AtomicU32 = AtomicU32::new(0);
-        // Two at once would find the template in use.
+        // Two concurrent copies would find the template in use.
         static COPYING: Mutex<()> = Mutex::new(());
         let database = format!("test_{}", COUNT.fetch_add(1, Ordering::Relaxed));
         let _copying = COPYING.lock().unwrap_or_else(PoisonError::into_inner);
@@ -111,7 +111,7 @@ impl Postgres {
         psql.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-U", user]);
         psql.args(["-d", database, "-p", &self.port.to_string()]);
         psql.env("PGOPTIONS", "-c client_min_messages=warning");
-        // No statement that makes a database can be part of a transaction, and some texts bring their own.
+        // A statement that creates a database cannot run in a transaction, and some texts have their own.
         if !text.starts_with("create database") && !text.contains("\nbegin transaction") {
             psql.arg("-1");
         }
@@ -135,7 +135,7 @@ fn is_open_to_all(path: &Path) -> bool {
     path.ancestors().all(|folder| folder.metadata().is_ok_and(|found| found.mode() & 0o001 != 0))
 }
 
-/// Returns the folder of Postgres; `None` where it cannot be had.
+/// Returns the folder of Postgres; `None` if it is unavailable.
 pub fn pgserver() -> Option<PathBuf> {
     installed(&format!("pgserver-{PGSERVER}"), "python3", install_pgserver)
 }
@@ -144,15 +144,15 @@ fn install_pgserver(folder: &Path) {
     let venv = tempfile::tempdir().unwrap();
     succeeds(Command::new("python3").args(["-m", "venv"]).arg(venv.path()));
     let mut pip = Command::new(venv.path().join("bin/pip"));
-    // Only the programs in it are of use: which Python its extension is made for does not matter.
+    // Only the programs in it are used, so the Python version of its extension does not matter.
     pip.args(["install", "-q", "--disable-pip-version-check", "--no-deps", "--only-binary=:all:"]);
     pip.args(["--python-version=3.11", "--target"]).arg(folder).arg(format!("pgserver=={PGSERVER}"));
     succeeds(&mut pip);
     std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o755)).unwrap();
 }
 
-/// Returns the folder of Debian's or Ubuntu's Postgres with its `plpgsql_check`, unpacked and not installed; `None`
-/// where it cannot be had.
+/// Returns the folder of Debian's or Ubuntu's Postgres with its `plpgsql_check`, unpacked but not installed; `None` if
+/// it is unavailable.
 pub fn debian() -> Option<PathBuf> {
     let name = "postgres-with-plpgsql-check";
     let folder = match newest_with_plpgsql_check() {
@@ -168,7 +168,7 @@ pub fn debian() -> Option<PathBuf> {
     if programs.all(starts) { Some(folder) } else { skipped(name, "library that Debian's Postgres needs") }
 }
 
-/// The newest Postgres that the system's packages have the extension for, as `15`.
+/// Returns the newest Postgres version with a package of the extension, as `15`.
 fn newest_with_plpgsql_check() -> Option<String> {
     let mut search = Command::new("apt-cache");
     search.args(["--names-only", "search", "^postgresql-[0-9]+-plpgsql-check$"]);

@@ -7,7 +7,7 @@ use crate::cli::program::{Came, run};
 use crate::cli::schemas::holds;
 use crate::folder::Folder;
 
-/// A project whose registry is hosted, and the way to it.
+/// A project with a hosted registry.
 struct Project {
     subject: HostedRows,
     folder: Folder,
@@ -66,7 +66,7 @@ fn a_plan_where_nothing_has_changed_sends_one_request_and_others_ask_for_what_is
     assert_eq!(sent(), ["POST /rpc/spile_state", "POST /rpc/spile_rows"]);
 }
 
-/// One answer is lost in each apply, each time another: apply ends well all the same, and nothing is left.
+/// One response is lost in each apply, each time a different one: apply succeeds anyway, and nothing is left to do.
 #[test]
 fn an_apply_gets_over_any_answer_that_is_lost() {
     let Some(project) = Project::start() else { return };
@@ -85,7 +85,8 @@ fn an_apply_gets_over_any_answer_that_is_lost() {
     assert_eq!(audited, (requests + 1).to_string(), "each apply was done once");
 }
 
-/// From some request on the line is dead: apply says so, the plan shows what is left, and the next apply finishes it.
+/// From some request on, the connection is dead: apply reports it, the plan shows what is left, and the next apply
+/// finishes it.
 #[test]
 fn an_apply_whose_line_goes_dead_is_finished_by_the_next_one() {
     let Some(project) = Project::start() else { return };
@@ -106,7 +107,7 @@ fn an_apply_whose_line_goes_dead_is_finished_by_the_next_one() {
     assert!(left.contains(&0) && left.contains(&2) && left.iter().all(|code| [0, 2].contains(code)), "{left:?}");
 }
 
-/// The SQL that the program prints is answered by psql, and the answer read by the program.
+/// psql runs the SQL that the program prints, and the program reads its output.
 #[test]
 fn a_table_that_is_there_is_checked_beforehand() {
     let (Some(database), folder) = (parts::Supabase::start(), Folder::project()) else { return };

@@ -1,4 +1,4 @@
-//! A proxy that does to requests what networks and gateways do.
+//! A proxy that interferes with requests like networks and gateways do.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -6,37 +6,37 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-/// What happens to one request.
+/// A fault at one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// Nothing.
+    /// No fault.
     None,
-    /// The connection is cut before the request gets through.
+    /// Closes the connection before the request gets through.
     CutBefore,
-    /// Half of the request gets through before the connection is cut.
+    /// Closes the connection after half of the request.
     CutWithin,
-    /// The request gets through, and its answer is lost.
+    /// Forwards the request, and drops the response.
     CutAfter,
-    /// The request gets through, and the end of its answer is lost.
+    /// Forwards the request, and drops the end of the response.
     Truncated,
-    /// The request gets through twice; the second answer comes back.
+    /// Forwards the request twice, and returns the second response.
     Twice,
-    /// The request gets through twice at the same time; the second answer comes back.
+    /// Forwards the request twice at the same time, and returns the second response.
     TwiceAtOnce,
-    /// It does not get through, nor is it answered, until the proxy lets go of it; then it is cut.
+    /// Neither forwards nor answers the request until the proxy releases it; then closes the connection.
     HeldBefore,
-    /// It gets through, and is not answered until the proxy lets go of it; then it is cut.
+    /// Forwards the request, but does not answer until the proxy releases it; then closes the connection.
     HeldAfter,
-    /// It takes a while.
+    /// Delays the request.
     Slow,
-    /// A gateway without a server behind it.
+    /// Answers like a gateway without a server behind it.
     Unavailable,
-    /// A gateway answers for itself: a status, and an HTML page where it is no success.
+    /// Answers like a gateway: a status, and an HTML page unless it is a success.
     Says(u16, &'static str),
 }
 
 impl Script {
-    /// Returns what happens to a request.
+    /// Returns the fault for a request.
     fn fault(&mut self, line: &str) -> Fault {
         match self.at.take() {
             Some((named, 0, fault)) if named == line => fault,
@@ -51,7 +51,7 @@ impl Script {
 }
 
 impl Fault {
-    /// A gateway's page for people.
+    /// A gateway's error page.
     pub const PAGE: Self = Self::Says(502, "<html>hunter2</html>");
 
     pub const ALL: [Self; 10] = [
@@ -70,7 +70,7 @@ impl Fault {
 
 /// A request that arrived.
 pub struct Seen {
-    /// Its method and path, as `POST /rpc/spile_apply`.
+    /// Its method and path, like `POST /rpc/spile_apply`.
     pub line: String,
     /// Its body.
     pub body: Vec<u8>,
@@ -85,29 +85,29 @@ impl Seen {
     }
 }
 
-/// What happens to the requests to come.
+/// The faults of future requests.
 #[derive(Default)]
 struct Script {
-    /// One after the other, the last one next.
+    /// The next faults, in reverse: the last one comes next.
     faults: Vec<Fault>,
-    /// After them.
+    /// The fault after them.
     then: Option<Fault>,
-    /// What happens to one that is named, and how many like it come before.
+    /// The fault of a named request, and how many like it come before.
     at: Option<(String, usize, Fault)>,
-    /// What was asked for, in the order of arrival.
+    /// The requests in order of arrival.
     seen: Vec<Seen>,
     /// Whether a request is held.
     holds: bool,
 }
 
-/// A proxy before a server; it lives as long as the runtime that started it.
+/// A proxy in front of a server; it lives as long as the runtime that started it.
 pub struct Proxy {
     pub url: String,
     script: Arc<Mutex<Script>>,
 }
 
 impl Proxy {
-    /// Starts one that works beside the caller, whatever that waits for.
+    /// Starts a proxy on its own thread, so that it works even while the caller blocks.
     pub fn beside(server: &str) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let proxy = runtime.block_on(Self::before(server));
@@ -115,7 +115,7 @@ impl Proxy {
         proxy
     }
 
-    /// Starts one on a free port of the loopback; without faults until it is told some.
+    /// Starts a proxy on a free loopback port, at first without faults.
     pub async fn before(server: &str) -> Self {
         let server = server.trim_start_matches("http://").to_owned();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -126,7 +126,7 @@ impl Proxy {
             while let Ok((client, _)) = listener.accept().await {
                 let (told, server) = (told.clone(), server.clone());
                 tokio::spawn(async move {
-                    // A client that goes away has seen enough.
+                    // A client that disconnects is fine.
                     let _ = serve(client, &server, &told).await;
                 });
             }
@@ -134,26 +134,26 @@ impl Proxy {
         Self { url, script }
     }
 
-    /// Tells what happens to the next requests, one after the other; after them nothing does.
+    /// Sets the faults of the next requests, one after the other; then none.
     pub fn next(&self, faults: &[Fault]) {
         let mut script = self.script.lock().unwrap();
         script.faults = faults.iter().rev().copied().collect();
         (script.then, script.at) = (None, None);
     }
 
-    /// Tells what happens to the next request like `line` after `before` such; nothing does to all others.
+    /// Sets the fault of a request like `line`, after `before` others like it; other requests have none.
     pub fn at(&self, line: &str, before: usize, fault: Fault) {
         self.next(&[]);
         self.script.lock().unwrap().at = Some((line.to_owned(), before, fault));
     }
 
-    /// Demands that the request that was named has come.
+    /// Demands that the named request has arrived.
     pub fn was_met(&self) {
         let left = &self.script.lock().unwrap().at;
         assert!(left.is_none(), "{left:?} never came");
     }
 
-    /// Tells what happens to every request after the next `count`.
+    /// Sets the fault of every request after the next `count`.
     pub fn after(&self, count: usize, fault: Fault) {
         self.next(&vec![Fault::None; count]);
         self.script.lock().unwrap().then = Some(fault);
@@ -164,12 +164,12 @@ impl Proxy {
         self.script.lock().unwrap().holds
     }
 
-    /// Lets go of the request that is held.
+    /// Releases the held request.
     pub fn let_go(&self) {
         self.script.lock().unwrap().holds = false;
     }
 
-    /// Returns what was asked for since the last time.
+    /// Returns the requests since the last call.
     pub fn seen(&self) -> Vec<Seen> {
         std::mem::take(&mut self.script.lock().unwrap().seen)
     }
@@ -202,7 +202,7 @@ async fn serve(mut client: TcpStream, server: &str, script: &Mutex<Script>) -> s
     client.shutdown().await
 }
 
-/// Lets a request through as a fault has it; `None` where nothing comes back.
+/// Forwards a request with a fault; `None` if there is no response.
 async fn answer(fault: Fault, server: &str, request: &[u8]) -> std::io::Result<Option<Vec<u8>>> {
     Ok(match fault {
         Fault::CutBefore | Fault::HeldBefore | Fault::HeldAfter => None,
@@ -235,12 +235,12 @@ async fn answer(fault: Fault, server: &str, request: &[u8]) -> std::io::Result<O
     })
 }
 
-/// An answer of the gateway's own.
+/// Returns a response of the gateway itself.
 fn said(status: u16, header: &str, body: &str) -> Vec<u8> {
     format!("HTTP/1.1 {status} -\r\n{header}content-length: {}\r\nconnection: close\r\n\r\n{body}", body.len()).into()
 }
 
-/// Sends a request on, and returns the whole answer.
+/// Forwards a request, and returns the whole response.
 async fn forward(server: &str, request: &[u8]) -> std::io::Result<Vec<u8>> {
     let mut server = TcpStream::connect(server).await?;
     server.write_all(&closing(request)).await?;
@@ -256,7 +256,7 @@ fn closing(message: &[u8]) -> Vec<u8> {
     [first, b"connection: close\r\n", rest].concat()
 }
 
-/// Reads one message: its head, and as much of a body as that says.
+/// Reads one message: its head, and the body of the length that it states.
 async fn message(from: &mut TcpStream) -> std::io::Result<Vec<u8>> {
     let mut read = Vec::new();
     loop {

@@ -1,4 +1,4 @@
-//! What can be wrong with a hosted registry, each with its code, a sentence and the next step; nothing is changed by it.
+//! Problems of a hosted registry, each with its code, a message and the next step; none changes anything.
 
 use std::time::Duration;
 
@@ -16,12 +16,12 @@ use super::proxy::{Fault, Proxy};
 use crate::contract::harness::{Subject, id, row};
 use crate::folder::origin;
 
-/// Demands that reading is refused with a code, and with words for what is wrong and for what to do.
+/// Demands that reading is refused with a code, and with words in the message and the help.
 async fn refused(target: &Supabase, code: &str, words: [&str; 2]) {
     told(&said(&target.read().await.unwrap_err()), code, words);
 }
 
-/// Demands that writing records is refused so, and changes nothing.
+/// Demands that writing records is refused in the same way, and changes nothing.
 async fn write_refused(subject: &HostedRows, target: &Supabase, numbers: &[u8], code: &str, words: [&str; 2]) {
     let step = subject.step(&subject.target().read().await.unwrap(), numbers);
     let before = subject.everything();
@@ -242,7 +242,7 @@ async fn a_database_that_takes_too_long() {
     write_refused(&subject, &subject.of("acme", "dev"), &[10], "spile::supabase::timeout", words).await;
 }
 
-/// Rows of a megabyte each.
+/// Rows of one megabyte each.
 fn megabytes(count: u8) -> State<Row> {
     let config = [("note".to_owned(), json!("x".repeat(1024 * 1024)))];
     let row = |number: u8| Row { config: config.clone().into(), ..row(number) };

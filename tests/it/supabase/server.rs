@@ -1,4 +1,4 @@
-//! A child that serves: it ends when it is let go of, and when this program ends in whatever way.
+//! A child process that serves: it ends when its handle is dropped, and when this program ends in any way.
 
 use std::net::TcpListener;
 use std::path::Path;
@@ -21,7 +21,7 @@ impl Drop for Server {
     }
 }
 
-/// Returns `program` under a shell that ends it with `$ENDING`, and removes `$LEFTOVERS`, when its own standard
+/// Returns `program` under a shell that stops it with `$ENDING`, and deletes `$LEFTOVERS`, when the shell's standard
 /// input is closed.
 pub fn watched(program: &Path, words: &[String]) -> Command {
     let script = r#""$0" "$@" & child=$!

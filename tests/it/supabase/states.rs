@@ -1,4 +1,4 @@
-//! Bookmarks in the hosted registry, and the broker that stands between it and Meltano.
+//! Bookmarks in the hosted registry, and the broker between it and Meltano.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
@@ -27,7 +27,7 @@ async fn bookmarks_are_written_by_who_has_the_lease_over_what_was_read_and_by_no
     let refused = target.keep_state(&one, ID, 0, Some("{}")).await.unwrap_err();
     assert!(matches!(refused, NotKept::Lease), "{refused}");
     assert!(target.lease(id(10), one.run, "a").await.unwrap().granted);
-    // To the byte: no number is rounded, and no key sorted.
+    // Byte for byte: no number is rounded, and no keys are sorted.
     let text = "{\"z\": 123456789012345678901234567890.10, \"a\": \"\\u0000\"}";
     assert_eq!(target.keep_state(&one, ID, 0, Some(text)).await.unwrap(), 1);
     let kept = target.state(ID).await.unwrap().unwrap();
@@ -64,7 +64,7 @@ async fn a_registry_without_the_table_is_told_by_its_version() {
     assert_eq!(error.to_string(), "the registry has version 5, but this program needs 6");
 }
 
-/// Asks as the add-on does.
+/// Sends a request as the add-on does.
 fn ask(connection: &Value, question: &Value) -> Value {
     let mut asked = json!({ "token": connection["token"], "state_id": ID });
     asked.as_object_mut().unwrap().extend(question.as_object().unwrap().clone());

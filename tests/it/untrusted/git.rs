@@ -1,4 +1,4 @@
-//! A repository whose configuration and attributes name a program wherever git starts one. None of them is started.
+//! A repository whose configuration and attributes name programs wherever git would start one. None of them starts.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
@@ -11,7 +11,7 @@ use spile_world::processes::git::{self, Author, Commit};
 use crate::cli::program::Came;
 use crate::folder::Folder;
 
-/// The hooks that git knows.
+/// The hooks that git may run.
 const HOOKS: [&str; 9] = [
     "post-checkout",
     "post-commit",
@@ -24,7 +24,7 @@ const HOOKS: [&str; 9] = [
     "reference-transaction",
 ];
 
-/// The keys of a configuration whose value is a program.
+/// The configuration keys whose value is a program.
 const PROGRAMS: [&str; 27] = [
     "alias.diff",
     "alias.ls-tree",
@@ -55,7 +55,7 @@ const PROGRAMS: [&str; 27] = [
     "sequence.editor",
 ];
 
-/// Keys that make git start programs which it would not start otherwise.
+/// Keys that make git start programs that it would not start otherwise.
 const SWITCHES: [(&str, &str); 9] = [
     ("commit.gpgSign", "true"),
     ("core.fsmonitorHookVersion", "2"),
@@ -68,7 +68,7 @@ const SWITCHES: [(&str, &str); 9] = [
     ("user.signingKey", "me"),
 ];
 
-/// A repository, and a folder in which whatever is started leaves a file.
+/// A repository, and a folder in which every started program leaves a file.
 struct Rigged {
     folder: Folder,
     canaries: tempfile::TempDir,
@@ -109,7 +109,7 @@ impl Rigged {
         format!("touch '{}'; false", self.canaries.path().join(name).display())
     }
 
-    /// Starts git as spile never does: it believes nothing of the repository either, for it lays it out.
+    /// Runs git to lay out the repository, with its hooks and monitors off; spile never runs git like this.
     fn git(&self, words: &[&str]) {
         let mut git = Command::new("git");
         git.args(["-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null"]);
@@ -146,7 +146,7 @@ fn changed(came: &Came) -> Vec<String> {
     slugs
 }
 
-/// Shows that the trap works: what is never started would pass this test as well if it could not be.
+/// Shows that the trap works: otherwise, programs that cannot start would pass these tests too.
 #[test]
 fn a_careless_git_starts_what_the_repository_names() {
     let rigged = Rigged::new();
@@ -190,7 +190,7 @@ async fn commits_logs_and_merges_start_nothing_of_the_repository() {
     rigged.nothing_was_started();
 }
 
-/// A push is the user's own doing, with the user's own keys; what of it is not needed stays off.
+/// A push is the user's own action, with the user's own keys; everything that it does not need stays off.
 #[tokio::test]
 async fn a_push_runs_no_hook_and_no_other_protocol_than_the_usual_ones() {
     let rigged = Rigged::new();
@@ -237,7 +237,7 @@ fn what_is_no_name_of_a_commit_is_never_an_option() {
     rigged.nothing_was_started();
 }
 
-/// git's own plumbing would wait for whoever writes into it.
+/// git's own plumbing would wait for someone to write into the pipe.
 #[test]
 fn a_repository_made_of_pipes_is_given_up() {
     for path in [".git/HEAD", ".git/config", ".git/refs/heads/main"] {
@@ -263,7 +263,7 @@ fn line_ends_make_no_change() {
     assert_eq!(changed(&came), [""; 0], "only the ends of lines differ");
 }
 
-/// A folder can be a bare repository by what is in it, and then has a configuration of its own.
+/// A folder's contents can make it a bare repository, which has a configuration of its own.
 #[test]
 fn a_bare_repository_among_the_files_is_none() {
     let folder = Folder::project();

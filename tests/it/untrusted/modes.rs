@@ -1,4 +1,4 @@
-//! `--untrusted` on the command line: what it takes, what it refuses, and how it is set.
+//! `--untrusted` on the command line: what it allows, what it refuses, and how to set it.
 
 use crate::cli::program::{Came, run};
 use crate::folder::Folder;
@@ -80,7 +80,7 @@ fn a_plan_of_a_stranger_compares_the_files_and_needs_no_variable() {
     assert!(!folder.join(".spile").exists(), "a plan of a stranger's project makes no folder in it");
 }
 
-/// What the first two say is believed where the folder is the user's own: the plan of the same files is another one.
+/// In the user's own folder, the first two are trusted: the plan of the same files differs.
 #[test]
 fn what_spile_keeps_is_not_believed() {
     let folder = Folder::project();
@@ -111,7 +111,7 @@ fn a_plan_is_written_where_it_is_wanted_and_through_no_link() {
     assert!(std::fs::read_to_string(yard.root().join("plan.md")).unwrap().starts_with("<!-- spile plan acme/dev -->"));
 }
 
-/// A branch can bring a link to any folder, and whoever runs a review may spell the way to a file in any way.
+/// A branch can contain a link to any folder, and a reviewer may write the path of a file in any way.
 #[test]
 fn a_plan_is_written_through_no_folder_that_a_stranger_has_linked() {
     let yard = Yard::new();
@@ -128,7 +128,7 @@ fn a_plan_is_written_through_no_folder_that_a_stranger_has_linked() {
             assert!(came.notes.contains("a link is in the way"), "{option} {}: {}", file.display(), came.notes);
         }
     }
-    // A link that the user has laid, outside the project, is theirs.
+    // A link that the user made, outside the project, is fine.
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_spile"));
     command.args(["plan", "--untrusted", "--out"]).arg(through.join("new.json")).current_dir(&root);
     run(&mut command).exits(0);

@@ -1,5 +1,5 @@
-//! The hostile repository, changed at random: whatever is in it, every command that reads ends soon, in little memory, by
-//! itself, and leaves no byte outside of it.
+//! The hostile repository with random changes: every command that reads still ends soon, uses little memory, does not
+//! crash, and changes no byte outside.
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -12,10 +12,10 @@ use crate::hostile::yard::{PRIVATE, Yard};
 /// How long a debug build may take on a busy machine.
 const SOON: Duration = Duration::from_secs(10);
 
-/// How many KiB may be in use.
+/// The most memory that may be used, in KiB.
 const MOST: u64 = 200 << 10;
 
-/// Commands that read, and that may look at what spile keeps.
+/// Commands that read, and may use spile's own data.
 const TRUSTING: [&str; 10] = [
     "plan --offline",
     "plan",
@@ -29,7 +29,7 @@ const TRUSTING: [&str; 10] = [
     "logs fruit",
 ];
 
-/// Random numbers that are the same for the same seed: `SplitMix64`.
+/// Pseudorandom numbers, the same for the same seed: `SplitMix64`.
 struct Dice(u64);
 
 impl Dice {
@@ -50,7 +50,7 @@ impl Dice {
     }
 }
 
-/// Changes a text as an attacker tries it: cut, doubled, with bytes in it that do not belong there.
+/// Mutates a text as an attacker would: cuts it, doubles it, or inserts bytes that do not belong there.
 fn mutated(dice: &mut Dice, bytes: &[u8]) -> Vec<u8> {
     let at = dice.below(bytes.len() + 1);
     let (head, tail) = bytes.split_at(at);
@@ -76,7 +76,7 @@ fn mutated(dice: &mut Dice, bytes: &[u8]) -> Vec<u8> {
     }
 }
 
-/// Lays out some tricks and changes some files; says which, so that a failure can be looked at.
+/// Lays out some tricks and changes some files; returns which, to reproduce a failure.
 fn hostile(dice: &mut Dice) -> (Yard, String) {
     let (yard, tricks) = (Yard::new(), tricks::all());
     let mut told = String::new();

@@ -1,5 +1,5 @@
-//! Every command that reads, watched call by call over the hostile repository: with `--untrusted` it opens the project's
-//! files and what the system lends to every program, and does nothing else.
+//! Every command that reads, traced over the hostile repository: with `--untrusted` it only opens the project's files
+//! and what the system provides to every program.
 
 use std::path::{Path, PathBuf};
 
@@ -31,7 +31,7 @@ pub const READING: [&str; 18] = [
     "man",
 ];
 
-/// What the system lends to every program: its libraries, what it says of itself, and noise.
+/// What the system provides to every program: its libraries, information about itself, and randomness.
 const LENT: [&str; 14] = [
     "/dev/null",
     "/dev/tty",
@@ -49,7 +49,7 @@ const LENT: [&str; 14] = [
     "/usr/share/zoneinfo",
 ];
 
-/// Variables that a repository would like to have.
+/// Variables that a repository would like to read.
 const VARIABLES: [(&str, &str); 4] = [
     ("AWS_SECRET_ACCESS_KEY", PRIVATE),
     ("GITHUB_TOKEN", PRIVATE),
@@ -63,11 +63,11 @@ pub fn watch(yard: &Yard, line: &str, look: Look) -> Seen {
     run(&Scene { program: Path::new(PROGRAM), words: &words, folder: &root, home: &home, variables: &VARIABLES, look })
 }
 
-/// Returns what a program did that nobody may do who only reads a project's files.
+/// Returns the actions that go beyond reading a project's files.
 fn forbidden(seen: &Seen, root: &Path) -> Vec<Deed> {
     let root = root.canonicalize().unwrap();
     let is_lent = |path: &PathBuf| {
-        // The environment and the memory of a process stand in files as well.
+        // The environment and the memory of a process are files too.
         let is_private = ["environ", "mem"].iter().any(|name| path.starts_with("/proc") && path.ends_with(name));
         (LENT.iter().any(|lent| path.starts_with(lent)) || path == Path::new(PROGRAM)) && !is_private
     };
@@ -82,7 +82,7 @@ fn forbidden(seen: &Seen, root: &Path) -> Vec<Deed> {
     found
 }
 
-/// Says what is wrong with how a command looked at a repository; nothing where it only read.
+/// Returns what a command did wrong with a repository; empty if it only read.
 fn faults(yard: &Yard, line: &str, told: &str) -> Vec<String> {
     let seen = watch(yard, &format!("{line} --untrusted"), Look::AtCalls);
     let mut found: Vec<String> = forbidden(&seen, &yard.root()).iter().map(|deed| format!("{deed:?}")).collect();
@@ -122,19 +122,19 @@ fn every_reading_command_only_reads_a_good_project() {
 #[test]
 fn every_reading_command_only_reads_all_tricks_at_once() {
     let yard = laid(&tricks::all());
-    // In which form results are written makes no difference to what is read.
+    // The output format makes no difference to what is read.
     for line in READING.iter().filter(|line| !line.contains("--format")) {
         only_reads(&yard, line, "all tricks at once");
     }
 }
 
-/// A trick that is found early hides those behind it.
+/// A trick that fails early hides those after it.
 #[test]
 fn each_trick_alone_is_only_read() {
     let tricks = tricks::all();
     assert!(tricks.len() > 200, "{} tricks", tricks.len());
     let most: usize = std::env::var("SPILE_HOSTILE_CASES").ok().map_or(48, |most| most.parse().unwrap());
-    // Every so many, others every time: the process's number is as good a die as any.
+    // A sample, different each time: the process id is a good enough random number.
     let (step, first) = (tricks.len().div_ceil(most.max(1)), std::process::id() as usize);
     let mut found = Vec::new();
     for trick in tricks.iter().skip(first % step).step_by(step) {
@@ -158,14 +158,14 @@ fn git_is_the_one_program_and_finds_what_changed() {
     assert!(seen.said.contains("\"slug\": \"new\"") && !seen.said.contains("\"slug\": \"fruit\""), "{}", seen.said);
     let is_git = |program: &Path| program.file_name().is_some_and(|name| name.to_string_lossy().starts_with("git"));
     let found = forbidden(&seen, &yard.root());
-    // git itself reads what it is told of locales and users, and throws away what it is not asked for.
+    // git itself reads settings of locales and users, and discards output that nobody asked for.
     let others: Vec<&Deed> =
         found.iter().filter(|deed| !matches!(deed, Deed::Started(program) if is_git(program))).collect();
     assert!(others.is_empty(), "{others:#?}");
     assert!(found.len() < 5 && !found.is_empty(), "{found:#?}");
 }
 
-/// Shows that the watch sees what it looks for.
+/// Shows that the tracer detects network connections.
 #[test]
 fn an_open_door_to_the_network_is_seen() {
     let yard = Yard::new();

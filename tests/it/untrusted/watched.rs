@@ -1,5 +1,5 @@
-//! A program whose calls of the system are seen from outside: which files it opens, what it changes, whom it calls, what it
-//! starts. Linux on x86-64 alone.
+//! A program traced from outside: which files it opens, what it changes, which hosts it contacts, and which programs it
+//! starts. Linux on x86-64 only.
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -16,49 +16,49 @@ use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 
-/// How long a program may take before it is killed.
+/// How long a program may run before it is killed.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// How much memory may be asked for: a program that reads a device to its end is not to take the machine along.
+/// The memory limit: a program that reads a device to its end must not bring the machine down.
 const MOST_KIBIBYTES: u64 = 3 << 20;
 
-/// What a program did.
+/// An action of a program.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Deed {
-    /// It opened a file for reading, or tried.
+    /// It opened a file for reading, or tried to.
     Opened(PathBuf),
     /// It changed something.
     Changed(String),
-    /// It called somebody: the address as far as it can be read.
+    /// It contacted a host, with the address as far as it is known.
     Called(String),
     /// It started a program.
     Started(PathBuf),
 }
 
-/// What was seen of a program.
+/// The result of a traced run.
 #[derive(Debug)]
 pub struct Seen {
     pub deeds: Vec<Deed>,
-    /// The exit code; `None` where a signal ended it.
+    /// The exit code; `None` if a signal ended it.
     pub code: Option<i32>,
-    /// The time that the processors spent on it: others are at work on them too.
+    /// The CPU time, because other processes share the CPUs.
     pub took: Duration,
-    /// The most memory that was in use, in KiB.
+    /// The peak memory, in KiB.
     pub peak: u64,
-    /// What it said on both outputs.
+    /// Its output on both streams.
     pub said: String,
 }
 
-/// How closely a program is looked at.
+/// How closely to trace a program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Look {
-    /// Every call: that takes its time.
+    /// Every system call, which is slow.
     AtCalls,
-    /// What it took.
+    /// Only the resources used.
     AtTheEnd,
 }
 
-/// What is run, and where.
+/// What to run, and where.
 pub struct Scene<'a> {
     pub program: &'a Path,
     pub words: &'a [&'a str],
@@ -68,7 +68,7 @@ pub struct Scene<'a> {
     pub look: Look,
 }
 
-/// A call that a thread is in.
+/// A system call in progress.
 struct Call {
     number: i64,
     arguments: [u64; 6],
@@ -77,7 +77,7 @@ struct Call {
 struct Watch {
     main: Pid,
     look: Look,
-    /// Whether the program itself is running, and no more the shell that became it.
+    /// Whether the program itself is running, and no longer the shell before it.
     is_begun: bool,
     inside: BTreeMap<Pid, Call>,
     deeds: Vec<Deed>,
@@ -85,10 +85,10 @@ struct Watch {
     peak: u64,
 }
 
-/// Runs a program to its end and notes what it does.
+/// Runs a program to its end and records its actions.
 pub fn run(scene: &Scene<'_>) -> Seen {
     let outputs = tempfile::tempfile().unwrap();
-    // A shell waits until it is watched, and becomes the program.
+    // A shell waits until it is traced, and then becomes the program.
     let mut command = Command::new("/bin/sh");
     command.args(["-c", &format!("ulimit -v {MOST_KIBIBYTES}; read go && exec \"$0\" \"$@\" </dev/null")]);
     command.arg(scene.program).args(scene.words).current_dir(scene.folder).env_clear();
@@ -122,7 +122,7 @@ pub fn run(scene: &Scene<'_>) -> Seen {
     let code = watch.run();
     drop(ended);
     killer.join().unwrap();
-    // Its status was taken above.
+    // Its status was collected above.
     let _ = child.wait();
     let length = usize::try_from(outputs.metadata().unwrap().len().min(64 << 20)).unwrap();
     let mut said = vec![0; length];
@@ -136,8 +136,8 @@ pub fn run(scene: &Scene<'_>) -> Seen {
     }
 }
 
-/// Waits until a child has become the shell, which waits for a word in its turn: the next program that it becomes is the
-/// one that is watched.
+/// Waits until a child has become the shell, which then waits for input: the next program that it becomes is the traced
+/// one.
 fn wait_for_the_shell(child: Pid) {
     let begun = Instant::now();
     let shell = Path::new("/bin/sh").canonicalize().unwrap();
@@ -155,7 +155,7 @@ fn wait_for_the_shell(child: Pid) {
 impl Watch {
     fn run(&mut self) -> Option<i32> {
         loop {
-            // Children of this thread alone: other tests have some of their own.
+            // Waits for children of this thread only, because other tests have their own.
             let status = match waitpid(None, Some(WaitPidFlag::__WALL | WaitPidFlag::__WNOTHREAD)) {
                 Ok(status) => status,
                 Err(Errno::EINTR) => continue,
@@ -175,7 +175,7 @@ impl Watch {
                 WaitStatus::Stopped(pid, signal) => (pid, Some(signal)),
                 _ => continue,
             };
-            // One that was killed meanwhile tells so itself.
+            // A thread that was killed meanwhile reports it itself.
             let _ = match self.look {
                 Look::AtCalls => ptrace::syscall(pid, signal),
                 Look::AtTheEnd => ptrace::cont(pid, signal),
@@ -201,7 +201,7 @@ impl Watch {
         }
     }
 
-    /// Notes a call that a thread enters, and looks at what came of it when it leaves.
+    /// Records a system call when a thread enters it, and its result when the thread leaves it.
     fn stopped(&mut self, pid: Pid) {
         let Ok(found) = ptrace::getregs(pid) else { return };
         if let Some(call) = self.inside.remove(&pid) {
@@ -217,16 +217,16 @@ impl Watch {
     }
 }
 
-/// Returns the time that processors have spent on a process, its threads included.
+/// Returns the CPU time of a process, including its threads.
 fn processor_time(pid: Pid) -> Duration {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
-    // In its own code and in the kernel's, in hundredths of a second.
+    // In user and kernel mode, in hundredths of a second.
     let ticks: u64 = fields.skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum();
     Duration::from_millis(ticks * 10)
 }
 
-/// Says what a call has done.
+/// Returns the action of a system call.
 fn deed(pid: Pid, call: &Call, result: i64) -> Option<Deed> {
     let [first, second, third, fourth, ..] = call.arguments;
     let here = u64::from_ne_bytes(i64::from(libc::AT_FDCWD).to_ne_bytes());
@@ -244,7 +244,7 @@ fn deed(pid: Pid, call: &Call, result: i64) -> Option<Deed> {
             Some(Deed::Called(format!("socket of family {first}")))
         }
         libc::SYS_write | libc::SYS_pwrite64 | libc::SYS_writev | libc::SYS_pwritev | libc::SYS_pwritev2 => {
-            // The two outputs are where results and notes go.
+            // Results and notes go to these two streams.
             let file = std::fs::read_link(format!("/proc/{pid}/fd/{first}")).unwrap_or_default();
             (first > 2 && file.is_absolute() && !is_nothing(&file)).then(|| changed("write", &file))?
         }
@@ -267,9 +267,9 @@ fn deed(pid: Pid, call: &Call, result: i64) -> Option<Deed> {
     }
 }
 
-/// Says what opening a file has done; `flags` are those of the call.
+/// Returns the action of opening a file; `flags` are those of the call.
 fn opened(pid: Pid, asked: PathBuf, flags: u64, result: i64) -> Deed {
-    // What was opened is what the kernel says, wherever links have led; what was not is what was asked for.
+    // The kernel names the opened file, wherever links have led; if opening failed, only the requested path is known.
     let file = if result < 0 { asked } else { std::fs::read_link(format!("/proc/{pid}/fd/{result}")).unwrap_or(asked) };
     let writes = u64::try_from(libc::O_WRONLY | libc::O_RDWR | libc::O_CREAT | libc::O_TRUNC).unwrap();
     if flags & writes != 0 && !is_nothing(&file) {
@@ -282,7 +282,7 @@ fn is_nothing(path: &Path) -> bool {
     path == Path::new("/dev/null") || path == Path::new("/dev/tty")
 }
 
-/// Returns the path that a call names, without `.` and `..` in it.
+/// Returns the path that a call names, without `.` and `..`.
 fn path(pid: Pid, folder: u64, name: u64) -> PathBuf {
     let here = folder.to_ne_bytes()[..4] == libc::AT_FDCWD.to_ne_bytes();
     let folder = if here { format!("/proc/{pid}/cwd") } else { format!("/proc/{pid}/fd/{folder}") };
@@ -301,7 +301,7 @@ fn path(pid: Pid, folder: u64, name: u64) -> PathBuf {
 fn bytes(pid: Pid, at: u64, most: usize) -> Vec<u8> {
     let Ok(memory) = std::fs::File::open(format!("/proc/{pid}/mem")) else { return Vec::new() };
     let mut bytes = vec![0; most];
-    // A text may end just before memory that is not there.
+    // Memory may end just after a text.
     let read = memory.read_at(&mut bytes, at).unwrap_or(0);
     bytes.truncate(read);
     bytes
@@ -319,7 +319,7 @@ fn word(pid: Pid, at: u64) -> u64 {
     bytes(pid, at, 8).try_into().map(u64::from_ne_bytes).unwrap_or_default()
 }
 
-/// Returns an address as it can be read.
+/// Returns a readable address.
 fn address(pid: Pid, at: u64, length: u64) -> String {
     match bytes(pid, at, usize::try_from(length.min(128)).unwrap()).as_slice() {
         [2, 0, high, low, a, b, c, d, ..] => format!("{a}.{b}.{c}.{d}:{}", u16::from_be_bytes([*high, *low])),

@@ -1,4 +1,4 @@
-//! What projects are made of.
+//! Generators of projects.
 
 use proptest::collection::vec;
 use proptest::option;
@@ -11,7 +11,7 @@ use super::written::{alias, anchored, in_brackets, written};
 /// A file: its path and its text.
 pub type File = (String, String);
 
-/// A text of a setting: variables that are there and that are not, escaped ones, and what only looks like one.
+/// A text in a setting: set and unset variables, escaped ones, and text that only looks like one.
 fn text() -> impl Strategy<Value = Value> {
     let texts = [
         "x",
@@ -60,7 +60,7 @@ fn table(members: Vec<(String, Value)>) -> Value {
     Value::Object(members.into_iter().collect())
 }
 
-/// Settings; some are declared with a kind, and most of their values are of it.
+/// Settings; some have a declared kind, which most of their values match.
 fn config() -> impl Strategy<Value = Value> {
     let names =
         vec!["host", "maps", "note", "db", "db.z", "db.a", "maps.users", "since", "flag", "list", "port", "unset"];
@@ -78,7 +78,7 @@ fn config() -> impl Strategy<Value = Value> {
     vec(member, 0..5).prop_map(table)
 }
 
-/// Rules in any order: several may be about one stream, and the last one wins.
+/// Rules in any order: several may apply to one stream, and the last one wins.
 fn metadata() -> impl Strategy<Value = Value> {
     let patterns = vec!["users", "*", "u*", "public-orders", "co$Store", r"co\$Store", r"main\.things", "users.id"];
     let rule = select(vec![
@@ -111,7 +111,7 @@ fn patterns() -> impl Strategy<Value = Value> {
     prop_oneof![1 => Just(json!([])), 20 => subsequence(all, 1..4).prop_shuffle().prop_map(|patterns| json!(patterns))]
 }
 
-/// What a plugin says, or an environment says of it.
+/// The settings of a plugin, or of an environment for it.
 fn said() -> impl Strategy<Value = Map<String, Value>> {
     let env =
         select(vec![json!({"OWN": "own $USD"}), json!({"USD": "13"}), json!({"OWN": "users.id", "MORE": "$USD"})]);
@@ -130,19 +130,19 @@ fn said() -> impl Strategy<Value = Map<String, Value>> {
     })
 }
 
-/// The names of extractors; each may inherit from the one before it.
+/// The names of extractors; each may inherit from the previous one.
 const TAPS: [&str; 3] = ["tap-a", "tap-a--b", "Tap_C.x"];
 
-/// The names of loaders, likewise.
+/// The names of loaders; each may inherit from the previous one.
 const TARGETS: [&str; 2] = ["target-b", "target-c"];
 
-/// How a plugin says its settings with an anchor.
+/// How a plugin uses an anchor for its settings.
 #[derive(Debug, Clone, Copy)]
 enum Anchors {
     None,
-    /// It merges in what stands at the top of the file.
+    /// It merges in an anchor from the top of the file.
     Shared,
-    /// Its own settings have one, and the next plugin merges them in, or has just them.
+    /// Its own settings are an anchor, which the next plugin merges in, or uses as a whole.
     Own,
 }
 
@@ -162,7 +162,7 @@ fn settings() -> impl Strategy<Value = Value> {
     subsequence(all, 0..5).prop_map(Value::Array)
 }
 
-/// A plugin before it has a name and a place.
+/// A plugin before it gets a name and a place.
 #[derive(Debug, Clone)]
 struct Draft {
     said: Map<String, Value>,
@@ -273,7 +273,7 @@ fn jobs() -> impl Strategy<Value = Vec<Value>> {
     ]);
     vec(vec(task, 1..3), 0..3).prop_map(|all| {
         let job = |(index, tasks): (usize, Vec<Value>)| {
-            // Meltano takes tasks that are all texts, or all lists.
+            // Meltano accepts tasks that are either all texts or all lists.
             let lists = tasks.iter().any(Value::is_array);
             let as_list = |task: Value| if lists && !task.is_array() { json!([task]) } else { task };
             json!({"name": format!("job-{index}"), "tasks": tasks.into_iter().map(as_list).collect::<Vec<_>>()})
@@ -292,22 +292,22 @@ fn schedules() -> impl Strategy<Value = Vec<Value>> {
     subsequence(all, 0..3)
 }
 
-/// What stands in which file.
+/// The distribution over files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Layout {
     One,
-    /// Jobs, schedules and loaders stand in a second file, in brackets or not.
+    /// Jobs, schedules and loaders are in a second file, in flow style or not.
     Two,
-    /// Each extractor but the first has a file.
+    /// Each extractor except the first has its own file.
     Many,
 }
 
-/// A project: its files.
+/// A project, as its files.
 pub fn project() -> impl Strategy<Value = Vec<File>> {
     laid_out(prop_oneof![4 => Just(Layout::One), 1 => Just(Layout::Two), 1 => Just(Layout::Many)])
 }
 
-/// A project of one file.
+/// A project with one file.
 pub fn project_in_one_file() -> impl Strategy<Value = Vec<File>> {
     laid_out(Just(Layout::One))
 }

@@ -1,4 +1,5 @@
-//! The proof of an import, which knows no Python, held against the oracle: what it calls the same is the same.
+//! The proof of an import, which does not run Python, compared with the oracle: what the proof calls equal must be
+//! equal.
 
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -13,7 +14,7 @@ use super::written::written;
 use super::{VARIABLES, import, is_unset, lay};
 use crate::meaning::oracle::{Oracle, differences};
 
-/// What is done to one place of a file.
+/// A mutation at one place of a file.
 #[derive(Debug, Clone, Copy)]
 pub enum Change {
     Nothing,
@@ -23,7 +24,7 @@ pub enum Change {
     TurnRound,
 }
 
-/// A project, and what becomes of the file that its import writes.
+/// A project, and a mutation of the file that its import writes.
 pub type Case = (Vec<File>, Change, Index);
 
 pub fn case() -> impl Strategy<Value = Case> {
@@ -32,7 +33,7 @@ pub fn case() -> impl Strategy<Value = Case> {
     (project_in_one_file(), change, any::<Index>())
 }
 
-/// Returns the places in what has become files: of all else the template keeps every byte.
+/// Returns the places that the import moved into files: the template keeps every other byte.
 fn places(file: &Value, adopted: &[Adopted]) -> Vec<String> {
     let mut found = Vec::new();
     let mut lists = vec!["/plugins".to_owned()];
@@ -104,7 +105,7 @@ pub fn agrees((files, change, index): &Case, oracle: &mut Oracle) -> Result<(), 
     let text = written(&file);
     folder.write("meltano.yml", &text);
     let proven = spile_core::import::compare(&prepared.original, &text, &prepared.adopted);
-    // Which patterns there are counts, and the catalog says what comes of them; their order does not.
+    // The set of patterns matters, and the catalog shows their effect; their order does not.
     let is_order = |found: &String| found.contains("/settings/_select/value") || found.contains("__SELECT: ");
     let found: Vec<String> = match oracle.ask(folder.path(), &VARIABLES) {
         Ok(after) => {

@@ -1,10 +1,10 @@
-//! YAML of generated values: by indentation or in brackets, with anchors, aliases and merge keys.
+//! YAML of generated values: in block or flow style, with anchors, aliases and merge keys.
 
 use std::fmt::Write;
 
 use serde_json::{Map, Value, json};
 
-/// The key of a table that says what anchor it has.
+/// The key that names a table's anchor.
 const ANCHOR: &str = "&";
 
 /// Returns a table with an anchor.
@@ -18,7 +18,7 @@ pub fn alias(name: &str) -> Value {
     json!({ "*": name })
 }
 
-/// Returns a value that is written in brackets.
+/// Returns a value in flow style.
 pub fn in_brackets(value: &Value) -> Value {
     json!({ "[]": value })
 }
@@ -32,7 +32,7 @@ pub fn written(file: &Value) -> String {
 
 fn members(table: &Map<String, Value>, depth: usize, text: &mut String) {
     for (index, (key, value)) in table.iter().filter(|(key, _)| *key != ANCHOR).enumerate() {
-        // The first of an item stands behind its dash.
+        // The first member of an item follows its dash.
         if index > 0 || !text.ends_with("- ") {
             let _ = write!(text, "{:1$}", "", depth);
         }
@@ -79,7 +79,7 @@ fn marker(table: &Map<String, Value>) -> Option<(&String, &Value)> {
     table.iter().next().filter(|(key, _)| ["*", "[]"].contains(&key.as_str()))
 }
 
-/// Returns what is written on one line.
+/// Returns a value in one line.
 fn scalar(value: &Value) -> String {
     match value {
         Value::Object(table) => match marker(table) {

@@ -1,4 +1,4 @@
-//! Where a run goes on: with the registry, and with what keeps bookmarks in its place.
+//! Where a run resumes: with the registry, and with other state backends.
 
 use std::process::{Command, Stdio};
 
@@ -63,7 +63,7 @@ fn what_a_machine_has_kept_by_itself_goes_up_when_its_registry_becomes_a_hosted_
     let copied = machines.sync(&machines.one);
     assert!(copied.stderr().contains("Copied the bookmarks of `things`"), "{}", copied.stderr());
     assert_eq!((machines.rows(), machines.kept()), (all(40), 40));
-    // Who clears them means it: what the machine remembers of before comes back no more.
+    // Clearing bookmarks is deliberate: the machine's older copy must not come back.
     machines.subject.database.sql("update integration_states set state = null, version = version + 1");
     let again = machines.sync(&machines.one);
     assert!(!again.stderr().contains("Copied"), "{}", again.stderr());
@@ -74,7 +74,7 @@ fn what_a_machine_has_kept_by_itself_goes_up_when_its_registry_becomes_a_hosted_
 fn what_the_registry_knows_of_a_run_alone_is_taken_over() {
     let Some(machines) = Machines::start() else { return };
     machines.sync(&machines.one);
-    // As a registry was before it kept bookmarks.
+    // The state of a registry that did not store bookmarks yet.
     machines.subject.database.sql("delete from integration_states");
     let second = machines.sync(&machines.other);
     assert!(second.stderr().contains("Continuing with `things`"), "{}", second.stderr());
@@ -130,7 +130,7 @@ fn another_backend_is_offered_what_is_known_and_never_begun_with_nothing() {
     Ran(machines.sync_with(&machines.other, &["--take-bookmark"], &machines.bucket()).output().unwrap()).succeeds();
     Ran(machines.sync_with(&machines.one, &[], &machines.bucket()).output().unwrap()).succeeds();
     assert_eq!(machines.rows(), all(60));
-    // So it is where `spile.toml` says it, and the variable then says nothing.
+    // The same holds for `spile.toml`, which overrides the variable.
     let settings = machines.one.read("spile.toml");
     machines.one.write("spile.toml", &format!("{settings}[meltano]\nstate_backend = '{}'\n", machines.bucket()));
     Ran(machines.sync_with(&machines.one, &[], "file:///proc/nowhere").output().unwrap()).succeeds();

@@ -1,4 +1,4 @@
-//! Kills between the moment when the destination has the rows and the moment when the registry has the bookmark.
+//! Kills between writing the rows to the destination and the bookmark to the registry.
 
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -7,7 +7,7 @@ use super::Machines;
 use crate::real::kills::{Victim, kill, number, wait_for_quiet};
 use crate::supabase::proxy::{Fault, Proxy};
 
-/// Whom the kills are for, and whether what they were about to hear had been written.
+/// The victim of each kill, and whether the held request was already carried out.
 const KINDS: [(Victim, Fault); 6] = [
     (Victim::Spile, Fault::HeldBefore),
     (Victim::Meltano, Fault::HeldAfter),
@@ -17,10 +17,11 @@ const KINDS: [(Victim, Fault); 6] = [
     (Victim::Everything, Fault::HeldAfter),
 ];
 
-/// How many rows a run of the tap reads, which the target of the tests confirms as one batch.
+/// How many rows a run of the tap reads, which the test target confirms as one batch.
 const BATCH: usize = 20;
 
-/// Six kills, one of each kind, on two machines in turn; `SPILE_BOOKMARK_KILLS=50` for more, as the weekly workflow asks for.
+/// Six kills, one of each kind, alternating between two machines; set `SPILE_BOOKMARK_KILLS=50` for more, as the weekly
+/// workflow does.
 #[test]
 fn killed_between_the_rows_and_their_bookmark_nothing_is_lost_and_one_batch_repeated() {
     let Some(machines) = Machines::start() else { return };
@@ -48,7 +49,7 @@ fn killed_between_the_rows_and_their_bookmark_nothing_is_lost_and_one_batch_repe
         wait_for_quiet(machine, &told);
         let now = machines.kept();
         assert!(now == kept || now == kept + 20, "{told}: {now} is kept after {kept}");
-        // As a minute makes it.
+        // As if a minute had passed.
         machines.subject.database.sql("update integration_leases set expires_at = now() - interval '1 second'");
     }
     machines.sync(&machines.one);

@@ -1,4 +1,4 @@
-//! A registry beside a dashboard that has a table `integrations`, and one `integration_runs`, of its own.
+//! A registry beside a dashboard that has its own tables `integrations` and `integration_runs`.
 
 use serde_json::Value;
 use spile_core::settings::Home;

@@ -1,4 +1,4 @@
-//! What Supabase's own tools say of the migrated database.
+//! The findings of Supabase's own tools about the migrated database.
 
 use std::process::Command;
 
@@ -6,7 +6,7 @@ use crate::supabase::parts::Supabase;
 use crate::supabase::postgres::Postgres;
 use crate::tools::{self, Said};
 
-/// Asks Supabase's command line about a database; `None`, said loudly, where it cannot be had.
+/// Runs Supabase's command line on a database; `None`, reported loudly, if it is unavailable.
 fn asked(words: &[&str], supabase: &Supabase) -> Option<Said> {
     let home = tempfile::tempdir().unwrap();
     let mut command = Command::new(tools::supabase()?);
@@ -29,7 +29,7 @@ fn the_linter_of_supabase_finds_nothing() {
     let Some(supabase) = Postgres::linting().and_then(Supabase::over) else { return };
     supabase.migrate();
     let words = ["db", "lint", "--schema", "public", "--level", "warning", "--fail-on", "warning"];
-    // Hosted projects let their owner make it.
+    // Hosted projects let their owner create it.
     supabase.sql("create extension plpgsql_check");
     supabase.sql("create function public.broken() returns int language plpgsql as 'begin return nowhere; end'");
     let Some(control) = asked(&words, &supabase) else { return };

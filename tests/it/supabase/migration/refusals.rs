@@ -1,4 +1,4 @@
-//! What an apply refuses, as a whole.
+//! Applies that are refused as a whole.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! Who may do what.
+//! The rights of each role.
 
 use serde_json::{Value, json};
 use spile_world::stores::supabase::VERSION;
@@ -84,8 +84,8 @@ async fn the_planner_reads_hashes_and_ciphertext_and_writes_nothing() {
     assert_eq!(everything(&supabase), before);
 }
 
-/// Rows of others, unmanaged rows, and what was applied of them hold no secret that a planner could read: neither of the
-/// table, nor by a function, nor with a key that names no project.
+/// A planner can read no secret of others' rows, of unmanaged rows, or of their history: neither from the table, nor
+/// with a function, nor with a key that names no project.
 #[tokio::test]
 async fn the_planner_reads_config_and_secrets_of_no_project_but_its_own() {
     let Some(supabase) = Supabase::migrated() else { return };

@@ -1,5 +1,5 @@
-//! Tables `integrations` that dashboards have of their own. Either the migration works over one, and then the app's own
-//! statements do too, or it refuses as a whole and says all that is in the way; a table of another name works beside each.
+//! Dashboards' own `integrations` tables. Either the migration works over such a table, and the app's own statements
+//! keep working, or it refuses as a whole and names every conflict; a table with another name works beside each.
 
 use std::collections::BTreeSet;
 
@@ -9,20 +9,21 @@ use spile_world::stores::supabase::{migration, table_check};
 
 use crate::supabase::postgres::Postgres;
 
-/// What becomes of a shape.
+/// The outcome for a shape.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Outcome {
     /// The migration works over it.
     Works,
-    /// It does once the statements that the check names were run.
+    /// The migration works after the statements that the check names.
     Fixable,
-    /// It never does.
+    /// The migration never works.
     Refused,
 }
 
 use Outcome::{Fixable, Refused, Works};
 
-/// Shapes by their names: what makes one and what its app does stand in a file, with words that the check says of it.
+/// Shapes by name: a file has the statements that create the table and those of its app; with words that the check's
+/// output contains.
 const SHAPES: [(&str, &str, Outcome, &[&str]); 16] = [
     ("seed", include_str!("shapes/seed.sql"), Works, &[]),
     ("no_type", include_str!("shapes/no_type.sql"), Works, &[]),
@@ -80,7 +81,7 @@ const EVERYTHING: &str = "
     select polrelid::regclass, polname, polroles from pg_policy order by 1, 2;
     select md5(string_agg(i::text, '' order by i.id)) from integrations i;";
 
-/// A shape in a database of its own.
+/// A shape in its own database.
 struct Dashboard {
     postgres: &'static Postgres,
     database: String,
@@ -103,14 +104,14 @@ impl Dashboard {
         self.postgres.sql_as("postgres", &self.database, text)
     }
 
-    /// Does what its app does.
+    /// Runs the statements of its app.
     fn is_used(&self, when: &str) {
         if let Err(error) = self.postgres.sql(&self.database, self.app) {
             panic!("the app fails {when}: {error}");
         }
     }
 
-    /// What the check finds in the way: sentences with the statements that change it.
+    /// Returns the conflicts that the check finds: sentences with the statements that fix them.
     fn conflicts(&self, home: &Home) -> Vec<(String, Option<String>)> {
         let before = self.sql(EVERYTHING);
         let answer: Value = serde_json::from_str(&self.owner(&table_check(home)).unwrap()).unwrap();
@@ -121,7 +122,7 @@ impl Dashboard {
         conflicts.map(|finding| (text(&finding["what"]).unwrap(), text(&finding["fix"]))).collect()
     }
 
-    /// The migration says all that is in the way, and changes nothing.
+    /// Demands that the migration names all conflicts, and changes nothing.
     fn refuses(&self, conflicts: &[(String, Option<String>)]) {
         let before = self.sql(EVERYTHING);
         let error = self.owner(&migration(&Home::default())).unwrap_err();
@@ -134,7 +135,8 @@ impl Dashboard {
         }
     }
 
-    /// The migration works, twice, and spile with it: rows come, change, get a status and go.
+    /// Demands that the migration works, twice, and spile with it: rows are created, changed, get a status and are
+    /// deleted.
     fn is_migrated(&self, home: &Home) {
         for _ in 0..2 {
             self.owner(&migration(home)).unwrap();
@@ -143,7 +145,7 @@ impl Dashboard {
     }
 }
 
-/// What spile does to its tables, as the service role.
+/// The statements that spile runs on its tables, as the service role.
 const SPILE: &str = r#"
     set role service_role;
     create function pg_temp.apply(changes jsonb) returns jsonb language sql as $$
@@ -175,7 +177,7 @@ const SPILE: &str = r#"
       end if;
     end $$;"#;
 
-/// Puts the names of a table into SQL that is written for the usual ones.
+/// Replaces the default table name in SQL.
 fn named(sql: &str, table: &TableName) -> String {
     let words = sql.split("public.").enumerate().map(|(place, text)| {
         let end = text.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(text.len());

@@ -1,4 +1,4 @@
-//! The tables: over nothing, over themselves, over a table that is there; what the hash covers.
+//! The tables: created from nothing, over themselves and over an existing table; and what the hash covers.
 
 use serde_json::{Value, json};
 use spile_world::stores::supabase::VERSION;
@@ -29,7 +29,7 @@ async fn tables_of_version_1_are_brought_up_and_what_they_remember_stays() {
     let Some(supabase) = Supabase::migrated() else { return };
     let api = Api::new(&supabase, "service_role");
     api.apply_now(&[create(1, "a"), create(2, "b")]).await;
-    // As they were: without what version 2 added.
+    // The earlier tables, without what version 2 added.
     supabase.sql(
         "drop table integration_applies, integration_files;
          alter table integration_changes drop column after;
