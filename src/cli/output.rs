@@ -334,7 +334,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_line_is_a_command_to_a_runner() {
+    fn no_line_is_a_runner_command() {
         let text = "a ::b\n  ::error file=x::y\r\n\t::add-mask::z\n##[group]a ##[endgroup]\n :: \n";
         let broken = "a ::b\n  : :error file=x::y\r\n\t: :add-mask::z\n## [group]a ## [endgroup]\n : : \n";
         assert_eq!(without_commands(text), broken);

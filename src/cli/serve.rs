@@ -253,7 +253,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_of_this_machine_for_itself_are_known() {
+    fn loopback_names_are_recognized() {
         for name in ["localhost", "LOCALHOST:8320", "127.0.0.1", "127.0.0.2:80", "[::1]:8320", "::1"] {
             assert!(is_local(name), "{name}");
         }

@@ -76,7 +76,7 @@ fn told(error: Error) -> Vec<(String, Option<String>)> {
 }
 
 #[tokio::test]
-async fn a_new_file_is_in_its_form_with_its_secrets_encrypted_and_without_a_key() {
+async fn a_new_file_is_formatted_and_encrypted_without_a_key() {
     let desk = Desk::new();
     let prepared = desk.create("shop-eu", &shop()).await.unwrap();
     assert!(!desk.folder.join("integrations/shop-eu.toml").exists());
@@ -101,7 +101,7 @@ async fn a_new_file_is_in_its_form_with_its_secrets_encrypted_and_without_a_key(
 }
 
 #[tokio::test]
-async fn what_is_wrong_is_told_by_its_field() {
+async fn problems_name_their_field() {
     let desk = Desk::new();
     let wrong = wanted(
         &json!({"loader": "lagoon", "schedule": "every day", "select": "orders"}),
@@ -125,7 +125,7 @@ async fn what_is_wrong_is_told_by_its_field() {
 }
 
 #[tokio::test]
-async fn only_what_is_wanted_changes() {
+async fn only_the_requested_fields_change() {
     let desk = Desk::new();
     desk.create("shop", &shop()).await.unwrap().edits().write(&desk.project).unwrap();
     let before = desk.folder.read("integrations/shop.toml").replace("host = ", "# Ours.\nhost = ");
@@ -150,7 +150,7 @@ async fn only_what_is_wanted_changes() {
 }
 
 #[tokio::test]
-async fn an_integration_goes_with_all_of_its_files_unless_others_need_it() {
+async fn an_integration_is_deleted_with_all_its_files_unless_others_need_it() {
     let desk = Desk::new();
     desk.folder.write("integrations/fruit.prod.toml", "schedule = \"@weekly\"\n");
     let removal = author::remove(&desk.project, &desk.integration("fruit")).unwrap();

@@ -181,7 +181,7 @@ fn no_secret_is_in_any_byte_that_is_made() {
     run(&["apply", "--yes"]).succeeds();
     for words in [["test", "things"], ["sync", "things"]] {
         let ran = run(&words).fails();
-        assert!(ran.stdout().contains("(secret)"), "the tap tells its secret: {}", ran.stdout());
+        assert!(ran.stdout().contains("(secret)"), "the tap prints its secret: {}", ran.stdout());
     }
     for words in [
         &["logs", "things"][..],
@@ -226,7 +226,7 @@ fn no_secret_is_in_any_byte_that_is_made() {
     drop(lookout);
     watch.look_at_files(project.path());
     let told = receiver.take();
-    assert!(told.len() > 1, "people are told of what fails, and of files that are wrong");
+    assert!(told.len() > 1, "failures and invalid files are notified");
     for one in told {
         watch.look("a webhook", one.body.as_bytes());
     }

@@ -163,7 +163,7 @@ fn cases() -> Vec<Case> {
 }
 
 #[tokio::test]
-async fn every_case_comes_out_as_its_folder_says() {
+async fn every_case_matches_its_folder() {
     let cases = cases();
     assert!(cases.len() > 20, "only {} cases were found", cases.len());
     let mut failures = Vec::new();

@@ -58,7 +58,7 @@ fn a_review_needs_no_key_and_no_registry() {
 
 /// `SPILE_PLAN` decides whether a review reads the registry; it never does for a fork.
 #[test]
-fn a_review_of_a_fork_reads_the_files_alone() {
+fn a_review_of_a_fork_only_reads_files() {
     let folder = Folder::project();
     let hosted = "\n[registry]\nkind = \"supabase\"\nurl = \"${NOT_SET}\"\nkey = \"${NOT_SET_EITHER}\"\n";
     folder.write("spile.toml", &(folder.read("spile.toml") + hosted));
@@ -200,7 +200,7 @@ fn request(connection: &mut TcpStream) -> (String, Value) {
 }
 
 #[test]
-fn the_comment_is_written_once_and_then_written_again() {
+fn the_comment_is_created_once_and_then_updated() {
     let folder = Folder::project();
     let comments: Comments = Arc::default();
     let others = [
@@ -239,9 +239,9 @@ fn the_comment_is_written_once_and_then_written_again() {
         let mut again = command(&folder, &recipe("comment.py"));
         assert!(run(again.arg("plan.md").envs(place.iter().copied())).exits(0).out.ends_with("written again\n"));
         assert_eq!(comments.lock().unwrap()[&5].body, folder.read("plan.md"));
-        assert_eq!(comments.lock().unwrap().len(), 5, "never another one");
+        assert_eq!(comments.lock().unwrap().len(), 5, "no second comment");
         let now: Vec<String> = comments.lock().unwrap().values().take(4).map(|one| one.body.clone()).collect();
-        assert_eq!(now, before, "comments of others, and what only quotes the mark, are left alone");
+        assert_eq!(now, before, "others' comments and quotes of the mark stay");
     }
     let mut fork = command(&folder, &recipe("comment.py"));
     let place =
@@ -325,7 +325,7 @@ fn every_action_stands_by_its_commit() {
 }
 
 #[test]
-fn no_checkout_leaves_its_token_and_a_job_may_write_only_what_it_says_itself() {
+fn no_checkout_persists_its_token_and_each_job_declares_its_permissions() {
     for (path, _, workflow) in workflows() {
         let Some(jobs) = workflow["jobs"].as_object() else { continue };
         assert_eq!(workflow["permissions"], json!({"contents": "read"}), "{}", path.display());
@@ -343,7 +343,7 @@ fn no_checkout_leaves_its_token_and_a_job_may_write_only_what_it_says_itself() {
 }
 
 #[test]
-fn the_other_recipes_name_what_is_there() {
+fn the_other_recipes_name_existing_commands_and_files() {
     let workflow = std::fs::read_to_string(recipe("github/workflow.yml")).unwrap();
     let steps = yaml(&recipe("github/workflow.yml"));
     assert!(workflow.contains("uses: ./.github/actions/spile/github"));

@@ -55,7 +55,7 @@ fn codes_are_three_words() {
 }
 
 #[test]
-fn no_code_comes_or_goes_unseen() {
+fn no_code_is_added_or_removed_unnoticed() {
     let mut list = String::new();
     for code in written().keys() {
         writeln!(list, "{code}").unwrap();

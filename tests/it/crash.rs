@@ -90,17 +90,17 @@ impl Case {
         let is_done = self.is_before_or_after(&folder, after, told);
         let again = self.again_in(&folder);
         let wanted = if is_done { self.again } else { 0 };
-        assert_eq!(again.code, Some(wanted), "{told}: the same again: {}{}", again.stdout, again.stderr);
+        assert_eq!(again.code, Some(wanted), "{told}: running it again: {}{}", again.stdout, again.stderr);
         let now = kept(&folder);
         if self.writes.is_sealed() {
-            assert!(now.keys().eq(after.keys()), "{told}: the same again does not finish it");
+            assert!(now.keys().eq(after.keys()), "{told}: running it again does not finish it");
             opens(&folder, told);
         } else {
-            assert_eq!(now, *after, "{told}: the same again does not finish it");
+            assert_eq!(now, *after, "{told}: running it again does not finish it");
         }
-        assert_eq!(litter(&folder), [""; 0], "{told}: something is left behind");
+        assert_eq!(litter(&folder), [""; 0], "{told}: leftovers stay");
         if self.words[0] == "apply" {
-            assert!(plan(&folder).is_empty(), "{told}: there is still something to do");
+            assert!(plan(&folder).is_empty(), "{told}: there is still work left");
         }
     }
 
@@ -122,7 +122,7 @@ impl Case {
         let (before, now) = (kept(&self.before), kept(folder));
         let is_done = now == *after || self.writes.is_sealed() && now.keys().eq(after.keys()) && now != before;
         if matches!(self.writes, Writes::All | Writes::AllSealed) {
-            assert!(is_done || now == before, "{told}: half of it is there: {:?}", now.keys());
+            assert!(is_done || now == before, "{told}: it is half done: {:?}", now.keys());
         }
         for path in before.keys().chain(after.keys()).chain(now.keys()) {
             let found = now.get(path);
@@ -136,7 +136,7 @@ impl Case {
             let left = planned.registry.changes.len();
             assert!([0, first.registry.changes.len()].contains(&left), "{told}: {left} rows are left");
             let file = Path::new("meltano.yml");
-            assert_eq!(planned.meltano.is_empty(), now.get(file) == after.get(file), "{told}: the plan is not true");
+            assert_eq!(planned.meltano.is_empty(), now.get(file) == after.get(file), "{told}: the plan is wrong");
         } else if self.writes.is_sealed() && folder.join("spile.toml").exists() {
             opens(folder, told);
         }
@@ -151,7 +151,7 @@ fn opens(folder: &Folder, told: &str) {
     for file in SecretsFile::all(&Project::at(folder.path())).unwrap() {
         if file.document.is_some() {
             let opened = runtime.block_on(file.values(&keys));
-            assert!(opened.is_ok(), "{told}: {} does not open: {opened:?}", file.path().display());
+            assert!(opened.is_ok(), "{told}: {} does not decrypt: {opened:?}", file.path().display());
         }
     }
 }
@@ -254,19 +254,19 @@ fn an_apply_that_changes_deletes_and_creates() {
 }
 
 #[test]
-fn a_secret_that_is_set() {
+fn setting_a_secret() {
     let words = &["secrets", "set", "shop", "password", "--stdin"];
     survives(&Case { words, input: "the new one", before: with_a_key(2), writes: Writes::EachSealed, again: 0 });
 }
 
 #[test]
-fn secrets_that_are_rotated() {
+fn rotating_secrets() {
     let words = &["secrets", "rotate", "--all"];
     survives(&Case { words, input: "", before: with_a_key(40), writes: Writes::EachSealed, again: 0 });
 }
 
 #[test]
-fn secrets_that_are_given_to_others() {
+fn updating_recipients() {
     let before = with_a_key(20);
     let rules = before.read(".sops.yaml");
     let other = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p";
@@ -276,7 +276,7 @@ fn secrets_that_are_given_to_others() {
 }
 
 #[test]
-fn files_that_are_formatted() {
+fn formatting_files() {
     let before = Folder::project();
     for number in 0..90 {
         let text = format!("loader   = \"lake\"\ntype= \"singer-jsonl\"\n[config]\nlocal.folders = [\"{number}\"]\n");
@@ -286,12 +286,12 @@ fn files_that_are_formatted() {
 }
 
 #[test]
-fn integrations_that_are_disabled() {
+fn disabling_integrations() {
     survives(&Case { words: &["disable", "--all"], input: "", before: project(60), writes: Writes::All, again: 0 });
 }
 
 #[test]
-fn a_project_that_is_made() {
+fn creating_a_project() {
     survives(&Case {
         words: &["init", "--name", "acme"],
         input: "",
@@ -302,7 +302,7 @@ fn a_project_that_is_made() {
 }
 
 #[test]
-fn a_project_that_is_imported() {
+fn importing_a_project() {
     let before = Folder::new();
     before.lay(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/import/secrets"));
     survives(&Case { words: &["import", "--yes"], input: "", before, writes: Writes::AllSealed, again: 1 });

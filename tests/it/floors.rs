@@ -48,7 +48,7 @@ const EFFECTS: [&str; 7] =
 
 fn floor(module: &str) -> usize {
     let found = FLOORS.iter().position(|modules| modules.contains(&module));
-    found.unwrap_or_else(|| panic!("`{module}` stands on no floor: add it to DESIGN.md's house and here"))
+    found.unwrap_or_else(|| panic!("`{module}` has no floor: add it to DESIGN.md's house and here"))
 }
 
 /// Returns the modules that a line of code names, with or without `use`.
@@ -78,9 +78,9 @@ fn upward(file: &SourceFile) -> Vec<String> {
 }
 
 #[test]
-fn every_module_stands_on_a_floor() {
+fn every_module_has_a_floor() {
     for file in sources::all() {
-        assert!(is_module(&file.room()), "{} stands on no floor", file.path.display());
+        assert!(is_module(&file.room()), "{} has no floor", file.path.display());
     }
 }
 
@@ -94,7 +94,7 @@ fn dependencies_point_down() {
 const DOORS: [&str; 2] = ["crates/spile-world/src/processes/child_environment", "crates/spile-world/src/processes/git"];
 
 #[test]
-fn children_are_started_where_it_is_said_what_they_get_of_the_environment() {
+fn children_are_only_started_where_their_environment_is_chosen() {
     let mut found = Vec::new();
     for file in sources::all() {
         let path = file.path.to_string_lossy();
@@ -111,7 +111,7 @@ fn children_are_started_where_it_is_said_what_they_get_of_the_environment() {
 const IMPURE: [&str; 8] = ["tokio", "reqwest", "rusqlite", "rustix", "tempfile", "walkdir", "axum", "age"];
 
 #[test]
-fn the_core_has_nothing_to_do_anything_outside_with() {
+fn the_core_has_no_crate_with_side_effects() {
     let manifest = std::fs::read_to_string("crates/spile-core/Cargo.toml").unwrap();
     let manifest: toml::Table = manifest.parse().unwrap();
     let needed: Vec<&String> = manifest["dependencies"].as_table().unwrap().keys().collect();
@@ -201,7 +201,7 @@ const OPENERS: [(&str, &str); 21] = [
 ];
 
 #[test]
-fn files_of_a_project_are_opened_by_its_door_alone() {
+fn files_of_a_project_are_only_opened_by_its_door() {
     let may = |path: &str| OPENERS.iter().any(|(known, _)| *known == path);
     let mut found = Vec::new();
     for file in sources::all().iter().filter(|file| !file.path.ends_with("tests.rs")) {

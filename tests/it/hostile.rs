@@ -76,7 +76,7 @@ fn deep_nesting_is_no_toml() {
 
 /// Fuel also counts what a template produces, not only its steps.
 #[test]
-fn templates_that_have_no_end_run_out_of_fuel() {
+fn endless_templates_run_out_of_fuel() {
     let deep = format!("{}{}", "{% if true %}".repeat(20_000), "{% endif %}".repeat(20_000));
     let templates = [
         "{% for i in range(100000) %}{% for j in range(100000) %}x{% endfor %}{% endfor %}",

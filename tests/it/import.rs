@@ -58,7 +58,7 @@ pub fn touched(project: &Project) -> Vec<String> {
 }
 
 #[test]
-fn after_an_import_a_plan_wants_nothing_of_the_file_and_after_one_apply_nothing_at_all() {
+fn after_an_import_the_plan_leaves_the_file_unchanged_and_after_an_apply_it_is_empty() {
     for fixture in fixtures() {
         let name = fixture.file_name().unwrap().to_string_lossy().into_owned();
         let project = lay(&name);
@@ -73,7 +73,7 @@ fn after_an_import_a_plan_wants_nothing_of_the_file_and_after_one_apply_nothing_
 }
 
 #[test]
-fn comments_stay_where_they_are_or_go_along_with_what_they_are_about() {
+fn comments_stay_or_move_with_their_subject() {
     let project = lay("documented");
     project.spile(&["import", "--yes"]).succeeds();
     let (template, rendered) = (project.read("templates/meltano.yml.j2"), project.read("meltano.yml"));
@@ -104,7 +104,7 @@ fn comments_stay_where_they_are_or_go_along_with_what_they_are_about() {
 }
 
 #[test]
-fn what_has_no_form_in_a_file_stays_in_the_template_and_is_named_with_its_line() {
+fn parts_that_no_file_can_express_stay_in_the_template_and_are_reported_with_their_line() {
     let project = lay("odd");
     let notes = project.json(&["import", "--yes"])["notes"].as_array().unwrap().clone();
     let note = |word: &str| {
@@ -123,7 +123,7 @@ fn what_has_no_form_in_a_file_stays_in_the_template_and_is_named_with_its_line()
 }
 
 #[test]
-fn whatever_is_written_as_nobody_expects_is_adopted_or_left_and_means_the_same() {
+fn unusual_syntax_is_adopted_or_left_and_means_the_same() {
     let plugin = "plugins:\n  extractors:\n  - name: tap-a\n    namespace: a\n    config:\n      x: 1\n";
     for text in [
         "",
@@ -156,7 +156,7 @@ fn whatever_is_written_as_nobody_expects_is_adopted_or_left_and_means_the_same()
 }
 
 #[test]
-fn included_files_are_merged_and_named_and_stay() {
+fn included_files_are_merged_and_reported_and_stay() {
     let project = lay("documented");
     let shown = project.spile(&["import", "--yes"]).succeeds().stdout();
     for path in ["config/extra.meltano.yml", "config/more/jobs.yml"] {

@@ -52,7 +52,7 @@ fn rustc() -> String {
 }
 
 #[test]
-fn nothing_takes_more_instructions_than_it_did() {
+fn nothing_takes_more_instructions_than_before() {
     if !is_on_the_path("valgrind") {
         skipped("counting instructions", "valgrind");
         return;

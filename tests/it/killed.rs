@@ -31,7 +31,7 @@ fn apply_and_kill(folder: &Folder, after: Duration) {
 }
 
 #[tokio::test]
-async fn a_run_that_was_killed_is_not_forgotten_by_who_knows_no_runs() {
+async fn an_older_program_does_not_forget_a_killed_run() {
     let folder = Folder::project();
     let loaded = spile_ops::check(&spile_world::Project::at(folder.path())).unwrap();
     let outside = spile_world::Outside::nothing();
@@ -40,7 +40,7 @@ async fn a_run_that_was_killed_is_not_forgotten_by_who_knows_no_runs() {
     let marker = ".spile/died/0d9a3f2e-7a53-4a6c-8a46-2f2f4c1d2e3f";
     folder.write(marker, "dev");
     spile_ops::run::bury(&unsaved, &"dev".parse().unwrap()).await.unwrap();
-    assert!(folder.join(marker).exists(), "the registry has not been told yet");
+    assert!(folder.join(marker).exists(), "the registry does not know yet");
 }
 
 fn time_of_an_apply(folder: &Folder) -> Duration {

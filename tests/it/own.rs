@@ -119,7 +119,7 @@ fn of_what_is_planted_in_spiles_folder_nothing_is_believed() {
 
 /// The smallest clone that ran code: a journal put a command into git's configuration.
 #[test]
-fn a_committed_journal_is_not_believed() {
+fn a_committed_journal_is_not_trusted() {
     for (planted, code) in Planted::ALL {
         let folder = Folder::project();
         let victim = Folder::new();
@@ -155,7 +155,7 @@ fn pathdiff(to: &Path, from: &Path) -> String {
 
 /// Even in a trusted folder, a journal only restores the project's own files.
 #[test]
-fn a_journal_that_leads_out_undoes_nothing_and_is_named_by_who_writes() {
+fn a_journal_with_outside_paths_restores_nothing_and_is_reported_by_writers() {
     let folder = Folder::project();
     let journal = serde_json::json!({ "version": 1, "files": [
         { "path": "planted", "before": "x", "after": null },
@@ -175,7 +175,7 @@ fn a_journal_that_leads_out_undoes_nothing_and_is_named_by_who_writes() {
 }
 
 #[test]
-fn who_only_reads_leaves_an_interrupted_change_as_it_is_and_who_writes_undoes_it() {
+fn readers_leave_an_interrupted_change_and_writers_undo_it() {
     let folder = Folder::project();
     let (path, before) = ("integrations/fruit.toml", folder.read("integrations/fruit.toml"));
     let after = before.replace("data", "other");
@@ -196,7 +196,7 @@ fn who_only_reads_leaves_an_interrupted_change_as_it_is_and_who_writes_undoes_it
 
 /// A Python that the next sync would start.
 #[test]
-fn an_environment_that_a_clone_brings_is_not_installed() {
+fn a_python_environment_in_a_clone_is_not_used() {
     for (planted, code) in Planted::ALL {
         let folder = Folder::project();
         let settings = spile_ops::check::settings(&spile_world::Project::at(folder.path())).unwrap();
@@ -231,7 +231,7 @@ fn plugin(folder: &Folder) -> spile_core::connector::Plugin {
 
 /// Untracked links in a trusted folder, which another program put there.
 #[test]
-fn nothing_is_read_or_written_through_links_inside_of_the_folder() {
+fn nothing_is_read_or_written_through_links_inside_the_folder() {
     let victims = Folder::new();
     for (path, line) in [
         ("registry.db", "apply --yes"),
@@ -282,7 +282,7 @@ fn a_lock_on_the_projects_folder_keeps_nobody_waiting() {
 }
 
 #[test]
-fn who_waits_says_for_whom_and_gives_up_in_the_end() {
+fn a_waiting_command_names_the_lock_holder_and_gives_up_eventually() {
     let folder = Folder::project();
     let own = spile_world::files::own_folder::Own::at(&folder.join(".spile"));
     let held = spile_world::files::run_lock::RunLock::hold(&own, spile_world::files::run_lock::Lock::Project).unwrap();
@@ -294,11 +294,11 @@ fn who_waits_says_for_whom_and_gives_up_in_the_end() {
     drop(held);
     folder.spile("disable fruit").exits(0);
     let text = folder.read(".spile/locks/project.lock");
-    assert_eq!(text, "", "who is done is not named");
+    assert_eq!(text, "", "a finished process is not named");
 }
 
 #[test]
-fn both_folders_are_mentioned_where_neither_is_believed() {
+fn both_folders_are_mentioned_if_neither_is_trusted() {
     let folder = Folder::project();
     for (own, mode) in [(".spile", 0o755), (".meltano", 0o777)] {
         fs::create_dir(folder.join(own)).unwrap();

@@ -4,7 +4,7 @@ use crate::supabase::{parts, postgres};
 use crate::{outputs, project, tools};
 
 #[test]
-fn everything_that_tests_install_is_there() {
+fn everything_that_tests_need_is_installed() {
     // A missing tool reports itself, and fails where tools are required.
     project::seed();
     tools::sops();

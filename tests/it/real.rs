@@ -120,7 +120,7 @@ fn a_failing_tap_is_reported_by_its_last_error_and_keeps_its_whole_log() {
 }
 
 #[test]
-fn a_sync_goes_on_from_its_bookmark_also_by_hand_and_after_a_rename() {
+fn a_sync_resumes_from_its_bookmark_even_by_hand_and_after_a_rename() {
     let project = Project::with_fault("well");
     project.spile(&["sync"]).succeeds();
     assert_eq!(project.newest_run()["records"], 3);
@@ -165,12 +165,12 @@ fn ctrl_c_is_passed_on_and_waited_for() {
 }
 
 #[test]
-fn what_a_killed_run_leaves_behind_is_swept_by_the_next() {
+fn the_next_run_cleans_up_after_a_killed_one() {
     let project = Project::with_fault("hang");
     let mut child = project.command(&["sync"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     wait_for_the_tap(&project);
     let lines = processes_of(&project);
-    assert!(!leftovers(&project).is_empty(), "a run has files while it lasts");
+    assert!(!leftovers(&project).is_empty(), "an active run has files");
     signal("-KILL", &child);
     wait(&mut child, Duration::from_secs(10));
     // Processes that outlive the killed program are killed too, as if the machine went down.
@@ -184,7 +184,7 @@ fn what_a_killed_run_leaves_behind_is_swept_by_the_next() {
 
 /// Shows that Meltano's single database copes: no run fails, and no bookmark is lost.
 #[test]
-fn several_at_a_time_all_end_well_again_and_again_and_lose_no_bookmark() {
+fn concurrent_runs_all_succeed_repeatedly_and_lose_no_bookmark() {
     const ROUNDS: usize = 4;
     let project = Project::with_fault("well");
     for number in 0..5 {
@@ -209,7 +209,7 @@ fn several_at_a_time_all_end_well_again_and_again_and_lose_no_bookmark() {
 }
 
 #[test]
-fn meltano_keeps_no_copy_of_what_plugins_say() {
+fn meltano_keeps_no_copy_of_plugin_output() {
     let project = Project::with_fault("well");
     let state = project.path().join("state");
     Ran(project.command(&["sync"]).env("XDG_STATE_HOME", &state).output().unwrap()).succeeds();
@@ -218,7 +218,7 @@ fn meltano_keeps_no_copy_of_what_plugins_say() {
 }
 
 #[test]
-fn a_plugin_that_cannot_be_installed_is_a_failed_run_with_the_reason() {
+fn a_plugin_that_cannot_be_installed_fails_the_run_with_the_reason() {
     let project = Project::with_fault("well");
     let nobodys = CONNECTOR.replace("./tap-fault", "tap-that-nobody-has-published==1.0");
     project.write("connectors/fault.toml", &nobodys.replace("\"tap-fault\"", "\"tap-nobodys\""));

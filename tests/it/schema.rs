@@ -127,7 +127,7 @@ fn compared(case: &Path, codes: &mut BTreeSet<String>) -> Vec<String> {
 }
 
 #[test]
-fn the_schemas_accept_what_check_accepts_and_see_what_one_file_shows() {
+fn the_schemas_accept_what_check_accepts_and_find_problems_of_single_files() {
     let mut codes = BTreeSet::new();
     let differs: Vec<String> = cases().iter().flat_map(|case| compared(case, &mut codes)).collect();
     assert!(differs.is_empty(), "{}", differs.join("\n"));
@@ -200,7 +200,7 @@ fn the_schemas_have_the_keys_that_the_readers_know() {
 }
 
 #[test]
-fn taplo_of_a_new_project_has_the_rules_that_schema_writes() {
+fn the_taplo_rules_of_a_new_project_are_those_of_spile_schema() {
     let folder = Folder::new();
     folder.spile("init").exits(0);
     let rules = ops::schema::taplo_rules(Path::new(ops::schema::FOLDER));
@@ -222,7 +222,7 @@ fn taplo() -> Option<PathBuf> {
 }
 
 #[test]
-fn taplo_takes_a_new_project_and_tells_mistakes_at_their_key() {
+fn taplo_accepts_a_new_project_and_reports_problems_at_their_key() {
     let Some(taplo) = taplo() else { return };
     let folder = Folder::new();
     folder.spile("init").exits(0);

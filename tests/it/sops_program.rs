@@ -72,7 +72,7 @@ fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
 }
 
 #[tokio::test]
-async fn what_the_program_encrypts_is_in_the_profile_and_is_changed_value_by_value() {
+async fn documents_of_the_program_fit_the_profile_and_change_value_by_value() {
     let Some(site) = Site::new(RULE) else { return };
     let made = site.encrypt(&[("password", "hunter2\n\"x\""), ("empty", ""), ("c a.b", "ü")]).await;
     assert!(made.metadata.is_profile());
@@ -167,7 +167,7 @@ impl Site {
 }
 
 #[tokio::test]
-async fn comments_decide_only_in_the_file_as_a_whole() {
+async fn comments_only_decide_within_the_whole_file() {
     let Some(site) = Site::new("creation_rules:\n  - age: OWN\n    encrypted_comment_regex: secret\n") else { return };
     let source = site.folder.path().join("plain.yaml");
     replace(&source, b"a: 1\n# secret\nb: two\n").unwrap();
@@ -181,7 +181,7 @@ async fn comments_decide_only_in_the_file_as_a_whole() {
 }
 
 #[tokio::test]
-async fn key_groups_go_to_the_program_and_its_refusal_is_part_of_our_own_error() {
+async fn key_groups_go_to_the_program_and_its_error_is_part_of_ours() {
     let Some(site) =
         Site::new("creation_rules:\n  - shamir_threshold: 2\n    key_groups: [{age: [OWN]}, {age: [OWN]}]\n")
     else {
@@ -220,7 +220,7 @@ async fn a_document_for_pgp_goes_to_the_program() {
 }
 
 #[tokio::test]
-async fn what_spile_seals_opens_with_the_program() {
+async fn the_program_decrypts_what_spile_encrypts() {
     let Some(site) = Site::new(RULE) else { return };
     let key = DataKey::generate();
     let mut document = Document::profile(&[wrap(&key, &site.public).unwrap()]);
@@ -230,7 +230,7 @@ async fn what_spile_seals_opens_with_the_program() {
 }
 
 #[tokio::test]
-async fn failures_are_said_in_words_of_our_own() {
+async fn failures_have_messages_of_our_own() {
     let Some(site) = Site::new(RULE) else { return };
     let made = site.encrypt(&[("a", "1")]).await;
     let key = DataKey::generate();
@@ -256,7 +256,7 @@ async fn failures_are_said_in_words_of_our_own() {
 }
 
 #[tokio::test]
-async fn a_missing_program_is_said_with_where_it_was_looked_for() {
+async fn a_missing_program_is_reported_with_the_searched_path() {
     let program = Program::new("/nowhere".into());
     let error = program.decrypt(&Document::profile(&[])).await.unwrap_err();
     assert_eq!(error.code().unwrap().to_string(), "spile::sops::missing");

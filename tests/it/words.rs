@@ -55,7 +55,7 @@ fn report(found: &mut Vec<String>, path: &str, text: &str) {
 }
 
 #[test]
-fn what_the_program_says_is_plain_english() {
+fn messages_of_the_program_are_plain_english() {
     let literal = Regex::new(r#""(?:[^"\\]|\\[\s\S])*""#).unwrap();
     let placeholder = Regex::new(r"\{\w*\}").unwrap();
     let mut found = Vec::new();
@@ -73,7 +73,7 @@ fn what_the_program_says_is_plain_english() {
 }
 
 #[test]
-fn what_people_read_is_plain_english() {
+fn documentation_and_pages_are_plain_english() {
     let top = Path::new(env!("CARGO_MANIFEST_DIR"));
     let fence = Regex::new(r"(?s)```.*?```|\{[%#].*?[%#]\}|\{\{.*?\}\}|`[^`\n]*`").unwrap();
     let of =

@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_connection_that_does_not_ask_is_closed() {
+    async fn a_connection_without_a_request_is_closed() {
         let (address, _stop, _) = serving(SOON).await;
         for begun in ["", "P", "PRI * HTTP/2.0\r\n", "GET / HTTP/1.1\r\n", "GET / HTTP/1.1\r\nHost: a\r\nX: "] {
             let mut stream = connected(address, begun).await;
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn connections_that_do_not_ask_keep_others_waiting_and_no_longer_than_that() {
+    async fn connections_without_a_request_only_delay_others() {
         let (address, _stop, _) = serving(SOON).await;
         let mut held = Vec::new();
         for _ in 0..40 {
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_at_work_ends_before_the_server_does() {
+    async fn running_requests_finish_before_the_server_stops() {
         let (address, stop, task) = serving(SOON).await;
         let idle = connected(address, "GET / HTTP/1.1\r\n").await;
         let asked = tokio::spawn(async move { answer(address, "/slow").await });

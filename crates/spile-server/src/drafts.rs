@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_draft_that_was_left_for_too_long_is_gone_whoever_looks() {
+    fn an_expired_draft_is_gone_for_every_caller() {
         let drafts = Drafts::default();
         let (id, left) = (drafts.begin(draft()), drafts.begin(draft()));
         let long_ago = Instant::now().checked_sub(LASTS).unwrap();
@@ -167,11 +167,11 @@ mod tests {
         assert!(drafts.get(&left).is_none() && drafts.get(&id).is_some());
         drafts.0.lock().unwrap().get_mut(&id).unwrap().0 = long_ago;
         drafts.sweep();
-        assert!(drafts.0.lock().unwrap().is_empty(), "its secrets are nowhere any more");
+        assert!(drafts.0.lock().unwrap().is_empty(), "its secrets are gone");
     }
 
     #[test]
-    fn what_comes_late_brings_no_draft_back_and_undoes_nothing() {
+    fn a_late_result_neither_revives_a_draft_nor_undoes_changes() {
         let drafts = Drafts::default();
         let id = drafts.begin(draft());
         let before = drafts.get(&id).unwrap();
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_goes_where_there_are_too_many() {
+    fn the_oldest_draft_goes_if_there_are_too_many() {
         let drafts = Drafts::default();
         let first = drafts.begin(draft());
         let second = drafts.begin(draft());

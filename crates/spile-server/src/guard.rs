@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn only_its_own_names_lead_to_the_server() {
+    fn the_server_only_answers_to_its_own_host_names() {
         let known = ["127.0.0.1:8320".to_owned(), "localhost:8320".to_owned()];
         let told = |host: &'static str| super::host(&headers(&[(HOST, host)]), &Uri::from_static("/"), &known);
         assert!(told("localhost:8320").is_ok() && told("LOCALHOST:8320").is_ok());
@@ -152,14 +152,17 @@ mod tests {
         }
         assert!(super::host(&HeaderMap::new(), &Uri::from_static("/"), &known).is_err());
         let own = headers(&[(HOST, "localhost:8320")]);
-        assert!(super::host(&own, &Uri::from_static("http://evil.example/"), &known).is_err(), "said before the path");
+        assert!(
+            super::host(&own, &Uri::from_static("http://evil.example/"), &known).is_err(),
+            "named in the request line"
+        );
         let mut twice = own;
         twice.append(HOST, HeaderValue::from_static("evil.example"));
-        assert!(super::host(&twice, &Uri::from_static("/"), &known).is_err(), "said twice");
+        assert!(super::host(&twice, &Uri::from_static("/"), &known).is_err(), "named twice");
     }
 
     #[test]
-    fn pages_of_others_change_nothing() {
+    fn pages_of_other_sites_change_nothing() {
         let told =
             |method, origin: &'static str| super::origin(&method, &headers(&[(ORIGIN, origin)]), "localhost:8320");
         assert!(told(Method::POST, "http://localhost:8320").is_ok());

@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn what_came_to_no_answer_may_be_sent_again() {
+    fn a_request_without_a_response_may_be_sent_again() {
         let all = IdempotencyStore::default();
         let at_work = all.begin("a", "x").ok().unwrap();
         assert_eq!(all.begin("a", "x").err().unwrap().status(), StatusCode::CONFLICT);
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn answers_are_bounded_in_number_and_in_bytes_and_the_oldest_go_first() {
+    fn responses_are_limited_in_number_and_bytes_and_the_oldest_go_first() {
         let all = IdempotencyStore::default();
         let at_work = all.begin("at work", "x").ok().unwrap();
         for number in 0..20 {

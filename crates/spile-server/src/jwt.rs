@@ -181,7 +181,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_end_of_a_token_may_have_a_fraction() {
+    fn a_token_may_expire_at_a_fraction_of_a_second() {
         let end = |value: Value| super::end(value.as_number().unwrap()).map(Timestamp::as_second);
         assert_eq!(end(json!(1_700_000_000)), Some(1_700_000_000));
         assert_eq!(end(json!(1_700_000_000.75)), Some(1_700_000_000));

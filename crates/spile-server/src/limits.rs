@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_bucket_is_empty_after_so_many_and_fills_up_again() {
+    fn a_bucket_runs_empty_and_fills_up_again() {
         let limit = Limit::per_minute(60);
         let now = Instant::now();
         for _ in 0..60 {
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn however_many_come_no_more_are_remembered_than_there_is_room_for() {
+    fn the_number_of_remembered_callers_is_limited() {
         let limit = Limit::per_minute(1);
         let begun = Instant::now();
         let at = |number: u64| begun + Duration::from_micros(number);

@@ -60,7 +60,7 @@ mod tests {
     use spile_world::files::project::replace;
 
     #[test]
-    fn only_images_of_the_project_are_given() {
+    fn only_images_of_the_project_are_served() {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path().join("project");
         std::fs::create_dir_all(root.join("logos")).unwrap();

@@ -52,7 +52,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_is_made_anew_for_another_question_and_of_another_state() {
+    fn a_different_request_or_state_gets_a_new_response() {
         let kept = ResponseCache::default();
         assert_eq!(get(&kept, 1, "a", "first"), "first");
         assert_eq!(get(&kept, 1, "a", "second"), "first");
@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn questions_beyond_those_that_are_remembered_are_answered_too() {
+    fn requests_beyond_the_limit_are_answered_too() {
         let kept = ResponseCache::default();
         for number in 0..=MOST {
             get(&kept, 1, &number.to_string(), "an answer");

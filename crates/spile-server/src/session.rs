@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn a_code_holds_once() {
+    fn a_code_works_once() {
         let sessions = Sessions::new(Login::Code("ABCD-EFGH".to_owned()), 8320);
         assert_eq!(sessions.fits("nonsense", "a"), Err(NotIn::Wrong));
         sessions.fits(" abcd-efgh ", "a").unwrap();
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn two_servers_of_a_machine_do_not_sign_each_other_out() {
+    fn two_servers_on_one_machine_do_not_sign_each_other_out() {
         let servers = [8320, 83].map(|port| Sessions::new(Login::Code("ABCD-EFGH".to_owned()), port));
         let cookies = [0, 1].map(|at: usize| servers[at].enter().unwrap());
         let names = cookies.each_ref().map(|cookie| cookie.to_str().unwrap().split('=').next().unwrap().to_owned());
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cookie_that_came_over_tls_goes_over_nothing_else() {
+    fn a_cookie_from_a_tls_connection_is_only_sent_over_tls() {
         let told = |origin: &'static str| {
             let headers = HeaderMap::from_iter([(ORIGIN, HeaderValue::from_static(origin))]);
             kept_to_https(HeaderValue::from_static("a=b"), &headers)
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn codes_cannot_be_tried_out() {
+    fn codes_cannot_be_guessed() {
         let sessions = Sessions::new(Login::Code("ABCD-EFGH".to_owned()), 8320);
         for _ in 0..WRONG {
             assert_eq!(sessions.fits("nonsense", "a"), Err(NotIn::Wrong));

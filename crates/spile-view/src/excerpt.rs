@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn what_steers_a_terminal_or_turns_text_is_shown_as_what_it_is() {
+    fn terminal_controls_and_direction_marks_are_escaped() {
         let text = "\u{1b}]0;x\u{7} a\r\nb = \"\u{202e}x\" # שלום\r\nc\r = 1";
         let told = told(text, &[(text.find("x\"").unwrap(), 1), (text.find("= 1").unwrap(), 1)]);
         let lines: Vec<&str> = told.lines().collect();
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_of_a_hundred_thousand_mistakes_is_told_in_time() {
+    fn a_file_with_a_hundred_thousand_problems_is_reported_in_time() {
         let text = "wrong = 1\n".repeat(100_000);
         let spans: Vec<_> = (0..100_000).map(|line| (line * 10, 5)).collect();
         let begun = std::time::Instant::now();

@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_line_of_a_report_is_a_command_to_a_runner() {
+    fn no_line_of_a_report_is_a_runner_command() {
         let text = "a ::b\n ::error::x\n::add-mask::y ##[group]\tz";
         assert_eq!(xml(text), "a ::b\n &#58;:error::x\n&#58;:add-mask::y #&#35;[group]\tz");
         assert_eq!(attribute("a\n::b\t\"<"), "a&#10;&#58;:b&#9;&quot;&lt;");

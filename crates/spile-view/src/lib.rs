@@ -111,7 +111,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_colours_steer_a_terminal() {
+    fn only_colors_control_a_terminal() {
         let red = styled(BAD, "x");
         assert_eq!(harmless(&red), red);
         assert_eq!(harmless("a\u{1b}[2Jb\u{9b}1Ac\u{202e}d\te\n"), "a\\u{1b}[2Jb\\u{9b}1Ac\\u{202e}d\te\n");

@@ -57,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whatever_stands_in_it_stays_code() {
+    fn any_text_stays_code() {
         assert_eq!(code("a"), "`a`");
         assert_eq!(code("a`b"), "``a`b``");
         assert_eq!(code("`a``"), "``` `a`` ```");
@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn html_calls_nobody_and_ends_nothing() {
+    fn html_mentions_nobody_and_closes_nothing() {
         assert_eq!(html("</details> @team *x*"), "&lt;/details&gt; &#64;team &#42;x&#42;");
         let changes = Phrase::parse("`a|` changes <b>");
         assert_eq!(phrase(&changes), "<code>a&#124;</code> changes &lt;b&gt;");

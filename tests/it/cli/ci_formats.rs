@@ -30,7 +30,7 @@ fn changing() -> Folder {
 }
 
 #[test]
-fn a_plan_is_a_comment_with_the_numbers_first_and_deletions_before_all_else() {
+fn a_plan_comment_starts_with_numbers_and_deletions() {
     let folder = changing();
     let markdown = folder.spile("plan --format markdown").exits(0).out;
     assert!(markdown.starts_with("<!-- spile plan acme/dev -->\n### spile: plan for `acme`, `dev`\n"), "{markdown}");
@@ -44,7 +44,7 @@ fn a_plan_is_a_comment_with_the_numbers_first_and_deletions_before_all_else() {
 }
 
 #[test]
-fn nothing_that_stands_in_a_value_breaks_out_of_the_comment() {
+fn no_value_breaks_out_of_the_comment() {
     let folder = changing();
     let page = html(&folder.spile("plan --format markdown").exits(0).out);
     assert_eq!(page.matches("<details>").count(), 5, "{page}");
@@ -71,7 +71,7 @@ fn a_comment_fits_and_keeps_its_numbers() {
     let json: serde_json::Value = serde_json::from_str(&folder.read("plan.json")).unwrap();
     assert_eq!(json["summary"]["create"], 402);
     folder.spile("apply --yes --out-markdown applied.md").exits(0);
-    assert_eq!(folder.read("applied.md"), written, "what is applied is what was planned");
+    assert_eq!(folder.read("applied.md"), written, "the applied plan differs from the planned one");
 }
 
 fn mistaken() -> Folder {
@@ -99,7 +99,7 @@ fn problems_are_sarif() {
 }
 
 #[test]
-fn problems_are_annotations_of_github() {
+fn problems_are_github_annotations() {
     let told = mistaken().spile("check --format github").exits(1).out;
     let first = "::error file=integrations/bad.toml,line=2,endLine=2,col=1,endColumn=5,\
                  title=spile%3A%3Atoml%3A%3Aunknown_key::unknown key `nmae`%0Adid you mean `name`?\n";
@@ -134,7 +134,7 @@ fn problems_are_junit() {
 }
 
 #[test]
-fn a_form_that_a_command_does_not_have_is_a_wrong_command_line() {
+fn an_unsupported_format_is_an_invalid_command_line() {
     let folder = Folder::project();
     for line in ["status --format sarif", "plan --format junit", "check --format markdown"] {
         let refused = folder.spile(line).exits(64);

@@ -23,7 +23,7 @@ fn as_a_stranger(folder: &Folder, line: &str) -> Came {
 }
 
 #[test]
-fn a_folder_that_may_not_be_written_to_is_a_clear_error() {
+fn a_read_only_folder_is_a_clear_error() {
     let folder = Folder::project();
     let mode = |mode| fs::set_permissions(folder.path(), PermissionsExt::from_mode(mode)).unwrap();
     mode(0o555);
@@ -38,7 +38,7 @@ fn a_folder_that_may_not_be_written_to_is_a_clear_error() {
 }
 
 #[test]
-fn a_meltano_yml_that_cannot_be_written_leaves_what_is_left_to_the_next_apply() {
+fn an_unwritable_meltano_yml_is_left_to_the_next_apply() {
     let folder = Folder::project();
     folder.spile("apply --yes").exits(0);
     folder.integration("fruit", "elsewhere");
@@ -67,7 +67,7 @@ fn a_meltano_yml_that_cannot_be_written_leaves_what_is_left_to_the_next_apply() 
 }
 
 #[test]
-fn an_apply_with_nothing_to_do_is_well_where_nothing_can_be_kept_of_it() {
+fn an_apply_without_changes_succeeds_without_a_writable_store() {
     let folder = Folder::project();
     folder.spile("apply --yes").exits(0);
     fs::remove_dir_all(folder.join(".spile/applied")).unwrap();

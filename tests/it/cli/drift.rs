@@ -24,7 +24,7 @@ const BY_HAND: &str = "update integrations set name = 'By hand', config = '{\"lo
                        where slug = 'fruit'";
 
 #[test]
-fn drift_is_told_three_ways_and_apply_ends_it() {
+fn drift_is_reported_in_three_places_and_apply_ends_it() {
     let folder = applied();
     assert!(folder.spile("drift").exits(0).out.contains("No drift"));
     sql(&folder, BY_HAND);
@@ -51,7 +51,7 @@ fn drift_is_told_three_ways_and_apply_ends_it() {
 }
 
 #[test]
-fn rows_that_are_gone_and_files_that_were_edited_have_drifted() {
+fn deleted_rows_and_edited_files_have_drifted() {
     let folder = applied();
     sql(&folder, "delete from integrations where slug = 'fruit'");
     let told = folder.spile("drift").exits(2).out;
@@ -70,7 +70,7 @@ fn rows_that_are_gone_and_files_that_were_edited_have_drifted() {
 }
 
 #[test]
-fn what_others_changed_is_no_drift_once_the_files_say_the_same() {
+fn a_change_is_not_drift_once_the_files_agree_with_it() {
     let folder = applied();
     sql(&folder, "update integrations set name = 'By hand' where slug = 'fruit'");
     let text = folder.read("integrations/fruit.toml").replace("\"Fruit\"", "\"By hand\"");
@@ -107,7 +107,7 @@ fn pull_writes_into_the_overlay_of_the_environment() {
 }
 
 #[test]
-fn pull_writes_nothing_that_would_be_wrong() {
+fn pull_writes_nothing_invalid() {
     let folder = applied();
     for (hand, said) in [
         ("update integrations set config = '{\"colour\":\"red\"}'", "unknown setting `colour`"),
@@ -126,7 +126,7 @@ fn pull_writes_nothing_that_would_be_wrong() {
 }
 
 #[test]
-fn a_row_of_nobodys_is_adopted_when_it_is_asked_for() {
+fn an_unmanaged_row_is_adopted_on_request() {
     let folder = applied();
     let id = "6f1c0a52-6d0e-4c6e-9a53-0b4f7c1d2e3f";
     sql(
@@ -151,7 +151,7 @@ fn a_row_of_nobodys_is_adopted_when_it_is_asked_for() {
     folder.spile("plan --exit-code").exits(0);
     let status = folder.spile("status --format json").exits(0).json();
     let nuts = status["integrations"].as_array().unwrap().iter().find(|one| one["slug"] == "nuts").unwrap();
-    assert_eq!(nuts["created_at"], "2020-01-01T00:00:00Z", "it is the row that was there");
+    assert_eq!(nuts["created_at"], "2020-01-01T00:00:00Z", "the same row");
     let applies = folder.spile("history --format json").exits(0).json();
     let first = applies["applies"].as_array().unwrap().last().unwrap()["id"].as_str().unwrap().to_owned();
     let back = folder.spile(&format!("rollback {first} --yes")).exits(0);
@@ -168,7 +168,7 @@ fn a_row_of_nobodys_is_adopted_when_it_is_asked_for() {
 }
 
 #[test]
-fn an_earlier_apply_is_brought_back_as_a_plan() {
+fn an_earlier_apply_is_restored_as_a_plan() {
     let folder = applied();
     let first = (folder.read("meltano.yml"), folder.spile("status --format json").json()["integrations"].clone());
     folder.integration("nuts", "data");
@@ -179,7 +179,7 @@ fn an_earlier_apply_is_brought_back_as_a_plan() {
     folder.spile("apply --yes").exits(0);
     let applies = folder.spile("history --format json").exits(0).json();
     let rows: Vec<_> = applies["applies"].as_array().unwrap().iter().collect();
-    assert_eq!(rows.len(), 3, "an apply of the file alone is one too");
+    assert_eq!(rows.len(), 3, "an apply of only the file counts too");
     let counts =
         |at: usize| [&rows[at]["created"], &rows[at]["updated"], &rows[at]["deleted"]].map(|n| n.as_u64().unwrap());
     assert_eq!([counts(0), counts(1), counts(2)], [[0, 0, 0], [1, 1, 0], [1, 0, 0]]);

@@ -20,7 +20,7 @@ fn no_changes_are_0() {
 }
 
 #[test]
-fn wrong_files_are_1() {
+fn invalid_files_are_1() {
     let folder = Folder::project();
     folder.write("integrations/bad.toml", "type = ");
     for line in ["check", "plan", "plan --exit-code", "apply --yes", "status"] {
@@ -63,7 +63,7 @@ fn another_loader_is_destructive_too() {
 }
 
 #[test]
-fn two_deletions_are_refused_with_4_until_their_number_is_said() {
+fn two_deletions_are_refused_with_4_until_their_number_is_confirmed() {
     let folder = applied(9);
     folder.remove("integrations/fruit-1.toml");
     folder.remove("integrations/fruit-2.toml");
@@ -81,7 +81,7 @@ fn two_deletions_are_refused_with_4_until_their_number_is_said() {
 }
 
 #[test]
-fn many_changes_are_refused_with_4_until_their_number_is_said() {
+fn many_changes_are_refused_with_4_until_their_number_is_confirmed() {
     let folder = applied(10);
     for number in 1..6 {
         folder.integration(&format!("fruit-{number}"), "elsewhere");
@@ -91,7 +91,7 @@ fn many_changes_are_refused_with_4_until_their_number_is_said() {
 }
 
 #[test]
-fn a_wrong_command_line_is_64() {
+fn an_invalid_command_line_is_64() {
     let folder = Folder::project();
     for line in [
         "",

@@ -15,7 +15,7 @@ fn with_files(folder: &Folder, most: u32, line: &str) -> Option<Came> {
 }
 
 #[test]
-fn few_files_are_an_error_that_says_so_and_no_panic() {
+fn a_low_limit_of_open_files_is_a_clear_error_and_not_a_panic() {
     let folder = Folder::project();
     folder.spile("fmt").exits(0);
     let (mut refused, mut done) = (0, 0);

@@ -4,7 +4,7 @@ use super::program::run;
 use crate::folder::Folder;
 
 #[test]
-fn files_are_brought_into_their_form_and_secrets_still_open() {
+fn files_are_formatted_and_secrets_still_decrypt() {
     let folder = Folder::project();
     run(folder.command("secrets init").env("XDG_CONFIG_HOME", folder.join("config"))).exits(0);
     folder.write("password.txt", "hunter2");
@@ -13,7 +13,7 @@ fn files_are_brought_into_their_form_and_secrets_still_open() {
         .exits(0);
     let made = folder.read("integrations/shop.toml");
     folder.spile("fmt").exits(0);
-    assert_eq!(folder.read("integrations/shop.toml"), made, "what `new` writes is in its form");
+    assert_eq!(folder.read("integrations/shop.toml"), made, "`new` writes formatted files");
     let mixed = made
         .replace("loader = \"lake\"\n", "")
         .replace("type = \"postgres\"", "loader='lake' # there\ntype   = \"postgres\"");

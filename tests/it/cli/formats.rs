@@ -26,7 +26,7 @@ fn problems_are_data_when_asked_for() {
 }
 
 #[test]
-fn check_without_a_problem_is_data_too() {
+fn check_without_problems_is_data_too() {
     let data = Folder::project().spile("check --format json").exits(0).json();
     assert_eq!(data, json!({"integrations": 2, "problems": [], "unset": []}));
 }
@@ -95,7 +95,7 @@ fn with_json_stdout_holds_one_document() {
 }
 
 #[test]
-fn colours_are_for_terminals_and_for_those_who_ask() {
+fn colors_are_for_terminals_and_on_request() {
     let folder = Folder::project();
     let coloured = |line: &str, variable: Option<(&str, &str)>| {
         let mut command = folder.command(line);
@@ -103,7 +103,7 @@ fn colours_are_for_terminals_and_for_those_who_ask() {
         let came = run(&mut command).exits(0);
         came.out.contains('\u{1b}')
     };
-    assert!(!coloured("plan", None), "no terminal, no colour");
+    assert!(!coloured("plan", None), "no color without a terminal");
     assert!(!coloured("plan", Some(("NO_COLOR", "1"))));
     assert!(!coloured("plan --color never", Some(("CLICOLOR_FORCE", "1"))));
     assert!(coloured("plan --color always", None));
@@ -111,14 +111,14 @@ fn colours_are_for_terminals_and_for_those_who_ask() {
 }
 
 #[test]
-fn problems_are_not_coloured_where_nobody_sees_it() {
+fn problems_are_not_colored_without_a_terminal() {
     let folder = Folder::project();
     folder.write("integrations/bad.toml", "type = ");
     assert!(!folder.spile("check").exits(1).notes.contains('\u{1b}'));
 }
 
 #[test]
-fn a_reader_that_goes_away_is_no_error() {
+fn a_closed_pipe_is_not_an_error() {
     let folder = Folder::project();
     let mut child = folder.command("plan").stdout(std::process::Stdio::piped()).spawn().unwrap();
     drop(child.stdout.take());

@@ -20,7 +20,7 @@ fn all_lints(folder: &Folder) -> Vec<(String, String, u64)> {
 }
 
 #[test]
-fn what_may_become_a_mistake_is_told_where_that_is_wanted() {
+fn lints_report_future_problems() {
     let folder = Folder::project();
     folder.write("integrations/spare.toml", "type = \"jsonl\"\nkind = \"loader\"\n");
     let often = folder.read("integrations/fruit.toml").replace("loader =", "schedule = \"*/2 * * * *\"\nloader =");
@@ -45,7 +45,7 @@ fn what_may_become_a_mistake_is_told_where_that_is_wanted() {
 }
 
 #[test]
-fn a_tap_that_keeps_no_bookmark_is_told_where_it_is_planned_and_before_it_runs() {
+fn a_tap_without_bookmarks_is_reported_by_plan_and_before_a_run() {
     let folder = Folder::project();
     assert_eq!(all_lints(&folder), [("no_state".to_owned(), "integrations/fruit.toml".to_owned(), 1)]);
     let codes = |plan: &serde_json::Value| {
@@ -54,11 +54,7 @@ fn a_tap_that_keeps_no_bookmark_is_told_where_it_is_planned_and_before_it_runs()
     };
     assert_eq!(codes(&folder.spile("plan --format json").exits(0).json()), ["spile::lint::no_state"]);
     folder.spile("apply --yes").exits(0);
-    assert_eq!(
-        codes(&folder.spile("plan --format json").exits(0).json()),
-        [""; 0],
-        "of what stays nothing is said again"
-    );
+    assert_eq!(codes(&folder.spile("plan --format json").exits(0).json()), [""; 0], "unchanged lints are not repeated");
     let would = folder.spile("sync --dry-run --format json").exits(0).json();
     assert_eq!(would["would_sync"][0]["forgets"], true);
     let text = folder.spile("sync --dry-run").exits(0).out;
@@ -69,7 +65,7 @@ fn a_tap_that_keeps_no_bookmark_is_told_where_it_is_planned_and_before_it_runs()
 }
 
 #[test]
-fn a_source_that_counts_calls_is_asked_less_often() {
+fn a_source_with_rate_limits_should_sync_less_often() {
     let folder = Folder::project();
     let salesforce = "type = \"salesforce\"\nloader = \"lake\"\nschedule = \"*/30 * * * *\"\n[config]\nclient_id = \"$I\"\n\
                       client_secret = \"$S\"\nrefresh_token = \"$T\"\nstart_date = 2024-01-01\napi_type = \"REST\"\n";
@@ -92,7 +88,7 @@ fn a_secret_grows_old() {
 }
 
 #[test]
-fn lints_that_are_not_wanted_are_not_told() {
+fn disabled_lints_are_not_reported() {
     let folder = Folder::project();
     folder.write("integrations/spare.toml", "type = \"jsonl\"\nkind = \"loader\"\n");
     let settings = folder.read("spile.toml");
@@ -104,7 +100,7 @@ fn lints_that_are_not_wanted_are_not_told() {
 }
 
 #[test]
-fn warnings_fail_where_checks_are_strict() {
+fn warnings_fail_strict_checks() {
     let folder = Folder::project();
     folder.write("spile.toml", &format!("{}\n[lint]\nallow = [\"no_state\"]\n", folder.read("spile.toml")));
     assert!(folder.spile("check --lint --strict").exits(0).out.contains("ok: 2 integrations, no problems"));
@@ -122,7 +118,7 @@ fn warnings_fail_where_checks_are_strict() {
 }
 
 #[test]
-fn a_source_that_was_never_asked_fails_where_checks_are_strict() {
+fn an_undiscovered_source_fails_strict_checks() {
     let folder = Folder::project();
     let shop = "type = \"postgres\"\nloader = \"lake\"\nselect = [\"public-orders.*\"]\n[config]\nhost = \"h\"\nuser = \"u\"\n\
                 password = \"$P\"\ndatabase = \"d\"\n";

@@ -99,7 +99,7 @@ fn labels(items: &Value) -> Vec<&str> {
 }
 
 #[test]
-fn mistakes_are_shown_as_they_are_typed_and_taken_back_when_they_are_mended() {
+fn problems_appear_while_typing_and_disappear_when_fixed() {
     let folder = Folder::project();
     let path = folder.join("integrations/fruit.toml");
     let good = folder.read("integrations/fruit.toml");
@@ -125,7 +125,7 @@ fn mistakes_are_shown_as_they_are_typed_and_taken_back_when_they_are_mended() {
 }
 
 #[test]
-fn what_may_stand_at_a_place_is_offered_and_explained() {
+fn completions_and_hovers_fit_the_cursor() {
     let folder = Folder::project();
     let path = folder.join("integrations/shop.toml");
     let mut client = Client::start(&folder);
@@ -177,7 +177,7 @@ fn a_secret_in_plain_text_is_encrypted_by_a_quick_fix() {
 }
 
 #[test]
-fn a_rename_moves_the_file_keeps_the_id_and_follows_to_who_names_it() {
+fn a_rename_moves_the_file_keeps_the_id_and_updates_references() {
     let folder = Folder::project();
     let mut client = Client::start(&folder);
     let path = folder.join("integrations/fruit.toml");
@@ -212,7 +212,7 @@ fn install_pygls(folder: &Path) {
 }
 
 #[test]
-fn a_client_of_an_editor_understands_all_that_is_said() {
+fn an_independent_client_understands_every_message() {
     let folder = Folder::project();
     let Some(venv) = tools::installed(&format!("pygls-{PYGLS}"), "python3", install_pygls) else { return };
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/lsp/client.py");

@@ -3,7 +3,7 @@
 use crate::folder::Folder;
 
 #[test]
-fn the_migration_is_printed_also_where_there_is_no_project() {
+fn the_migration_is_printed_even_without_a_project() {
     let came = Folder::new().spile("migrate").exits(0);
     assert!(came.out.contains("create or replace function public.spile_apply("), "{}", came.out);
 }
@@ -27,7 +27,7 @@ fn a_local_registry_needs_no_migration_and_says_so() {
 }
 
 #[test]
-fn a_registry_whose_variables_are_not_set_stops_a_plan_and_no_check() {
+fn a_registry_with_unset_variables_stops_a_plan_but_not_a_check() {
     let folder = Folder::project();
     let text = folder.read("spile.toml")
         + "\n[registry]\nkind = \"supabase\"\nurl = \"http://127.0.0.1:9\"\nkey = \"${SPILE_TEST_NO_KEY}\"\n";
@@ -38,7 +38,7 @@ fn a_registry_whose_variables_are_not_set_stops_a_plan_and_no_check() {
 }
 
 #[test]
-fn a_registry_may_have_a_table_of_another_name_in_each_environment() {
+fn a_registry_may_have_a_different_table_name_in_each_environment() {
     let folder = Folder::project();
     let text = folder.read("spile.toml")
         + "\n[registry]\nkind = \"supabase\"\nurl = \"http://127.0.0.1:9\"\nkey = \"${SUPABASE_KEY}\"\n\

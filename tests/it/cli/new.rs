@@ -15,7 +15,7 @@ const SHOP: &str = "new shop --type postgres --loader lake --schedule @hourly --
                     --set host=db.example.com port=5433 user=reader database=shop --secret password=@password.txt";
 
 #[test]
-fn flags_make_a_file_that_is_checked_commented_and_has_its_secrets_encrypted() {
+fn flags_make_a_checked_and_commented_file_with_encrypted_secrets() {
     let folder = project();
     folder.write("password.txt", "hunter2\n");
     let printed = folder.spile(&format!("{SHOP} --print")).exits(0).out;
@@ -37,7 +37,7 @@ fn flags_make_a_file_that_is_checked_commented_and_has_its_secrets_encrypted() {
 }
 
 #[test]
-fn every_wrong_answer_is_told_at_once_and_nothing_is_written() {
+fn all_invalid_answers_are_reported_at_once_and_nothing_is_written() {
     let folder = project();
     let before = folder.files();
     let line = "new shop --type postgres --set hots=x port=abc password=hunter2 --secret pasword=hunter2 user=@x";
@@ -76,7 +76,7 @@ fn every_wrong_answer_is_told_at_once_and_nothing_is_written() {
 }
 
 #[test]
-fn an_edit_changes_what_it_is_about_and_no_other_byte() {
+fn an_edit_changes_its_setting_and_no_other_byte() {
     let folder = project();
     folder.write("password.txt", "hunter2\n");
     folder.spile(SHOP).exits(0);

@@ -31,7 +31,7 @@ fn git_ignores_what_spile_makes_for_itself() {
 }
 
 #[test]
-fn a_project_is_not_made_twice_and_files_are_not_overwritten() {
+fn a_project_is_not_created_twice_and_files_are_not_overwritten() {
     let folder = Folder::new();
     folder.write("integrations/example.toml", "# mine\n");
     folder.spile("init").exits(0);
@@ -42,7 +42,7 @@ fn a_project_is_not_made_twice_and_files_are_not_overwritten() {
 }
 
 #[test]
-fn a_folder_with_an_odd_name_can_be_a_project() {
+fn a_folder_with_an_unusual_name_can_be_a_project() {
     let folder = Folder::new();
     fs::create_dir(folder.join("o'neil \"x\" é")).unwrap();
     let mut init = folder.command("init");
@@ -52,7 +52,7 @@ fn a_folder_with_an_odd_name_can_be_a_project() {
 }
 
 #[test]
-fn the_project_is_found_upwards_and_by_name() {
+fn the_project_is_found_in_a_parent_folder_and_by_name() {
     let folder = Folder::project();
     fs::create_dir_all(folder.join("integrations/eu")).unwrap();
     let mut below = folder.command("check");
@@ -64,7 +64,7 @@ fn the_project_is_found_upwards_and_by_name() {
 }
 
 #[test]
-fn what_spile_makes_for_itself_is_for_its_owner_alone() {
+fn spiles_own_files_are_private() {
     use std::os::unix::fs::PermissionsExt;
     let folder = Folder::project();
     folder.spile("apply --yes").exits(0);
@@ -72,7 +72,7 @@ fn what_spile_makes_for_itself_is_for_its_owner_alone() {
 }
 
 #[test]
-fn a_registry_that_may_not_be_looked_at_is_not_an_empty_one() {
+fn an_unreadable_registry_is_not_an_empty_one() {
     let folder = Folder::project();
     folder.write(".spile", "this is no folder\n");
     for line in ["plan", "status", "history", "drift"] {
@@ -88,7 +88,7 @@ fn an_environment_that_nobody_declared_is_refused_by_check_too() {
 }
 
 #[test]
-fn a_loader_whose_file_is_wrong_is_told_once() {
+fn a_loader_with_an_invalid_file_is_reported_once() {
     let folder = Folder::project();
     folder.write("integrations/lake.toml", "type = \"jsonl\nkind = 'loader'\n");
     let told = folder.spile("check").exits(1).notes;
@@ -100,7 +100,7 @@ fn a_loader_whose_file_is_wrong_is_told_once() {
 }
 
 #[test]
-fn files_with_almost_the_right_name_are_not_passed_over() {
+fn files_with_almost_the_right_name_are_not_ignored() {
     let folder = Folder::project();
     folder.write("integrations/fruit.secrets.yml", "password: hunter2\n");
     folder.write("integrations/nuts.TOML", "type = 'jsonl'\n");
@@ -111,14 +111,14 @@ fn files_with_almost_the_right_name_are_not_passed_over() {
 }
 
 #[test]
-fn where_nothing_fails_that_is_said() {
+fn a_selection_of_failures_without_failures_says_so() {
     let folder = Folder::project();
     assert_eq!(folder.spile("status --failed").exits(0).out, "no integrations are failing\n");
     assert_eq!(folder.spile("runs --failed").exits(0).out, "no integrations are failing\n");
 }
 
 #[test]
-fn what_taps_are_told_of_streams_is_checked_as_far_as_it_is_known() {
+fn stream_settings_of_taps_are_checked_as_far_as_they_are_known() {
     let folder = Folder::project();
     let connector = "[plugin]\nname = 'tap-fruits'\nnamespace = 'tap_fruits'\npip_url = 'tap-fruits'\n\
                      capabilities = ['catalog']\n[[settings]]\nname = 'local.folders'\nkind = 'array'\n";
@@ -136,7 +136,7 @@ fn what_taps_are_told_of_streams_is_checked_as_far_as_it_is_known() {
 }
 
 #[test]
-fn doctor_says_what_is_wrong_and_the_next_step() {
+fn doctor_reports_problems_and_the_next_step() {
     use std::os::unix::fs::PermissionsExt;
     let folder = Folder::project();
     folder.spile("apply --yes").exits(0);

@@ -5,7 +5,7 @@ use crate::folder::Folder;
 const SECRET: &str = "ghp_0123456789abcdefghijklmnopqrstuvwxAB";
 
 #[test]
-fn no_sentence_quotes_a_secret_that_excerpts_hide() {
+fn no_message_quotes_a_secret_that_excerpts_hide() {
     let fruit = "type = \"singer-jsonl\"\nname = \"Fruit\"\n";
     let texts = [
         format!("type = \"{SECRET}\"\n"),
@@ -104,7 +104,7 @@ fn a_secret_in_the_place_of_a_path_names_no_file() {
 }
 
 #[test]
-fn what_sops_keeps_beside_secrets_is_judged_like_all_else() {
+fn sops_metadata_is_checked_like_everything_else() {
     let folder = Folder::project();
     let text = crate::folder::with_secrets(
         "type = \"stripe\"\nloader = \"lake\"\n[config]\naccount_id = \"a\"\nstart_date = \"2024-01-01T00:00:00Z\"\n",

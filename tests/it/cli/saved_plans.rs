@@ -34,7 +34,7 @@ fn plan_writes_nothing() {
 }
 
 #[test]
-fn a_saved_plan_is_applied_as_it_is() {
+fn a_saved_plan_is_applied_unchanged() {
     let folder = Folder::project();
     let shown = folder.spile("plan --out plan.json --format json").exits(0);
     let mut saved: serde_json::Value = serde_json::from_str(&folder.read("plan.json")).unwrap();
@@ -79,7 +79,7 @@ fn a_saved_plan_is_stale_when_the_file_was_edited() {
 }
 
 #[test]
-fn a_stale_plan_says_what_has_moved() {
+fn a_stale_plan_says_what_has_changed() {
     let folder = Folder::project();
     folder.integration("nuts", "data");
     folder.spile("apply --yes").exits(0);
@@ -113,7 +113,7 @@ fn a_saved_plan_knows_its_environment() {
 }
 
 #[test]
-fn what_is_no_saved_plan_is_refused_and_nothing_is_written() {
+fn a_file_that_is_not_a_saved_plan_is_refused_and_nothing_is_written() {
     let folder = Folder::project();
     folder.spile("plan --out good.json").exits(0);
     let good = folder.read("good.json");
@@ -144,7 +144,7 @@ fn what_is_no_saved_plan_is_refused_and_nothing_is_written() {
 }
 
 #[test]
-fn a_saved_plan_grows_old() {
+fn a_saved_plan_expires() {
     let folder = Folder::project();
     folder.spile("plan --out plan.json").exits(0);
     std::thread::sleep(std::time::Duration::from_millis(1100));
@@ -155,7 +155,7 @@ fn a_saved_plan_grows_old() {
 }
 
 #[test]
-fn a_saved_plan_is_shown_whatever_has_become_of_its_project() {
+fn a_saved_plan_can_be_shown_without_its_project() {
     let folder = Folder::project();
     let shown = folder.spile("plan --out plan.json").exits(0).out;
     let elsewhere = Folder::new();
@@ -190,7 +190,7 @@ fn only_the_plan_that_was_reviewed_is_applied() {
 }
 
 #[test]
-fn a_plan_of_no_part_at_all_is_applied_as_that() {
+fn a_plan_with_an_empty_scope_is_applied_as_such() {
     let folder = Folder::project();
     folder.spile("plan --only fruit --exclude fruit --out plan.json").exits(0);
     folder.spile("apply plan.json --yes").exits(0);
@@ -198,7 +198,7 @@ fn a_plan_of_no_part_at_all_is_applied_as_that() {
 }
 
 #[test]
-fn only_the_named_ones_change() {
+fn only_named_integrations_change() {
     let folder = Folder::project();
     folder.spile("apply --yes").exits(0);
     folder.integration("fruit", "elsewhere");
@@ -213,7 +213,7 @@ fn only_the_named_ones_change() {
 }
 
 #[test]
-fn nothing_is_deleted_that_is_not_named() {
+fn only_named_integrations_are_deleted() {
     let folder = Folder::project();
     folder.integration("gone", "data");
     folder.integration("more", "data");
@@ -228,7 +228,7 @@ fn nothing_is_deleted_that_is_not_named() {
 }
 
 #[test]
-fn a_name_that_nothing_has_is_refused_with_the_nearest_one() {
+fn an_unknown_name_is_refused_with_a_suggestion() {
     let folder = Folder::project();
     assert!(folder.spile("plan --only friut").exits(1).notes.contains("did you mean `fruit`?"));
     folder.spile("plan --only ../x").exits(64);

@@ -19,7 +19,7 @@ pub fn holds(schema: &str, value: &Value) {
 }
 
 #[test]
-fn what_is_printed_is_what_the_schemas_say() {
+fn output_matches_the_schemas() {
     let folder = Folder::project();
     folder.integration("gone", "data");
     folder.integration("kept", "data");

@@ -29,7 +29,7 @@ fn tagged(folder: &Folder, slug: &str, tag: &str) {
 }
 
 #[test]
-fn a_part_is_named_by_name_pattern_and_tag() {
+fn a_scope_selects_by_name_pattern_and_tag() {
     let folder = Folder::project();
     tagged(&folder, "shop-eu", "crm");
     tagged(&folder, "shop-us", "crm");
@@ -45,7 +45,7 @@ fn a_part_is_named_by_name_pattern_and_tag() {
 }
 
 #[test]
-fn only_a_whole_name_deletes() {
+fn only_a_full_name_deletes() {
     let folder = Folder::project();
     folder.integration("shop-old", "data");
     folder.spile("apply --yes").exits(0);
@@ -69,7 +69,7 @@ fn only_a_whole_name_deletes() {
 }
 
 #[test]
-fn a_branch_is_planned_by_what_it_changes() {
+fn a_plan_of_a_branch_covers_its_changes() {
     let folder = Folder::project();
     folder.write(".gitignore", ".spile/\n");
     for slug in ["old", "stays", "later"] {
@@ -115,7 +115,7 @@ fn a_changed_connector_changes_its_integrations() {
 }
 
 #[test]
-fn a_part_takes_along_what_shares_its_plugin() {
+fn a_scope_includes_integrations_that_share_a_plugin() {
     let folder = Folder::project();
     let own = "label = 'Mine'\n[plugin]\nname = 'tap-mine'\nnamespace = 'tap_mine'\npip_url = 'tap-mine==1.0'\n";
     folder.write("connectors/mine.toml", own);
@@ -142,7 +142,7 @@ fn a_part_takes_along_what_shares_its_plugin() {
 }
 
 #[test]
-fn what_is_protected_stays_where_the_rendered_file_is_not_there() {
+fn protected_integrations_stay_even_without_the_rendered_file() {
     let folder = Folder::project();
     folder.write("integrations/fruit.toml", &format!("protect = true\n{}", folder.read("integrations/fruit.toml")));
     folder.integration("nuts", "data");
@@ -161,7 +161,7 @@ fn what_is_protected_stays_where_the_rendered_file_is_not_there() {
 }
 
 #[test]
-fn offline_compares_the_file_alone_and_says_so() {
+fn offline_only_compares_the_file_and_says_so() {
     let folder = Folder::project();
     let text = folder.read("spile.toml")
         + "\n[registry]\nkind = \"supabase\"\nurl = \"${SUPABASE_NOT_SET_URL}\"\nkey = \"${SUPABASE_NOT_SET_KEY}\"\n";

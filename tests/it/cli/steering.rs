@@ -42,7 +42,7 @@ fn hostile() -> Folder {
 }
 
 #[test]
-fn problems_show_what_steers_as_what_it_is() {
+fn problems_escape_control_characters() {
     let folder = hostile();
     for format in ["text", "json", "sarif", "junit", "github"] {
         for color in ["always", "never"] {
@@ -61,7 +61,7 @@ fn problems_show_what_steers_as_what_it_is() {
 }
 
 #[test]
-fn a_plan_shows_what_steers_as_what_it_is_in_every_form() {
+fn a_plan_escapes_control_characters_in_every_format() {
     let folder = Folder::project();
     // Characters that TOML can express with its own escapes.
     let escaped: Vec<String> = STEERING.chars().map(|c| format!("\\u{:04X}", u32::from(c))).collect();
@@ -83,7 +83,7 @@ fn a_plan_shows_what_steers_as_what_it_is_in_every_form() {
 }
 
 #[test]
-fn no_text_of_a_file_is_a_command_to_a_runner() {
+fn no_text_of_a_file_is_a_runner_command() {
     let folder = Folder::project();
     let text =
         "type = \"singer-jsonl\"\nloader = \"lake\"\ntags = [\"##[group]x\"]\n\n[config]\nlocal.folders = [\"data\"]\n";
@@ -104,7 +104,7 @@ fn no_text_of_a_file_is_a_command_to_a_runner() {
 }
 
 #[test]
-fn no_form_of_a_report_holds_a_command_to_a_runner() {
+fn no_format_of_a_report_contains_a_runner_command() {
     let value = "::error::a\\n::add-mask::b\\n ##[group]c";
     let folder = Folder::project();
     folder.write("integrations/bad.toml", &format!("type = \"{value}\"\n\"{value}\" = 1\n"));

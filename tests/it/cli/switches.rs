@@ -29,7 +29,7 @@ fn slugs(came: &Came, list: &str) -> Vec<String> {
 }
 
 #[test]
-fn integrations_are_named_by_name_by_pattern_by_tag_and_by_failure() {
+fn integrations_are_selected_by_name_pattern_tag_and_failure() {
     let folder = project();
     let named = |words: &str| slugs(&folder.spile(&format!("status {words} --format json")).exits(0), "integrations");
     assert_eq!(named("shop-eu"), ["shop-eu"]);
@@ -49,7 +49,7 @@ fn integrations_are_named_by_name_by_pattern_by_tag_and_by_failure() {
 }
 
 #[test]
-fn enabling_is_written_into_the_files_and_nothing_else_of_them_changes() {
+fn enabling_changes_only_that_line_of_the_files() {
     let folder = project();
     let disabled = folder.spile("disable shop-* --format json").exits(0).json();
     assert_eq!(disabled, json!({ "paths": ["integrations/shop-eu.toml", "integrations/shop-us.toml"] }));
@@ -70,7 +70,7 @@ fn enabling_is_written_into_the_files_and_nothing_else_of_them_changes() {
 }
 
 #[test]
-fn of_files_that_cannot_all_be_written_none_is() {
+fn if_one_file_cannot_be_written_none_is() {
     let folder = project();
     let before = folder.files();
     let refused = folder.spile("disable shop-eu nothing").exits(1);
@@ -83,7 +83,7 @@ fn of_files_that_cannot_all_be_written_none_is() {
 }
 
 #[test]
-fn what_is_paused_rests_until_it_is_resumed_and_is_then_what_it_was() {
+fn a_paused_integration_stays_paused_until_it_is_resumed() {
     let folder = project();
     let status = |slug: &str| -> Value {
         folder.spile(&format!("status {slug} --format json")).json()["integrations"][0]["status"].clone()
@@ -105,7 +105,7 @@ fn what_is_paused_rests_until_it_is_resumed_and_is_then_what_it_was() {
 }
 
 #[test]
-fn schedules_say_when_what_is_next() {
+fn schedules_show_the_next_runs() {
     let folder = project();
     let one = folder.spile("schedules shop-eu --format json").exits(0).json()["schedules"][0].clone();
     assert_eq!(

@@ -242,7 +242,7 @@ fn an_address_from_a_variable_needs_no_agreement() {
 }
 
 #[test]
-fn the_command_line_and_the_environment_agree_to_a_host() {
+fn the_command_line_and_the_environment_can_trust_a_host() {
     for (option, variable) in [(true, false), (false, true)] {
         let trap = Trap::set();
         let clone = Clone::with(&format!("url = '{}'\nkey = '${{SUPABASE_SECRET_KEY}}'", trap.url()));
@@ -294,7 +294,7 @@ fn a_person_agrees_once_and_a_changed_host_asks_again() {
     assert!(said.contains("spile::registry::host_not_agreed"), "{said}");
     elsewhere.registry(&format!("url = '{}'\nkey = '${{SUPABASE_OTHER_KEY}}'", trap.url()));
     let said = run(elsewhere.command("history").env("SUPABASE_OTHER_KEY", "sb_secret_x")).exits(1).notes;
-    assert!(said.contains("spile::registry::host_not_agreed"), "another key is another question: {said}");
+    assert!(said.contains("spile::registry::host_not_agreed"), "another key needs another agreement: {said}");
     elsewhere.registry(&format!("url = '{}'\nkey = '${{SUPABASE_SECRET_KEY}}'", branch.url()));
     let mut asking = elsewhere.terminal(&["history"]);
     asking.shows(&format!("to `{}`?", branch.url())).answers("n");
@@ -303,7 +303,7 @@ fn a_person_agrees_once_and_a_changed_host_asks_again() {
 }
 
 #[test]
-fn the_user_allows_more_variables_by_a_file_and_by_a_variable_outside_the_clone() {
+fn a_file_or_a_variable_outside_the_clone_allows_more_variables() {
     let clone = Clone::with("url = '${PROD_URL}'\nkey = '${PROD_KEY}'");
     let trap = Trap::set();
     let with_values = |line: &str| {
@@ -360,7 +360,7 @@ fn channel(lines: &str) -> String {
 }
 
 #[test]
-fn a_channel_gets_no_variable_that_is_not_allowed() {
+fn a_channel_only_gets_allowed_variables() {
     let trap = Trap::set();
     let clone = Clone::with("");
     for (lines, word) in [
@@ -389,7 +389,7 @@ fn a_channel_gets_no_variable_that_is_not_allowed() {
 }
 
 #[test]
-fn a_mail_server_is_asked_for_before_it_gets_a_password() {
+fn a_mail_server_needs_an_agreement_before_it_gets_a_password() {
     let trap = Trap::set();
     let clone = Clone::with(&channel(&format!(
         "kind = 'email'\nserver = 'smtp://127.0.0.1:{}'\npassword = '${{SUPABASE_DB_PASSWORD}}'\nfrom = 'a@b.c'\nto = ['a@b.c']",

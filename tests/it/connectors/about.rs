@@ -18,7 +18,7 @@ fn project() -> Folder {
 }
 
 #[test]
-fn a_tap_is_asked_what_it_takes_and_nothing_of_it_stays() {
+fn a_tap_is_asked_for_its_settings_and_leaves_nothing_behind() {
     let folder = project();
     let temporary = folder.join("temporary");
     std::fs::create_dir(&temporary).unwrap();
@@ -41,7 +41,7 @@ fn a_tap_is_asked_what_it_takes_and_nothing_of_it_stays() {
 }
 
 #[test]
-fn what_is_no_answer_is_told_and_nothing_is_written() {
+fn an_invalid_answer_is_reported_and_nothing_is_written() {
     let folder = project();
     let before = folder.files();
     for (mode, code, said) in [

@@ -7,7 +7,7 @@ use crate::folder::Folder;
 const PLAIN: &str = "name: tap-weather\nnamespace: tap_weather\npip_url: tap-weather==1\n";
 
 #[test]
-fn every_definition_of_the_hub_makes_a_project_that_is_well() {
+fn every_definition_of_the_hub_makes_a_valid_project() {
     let folder = Folder::project();
     for path in hub() {
         let json = folder.spile(&format!("connectors import {} --format json", path.display())).exits(0).json();
@@ -21,7 +21,7 @@ fn every_definition_of_the_hub_makes_a_project_that_is_well() {
 }
 
 #[test]
-fn what_is_there_is_replaced_only_by_force() {
+fn an_existing_connector_is_only_replaced_with_force() {
     let folder = Folder::project();
     assert!(folder.spile_with("connectors import -", PLAIN.as_bytes()).exits(0).out.contains("extractor `weather`"));
     let before = folder.files();
@@ -50,7 +50,7 @@ fn a_loader_does_not_take_the_file_of_an_extractor() {
 }
 
 #[test]
-fn nothing_is_written_of_what_is_refused() {
+fn a_refused_definition_writes_nothing() {
     let folder = Folder::project();
     let before = folder.files();
     for (input, words, code) in [
@@ -77,7 +77,7 @@ fn nothing_is_written_of_what_is_refused() {
 }
 
 #[test]
-fn a_folder_where_a_file_is_named_and_a_file_that_is_not_there_are_told_with_the_next_step() {
+fn a_folder_and_a_missing_file_are_reported_with_the_next_step() {
     let folder = Folder::project();
     folder.write("things/x", "");
     let before = folder.files();
@@ -100,7 +100,7 @@ fn a_folder_where_a_file_is_named_and_a_file_that_is_not_there_are_told_with_the
 }
 
 #[test]
-fn what_is_not_kept_is_told() {
+fn dropped_parts_of_a_definition_are_reported() {
     let folder = Folder::project();
     let definition = "name: tap-weather\nnamespace: tap_weather\npip_url: tap-weather\nrequires: {files: []}\nusage: long\n\
                       settings: [{name: api_key}, {name: a, kind: integer, value: many}]\n";

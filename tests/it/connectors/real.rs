@@ -55,7 +55,7 @@ fn add(project: &Project, from: &Path, number: usize) {
 }
 
 #[test]
-fn meltano_takes_what_is_rendered_of_every_definition_of_the_hub() {
+fn meltano_accepts_the_rendered_file_of_every_definition_of_the_hub() {
     let project = Project::new();
     for (number, path) in hub().iter().enumerate() {
         add(&project, path, number);

@@ -82,7 +82,7 @@ fn said(output: &Output) -> String {
 }
 
 #[test]
-fn an_authority_that_the_environment_names_is_trusted_and_one_that_a_project_names_is_not() {
+fn an_authority_from_the_environment_is_trusted_and_one_from_a_project_is_not() {
     let Some(server) = Secure::start() else { return };
     let folder = Folder::project();
     let refused = update(&folder, &server.address, &[]);
@@ -126,7 +126,7 @@ fn proxy() -> (SocketAddr, Arc<Mutex<Vec<String>>>) {
 }
 
 #[test]
-fn a_proxy_of_the_environment_is_used_and_one_of_a_project_is_not() {
+fn a_proxy_from_the_environment_is_used_and_one_from_a_project_is_not() {
     let (address, asked) = proxy();
     let folder = Folder::project();
     let through = format!("http://{address}");

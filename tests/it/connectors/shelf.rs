@@ -22,7 +22,7 @@ fn built_in_connectors_and_the_projects_own_are_listed_together() {
 }
 
 #[test]
-fn the_best_is_found_first() {
+fn the_best_match_comes_first() {
     let folder = Folder::project();
     assert_eq!(names(&folder, "search salesfroce"), ["salesforce"]);
     assert_eq!(names(&folder, "search postgres")[..2], ["postgres", "postgres"]);
@@ -32,7 +32,7 @@ fn the_best_is_found_first() {
 }
 
 #[test]
-fn a_connector_is_shown_with_all_that_it_takes() {
+fn a_connector_is_shown_with_all_its_settings() {
     let folder = Folder::project();
     let json = folder.spile("connectors show postgres --format json").exits(0).json();
     holds("connectors-show", &json);
@@ -47,7 +47,7 @@ fn a_connector_is_shown_with_all_that_it_takes() {
 }
 
 #[test]
-fn a_definition_that_is_wrong_is_told_and_not_passed_over() {
+fn an_invalid_definition_is_reported_and_not_ignored() {
     let folder = Folder::project();
     folder.write("connectors/zoo.toml", "kind = 'extracter'\n[plugin]\nname = 'tap-zoo'\nnamespace = 'tap_zoo'\n");
     let refused = folder.spile("connectors list").exits(1);
@@ -55,7 +55,7 @@ fn a_definition_that_is_wrong_is_told_and_not_passed_over() {
 }
 
 #[test]
-fn connectors_that_nothing_uses_are_read_by_check_alone() {
+fn only_check_reads_unused_connectors() {
     let folder = Folder::project();
     folder.write("connectors/unused.toml", "kind = 'nonsense'\n");
     folder.write("connectors/other.toml", "name = 'used'\n[plugin]\nname = 'tap-used'\nnamespace = 'tap_used'\n");

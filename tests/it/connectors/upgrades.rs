@@ -107,7 +107,7 @@ fn target() -> Value {
 }
 
 #[test]
-fn what_the_hub_has_is_found_without_a_network() {
+fn the_downloaded_hub_is_searched_without_a_network() {
     let (folder, hub) = (Folder::project(), Hub::start());
     hub.publish(&[tap("1.0", &json!([{"name": "station"}])), target()]);
     let json = folder.spile(&format!("{} --format json", hub.update())).exits(0).json();
@@ -135,7 +135,7 @@ fn what_the_hub_has_is_found_without_a_network() {
 }
 
 #[test]
-fn only_what_has_changed_is_asked_for_again() {
+fn only_changed_definitions_are_downloaded_again() {
     let (folder, hub) = (Folder::project(), Hub::start());
     hub.publish(&[tap("1.0", &json!([])), target()]);
     folder.spile(&hub.update()).exits(0);
@@ -158,7 +158,7 @@ fn only_what_has_changed_is_asked_for_again() {
 }
 
 #[test]
-fn a_hub_that_answers_otherwise_changes_nothing() {
+fn a_hub_with_invalid_responses_changes_nothing() {
     let (folder, hub) = (Folder::project(), Hub::start());
     hub.publish(&[tap("1.0", &json!([]))]);
     folder.spile(&hub.update()).exits(0);
@@ -185,7 +185,7 @@ fn a_hub_that_answers_otherwise_changes_nothing() {
 }
 
 #[test]
-fn one_wrong_definition_is_told_and_the_others_are_kept() {
+fn one_invalid_definition_is_reported_and_the_others_are_stored() {
     let (folder, hub) = (Folder::project(), Hub::start());
     hub.publish(&[tap("1.0", &json!([])), target()]);
     hub.say("loaders/target-lake--acme", "<html>");
@@ -279,7 +279,7 @@ fn an_upgrade_that_breaks_files_is_refused() {
 }
 
 #[test]
-fn what_cannot_be_upgraded_is_told_with_the_way_out() {
+fn a_connector_that_cannot_be_upgraded_is_reported_with_the_next_step() {
     let (folder, hub) = (Folder::project(), Hub::start());
     hub.publish(&[tap("1.0", &json!([]))]);
     folder.write("own.json", &tap("1.0", &json!([])).to_string());
@@ -299,7 +299,7 @@ fn what_cannot_be_upgraded_is_told_with_the_way_out() {
 }
 
 #[test]
-fn a_loader_that_loses_rows_is_told_and_upgraded_to_the_built_in_one() {
+fn a_loader_that_loses_rows_is_reported_and_upgraded_to_the_built_in_one() {
     let folder = Folder::project();
     folder.write("hub.yml", include_str!("../../connectors/hub/loaders_target-duckdb_jwills.yml"));
     folder.spile("connectors import hub.yml").exits(0);

@@ -35,7 +35,7 @@ async fn of_two_who_read_the_same_one_writes(one: &dyn Alerts, other: &dyn Alert
         assert!(!other.keep(&ops, &DeliveryRecord { told: told(99), ..theirs }).await.unwrap(), "round {round}");
         assert_eq!(other.told(&ops).await.unwrap().told, told(round));
     }
-    assert_eq!(one.told(&team).await.unwrap(), DeliveryRecord::default(), "another channel was told nothing");
+    assert_eq!(one.told(&team).await.unwrap(), DeliveryRecord::default(), "another channel was not notified");
     assert!(
         !one.keep(&team, &DeliveryRecord { told: told(1), version: 3 }).await.unwrap(),
         "it never was of that version"
@@ -73,13 +73,13 @@ async fn the_newest_runs_are_told_by_how_they_ended(alerts: &dyn Alerts, runs: &
 }
 
 #[tokio::test]
-async fn what_channels_were_told_is_kept_in_memory() {
+async fn deliveries_are_stored_in_memory() {
     let memory = Arc::new(MemoryAlerts::default());
     of_two_who_read_the_same_one_writes(&*memory, &*memory).await;
 }
 
 #[tokio::test]
-async fn what_channels_were_told_is_kept_in_the_local_registry() {
+async fn deliveries_are_stored_in_the_local_registry() {
     let folder = Folder::new();
     let local = |environment: &str| Local::new(folder.join("x/registry.db"), "acme", &environment.parse().unwrap());
     of_two_who_read_the_same_one_writes(&local("dev"), &local("dev")).await;
@@ -89,7 +89,7 @@ async fn what_channels_were_told_is_kept_in_the_local_registry() {
 }
 
 #[tokio::test]
-async fn what_channels_were_told_is_kept_in_the_hosted_registry() {
+async fn deliveries_are_stored_in_the_hosted_registry() {
     let Some(hosted) = HostedRows::start() else { return };
     let (one, other) = (hosted.of("acme", "dev"), hosted.of("acme", "dev"));
     of_two_who_read_the_same_one_writes(&one, &other).await;
@@ -101,7 +101,7 @@ async fn what_channels_were_told_is_kept_in_the_hosted_registry() {
 }
 
 #[tokio::test]
-async fn a_registry_of_version_2_is_read_and_made_anew_when_something_is_kept() {
+async fn a_registry_of_version_2_is_read_and_upgraded_by_the_first_write() {
     let folder = Folder::new();
     let path = folder.join("registry.db");
     let local = Local::new(&path, "acme", &"dev".parse().unwrap());

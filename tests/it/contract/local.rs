@@ -67,7 +67,7 @@ async fn environments_do_not_see_each_other() {
 }
 
 #[tokio::test]
-async fn projects_see_each_other_and_do_not_touch() {
+async fn projects_see_each_others_rows_and_do_not_touch_them() {
     let registry = with_rows(&[10]).await;
     let other = registry.of("other", "dev");
     let read = other.read().await.unwrap();
@@ -79,7 +79,7 @@ async fn projects_see_each_other_and_do_not_touch() {
 }
 
 #[tokio::test]
-async fn an_id_that_another_project_has_is_named_with_its_owner() {
+async fn an_id_of_another_project_is_reported_with_its_owner() {
     let registry = with_rows(&[10]).await;
     let other = registry.of("other", "dev");
     let step = registry.step(&other.read().await.unwrap(), &[11]);
@@ -89,7 +89,7 @@ async fn an_id_that_another_project_has_is_named_with_its_owner() {
 }
 
 #[tokio::test]
-async fn a_run_says_nothing_of_a_row_that_is_another_projects() {
+async fn a_run_does_not_touch_a_row_of_another_project() {
     let registry = with_rows(&[10]).await;
     let status = async || registry.of("acme", "dev").standings().await.unwrap()[&id(10)].status.clone();
     registry.of("other", "dev").record(&run(1, RunStatus::Failed)).await.unwrap();
@@ -113,7 +113,7 @@ async fn a_registry_of_a_newer_program_is_left_alone() {
 }
 
 #[tokio::test]
-async fn a_damaged_registry_is_a_clear_error_and_stays_as_it_is() {
+async fn a_damaged_registry_is_a_clear_error_and_stays_unchanged() {
     let registry = LocalRows(Folder::new());
     let step = registry.step(&registry.target().read().await.unwrap(), &[10]);
     registry.0.write(".spile/registry.db", &"this is no database\n".repeat(100));
@@ -127,7 +127,7 @@ async fn a_damaged_registry_is_a_clear_error_and_stays_as_it_is() {
 }
 
 #[tokio::test]
-async fn a_row_edited_to_nonsense_is_named() {
+async fn a_row_edited_to_nonsense_is_reported_by_name() {
     let registry = with_rows(&[10, 20]).await;
     registry.sql("update integrations set config = '{' where slug = 'row-2'").unwrap();
     let error = registry.target().read().await.unwrap_err();
@@ -135,7 +135,7 @@ async fn a_row_edited_to_nonsense_is_named() {
 }
 
 #[tokio::test]
-async fn runs_and_their_status_are_not_declared_and_survive_a_write() {
+async fn runs_and_their_status_survive_a_write() {
     let registry = with_rows(&[10]).await;
     registry.sql("update integrations set status = 'error'").unwrap();
     let read = registry.target().read().await.unwrap();
@@ -147,7 +147,7 @@ async fn runs_and_their_status_are_not_declared_and_survive_a_write() {
 }
 
 #[tokio::test]
-async fn a_run_is_kept_with_all_that_is_known_of_it() {
+async fn a_run_is_stored_with_all_its_details() {
     let registry = with_rows(&[10]).await;
     let target = registry.of("acme", "dev");
     for run in [run(1, RunStatus::Running), run(2, RunStatus::Failed), run(1, RunStatus::Ok)] {
@@ -160,7 +160,7 @@ async fn a_run_is_kept_with_all_that_is_known_of_it() {
 }
 
 #[tokio::test]
-async fn a_run_with_a_warning_is_kept_also_where_the_database_is_of_a_version_that_knew_none() {
+async fn a_run_with_a_warning_is_stored_even_in_a_database_of_an_older_version() {
     let registry = with_rows(&[10]).await;
     let target = registry.of("acme", "dev");
     target.record(&run(1, RunStatus::Ok)).await.unwrap();
@@ -209,7 +209,7 @@ const VERSION_1: &str = "
     pragma user_version = 1;";
 
 #[tokio::test]
-async fn a_database_of_version_1_is_read_as_it_is_and_brought_up_by_the_next_write() {
+async fn a_database_of_version_1_is_read_unchanged_and_upgraded_by_the_next_write() {
     let registry = LocalRows(Folder::new());
     registry.0.write(".spile/x", "");
     registry.sql(VERSION_1).unwrap();
@@ -225,5 +225,5 @@ async fn a_database_of_version_1_is_read_as_it_is_and_brought_up_by_the_next_wri
     assert_eq!(target.applies(10).await.unwrap().len(), 1);
     let changes = Connection::open(registry.path()).unwrap();
     let counted: i64 = changes.query_row("select count(*) from integration_changes", [], |row| row.get(0)).unwrap();
-    assert_eq!(counted, 3, "what was remembered is there");
+    assert_eq!(counted, 3, "stored data is still there");
 }

@@ -23,7 +23,7 @@ async fn rendered() -> File {
 }
 
 #[tokio::test]
-async fn a_file_of_somebody_else_is_refused_and_kept() {
+async fn someone_elses_file_is_refused_and_stays() {
     for text in ["version: 1\n", "# ours\n", " ", "\u{feff}# x\n", &format!("# ours\n{MARKER}\n")] {
         let file = file(text);
         let step = File(Folder::new()).step(&File(Folder::new()).target().read().await.unwrap(), &[10]);
@@ -35,7 +35,7 @@ async fn a_file_of_somebody_else_is_refused_and_kept() {
 }
 
 #[tokio::test]
-async fn bytes_that_are_no_text_are_refused_and_kept() {
+async fn bytes_that_are_not_text_are_refused_and_stay() {
     let folder = Folder::new();
     fs::write(folder.join("meltano.yml"), b"# \xff\n").unwrap();
     let error = File(folder).target().read().await.unwrap_err();
@@ -54,7 +54,7 @@ async fn a_rendered_file_edited_to_nonsense_is_unreadable() {
 }
 
 #[tokio::test]
-async fn the_mode_of_the_file_is_kept() {
+async fn the_mode_of_the_file_stays() {
     let file = rendered().await;
     for mode in [0o600, 0o664] {
         fs::set_permissions(file.0.join("meltano.yml"), PermissionsExt::from_mode(mode)).unwrap();

@@ -36,7 +36,7 @@ async fn what_is_written_is_read(subject: &impl Subject) {
 }
 
 /// The desired state may or may not equal the live one.
-async fn what_a_target_is_told_changes_nothing_that_it_reads(subject: &impl Subject) {
+async fn a_write_of_the_live_state_changes_nothing(subject: &impl Subject) {
     let target = subject.target();
     target.write(&subject.step(&target.read().await.unwrap(), &[10, 20, 33]), &origin("p")).await.unwrap();
     let read = subject.target().read().await.unwrap();
@@ -157,7 +157,7 @@ macro_rules! contract {
         $(contract!($target, $make, [
             reading_nothing_makes_nothing,
             what_is_written_is_read,
-            what_a_target_is_told_changes_nothing_that_it_reads,
+            a_write_of_the_live_state_changes_nothing,
             a_stale_step_changes_nothing,
             an_empty_step_is_harmless,
             records_of_others_are_listed_and_not_touched,
@@ -176,7 +176,7 @@ contract! {
 }
 
 #[tokio::test]
-async fn a_target_that_is_told_to_fail_has_done_nothing() {
+async fn a_target_with_a_scripted_failure_does_nothing() {
     let subject = MemoryRows(Arc::new(Memory::default()));
     let step = subject.step(&subject.0.read().await.unwrap(), &[10]);
     subject.0.fail_once();

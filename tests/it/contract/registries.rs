@@ -26,7 +26,7 @@ async fn apply(registry: &dyn Registry, numbers: &[u8], text: Option<&str>) {
     registry.write(&Step::between(&read, &state(numbers), ()), &origin).await.unwrap();
 }
 
-pub async fn what_every_apply_left_is_remembered(Kept { registry, .. }: Kept<'_>) {
+pub async fn every_last_applied_state_is_stored(Kept { registry, .. }: Kept<'_>) {
     let registry = registry.as_ref();
     assert!(registry.applies(10).await.unwrap().is_empty());
     apply(registry, &[10, 20, 33], Some("one")).await;
@@ -50,7 +50,7 @@ pub async fn what_every_apply_left_is_remembered(Kept { registry, .. }: Kept<'_>
     assert!(registry.left_by(uuid::Uuid::nil()).await.unwrap().is_none());
 }
 
-pub async fn rows_of_nobodys_are_adopted_as_they_were_shown_or_not_at_all(kept: Kept<'_>) {
+pub async fn unmanaged_rows_are_adopted_as_they_were_shown_or_not_at_all(kept: Kept<'_>) {
     let registry = kept.registry.as_ref();
     apply(registry, &[10], None).await;
     (kept.add_unmanaged)(id(20), &row(20));
@@ -72,7 +72,7 @@ pub async fn rows_of_nobodys_are_adopted_as_they_were_shown_or_not_at_all(kept: 
     assert!(matches!(again, Err(TargetError::Stale { .. })), "{again:?}");
 }
 
-pub async fn what_was_adopted_since_is_let_go_of_as_it_was(kept: Kept<'_>) {
+pub async fn rows_adopted_since_are_released_unchanged(kept: Kept<'_>) {
     let registry = kept.registry.as_ref();
     apply(registry, &[10], None).await;
     (kept.add_unmanaged)(id(20), &row(20));
@@ -94,11 +94,11 @@ pub async fn what_was_adopted_since_is_let_go_of_as_it_was(kept: Kept<'_>) {
     assert_eq!((after.state, after.drifted.len()), (state(&[10]), 0));
     let unmanaged = registry.unmanaged().await.unwrap();
     assert_eq!(unmanaged.keys().copied().collect::<Vec<_>>(), [id(20)]);
-    assert_eq!(unmanaged[&id(20)].row, before.row, "it holds again what it held");
+    assert_eq!(unmanaged[&id(20)].row, before.row, "the earlier row is back");
     let last = registry.applies(1).await.unwrap()[0].clone();
     assert_eq!((last.updated, last.deleted), (1, 0));
     let left = registry.left_by(first).await.unwrap().unwrap();
-    assert!(left.adopted.is_empty(), "it is not kept any more");
+    assert!(left.adopted.is_empty(), "it is no longer stored");
 }
 
 fn in_memory() -> (Arc<Memory<Row>>, Arc<Memory<Row>>) {
@@ -127,21 +127,21 @@ fn insert(rows: &LocalRows, id: IntegrationId, row: &Row) {
 #[tokio::test]
 async fn memory_remembers() {
     let (registry, _) = in_memory();
-    what_every_apply_left_is_remembered(Kept { registry, add_unmanaged: &|_, _| () }).await;
+    every_last_applied_state_is_stored(Kept { registry, add_unmanaged: &|_, _| () }).await;
 }
 
 #[tokio::test]
 async fn memory_adopts() {
     let (registry, memory) = in_memory();
     let add = |id, row: &Row| memory.add_unmanaged(id, row.clone());
-    rows_of_nobodys_are_adopted_as_they_were_shown_or_not_at_all(Kept { registry, add_unmanaged: &add }).await;
+    unmanaged_rows_are_adopted_as_they_were_shown_or_not_at_all(Kept { registry, add_unmanaged: &add }).await;
 }
 
 #[tokio::test]
 async fn memory_lets_go() {
     let (registry, memory) = in_memory();
     let add = |id, row: &Row| memory.add_unmanaged(id, row.clone());
-    what_was_adopted_since_is_let_go_of_as_it_was(Kept { registry, add_unmanaged: &add }).await;
+    rows_adopted_since_are_released_unchanged(Kept { registry, add_unmanaged: &add }).await;
 }
 
 #[tokio::test]
@@ -149,14 +149,14 @@ async fn sqlite_lets_go() {
     let rows = LocalRows(Folder::new());
     let registry = rows.of("acme", "dev");
     let add = |id, row: &Row| insert(&rows, id, row);
-    what_was_adopted_since_is_let_go_of_as_it_was(Kept { registry, add_unmanaged: &add }).await;
+    rows_adopted_since_are_released_unchanged(Kept { registry, add_unmanaged: &add }).await;
 }
 
 #[tokio::test]
 async fn sqlite_remembers() {
     let rows = LocalRows(Folder::new());
     let registry = rows.of("acme", "dev");
-    what_every_apply_left_is_remembered(Kept { registry, add_unmanaged: &|_, _| () }).await;
+    every_last_applied_state_is_stored(Kept { registry, add_unmanaged: &|_, _| () }).await;
 }
 
 #[tokio::test]
@@ -164,5 +164,5 @@ async fn sqlite_adopts() {
     let rows = LocalRows(Folder::new());
     let registry = rows.of("acme", "dev");
     let add = |id, row: &Row| insert(&rows, id, row);
-    rows_of_nobodys_are_adopted_as_they_were_shown_or_not_at_all(Kept { registry, add_unmanaged: &add }).await;
+    unmanaged_rows_are_adopted_as_they_were_shown_or_not_at_all(Kept { registry, add_unmanaged: &add }).await;
 }

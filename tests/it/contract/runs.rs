@@ -37,7 +37,7 @@ async fn the_tries_of_the_newest_moment_are_known(runs: &dyn Runs) {
     let all = runs.tries(second(9_999)).await.unwrap();
     assert_eq!(all, [(id(10), tries(3000, 0, 2)), (id(20), tries(2000, 2, 0))].into());
     let before = runs.tries(second(2999)).await.unwrap();
-    assert_eq!(before[&id(10)], tries(2000, 1, 0), "what is in the future says nothing");
+    assert_eq!(before[&id(10)], tries(2000, 1, 0), "future runs do not count");
     assert_eq!(runs.tries(second(3000)).await.unwrap()[&id(10)].moment, second(3000));
     assert!(runs.tries(second(999)).await.unwrap().is_empty());
 }
@@ -56,7 +56,7 @@ async fn tries_are_known_in_the_local_registry() {
 }
 
 #[tokio::test]
-async fn the_end_of_a_run_that_the_local_registry_does_not_take_is_kept_for_it() {
+async fn the_end_of_a_run_is_kept_for_a_local_registry_that_cannot_be_written() {
     let folder = Folder::new();
     let local = Local::new(folder.join("x/registry.db"), "acme", &"dev".parse().unwrap());
     local.record(&run(1, RunStatus::Running)).await.unwrap();

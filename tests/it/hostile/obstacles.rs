@@ -152,7 +152,7 @@ impl Yard {
     /// Also demands that a command refuses a file by name.
     fn refuses(&self, line: &str, place: &str, obstacle: Obstacle) {
         let (code, said) = self.survives(line);
-        assert_eq!(code, Some(1), "`{line}` takes {obstacle:?} for `{place}`: {said}");
+        assert_eq!(code, Some(1), "`{line}` accepts {obstacle:?} as `{place}`: {said}");
         assert!(said.contains(place), "`{line}` does not name `{place}` ({obstacle:?}): {said}");
     }
 }
@@ -188,7 +188,7 @@ fn check_refuses_whatever_stands_in_the_place_of_a_file() {
 }
 
 #[test]
-fn check_refuses_whatever_stands_in_the_place_of_a_folder() {
+fn check_refuses_every_obstacle_in_place_of_a_folder() {
     for place in ["integrations", "connectors", "templates"] {
         for obstacle in Obstacle::ALL.into_iter().filter(|obstacle| *obstacle != Obstacle::Folder) {
             let yard = Yard::new();
@@ -200,7 +200,7 @@ fn check_refuses_whatever_stands_in_the_place_of_a_folder() {
 
 /// Rendered files are read before they are written.
 #[test]
-fn plan_and_apply_refuse_whatever_stands_in_the_place_of_what_they_render() {
+fn plan_and_apply_refuse_every_obstacle_in_place_of_rendered_files() {
     for place in ["meltano.yml", "dags/spile.py"] {
         // Thousands of integrations render files just as large.
         for obstacle in Obstacle::ALL {
@@ -229,7 +229,7 @@ fn an_output_in_a_private_folder_or_outside_is_not_written() {
 }
 
 #[test]
-fn a_template_that_spile_toml_names_outside_is_not_read() {
+fn a_template_outside_the_project_is_not_read() {
     for path in ["../outside/secret", "/dev/zero", ".git/config", "messages/../../outside/secret"] {
         for whose in ["messages/alert.j2", "airflow"] {
             let yard = Yard::new();
@@ -290,7 +290,7 @@ fn init_writes_through_no_link() {
 }
 
 #[test]
-fn an_import_refuses_whatever_stands_in_the_place_of_its_files() {
+fn an_import_refuses_every_obstacle_in_place_of_its_files() {
     for place in ["meltano.yml", "extra.yml", "more/extra.yml"] {
         for obstacle in Obstacle::ALL {
             for pattern in ["extra.yml", "*.yml", "**/*.yml", "*/*.yml", "more/extra.yml"] {
@@ -343,7 +343,7 @@ fn a_server_starts_or_says_why_not() {
 
 /// A project of a hundred thousand files is slow, but works.
 #[test]
-fn a_hundred_thousand_files_are_survived() {
+fn a_hundred_thousand_files_are_no_problem() {
     let yard = Yard::new();
     for number in 0..100_000 {
         fs::File::create(yard.root().join(format!("integrations/note-{number}.md"))).unwrap();
@@ -354,7 +354,7 @@ fn a_hundred_thousand_files_are_survived() {
 
 /// Each file is invalid, and each is reported once.
 #[test]
-fn twenty_thousand_wrong_files_are_reported() {
+fn twenty_thousand_invalid_files_are_reported() {
     let yard = Yard::new();
     for number in 0..20_000 {
         fs::File::create(yard.root().join(format!("integrations/n{number}.toml"))).unwrap();

@@ -27,7 +27,7 @@ fn told(refusal: &Value) -> Vec<(&str, &str)> {
 }
 
 #[tokio::test]
-async fn an_integration_is_made_read_changed_and_deleted_as_files() {
+async fn an_integration_is_created_read_changed_and_deleted_as_files() {
     let folder = project();
     let server = Server::of_folder(&folder, &[]);
     let made = server.ask(Method::POST, "/api/integrations").json(&shop()).send().await.unwrap();
@@ -61,7 +61,7 @@ async fn an_integration_is_made_read_changed_and_deleted_as_files() {
     let put = || server.ask(Method::PUT, "/api/integrations/shop-eu").header(IF_MATCH, &etag).json(&change);
     let changed = super::json(put(), StatusCode::OK).await;
     assert_eq!((changed["schedule"].clone(), changed["config"]["host"].clone()), (json!("@daily"), json!("db2")));
-    assert_eq!(changed["secrets"]["password"]["set"], true, "what is left out stays");
+    assert_eq!(changed["secrets"]["password"]["set"], true, "omitted fields stay unchanged");
     let stale = super::json(put(), StatusCode::PRECONDITION_FAILED).await;
     assert_eq!(stale["code"], "spile::http::precondition");
     // A client may send back what it read, unchanged.
@@ -78,7 +78,7 @@ async fn an_integration_is_made_read_changed_and_deleted_as_files() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_is_told_with_a_code_and_its_field_and_nothing_is_written() {
+async fn problems_have_a_code_and_a_field_and_nothing_is_written() {
     let folder = project();
     let before = folder.files();
     let server = Server::of_folder(&folder, &[]);
@@ -155,7 +155,7 @@ async fn what_is_wrong_is_told_with_a_code_and_its_field_and_nothing_is_written(
 }
 
 #[tokio::test]
-async fn lists_are_given_in_pages_and_found_by_words() {
+async fn lists_are_paged_and_searchable() {
     let folder = project();
     for number in 0..5 {
         folder.integration(&format!("copy-{number}"), "data");
@@ -177,7 +177,7 @@ async fn lists_are_given_in_pages_and_found_by_words() {
 }
 
 #[tokio::test]
-async fn the_same_request_again_gets_the_same_answer() {
+async fn a_repeated_request_gets_the_same_response() {
     let folder = project();
     let server = Server::of_folder(&folder, &[]);
     let post = |body: &Value| server.ask(Method::POST, "/api/integrations").header("Idempotency-Key", "one").json(body);
@@ -195,7 +195,7 @@ async fn the_same_request_again_gets_the_same_answer() {
 }
 
 #[tokio::test]
-async fn a_plan_is_applied_exactly_as_it_was_looked_at() {
+async fn a_plan_is_applied_exactly_as_reviewed() {
     let folder = project();
     let server = Server::of_folder(&folder, &[]);
     let plan = server.get("/api/plan").await;
@@ -233,7 +233,7 @@ async fn connectors_are_found_with_the_schema_of_their_settings() {
 }
 
 #[tokio::test]
-async fn several_are_switched_and_deleted_all_or_none() {
+async fn several_integrations_are_switched_and_deleted_all_or_none() {
     let folder = project();
     folder.integration("more", "data");
     let server = Server::of_folder(&folder, &[]);
@@ -254,7 +254,7 @@ async fn several_are_switched_and_deleted_all_or_none() {
 }
 
 #[tokio::test]
-async fn wrong_files_are_told_and_what_they_said_before_is_served() {
+async fn invalid_files_are_reported_and_their_last_valid_version_is_served() {
     let folder = project();
     let server = Server::of_folder(&folder, &[]);
     assert_eq!(server.get("/api/health").await["files"], "ok");
@@ -269,7 +269,7 @@ async fn wrong_files_are_told_and_what_they_said_before_is_served() {
 }
 
 #[tokio::test]
-async fn changes_become_branches_where_that_is_wanted() {
+async fn changes_become_branches_if_configured() {
     let folder = project();
     let git = |words: &[&str]| {
         let output = std::process::Command::new("git").current_dir(folder.path()).args(words).output().unwrap();
@@ -314,7 +314,7 @@ async fn changes_become_branches_where_that_is_wanted() {
 }
 
 #[tokio::test]
-async fn what_needs_somebody_can_be_read_and_what_was_done_is_noted() {
+async fn notifications_are_readable_and_actions_are_audited() {
     let folder = project();
     // Something else changes a row.
     folder.spile("apply --yes").exits(0);
@@ -352,7 +352,7 @@ async fn what_needs_somebody_can_be_read_and_what_was_done_is_noted() {
 }
 
 #[tokio::test]
-async fn changes_are_applied_at_once_or_not_made_at_all_where_that_is_wanted() {
+async fn changes_are_applied_at_once_or_refused_as_configured() {
     let folder = project();
     let server = Server::of_folder(&folder, &["--apply"]);
     let made = server.send(Method::POST, "/api/integrations", &shop(), StatusCode::CREATED).await;
@@ -371,7 +371,7 @@ async fn changes_are_applied_at_once_or_not_made_at_all_where_that_is_wanted() {
 }
 
 #[tokio::test]
-async fn what_was_written_and_cannot_be_applied_is_told_as_both() {
+async fn a_change_that_was_written_but_not_applied_is_reported_as_both() {
     let folder = project();
     for slug in ["more", "nuts", "never"] {
         folder.integration(slug, "data");
@@ -415,7 +415,7 @@ async fn what_was_written_and_cannot_be_applied_is_told_as_both() {
 }
 
 #[tokio::test]
-async fn what_was_read_is_what_its_mark_stands_for() {
+async fn an_etag_matches_the_content_that_it_came_with() {
     let folder = project();
     let server = Server::of_folder(&folder, &[]);
     let path = "/api/integrations/fruit";

@@ -31,7 +31,7 @@ fn shots() -> Option<PathBuf> {
 }
 
 #[tokio::test]
-async fn somebody_adds_salesforce_syncs_and_mends_a_failure_by_keyboard_alone() {
+async fn a_user_adds_salesforce_syncs_and_fixes_a_failure_by_keyboard_alone() {
     let name = format!("browser-{PLAYWRIGHT}-{AXE}");
     let (Some(tools), Some(chromium)) = (tools::installed(&name, "npm", install), chromium()) else { return };
     let project = Project::with_fault("renewal");

@@ -33,7 +33,7 @@ fn form(browser: &Browser, path: &str, fields: &[(&str, &str)]) -> RequestBuilde
 }
 
 #[tokio::test]
-async fn no_secret_is_in_any_answer_of_the_server() {
+async fn no_secret_is_in_any_response_of_the_server() {
     let watch = Arc::new(Watch::new());
     let lookout = Lookout::start(&watch);
     let project = project("tell");
@@ -78,7 +78,7 @@ async fn no_secret_is_in_any_answer_of_the_server() {
         let (status, body) =
             reader.read(kind, post(&format!("/api/integrations/things/{kind}?wait=100"), &Value::Null)).await;
         assert_eq!(status, StatusCode::OK, "{body}");
-        assert!(body.contains("(secret)"), "the tap tells its secret: {body}");
+        assert!(body.contains("(secret)"), "the tap prints its secret: {body}");
     }
     let runs = server.get("/api/runs").await;
     let run = runs["runs"][0]["id"].as_str().unwrap().to_owned();

@@ -82,7 +82,7 @@ tags = [ \"b\",\n  \"a, c\" ]\nselect = [\"z.*\", \"a.*\"]\n\n[config]\nitems = 
 text = \"-----BEGIN-----\\nabc\\n\"\nno = true\nyes = false\ncount = 1_000\ntable = { b = 1, a = [\"x\\ny\"] }\n";
 
 #[tokio::test]
-async fn a_form_that_nobody_touched_writes_nothing_and_says_so() {
+async fn an_untouched_form_writes_nothing_and_says_so() {
     let folder = project();
     folder.write("integrations/shop.toml", SHOP);
     let server = Server::of_folder(&folder, &[]);
@@ -99,7 +99,7 @@ async fn a_form_that_nobody_touched_writes_nothing_and_says_so() {
 }
 
 #[tokio::test]
-async fn an_edited_field_changes_its_line_and_no_other() {
+async fn an_edited_field_only_changes_its_own_line() {
     let folder = project();
     folder.write("integrations/shop.toml", SHOP);
     let server = Server::of_folder(&folder, &[]);
@@ -121,7 +121,7 @@ async fn an_edited_field_changes_its_line_and_no_other() {
 }
 
 #[tokio::test]
-async fn fields_that_one_side_changed_are_merged_and_those_of_both_are_shown() {
+async fn changes_of_one_side_are_merged_and_conflicts_are_shown() {
     let folder = project();
     folder.write("integrations/shop.toml", SHOP);
     let server = Server::of_folder(&folder, &[]);
@@ -178,7 +178,7 @@ async fn a_pasted_key_keeps_its_line_breaks() {
 }
 
 #[tokio::test]
-async fn another_way_to_connect_leaves_the_settings_of_the_first_one() {
+async fn choosing_another_way_to_connect_removes_the_settings_of_the_first() {
     let folder = project();
     let ways = "\n[[groups]]\nlabel = \"By text\"\nsettings = [\"text\"]\n\n[[groups]]\nlabel = \"By file\"\nsettings = [\"file\"]\n";
     folder.write("connectors/kinds.toml", &format!("{KINDS}{ways}"));
@@ -200,7 +200,7 @@ async fn another_way_to_connect_leaves_the_settings_of_the_first_one() {
 }
 
 #[tokio::test]
-async fn the_wizard_keeps_what_nobody_touched_and_merges_two_windows() {
+async fn the_wizard_keeps_untouched_answers_and_merges_two_windows() {
     let folder = project();
     let server = Server::of_folder(&folder, &[]);
     let browser = server.browser().await;
@@ -269,7 +269,7 @@ fn config() -> impl Strategy<Value = Vec<String>> {
 }
 
 #[tokio::test]
-async fn every_value_of_every_kind_survives_being_shown_and_a_change_beside_it() {
+async fn every_value_of_every_kind_survives_a_form_with_another_change() {
     let folder = project();
     let mut runner = TestRunner::deterministic();
     let mut files = Vec::new();

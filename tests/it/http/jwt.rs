@@ -100,7 +100,7 @@ async fn refused(server: &Server, token: &str, status: StatusCode) -> String {
 }
 
 #[tokio::test]
-async fn who_brings_a_token_of_the_provider_has_the_role_that_it_gives() {
+async fn a_token_of_the_provider_gives_its_role() {
     let (folder, provider) = (Folder::project(), Provider::start().await);
     let server = provider.serve(&folder);
     let ask =
@@ -131,7 +131,7 @@ async fn who_brings_a_token_of_the_provider_has_the_role_that_it_gives() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_a_token_is_told_and_lets_nobody_in() {
+async fn an_invalid_token_is_refused_with_the_reason() {
     let (folder, provider) = (Folder::project(), Provider::start().await);
     let server = provider.serve(&folder);
     let with = |key: &str, value: Value| {
@@ -195,7 +195,7 @@ async fn a_key_that_is_not_for_signatures_of_the_tokens_kind_lets_nobody_in() {
 }
 
 #[tokio::test]
-async fn times_of_tokens_may_have_fractions_and_critical_headers_are_not_passed_over() {
+async fn token_times_may_have_fractions_and_critical_headers_are_not_ignored() {
     let (folder, provider) = (Folder::project(), Provider::start().await);
     let server = provider.serve(&folder);
     let now = Timestamp::now().as_second();
@@ -227,7 +227,7 @@ async fn times_of_tokens_may_have_fractions_and_critical_headers_are_not_passed_
 }
 
 #[tokio::test]
-async fn a_provider_that_is_away_lets_nobody_in_and_sessions_hold() {
+async fn an_unavailable_provider_lets_nobody_in_but_sessions_stay_valid() {
     let (folder, provider) = (Folder::project(), Provider::start().await);
     let server = provider.serve(&folder);
     provider.is_well.store(false, Ordering::SeqCst);
@@ -239,7 +239,7 @@ async fn a_provider_that_is_away_lets_nobody_in_and_sessions_hold() {
 }
 
 #[tokio::test]
-async fn a_provider_that_does_not_answer_is_asked_once_for_all_who_wait() {
+async fn a_provider_that_does_not_answer_is_asked_once_for_all_callers() {
     let (folder, provider) = (Folder::project(), Provider::start().await);
     let server = Arc::new(provider.serve(&folder));
     provider.hangs.store(true, Ordering::SeqCst);
@@ -263,11 +263,11 @@ async fn a_provider_that_does_not_answer_is_asked_once_for_all_who_wait() {
     super::json(ask("k1"), StatusCode::OK).await;
     assert_eq!(provider.asked.load(Ordering::SeqCst), 2);
     super::json(ask("k2"), StatusCode::UNAUTHORIZED).await;
-    assert_eq!(provider.asked.load(Ordering::SeqCst), 2, "it said a moment ago which keys it has");
+    assert_eq!(provider.asked.load(Ordering::SeqCst), 2, "it listed its keys a moment ago");
 }
 
 #[tokio::test]
-async fn who_asks_too_much_is_told_when_to_come_again() {
+async fn a_caller_over_the_rate_limit_is_told_when_to_retry() {
     let folder = Folder::project();
     let server = Server::of_folder(&folder, &["--rate", "3"]);
     let toggle =

@@ -53,7 +53,7 @@ async fn a_log_is_read_where_its_run_wrote_it_whatever_the_registry_says() {
 }
 
 #[tokio::test]
-async fn a_long_log_is_followed_whole_and_shown_by_its_end() {
+async fn a_long_log_is_followed_in_full_and_its_end_is_shown() {
     let folder = project();
     let id = run(&folder, "ok", "");
     let lines: Vec<String> = (0..40_000).map(|number| format!("line {number} äöü")).collect();
@@ -71,7 +71,7 @@ async fn a_long_log_is_followed_whole_and_shown_by_its_end() {
 }
 
 #[tokio::test]
-async fn who_reads_a_log_no_further_does_not_keep_the_server_from_ending() {
+async fn a_stalled_log_reader_does_not_keep_the_server_from_stopping() {
     let folder = project();
     let id = run(&folder, "running", "");
     folder.write(&format!(".spile/logs/fruit/{id}.log"), &"a line that is long enough\n".repeat(1_000_000));

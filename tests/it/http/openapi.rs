@@ -14,7 +14,7 @@ fn install(folder: &Path) {
 }
 
 #[tokio::test]
-async fn the_document_is_what_it_was() {
+async fn the_document_matches_its_snapshot() {
     let folder = Folder::project();
     let server = Server::of_folder(&folder, &[]);
     let mut document = server.get("/api/openapi.json").await;
@@ -26,7 +26,7 @@ async fn the_document_is_what_it_was() {
 }
 
 #[tokio::test]
-async fn schemathesis_finds_no_mistake_of_the_server() {
+async fn schemathesis_finds_no_server_error() {
     let folder = Folder::project();
     folder.write(".sops.yaml", RULES);
     let Some(venv) = tools::installed(&format!("schemathesis-{SCHEMATHESIS}"), "python3", install) else { return };

@@ -31,7 +31,7 @@ async fn salesforce_is_added_by_the_wizard_with_wrong_values_corrected_on_the_wa
     let market = browser.page("/marketplace?q=salesfroce").await;
     assert!(market.contains("/new/extractor/salesforce"), "{market}");
     let looked = browser.get("/new/extractor/salesforce").await;
-    assert_eq!(looked.headers()["location"], "/marketplace?q=salesforce", "who only looks begins nothing");
+    assert_eq!(looked.headers()["location"], "/marketplace?q=salesforce", "viewing starts nothing");
     let settings = browser.goes("/new/extractor/salesforce", &[]).await;
     is_sound(&browser.page(&settings).await);
     let wrong = [
@@ -92,7 +92,7 @@ async fn salesforce_is_added_by_the_wizard_with_wrong_values_corrected_on_the_wa
 }
 
 #[tokio::test]
-async fn settings_are_changed_and_edits_at_the_same_time_are_told() {
+async fn settings_are_changed_and_concurrent_edits_are_reported() {
     let folder = project();
     let server = Server::of_folder(&folder, &[]);
     let browser = server.browser().await;
@@ -129,7 +129,7 @@ async fn settings_are_changed_and_edits_at_the_same_time_are_told() {
 }
 
 #[tokio::test]
-async fn a_page_shows_what_holds_in_its_environment() {
+async fn a_page_shows_the_values_of_its_environment() {
     let folder = project();
     folder.write("integrations/fruit.dev.toml", "enabled = false\nschedule = \"@daily\"\n");
     let server = Server::of_folder(&folder, &["--env", "dev"]);
@@ -143,7 +143,7 @@ async fn a_page_shows_what_holds_in_its_environment() {
 }
 
 #[tokio::test]
-async fn a_plan_is_looked_at_and_applied_and_deletions_are_confirmed() {
+async fn a_plan_is_reviewed_and_applied_and_deletions_are_confirmed() {
     let folder = project();
     let server = Server::of_folder(&folder, &[]);
     let browser = server.browser().await;
@@ -180,7 +180,7 @@ async fn a_plan_is_looked_at_and_applied_and_deletions_are_confirmed() {
 }
 
 #[tokio::test]
-async fn a_field_is_checked_when_somebody_leaves_it() {
+async fn a_field_is_checked_when_it_loses_focus() {
     let folder = project();
     let server = Server::of_folder(&folder, &[]);
     let browser = server.browser().await;
@@ -197,7 +197,7 @@ async fn a_field_is_checked_when_somebody_leaves_it() {
 }
 
 #[tokio::test]
-async fn pages_work_from_files_where_the_registry_is_down() {
+async fn pages_work_from_files_while_the_registry_is_down() {
     let folder = project();
     folder.write(
         "spile.toml",

@@ -24,7 +24,7 @@ fn project() -> Project {
 }
 
 #[tokio::test]
-async fn a_test_and_a_sync_are_the_real_thing_and_their_log_can_be_followed() {
+async fn a_test_and_a_sync_really_run_and_their_log_can_be_followed() {
     let project = project();
     let server = Server::start(|words| project.command(words), &[]);
     let post = |path: &'static str, status| server.send(Method::POST, path, &Value::Null, status);
@@ -62,7 +62,7 @@ async fn a_test_and_a_sync_are_the_real_thing_and_their_log_can_be_followed() {
 }
 
 #[tokio::test]
-async fn a_failure_leads_to_the_field_that_mends_it() {
+async fn a_failure_links_to_the_field_that_fixes_it() {
     let project = Project::with_fault("fail");
     let text = crate::project::things("fail") + "token = '$FAULT_TOKEN'\n";
     project.write("integrations/things.toml", &text);
@@ -110,7 +110,7 @@ async fn followed(server: &Server, id: &str) -> String {
 }
 
 #[tokio::test]
-async fn who_wants_what_runs_already_is_told_so_everywhere() {
+async fn a_second_run_of_an_integration_is_refused_everywhere() {
     let project = hanging();
     let server = Server::start(|words| project.command(words), &[]);
     let browser = server.browser().await;
@@ -138,7 +138,7 @@ async fn who_wants_what_runs_already_is_told_so_everywhere() {
 }
 
 #[tokio::test]
-async fn a_run_that_waits_for_its_turn_has_an_id_and_a_page() {
+async fn a_waiting_run_has_an_id_and_a_page() {
     let project = hanging();
     let server = Server::start(|words| project.command(words), &["--jobs", "1"]);
     let browser = server.browser().await;
@@ -161,7 +161,7 @@ async fn a_run_that_waits_for_its_turn_has_an_id_and_a_page() {
     assert!(server.stop().success());
     let runs = project.json(&["runs"])["runs"].clone();
     let runs: Vec<_> = runs.as_array().unwrap().iter().map(|run| (&run["slug"], &run["status"])).collect();
-    assert_eq!(runs, [(&json!("things"), &json!("cancelled"))], "what waited has never run");
+    assert_eq!(runs, [(&json!("things"), &json!("cancelled"))], "the waiting runs never started");
 }
 
 #[tokio::test]

@@ -131,7 +131,7 @@ async fn only_this_machine_is_let_in_without_a_login() {
 }
 
 #[tokio::test]
-async fn who_only_looks_begins_nothing() {
+async fn viewing_starts_nothing() {
     let folder = Folder::project();
     let server = Server::of_folder(&folder, &[]);
     let viewer = folder.spile("tokens new viewer --role viewer").exits(0).out.trim().to_owned();
@@ -144,7 +144,7 @@ async fn who_only_looks_begins_nothing() {
 }
 
 #[tokio::test]
-async fn a_code_that_fits_is_used_up_when_somebody_has_come_in_by_it() {
+async fn a_code_is_only_used_up_by_a_recorded_sign_in() {
     let folder = Folder::project();
     let server = Server::of_folder(&folder, &[]);
     // A sign-in that cannot be recorded does not happen.

@@ -65,14 +65,14 @@ fn a_file_that_is_too_large_is_refused_with_the_numbers() {
 }
 
 #[test]
-fn where_there_is_nothing_to_import_it_is_said() {
+fn nothing_to_import_is_reported() {
     let project = with("");
     std::fs::remove_file(project.path().join("meltano.yml")).unwrap();
     assert_eq!(project.json(&["import"])["error"]["code"], "spile::import::missing");
 }
 
 #[test]
-fn files_in_the_way_are_named_and_stay_as_they_are() {
+fn files_in_the_way_are_named_and_stay_unchanged() {
     let project = with("plugins:\n  extractors:\n  - {name: tap-a, namespace: a, config: {b: 1}}\n");
     project.write("connectors/tap-a.toml", "mine");
     project.write("templates/meltano.yml.j2", "mine");

@@ -47,7 +47,7 @@ schedules:
 ";
 
 #[test]
-fn a_report_says_what_becomes_of_every_part_and_writes_nothing() {
+fn a_report_covers_every_part_and_writes_nothing() {
     let project = with(MIXED);
     let report = project.json(&["import", "--report"]);
     holds("import-report", &report);

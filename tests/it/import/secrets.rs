@@ -24,7 +24,7 @@ fn config(project: &Project, words: &[&str], environment: &str, plugin: &str) ->
 }
 
 #[test]
-fn no_secret_is_shown_and_none_is_left_in_a_file_but_those_that_are_named() {
+fn no_secret_is_shown_and_only_reported_ones_stay_in_files() {
     let project = lay("secrets");
     let shown = project.spile(&["import", "--no-input"]).fails();
     let data = project.json(&["import"]).to_string();
@@ -51,7 +51,7 @@ fn no_secret_is_shown_and_none_is_left_in_a_file_but_those_that_are_named() {
 }
 
 #[test]
-fn plugins_get_the_secrets_that_they_had_inherited_ones_included() {
+fn plugins_get_the_same_secrets_as_before_including_inherited_ones() {
     let (before, after) = (lay("secrets"), lay("secrets"));
     after.spile(&["import", "--yes"]).succeeds();
     let cases = [
@@ -99,7 +99,7 @@ fn no_copy_of_a_secret_is_left_in_a_file_or_shown() {
 }
 
 #[test]
-fn a_copy_that_something_may_read_stops_the_import_with_its_place() {
+fn a_copy_that_may_be_in_use_stops_the_import_with_its_place() {
     let text = "env:\n  PGPASSWORD: hunter2xyz\nplugins:\n  loaders:\n  - name: target-a\n    namespace: a\n    config: {password: hunter2xyz}\n";
     let project = with(text);
     let refused = project.spile(&["import", "--yes"]).fails();
@@ -111,7 +111,7 @@ fn a_copy_that_something_may_read_stops_the_import_with_its_place() {
 
 /// Secrets in unexpected places: as the name of a variable, a plugin or a key.
 #[test]
-fn no_note_and_no_diff_of_an_import_shows_a_secret_of_a_known_form() {
+fn no_note_and_no_diff_of_an_import_shows_a_secret_with_a_known_format() {
     let token = "ghp_0123456789abcdefghijklmnopqrstuvwxAB";
     let plugin =
         "plugins:\n  extractors:\n  - name: tap-x\n    namespace: x\n    pip_url: x\n    config:\n      a: 1\n";
@@ -147,7 +147,7 @@ fn no_copy_is_shown_where_an_import_is_refused() {
 }
 
 #[test]
-fn readers_are_whom_the_rules_name_or_who_is_given_or_the_user() {
+fn recipients_come_from_the_rules_the_command_line_or_the_users_key() {
     let recipient = "age14ahrky60k25p7dn7uy8k923f7z90ljnqwau0ywhqugh2a45f55zqkjx38d";
     let project = with(ONE);
     project.spile(&["import", "--yes", "--age", recipient]).succeeds();

@@ -5,7 +5,7 @@ use super::{touched, with};
 const TWO: &str = "default_environment: dev\nenvironments:\n- name: dev\n\nplugins:\n  extractors:\n  # the first\n  - name: tap-a\n    namespace: tap_a\n    pip_url: a\n    config: {x: 1}\n  - name: tap-b\n    namespace: tap_b\n    pip_url: b\n  loaders:\n  - name: target-a\n    namespace: target_a\n    pip_url: a\n\njobs:\n- name: nightly\n  tasks: [tap-a target-a]\n";
 
 #[test]
-fn a_file_that_is_deleted_takes_its_plugin_out_and_lists_never_lose_their_value() {
+fn deleting_a_file_removes_its_plugin_and_lists_never_lose_their_value() {
     let project = with(TWO);
     project.spile(&["import", "--yes"]).succeeds();
     project.spile(&["apply", "--yes"]).succeeds();
@@ -22,7 +22,7 @@ fn a_file_that_is_deleted_takes_its_plugin_out_and_lists_never_lose_their_value(
 }
 
 #[test]
-fn what_is_added_later_is_rendered_behind_what_was_imported() {
+fn later_integrations_are_rendered_after_imported_ones() {
     let project = with(TWO);
     project.spile(&["import", "--yes"]).succeeds();
     project.write("integrations/new.toml", "type = 'tap-a'\nloader = 'lake'\nschedule = '@daily'\n[config]\nx = 2\n");
@@ -48,7 +48,7 @@ fn what_is_added_later_is_rendered_behind_what_was_imported() {
 }
 
 #[test]
-fn a_setting_may_have_any_name_that_one_of_a_connector_may_have() {
+fn an_imported_setting_may_have_any_name_that_connectors_allow() {
     let project = with(
         "environments:\n- name: dev\nplugins:\n  loaders:\n  - name: target-x\n    namespace: target_x\n    pip_url: x\n    \
          settings:\n    - {name: dialect+driver, kind: string}\n    config:\n      dialect+driver: postgresql+psycopg2\n      \
@@ -67,7 +67,7 @@ fn a_setting_may_have_any_name_that_one_of_a_connector_may_have() {
 }
 
 #[test]
-fn a_base_plugin_that_would_be_there_twice_is_refused() {
+fn a_duplicate_base_plugin_is_refused() {
     let project = with("plugins:\n  extractors:\n  - {name: tap-github, namespace: tap_github, pip_url: x}\n");
     project.spile(&["import", "--yes"]).succeeds();
     project.write("integrations/new.toml", "type = 'github'\n[config]\nrepositories = ['a/b']\n");

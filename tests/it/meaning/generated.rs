@@ -161,11 +161,11 @@ fn hold<S: Strategy>(law: &Law<S>) {
 }
 
 #[test]
-fn an_import_keeps_every_answer_of_meltano() {
+fn an_import_preserves_every_answer_of_meltano() {
     hold(&Law { cases: project, holds: means_the_same });
 }
 
 #[test]
-fn what_the_proof_of_an_import_calls_the_same_is_the_same_to_meltano() {
+fn what_the_proof_of_an_import_calls_equal_is_equal_to_meltano() {
     hold(&Law { cases: proof::case, holds: proof::agrees });
 }

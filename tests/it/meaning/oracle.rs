@@ -94,7 +94,7 @@ fn differ(path: &str, (before, after): (&Value, &Value), found: &mut Vec<String>
 }
 
 #[test]
-fn every_difference_is_found_and_the_order_of_a_table_is_one() {
+fn every_difference_is_found_including_the_order_of_a_table() {
     let table = |keys: [&str; 2]| json!({ "config": { "table": [[keys[0], 1], [keys[1], 2]] } });
     assert_eq!(differences(&table(["a", "b"]), &table(["a", "b"])), Vec::<String>::new());
     assert_eq!(differences(&table(["a", "b"]), &table(["b", "a"])).len(), 1);

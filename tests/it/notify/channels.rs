@@ -116,7 +116,7 @@ async fn a_webhook_is_signed_so_that_others_can_verify_it() {
 }
 
 #[tokio::test]
-async fn what_may_pass_by_itself_is_tried_again_with_the_same_id() {
+async fn temporary_failures_are_retried_with_the_same_id() {
     let receiver = Receiver::start();
     for trouble in [
         Answer::Says(500, "", ""),
@@ -137,7 +137,7 @@ async fn what_may_pass_by_itself_is_tried_again_with_the_same_id() {
 }
 
 #[tokio::test]
-async fn what_does_not_get_through_is_told_apart() {
+async fn failed_deliveries_are_told_apart() {
     let receiver = Receiver::start();
     for (answer, wanted, tries) in [
         (Answer::Says(500, "", "secret page"), "spile::notify::unavailable", 3),

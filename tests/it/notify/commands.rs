@@ -44,7 +44,7 @@ pub fn send(folder: &Folder) -> Came {
 }
 
 #[test]
-fn a_test_says_of_each_channel_what_came_back() {
+fn a_test_shows_the_response_of_each_channel() {
     let receiver = Receiver::start();
     let folder = project(&receiver, "");
     let text = folder.read("spile.toml");
@@ -79,7 +79,7 @@ fn a_test_says_of_each_channel_what_came_back() {
 }
 
 #[test]
-fn a_test_needs_no_registry_and_no_files_that_are_well() {
+fn a_test_needs_no_registry_and_no_valid_files() {
     let receiver = Receiver::start();
     let folder = project(&receiver, "");
     let hosted = "[registry]\nkind = 'supabase'\nurl = '${SUPABASE_NOT_SET_URL}'\nkey = '${SUPABASE_NOT_SET_KEY}'\n";
@@ -115,7 +115,7 @@ fn a_failure_is_sent_once_and_then_its_recovery() {
 }
 
 #[test]
-fn what_cannot_be_sent_is_a_warning_and_is_sent_by_the_next() {
+fn a_message_that_cannot_be_sent_is_a_warning_and_is_sent_next_time() {
     let receiver = Receiver::start();
     let folder = project(&receiver, "");
     folder.spile("apply --yes").exits(0);
@@ -136,7 +136,7 @@ fn what_cannot_be_sent_is_a_warning_and_is_sent_by_the_next() {
 }
 
 #[test]
-fn a_template_of_ones_own_is_checked_and_where_it_is_lost_the_built_in_one_is_sent() {
+fn a_custom_template_is_checked_and_without_it_the_built_in_one_is_used() {
     let receiver = Receiver::start();
     let folder = project(&receiver, "template = 'templates/hook.j2'\n");
     folder.write("templates/hook.j2", "{\"title\": \"{{ title }}\"}");
@@ -156,7 +156,7 @@ fn a_template_of_ones_own_is_checked_and_where_it_is_lost_the_built_in_one_is_se
 }
 
 #[test]
-fn words_of_only_are_checked_against_the_files() {
+fn selectors_in_only_are_checked_against_the_files() {
     let receiver = Receiver::start();
     let folder = project(&receiver, "only = ['fruit', '#crm', 'Not A Name']\n");
     let came = folder.spile("check --format json").exits(1).json();
@@ -169,7 +169,7 @@ fn words_of_only_are_checked_against_the_files() {
 }
 
 #[test]
-fn what_is_wrong_is_listed_with_who_knows() {
+fn alerts_are_listed_with_their_deliveries() {
     let receiver = Receiver::start();
     let folder = project(&receiver, "on = ['failure']\nrepeat = 'never'\n");
     folder.spile("apply --yes").exits(0);

@@ -115,7 +115,7 @@ fn install(folder: &Path) {
 }
 
 #[tokio::test]
-async fn a_mail_arrives_with_its_subject_at_everybody() {
+async fn an_email_arrives_with_its_subject_at_every_recipient() {
     let Some(server) = Server::start() else { return };
     let text = "[spile] shöp: the sync failed\n\nthe token has expired\n\n-- \nFrom: nobody\n";
     let answer = server.notifier().send(&server.sender("SPILE_PASSWORD"), &parcel(text)).await.unwrap();
@@ -130,7 +130,7 @@ async fn a_mail_arrives_with_its_subject_at_everybody() {
 }
 
 #[tokio::test]
-async fn a_subject_ends_with_its_line() {
+async fn a_subject_has_only_one_line() {
     let Some(server) = Server::start() else { return };
     server.notifier().send(&server.sender("SPILE_PASSWORD"), &parcel("a\rBcc: x@y.z\nbody")).await.unwrap();
     let letters = server.letters();
@@ -138,7 +138,7 @@ async fn a_subject_ends_with_its_line() {
 }
 
 #[tokio::test]
-async fn a_mail_that_is_refused_says_why_and_no_password() {
+async fn a_refused_email_gives_the_reason_and_no_password() {
     let Some(server) = Server::start() else { return };
     for (password, text, wanted) in [
         ("SPILE_OTHER_PASSWORD", "x", "Authentication credentials invalid"),
@@ -153,7 +153,7 @@ async fn a_mail_that_is_refused_says_why_and_no_password() {
 }
 
 #[tokio::test]
-async fn a_password_goes_nowhere_without_tls_but_to_this_machine() {
+async fn without_tls_a_password_only_goes_to_this_machine() {
     let Some(server) = Server::start() else { return };
     // The same server under a name that is not recognized as this machine: it offers no TLS.
     let Sender::Email(email) = server.sender("SPILE_PASSWORD") else { panic!("it is mail") };
@@ -178,7 +178,7 @@ async fn a_password_goes_to_no_server_that_a_file_alone_names() {
 }
 
 #[test]
-fn mail_goes_over_tls_to_whom_the_system_trusts_and_to_nobody_else() {
+fn email_over_tls_only_goes_to_servers_that_the_system_trusts() {
     for (scheme, host, tls) in [("smtps", "127.0.0.1", "wrapper"), ("smtp", "127.0.0.2", "upgrade")] {
         let Some(server) = Server::with(host, tls) else { return };
         let folder = Folder::project();

@@ -19,7 +19,7 @@ use crate::supabase::hosted::HostedRows;
 use crate::supabase::runs::run;
 
 #[test]
-fn of_many_programs_at_once_one_tells() {
+fn of_many_concurrent_programs_one_sends() {
     let receiver = Receiver::start();
     let folder = project(&receiver, "");
     folder.spile("apply --yes").exits(0);
@@ -129,7 +129,7 @@ async fn two_machines_with_one_hosted_registry_tell_once() {
 }
 
 #[tokio::test]
-async fn a_registry_that_is_down_keeps_nobody_from_being_told_once() {
+async fn without_the_registry_channels_are_still_notified_once() {
     let receiver = Receiver::start();
     let folder = project(&receiver, "");
     folder.write("spile.toml", &format!("{}{HOSTED}", folder.read("spile.toml")));

@@ -46,7 +46,7 @@ fn came(receiver: &Receiver) -> (Vec<String>, usize) {
 }
 
 #[test]
-fn a_sync_that_fails_is_told_once_and_so_is_its_recovery() {
+fn a_failed_sync_and_its_recovery_are_each_notified_once() {
     let receiver = Receiver::start();
     let project = Project::with_fault("fail");
     with_channels(&project, &receiver);
@@ -101,5 +101,5 @@ fn a_run_does_not_depend_on_its_channels() {
     assert!(told.contains("Warning `ops`: not sent: it responded with status 500"), "{told}");
     project.write("integrations/things.toml", &things("well"));
     let ran = spile(&project, &receiver, &["sync"]).succeeds();
-    assert!(!ran.stderr().contains("Notified"), "nobody knew of it: {}", ran.stderr());
+    assert!(!ran.stderr().contains("Notified"), "nobody was notified of the failure: {}", ran.stderr());
 }

@@ -8,13 +8,13 @@ use super::receiver::{Came, Receiver};
 use crate::folder::with_secrets;
 
 #[test]
-fn files_that_are_wrong_are_told_where_nothing_else_can_be_known() {
+fn invalid_files_are_an_alert_if_nothing_else_can_be_checked() {
     let receiver = Receiver::start();
     let folder = project(&receiver, "only = ['fruit']\n");
     folder.write("integrations/fruit.prod.toml", "typ = 1\nenabled = 3\n");
     folder.write("integrations/other.toml", "typ = 1\n");
     send(&folder).exits(0);
-    let [body] = &receiver.take()[..] else { panic!("one: the other is not of `only`") };
+    let [body] = &receiver.take()[..] else { panic!("one: `only` excludes the other") };
     let body = body.json();
     assert_eq!(
         (&body["kind"], &body["title"]),
@@ -32,14 +32,14 @@ fn files_that_are_wrong_are_told_where_nothing_else_can_be_known() {
     folder.remove("integrations/other.toml");
     folder.spile("apply --yes").exits(0);
     send(&folder).exits(0);
-    assert!(receiver.take().is_empty(), "once, and no recovery of what people mend");
+    assert!(receiver.take().is_empty(), "once, and no recovery after a fix by people");
     folder.write("integrations/fruit.toml", "typ = 1\n");
     send(&folder).exits(0);
     assert_eq!(receiver.titles(), ["fruit: the project has invalid files"], "wrong again is new");
 }
 
 #[test]
-fn drift_and_plans_that_are_refused_are_told() {
+fn drift_and_refused_plans_are_alerts() {
     let receiver = Receiver::start();
     let folder = project(&receiver, "");
     for slug in ["a", "b"] {
@@ -68,7 +68,7 @@ fn drift_and_plans_that_are_refused_are_told() {
 }
 
 #[test]
-fn secrets_that_are_for_others_than_the_rules_name_are_told() {
+fn secrets_with_other_recipients_than_the_rules_are_an_alert() {
     let receiver = Receiver::start();
     let folder = project(&receiver, "on = ['action_required']\n");
     let shop = "type = 'postgres'\nloader = 'lake'\n[config]\nhost = 'h'\nuser = 'u'\ndatabase = 'd'\n";
@@ -90,7 +90,7 @@ fn secrets_that_are_for_others_than_the_rules_name_are_told() {
 }
 
 #[test]
-fn what_is_late_is_told_and_what_rests_is_not() {
+fn late_integrations_are_alerts_and_paused_ones_are_not() {
     let receiver = Receiver::start();
     let folder = project(&receiver, "");
     let hourly = format!("schedule = '@hourly'\n{}", folder.read("integrations/fruit.toml"));
@@ -104,7 +104,7 @@ fn what_is_late_is_told_and_what_rests_is_not() {
     let long_ago = "update integrations set created_at = '2024-01-01T00:00:00Z', updated_at = '2024-01-01T00:00:00Z'";
     sql(&format!("{long_ago}, status = 'paused'"));
     send(&folder).exits(0);
-    assert!(receiver.take().is_empty(), "it rests");
+    assert!(receiver.take().is_empty(), "it is paused");
     sql(&format!("{long_ago}, status = 'active'"));
     send(&folder).exits(0);
     let [body] = &receiver.take()[..] else { panic!("one") };
@@ -117,7 +117,7 @@ fn what_is_late_is_told_and_what_rests_is_not() {
 }
 
 #[test]
-fn an_environment_that_names_no_channel_is_silent() {
+fn an_environment_without_channels_is_silent() {
     let receiver = Receiver::start();
     let folder = project(&receiver, "");
     folder.write(

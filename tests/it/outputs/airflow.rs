@@ -112,7 +112,7 @@ fn there_is_a_dag_for_each_schedule_and_a_task_for_each_integration() {
 }
 
 #[test]
-fn no_name_and_no_schedule_stops_the_others() {
+fn no_name_or_schedule_breaks_the_others() {
     let long = "x".repeat(250);
     let odd =
         ["5/15 * * * *", "0 0 ? * FRI-SUN", "0 0 1 jan-MAR/2 *", "0 0 * * 1-7/3", "0 0 1,15 * 7", "59 23 31 12 *"];
@@ -145,7 +145,7 @@ fn scheduled(mode: &str) -> Project {
 }
 
 #[test]
-fn a_dag_that_runs_well_leaves_a_run_in_the_registry() {
+fn a_successful_dag_leaves_a_run_in_the_registry() {
     let project = scheduled("well");
     let Some(airflow) = Airflow::at(&project.path().join("dags")) else { return };
     let said = airflow.runs("spile__real__dev__daily");
@@ -158,7 +158,7 @@ fn a_dag_that_runs_well_leaves_a_run_in_the_registry() {
 }
 
 #[test]
-fn a_dag_that_fails_leaves_a_failed_run_in_the_registry_and_tells_people() {
+fn a_failed_dag_leaves_a_failed_run_in_the_registry_and_notifies_people() {
     let project = scheduled("fail");
     let receiver = Receiver::start();
     let channel = format!("[[notify]]\nname = 'ops'\nkind = 'webhook'\nurl = '{}/hook'\n", receiver.url);

@@ -46,7 +46,7 @@ fn of(expected: &[(&str, &str)]) -> Vec<(String, String)> {
 }
 
 #[test]
-fn an_output_that_alone_changes_is_a_change() {
+fn a_change_of_an_output_alone_is_a_change() {
     let folder = applied(AIRFLOW);
     folder.spile("plan --exit-code").exits(0);
     // Tags are in no row and in no entry.
@@ -80,7 +80,7 @@ fn an_output_that_was_edited_is_rendered_again() {
 }
 
 #[test]
-fn a_file_of_somebody_elses_stops_everything() {
+fn someone_elses_file_stops_everything() {
     let folder = applied("");
     folder.write("dags/spile.py", "import os\n");
     folder.write("spile.toml", &format!("[project]\nname = \"acme\"\n{AIRFLOW}"));
@@ -111,7 +111,7 @@ fn a_saved_plan_knows_its_outputs() {
 }
 
 #[test]
-fn what_is_out_of_a_partial_plan_stays_as_it_is_in_an_output() {
+fn a_partial_plan_leaves_other_parts_of_an_output_unchanged() {
     let folder = applied(AIRFLOW);
     declare(&folder, "fruit", "schedule = \"@weekly\"");
     declare(&folder, "moons", "schedule = \"@hourly\"");
@@ -128,7 +128,7 @@ fn what_is_out_of_a_partial_plan_stays_as_it_is_in_an_output() {
 }
 
 #[test]
-fn an_output_whose_parts_cannot_be_told_is_left_by_a_partial_plan() {
+fn a_partial_plan_leaves_an_output_without_separable_parts() {
     let own = "[[outputs]]\ntemplate = \"templates/list.j2\"\npath = \"list.txt\"\n";
     let folder = Folder::project();
     folder.write(
@@ -161,7 +161,7 @@ fn a_rollback_leaves_outputs_to_the_files() {
 }
 
 #[test]
-fn what_an_output_cannot_run_is_said() {
+fn integrations_that_an_output_cannot_run_are_reported() {
     let cronjobs = "[[outputs]]\ntemplate = \"kubernetes\"\npath = \"jobs.yml\"\nvalues = { image = \"x\" }\n";
     let folder = applied(&format!("{cronjobs}{AIRFLOW}"));
     declare(&folder, "moons", "schedule = \"@once\"");

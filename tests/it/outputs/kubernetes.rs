@@ -45,7 +45,7 @@ fn rendered(declared: &str) -> String {
 }
 
 #[test]
-fn cron_jobs_are_as_the_api_of_kubernetes_wants_them() {
+fn cron_jobs_match_the_kubernetes_api() {
     let Some(python) = python() else { return };
     let folder = tempfile::tempdir().unwrap();
     let minimal = "template = 'kubernetes'\npath = 'cronjobs.yml'\nvalues = { image = 'x' }";

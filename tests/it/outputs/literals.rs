@@ -25,7 +25,7 @@ fn own(name: &str, text: &str) -> Output {
 const ALL: &str = "{{ marker|safe }}\n{% for one in integrations %}\n# {{ one.mark|safe }}\n";
 
 #[test]
-fn no_name_becomes_code_of_python() {
+fn no_name_becomes_python_code() {
     let text = format!(
         "{ALL}name = {{{{ one.name }}}}\ntags = {{{{ one.tags }}}}\nnothing = {{{{ one.cron }}}}\n{{% endfor %}}\n"
     );
@@ -43,7 +43,7 @@ fn no_name_becomes_code_of_python() {
 }
 
 #[test]
-fn no_name_becomes_a_command_of_a_shell() {
+fn no_name_becomes_a_shell_command() {
     let words = HOSTILE.replace('\u{0}', "");
     let shell = own("x.sh.j2", &format!("{ALL}printf %s {{{{ one.name }}}}\n{{% endfor %}}\n"));
     let folder = tempfile::tempdir().unwrap();
@@ -55,7 +55,7 @@ fn no_name_becomes_a_command_of_a_shell() {
 
 proptest! {
     #[test]
-    fn every_name_is_the_same_again_in_yaml_and_in_marks(name in any::<String>(), tag in ".*") {
+    fn every_name_survives_yaml_and_marks(name in any::<String>(), tag in ".*") {
         let text = format!("{ALL}- {{name: {{{{ one.name }}}}, tags: {{{{ one.tags }}}}}}\n{{% endfor %}}\n");
         let mut one = task("a", "@daily", "UTC", &name);
         one.tags.insert(tag);
@@ -68,7 +68,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_read_back_renders_to_the_same_bytes(name in ".*", schedule in "@(daily|hourly)") {
+    fn a_file_that_is_read_back_renders_to_the_same_bytes(name in ".*", schedule in "@(daily|hourly)") {
         let all = tasks([task("a", &schedule, "UTC", &name), task("b", "0 3 * * 7", "Asia/Tokyo", "b")]);
         for declared in ["template = 'airflow'\npath = 'a.py'", "template = 'kubernetes'\npath = 'a'\nvalues = { image = 'x' }"] {
             let output = output(&format!("acme {name}"), declared, &[]);

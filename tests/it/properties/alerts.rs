@@ -110,7 +110,7 @@ impl World {
                 let was = self.believed.insert(one.key.about.clone(), one.kind() == AlertKind::Failure);
                 prop_assert!(
                     one.kind() == AlertKind::Failure || was == Some(true),
-                    "a recovery of what was never told to fail"
+                    "a recovery without a notified failure"
                 );
             }
         }
@@ -144,7 +144,7 @@ impl World {
 
 proptest! {
     #[test]
-    fn a_channel_comes_to_know_what_is_so_and_is_never_flooded(story in prop::collection::vec(happens(), 1..80)) {
+    fn a_channel_eventually_knows_the_truth_and_is_never_flooded(story in prop::collection::vec(happens(), 1..80)) {
         let mut world = World::new();
         for what in &story {
             world.happens(what)?;

@@ -52,7 +52,7 @@ fn comes_back(files: &[(String, String)]) -> Result<(), TestCaseError> {
 }
 
 #[test]
-fn after_an_import_of_a_rendered_file_the_plan_wants_nothing_of_it() {
+fn after_an_import_of_a_rendered_file_the_plan_is_empty() {
     // Each case is a project imported, checked, compared, planned and applied, so there are few, and different ones
     // each time.
     let mut runner = TestRunner::new(ProptestConfig { cases: 12, ..tries() });

@@ -105,7 +105,7 @@ proptest! {
     #![proptest_config(tries())]
 
     #[test]
-    fn entries_come_back_from_the_file_unchanged((head, entries) in entries()) {
+    fn entries_are_read_back_unchanged((head, entries) in entries()) {
         let text = render::meltano_yml(&head, &entries, &template());
         prop_assert!(text.is_ok(), "{:?}", text);
         let text = text.unwrap();
@@ -153,7 +153,7 @@ fn comes_back(text: &str) -> bool {
 }
 
 #[test]
-fn every_character_comes_back() {
+fn every_character_is_read_back() {
     let all: Vec<char> = ('\0'..='\u{ffff}').chain(['\u{1f4a9}', '\u{1fffe}', '\u{10ffff}']).collect();
     let bad = all.chunks(32).filter(|some| !comes_back(&some.iter().collect::<String>())).flatten();
     let bad: Vec<String> = bad.filter(|c| !comes_back(&c.to_string())).map(|c| format!("{c:?}")).collect();

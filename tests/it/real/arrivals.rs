@@ -64,7 +64,7 @@ fn arrivals(project: &Project) -> Value {
 }
 
 #[test]
-fn every_built_in_loader_is_asked_what_has_arrived() {
+fn arrivals_are_counted_for_every_built_in_loader() {
     let Some(server) = Postgres::shared() else { return };
     let project = with_fruit(server, "arrived");
     project.spile(&["apply", "--yes"]).succeeds();
@@ -94,11 +94,11 @@ fn every_built_in_loader_is_asked_what_has_arrived() {
         "{shown}"
     );
     project.spile(&["sync", "--full-refresh", "--verify=off", "to-lake"]).succeeds();
-    assert_eq!(project.newest_run()["details"]["arrivals"], Value::Null, "nobody asked");
+    assert_eq!(project.newest_run()["details"]["arrivals"], Value::Null, "nobody asked for a count");
 }
 
 #[test]
-fn a_loader_that_loses_a_record_and_says_nothing_makes_a_failed_run() {
+fn a_loader_that_silently_loses_a_record_fails_the_run() {
     let Some(server) = Postgres::shared() else { return };
     let project = with_fruit(server, "lossy");
     let package = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/loaders/target-lossy");

@@ -52,7 +52,7 @@ fn add_utility(project: &Project) {
 }
 
 #[test]
-fn apply_loses_nothing_that_was_added_by_hand_unless_it_is_asked_to() {
+fn apply_only_overwrites_edits_by_hand_on_request() {
     let project = Project::with_fault("well");
     add_utility(&project);
     stock(&project, &["config", "set", "sqlfluff", "dialect", "ansi"]);
@@ -94,7 +94,7 @@ fn work_beside(project: &Project) {
 }
 
 #[test]
-fn a_pull_takes_what_stock_commands_wrote_into_the_template() {
+fn a_pull_writes_edits_of_stock_commands_into_the_template() {
     let project = Project::with_fault("well");
     work_beside(&project);
     let edited = project.read("meltano.yml");
@@ -131,7 +131,7 @@ fn a_pull_takes_what_stock_commands_wrote_into_the_template() {
 }
 
 #[test]
-fn a_pull_takes_what_stock_commands_changed_of_an_integration_into_its_file() {
+fn a_pull_writes_changes_of_an_integration_by_stock_commands_into_its_file() {
     let project = Project::with_fault("well");
     project.spile(&["secrets", "init"]).succeeds();
     for words in [
@@ -166,7 +166,7 @@ fn a_pull_takes_what_stock_commands_changed_of_an_integration_into_its_file() {
 }
 
 #[test]
-fn a_pull_into_a_template_that_works_it_out_is_refused_with_the_place() {
+fn a_pull_into_a_computed_part_of_a_template_is_refused_with_the_place() {
     let project = Project::with_fault("well");
     let clever = "plugins:\n{{- spile.plugin_list(made, \"extractors\", 2) }}\n{{- spile.plugin_list(made, \"loaders\", 2) }}\n\
                   {%- for name in [\"sql\", \"dbt\"] %}\n{%- if loop.first %}\n  utilities:\n{%- endif %}\n  - name: {{ name }}\n\
@@ -186,7 +186,7 @@ fn a_pull_into_a_template_that_works_it_out_is_refused_with_the_place() {
 }
 
 #[test]
-fn what_the_template_no_longer_has_goes_without_a_word() {
+fn parts_removed_from_the_template_go_without_confirmation() {
     let project = Project::with_fault("well");
     let template = format!("{}\nplugins_of_mine: [x]\n", spile_core::render::TEMPLATE.trim_end());
     project.write("templates/meltano.yml.j2", &template);

@@ -74,7 +74,7 @@ pub(super) fn grown() -> Value {
 }
 
 #[test]
-fn a_new_column_and_a_new_table_arrive_when_something_asks_for_them() {
+fn a_new_column_and_a_new_table_arrive_once_they_are_selected() {
     let source = Source::new("['orders.*']");
     assert_eq!((source.syncs().0, source.rows("orders")[4].clone()), (0, json!({ "id": 4 })));
     source.offers(&grown());
@@ -145,7 +145,7 @@ fn a_stream_that_the_source_does_not_offer_is_a_warning_or_a_failure() {
 }
 
 #[test]
-fn a_source_that_cannot_be_asked_is_read_with_its_last_catalog_and_a_warning() {
+fn a_source_that_cannot_be_discovered_is_read_with_its_last_catalog_and_a_warning() {
     let source = Source::new("['orders.*']");
     source.settings("catalog = 'always'");
     source.syncs();
@@ -175,7 +175,7 @@ fn a_tap_that_reads_what_is_not_selected_fails() {
 
 /// Spile applies rules faster than Meltano; both must produce the same catalogs, even from odd ones.
 #[test]
-fn a_catalog_comes_out_of_the_hastened_rules_as_out_of_meltanos_own() {
+fn the_faster_rules_produce_the_same_catalog_as_meltanos_own() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let python = crate::project::seed().join(".spile/meltano/bin/python");
     let mut command = std::process::Command::new(python);
@@ -201,7 +201,7 @@ fn a_catalog_of_5000_streams_in_one_line_is_read() {
 
 /// Pieces of fruit, in a folder that no longer exists the next time.
 #[test]
-fn a_sync_without_records_after_some_is_told_with_the_likely_reason() {
+fn a_sync_that_stops_finding_records_is_reported_with_the_likely_reason() {
     let project = Project::new();
     project.add_fault("well");
     let fruit = include_str!("../../../crates/spile-ops/src/init/fruit.singer.jsonl");

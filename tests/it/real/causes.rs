@@ -31,7 +31,7 @@ fn is_told(project: &Project, run: &Value, cause: &str, words: &str, line: &str)
 }
 
 #[test]
-fn a_postgres_that_refuses_is_told_by_why_it_refuses() {
+fn refusals_of_postgres_are_reported_by_their_reason() {
     let Some(postgres) = Postgres::shared() else { return };
     orders(postgres, "orders_refused");
     let project = with_sources();
@@ -57,7 +57,7 @@ fn a_postgres_that_refuses_is_told_by_why_it_refuses() {
 }
 
 #[test]
-fn a_loader_that_may_not_write_is_told_by_its_own_file_and_its_own_account() {
+fn a_loader_without_write_access_is_reported_with_its_own_file_and_account() {
     let Some(postgres) = Postgres::shared() else { return };
     postgres.sql("postgres", "create database closed").unwrap();
     let project = with_loaders();
@@ -78,7 +78,7 @@ fn a_loader_that_may_not_write_is_told_by_its_own_file_and_its_own_account() {
 }
 
 #[test]
-fn a_python_that_is_missing_is_named_with_the_key_that_names_it() {
+fn a_missing_python_is_reported_with_the_setting_that_names_it() {
     let project = Project::with_fault("well");
     let connector = CONNECTOR.replace("tap-fault\"\nnamespace", "tap-snake\"\npython = \"python3.99\"\nnamespace");
     project.write("connectors/snake.toml", &connector);
@@ -92,7 +92,7 @@ fn a_python_that_is_missing_is_named_with_the_key_that_names_it() {
 }
 
 #[test]
-fn a_setting_that_only_the_tap_misses_is_told() {
+fn a_setting_that_only_the_tap_requires_is_reported() {
     let project = with_sources();
     // The tap's own check, with the connector's check removed.
     let connector = include_str!("../../../crates/spile-core/src/connector/builtin/extractors/rest-api.toml");
@@ -105,7 +105,7 @@ fn a_setting_that_only_the_tap_misses_is_told() {
 }
 
 #[test]
-fn a_disk_that_is_full_a_tap_that_dies_and_one_that_writes_rubbish_are_told() {
+fn a_full_disk_a_dying_tap_and_invalid_output_are_told_apart() {
     let project = Project::with_fault("well");
     std::fs::create_dir_all(project.path().join("output")).unwrap();
     std::os::unix::fs::symlink("/dev/full", project.path().join("output/things.jsonl")).unwrap();
@@ -130,7 +130,7 @@ fn a_disk_that_is_full_a_tap_that_dies_and_one_that_writes_rubbish_are_told() {
 }
 
 #[test]
-fn a_tap_that_says_nothing_at_all_ends_well_and_one_that_floods_is_bounded() {
+fn a_silent_tap_succeeds_and_the_output_of_a_noisy_one_is_limited() {
     let project = Project::with_fault("nothing");
     project.spile(&["sync", "things"]).succeeds();
     assert_eq!(project.newest_run()["records"], 0);
@@ -147,7 +147,7 @@ fn a_tap_that_says_nothing_at_all_ends_well_and_one_that_floods_is_bounded() {
 }
 
 #[test]
-fn without_its_key_a_run_says_so_and_names_the_line() {
+fn a_run_without_its_key_says_so_and_names_the_line() {
     let project = Project::with_fault("well");
     project.spile(&["secrets", "init"]).succeeds();
     project.spile_with(&["secrets", "set", "things", "token", "--stdin"], "hunter2").succeeds();

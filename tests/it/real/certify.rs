@@ -29,7 +29,7 @@ const MARKS: (&str, &str) = ("<!-- certified: begin -->\n", "<!-- certified: end
 type Verdicts = BTreeMap<String, String>;
 
 #[test]
-fn every_built_in_loader_keeps_what_the_documentation_says() {
+fn every_built_in_loader_preserves_what_the_documentation_says() {
     let Some(server) = Postgres::shared() else { return };
     server.sql("postgres", "create database certified template template0").unwrap();
     server.sql("certified", "grant create on database certified to shop").unwrap();

@@ -96,7 +96,7 @@ fn a_tap_sees_what_is_passed_on_and_its_own() {
     for name in ["PYTHONHOME", "MELTANO_RUN_FULL_REFRESH", "SOPS_CONFIG", "SPILE_ACTOR"] {
         assert!(!seen.contains(name), "{name}");
     }
-    assert!(log.contains("(secret)"), "the proxy is there, and its password is not shown");
+    assert!(log.contains("(secret)"), "the proxy is shown without its password");
 }
 
 #[test]
@@ -124,7 +124,7 @@ fn a_tap_that_says_its_settings_in_every_way_leaves_no_secret_in_any_byte() {
     }
     let payload = project.path().join(".meltano/meltano.db");
     let text = String::from_utf8_lossy(&std::fs::read(payload).unwrap()).into_owned();
-    assert!(text.contains("(secret)"), "Meltano has kept what the tap said");
+    assert!(text.contains("(secret)"), "Meltano has stored the tap's output");
     assert!(project.read("integrations/things.toml").contains("ENC["), "{OLD}");
     assert!(leftovers(&project).is_empty());
     watch.nothing_was_found();

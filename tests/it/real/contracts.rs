@@ -120,7 +120,7 @@ fn changes_are_told(project: &Project) {
 }
 
 #[test]
-fn what_a_postgres_gains_loses_retypes_and_renames_is_taken_asked_about_or_fails() {
+fn changes_of_a_postgres_are_taken_asked_about_or_fail() {
     let Some(postgres) = Postgres::shared() else { return };
     tables(postgres);
     let project = with_sources();
@@ -195,7 +195,7 @@ fn what_a_postgres_gains_loses_retypes_and_renames_is_taken_asked_about_or_fails
 }
 
 #[test]
-fn a_contract_is_checked_without_a_sync_and_whoever_has_to_accept_it_is_told() {
+fn a_contract_is_checked_without_a_sync_and_changes_are_notified() {
     let source = Source::new("['orders.*']");
     source.project.write("integrations/things.toml", &format!("{}\n[schema]\nnew_columns = 'ask'\n", things("source")));
     let missing = source.runs(&["check"]).succeeds().stdout();
@@ -235,7 +235,7 @@ fn a_contract_is_checked_without_a_sync_and_whoever_has_to_accept_it_is_told() {
 
 /// A page shows the changes and the API accepts them: a new column is left out, and then everything else is accepted.
 #[tokio::test]
-async fn changes_of_a_source_are_left_out_and_accepted_by_page_and_api() {
+async fn changes_in_a_source_are_left_out_and_accepted_by_page_and_api() {
     let source = Source::new("['orders.*']");
     let text = format!("{}\n[schema]\nnew_columns = 'ask'\nnew_streams = 'ask'\n", things("source"));
     source.project.write("integrations/things.toml", &text);

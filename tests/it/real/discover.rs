@@ -18,13 +18,13 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 }
 
 #[test]
-fn a_source_is_asked_again_only_when_something_has_changed_or_it_is_wanted() {
+fn a_source_is_only_discovered_again_after_a_change_or_on_request() {
     let project = Project::with_fault("well");
     project.write("data/fruit.singer.jsonl", include_str!("../../../crates/spile-ops/src/init/fruit.singer.jsonl"));
     project.write("integrations/fruit.toml", FRUIT);
     let asks = |words: &[&str]| project.spile(words).succeeds().stderr().contains("Discovering");
     assert!(asks(&["discover", "fruit"]));
-    assert!(!asks(&["discover", "fruit"]), "what was said still holds");
+    assert!(!asks(&["discover", "fruit"]), "the saved discovery is still valid");
     assert!(asks(&["discover", "fruit", "--refresh"]));
     project.write("integrations/fruit.toml", &FRUIT.replace("loader", "schedule = '@daily'\nloader"));
     assert!(!asks(&["discover", "fruit"]), "a schedule changes nothing of the source");
@@ -41,7 +41,7 @@ fn a_source_is_asked_again_only_when_something_has_changed_or_it_is_wanted() {
 }
 
 #[test]
-fn a_tap_that_does_not_say_what_its_source_offers_is_told_by_why() {
+fn a_failed_discovery_is_reported_with_the_reason() {
     let project = Project::with_fault("well");
     for (mode, why) in [
         ("offer-fail", "discovery of `things` failed: PermissionError: the account may not list its tables"),
@@ -67,7 +67,7 @@ fn a_tap_that_does_not_say_what_its_source_offers_is_told_by_why() {
 }
 
 #[test]
-fn what_has_no_streams_to_tell_of_is_not_asked() {
+fn loaders_are_not_discovered() {
     let project = Project::with_fault("well");
     let told = project.spile(&["discover", "files"]).fails().stderr();
     assert!(told.contains("`files` is a loader"), "{told}");
@@ -79,7 +79,7 @@ fn what_has_no_streams_to_tell_of_is_not_asked() {
 }
 
 #[test]
-fn ctrl_c_stops_a_tap_that_is_asked() {
+fn ctrl_c_stops_a_discovery() {
     let project = Project::with_fault("offer-hang");
     let mut command = project.command(&["discover", "things"]);
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
@@ -95,7 +95,7 @@ fn ctrl_c_stops_a_tap_that_is_asked() {
 }
 
 #[test]
-fn no_secret_is_in_what_is_kept_of_a_discovery_nor_in_its_log_nor_shown() {
+fn no_secret_is_in_a_saved_discovery_its_log_or_its_output() {
     let canary = "canary-\u{e9}\"secret";
     let project = Project::with_fault("offer-secret");
     project.spile(&["secrets", "init"]).succeeds();
@@ -121,7 +121,7 @@ fn no_secret_is_in_what_is_kept_of_a_discovery_nor_in_its_log_nor_shown() {
 }
 
 #[test]
-fn postgres_says_its_tables_whatever_a_sync_before_has_selected() {
+fn postgres_reports_its_tables_whatever_an_earlier_sync_selected() {
     let Some(postgres) = Postgres::shared() else { return };
     orders(postgres, "orders_offered");
     let project = with_sources();
@@ -148,7 +148,7 @@ fn postgres_says_its_tables_whatever_a_sync_before_has_selected() {
         serde_json::from_str(project.read("output/public-orders.jsonl").lines().next().unwrap()).unwrap();
     let read: Vec<&String> = record.as_object().unwrap().keys().collect();
     let taken: Vec<&str> = told.iter().filter(|(_, _, selected)| *selected).map(|(name, _, _)| *name).collect();
-    assert_eq!(read, taken, "what is said to be read is what was read");
+    assert_eq!(read, taken, "the predicted selection differs from the real one");
     let shown = project.spile(&["discover", "shop", "public-orders"]).succeeds().stdout();
     assert!(shown.contains("customer") && shown.contains("string (date-time)"), "{shown}");
     let told = project.spile(&["discover", "shop", "public-order"]).fails().stderr();
@@ -164,7 +164,7 @@ fn field_of(field: &Value) -> (&str, &str, bool) {
 }
 
 #[test]
-fn what_is_selected_is_held_against_what_the_source_offers() {
+fn selections_are_checked_against_the_source() {
     let Some(postgres) = Postgres::shared() else { return };
     orders(postgres, "orders_checked");
     let project = with_sources();
@@ -212,7 +212,7 @@ fn what_is_selected_is_held_against_what_the_source_offers() {
 
 /// Reproduces a real failure: the tap ends with `KeyError: 'updated_at'`.
 #[test]
-fn a_replication_key_that_is_not_selected_is_told_before_the_tap_fails_of_it() {
+fn an_unselected_replication_key_is_reported_before_the_tap_fails() {
     let Some(postgres) = Postgres::shared() else { return };
     orders(postgres, "orders_keyless");
     let project = with_sources();
@@ -231,7 +231,7 @@ fn a_replication_key_that_is_not_selected_is_told_before_the_tap_fails_of_it() {
 
 /// Meltano writes `selected: false` for such a field, and the tap reads it anyway.
 #[test]
-fn a_field_that_is_always_read_is_told_where_it_is_left_out() {
+fn excluding_a_field_that_is_always_read_is_reported() {
     let Some(postgres) = Postgres::shared() else { return };
     orders(postgres, "orders_automatic");
     let project = with_sources();
@@ -254,7 +254,7 @@ fn a_field_that_is_always_read_is_told_where_it_is_left_out() {
 }
 
 #[test]
-fn a_tap_that_heeds_no_selection_is_told() {
+fn a_tap_that_ignores_selections_is_reported() {
     let project = Project::with_fault("well");
     project.write("data/fruit.singer.jsonl", include_str!("../../../crates/spile-ops/src/init/fruit.singer.jsonl"));
     project.write("integrations/fruit.toml", &format!("select = ['fruit.*', '!fruit.name']\n{FRUIT}"));

@@ -102,7 +102,7 @@ fn sync(project: &Project) -> Command {
 }
 
 #[test]
-fn killed_at_random_moments_the_next_sync_goes_on_and_nothing_is_left() {
+fn after_a_kill_at_any_moment_the_next_sync_resumes_and_leaves_nothing_behind() {
     let (kills, seed) = (number("SPILE_KILLS").unwrap_or(KILLS.into()), number("SPILE_SEED").unwrap_or(SEED));
     let mut dice = Dice(seed);
     let project = stepping();
@@ -119,7 +119,7 @@ fn killed_at_random_moments_the_next_sync_goes_on_and_nothing_is_left() {
         let began = lines(&project, "notes/began");
         for line in &began[before..] {
             let last: i64 = line.parse().unwrap();
-            assert_eq!(last, confirmed, "{told}: it began elsewhere than where the last one was confirmed");
+            assert_eq!(last, confirmed, "{told}: it did not start at the last confirmed bookmark");
         }
         assert!(lines(&project, "notes/twice").is_empty() && !project.path().join("notes/twice").exists(), "{told}");
         // Processes that outlive spile may still confirm what they have written, until the next sync has waited for
@@ -137,25 +137,25 @@ fn killed_at_random_moments_the_next_sync_goes_on_and_nothing_is_left() {
         .into_iter()
         .map(|line| serde_json::from_str::<Value>(&line).unwrap()["id"].as_i64().unwrap());
     let ids: std::collections::BTreeSet<i64> = ids.collect();
-    assert_eq!(ids, (1..=kept(&project)).collect(), "every record up to the bookmark is there");
+    assert_eq!(ids, (1..=kept(&project)).collect(), "every record up to the bookmark exists");
     let begun = lines(&project, "notes/began").len() as u64;
-    assert!(begun > kills / 4, "only {begun} of {kills} came as far as the tap");
+    assert!(begun > kills / 4, "only {begun} of {kills} reached the tap");
     let runs = project.json(&["runs", "-n", "1000"]);
     let running = runs["runs"].as_array().unwrap().iter().filter(|run| run["status"] == "running").count();
-    assert_eq!(running, 0, "what was killed is not running any more");
+    assert_eq!(running, 0, "killed runs are not running any more");
 }
 
 /// Waits until no process of the run is left: Meltano notices within a second that spile is gone.
 pub(super) fn wait_for_quiet(project: &Project, told: &str) {
     let begun = Instant::now();
     while !processes_of(project).is_empty() {
-        assert!(begun.elapsed() < Duration::from_secs(20), "{told}: still there are {:?}", processes_of(project));
+        assert!(begun.elapsed() < Duration::from_secs(20), "{told}: still running: {:?}", processes_of(project));
         std::thread::sleep(Duration::from_millis(50));
     }
 }
 
 #[test]
-fn a_second_sync_waits_for_the_first_or_says_who_it_is() {
+fn a_second_sync_waits_for_the_first_or_names_it() {
     let project = stepping();
     let mut first = sync(&project).spawn().unwrap();
     wait_for_the_tap(&project);
@@ -173,11 +173,11 @@ fn a_second_sync_waits_for_the_first_or_says_who_it_is() {
     assert_eq!(lines(&project, "notes/began"), ["0", "20"]);
     assert!(!project.path().join("notes/twice").exists());
     let runs = project.json(&["runs"])["runs"].as_array().unwrap().len();
-    assert_eq!(runs, 2, "who was refused has not run");
+    assert_eq!(runs, 2, "a refused sync has not run");
 }
 
 #[test]
-fn who_is_stopped_while_they_wait_has_not_done_what_they_were_asked_for() {
+fn stopping_a_waiting_sync_is_a_failure() {
     let project = Project::with_fault("hang");
     let mut first = sync(&project).spawn().unwrap();
     wait_for_the_tap(&project);
@@ -199,11 +199,11 @@ fn who_is_stopped_while_they_wait_has_not_done_what_they_were_asked_for() {
     );
     super::signal("-TERM", &first);
     first.wait().unwrap();
-    assert_eq!(project.json(&["runs"])["runs"].as_array().unwrap().len(), 1, "who only waited has not run");
+    assert_eq!(project.json(&["runs"])["runs"].as_array().unwrap().len(), 1, "a waiting sync has not run");
 }
 
 #[test]
-fn a_tap_that_outlives_everybody_is_ended_by_the_next_sync() {
+fn the_next_sync_stops_a_tap_that_outlived_everything() {
     let project = Project::with_fault("stubborn");
     let mut child = project.command(&["sync"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     wait_for_the_tap(&project);

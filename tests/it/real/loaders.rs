@@ -69,7 +69,7 @@ fn is_told(run: &Value, cause: &str, words: &str) {
 }
 
 #[test]
-fn loaders_that_can_write_pass_and_those_of_files_leave_nothing() {
+fn writable_loaders_pass_and_file_loaders_leave_nothing() {
     let project = with_loaders();
     let kept = "what was there before\n";
     project.write("output/spile_test.jsonl", kept);
@@ -80,7 +80,7 @@ fn loaders_that_can_write_pass_and_those_of_files_leave_nothing() {
     assert!(project.path().join("warehouse.duckdb").exists());
     std::fs::create_dir(project.path().join("tables")).unwrap();
     project.spile(&["test", "csv"]).succeeds();
-    assert!(project.path().join("tables").exists(), "one that was there stays, though it is empty");
+    assert!(project.path().join("tables").exists(), "an existing folder stays, although it is empty");
     assert!(leftovers(&project).is_empty(), "{:?}", leftovers(&project));
     let run = project.newest_run();
     assert_eq!((&run["kind"], &run["status"], &run["slug"]), (&"test".into(), &"ok".into(), &"csv".into()));
@@ -91,7 +91,7 @@ fn loaders_that_can_write_pass_and_those_of_files_leave_nothing() {
 }
 
 #[test]
-fn a_loader_of_files_whose_folder_cannot_be_written_to_fails_with_its_own_words() {
+fn a_file_loader_with_a_read_only_folder_fails_with_its_own_message() {
     let project = with_loaders();
     project.write("output", "a file");
     is_told(&failed(&project, "files"), "crash", "Not a directory");
@@ -118,7 +118,7 @@ fn postgres_as_a_destination_is_tested_for_real() {
         project.spile(&["test", "lake"]).succeeds();
     }
     let rows = server.sql("lake", "select string_agg(id::text, ',') from raw.spile_test").unwrap();
-    assert_eq!(rows, "1", "one record, however often it is tested");
+    assert_eq!(rows, "1", "one record, after any number of tests");
     declare(server.port, "lake", "wrong");
     is_told(&failed(&project, "lake"), "credentials", "password authentication failed for user \"shop\"");
     declare(1, "lake", "hunter2");

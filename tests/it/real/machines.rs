@@ -84,7 +84,7 @@ impl Machines {
 }
 
 #[test]
-fn an_integration_runs_on_one_machine_at_a_time_and_goes_on_where_the_other_stopped() {
+fn an_integration_runs_on_one_machine_at_a_time_and_resumes_where_the_other_stopped() {
     let Some(machines) = Machines::start() else { return };
     let mut first = machines.command(&machines.one, &["sync", "things", "-q"]);
     let mut first = first.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
@@ -116,7 +116,7 @@ fn without_the_registry_there_is_no_lease_and_nothing_is_synced() {
 }
 
 #[test]
-fn a_machine_that_dies_keeps_an_integration_only_until_its_lease_ends() {
+fn a_dead_machine_holds_an_integration_only_until_its_lease_expires() {
     let Some(machines) = Machines::start() else { return };
     let mut first = machines.command(&machines.one, &["sync", "things", "-q"]);
     let mut first = first.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
@@ -135,7 +135,7 @@ fn a_machine_that_dies_keeps_an_integration_only_until_its_lease_ends() {
     machines.subject.database.sql("update integration_leases set expires_at = now() - interval '1 second'");
     let second = Ran(second.wait_with_output().unwrap()).succeeds();
     assert!(second.stderr().contains("Waiting for `things`"), "{}", second.stderr());
-    assert_eq!(machines.began(), ["0", "0"], "what was not confirmed is read again");
+    assert_eq!(machines.began(), ["0", "0"], "unconfirmed records are read again");
     // The first machine is back, and reports the end of its run to the registry.
     Ran(machines.command(&machines.one, &["runs"]).output().unwrap()).succeeds();
     let running = machines.subject.database.sql("select count(*) from integration_runs where status = 'running'");
@@ -145,7 +145,7 @@ fn a_machine_that_dies_keeps_an_integration_only_until_its_lease_ends() {
 }
 
 #[test]
-fn of_two_machines_that_look_for_what_is_due_one_runs_it() {
+fn of_two_machines_one_runs_what_is_due() {
     let Some(machines) = Machines::start() else { return };
     for machine in [&machines.one, &machines.other] {
         let things = machine.read("integrations/things.toml");

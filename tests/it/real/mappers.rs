@@ -84,7 +84,7 @@ fn project() -> Project {
 }
 
 #[test]
-fn a_job_with_a_mapper_hides_names_in_a_sync_too_and_no_run_does_less() {
+fn a_job_with_a_mapper_hides_names_in_every_sync_too() {
     let project = project();
     let notes = project.json(&["import", "--yes"])["notes"].to_string();
     assert!(notes.contains("is part of the job `guests`, which also runs `tidy`"), "{notes}");

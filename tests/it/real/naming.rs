@@ -83,7 +83,7 @@ fn database(server: &Postgres, name: &str) {
 }
 
 #[test]
-fn tables_are_called_as_worked_out_before_whatever_their_streams_are_called() {
+fn table_names_are_predicted_correctly_for_any_stream_name() {
     let Some(server) = Postgres::shared() else { return };
     database(server, "named");
     drop(with_loaders());
@@ -109,11 +109,11 @@ fn tables_are_called_as_worked_out_before_whatever_their_streams_are_called() {
     assert!(told.contains("longer than 63 characters"), "{told}");
     project.spile(&["apply", "--yes"]).succeeds();
     let failed = project.spile(&["sync", "long"]).fails().stdout();
-    assert!(failed.contains("exceeds maximum length of 63 characters"), "what was told is so: {failed}");
+    assert!(failed.contains("exceeds maximum length of 63 characters"), "the prediction was right: {failed}");
 }
 
 #[test]
-fn without_a_schema_of_the_loaders_the_streams_own_is_taken_as_worked_out() {
+fn without_a_schema_of_the_loader_the_streams_own_is_predicted_correctly() {
     let Some(server) = Postgres::shared() else { return };
     database(server, "unschemed");
     drop(with_loaders());
@@ -131,7 +131,7 @@ fn without_a_schema_of_the_loaders_the_streams_own_is_taken_as_worked_out() {
 
 /// `Web-Events` and `App-Events` both became `raw.events`, and their rows were mixed.
 #[test]
-fn rows_of_two_streams_in_one_table_are_told_before_they_are_mixed() {
+fn two_streams_in_one_table_are_reported_before_their_rows_are_mixed() {
     let Some(server) = Postgres::shared() else { return };
     database(server, "mixed");
     drop(with_loaders());
@@ -150,7 +150,7 @@ fn rows_of_two_streams_in_one_table_are_told_before_they_are_mixed() {
     project.spile(&["sync", "clicks"]).succeeds();
     let rows = "select string_agg(id, E'\\n') from raw.\"Events\"";
     let both = ["clicks App-Events", "clicks Web-Events"];
-    assert_eq!(lake(server, "mixed", rows), both.map(str::to_owned).into(), "what was told is so");
+    assert_eq!(lake(server, "mixed", rows), both.map(str::to_owned).into(), "the prediction was right");
 }
 
 /// Returns the consequences of the plan's changes for the data.

@@ -3,7 +3,7 @@
 use crate::project::{CONNECTOR, Project, things};
 
 #[test]
-fn a_key_with_a_period_reaches_the_tap_whole() {
+fn a_key_with_a_period_reaches_the_tap_unchanged() {
     let project = Project::new();
     project.add_fault("tell");
     project

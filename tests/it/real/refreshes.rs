@@ -37,7 +37,7 @@ fn would(project: &Project) -> Value {
 }
 
 #[test]
-fn a_full_refresh_that_broke_off_after_one_of_three_streams_is_gone_on_with() {
+fn a_full_refresh_interrupted_after_one_of_three_streams_is_resumed() {
     let project = three();
     for _ in 0..2 {
         sync(&project, &[]).succeeds();
@@ -67,7 +67,7 @@ fn a_full_refresh_that_broke_off_after_one_of_three_streams_is_gone_on_with() {
 }
 
 #[test]
-fn a_full_refresh_that_broke_off_before_its_first_bookmark_is_begun_anew() {
+fn a_full_refresh_interrupted_before_its_first_bookmark_starts_over() {
     let project = three();
     sync(&project, &[]).succeeds();
     project.write("notes/breaks", "first");

@@ -94,7 +94,7 @@ fn stops(child: &mut Child) {
 }
 
 #[test]
-fn what_is_due_runs_once_and_what_rests_does_not() {
+fn due_integrations_run_once_and_paused_ones_do_not() {
     let project = due("well");
     let scheduled = &project.json(&["schedules"])["schedules"][0];
     assert_eq!(scheduled["slug"], "things");
@@ -122,14 +122,17 @@ fn what_is_due_runs_once_and_what_rests_does_not() {
     );
     assert!(project.spile(&["run-due"]).succeeds().stderr().contains("Nothing is due"), "it was never applied");
     project.spile(&["apply", "--yes"]).succeeds();
-    assert!(project.spile(&["run-due"]).succeeds().stderr().contains("Nothing is due"), "its first moment is to come");
+    assert!(
+        project.spile(&["run-due"]).succeeds().stderr().contains("Nothing is due"),
+        "its first scheduled time is in the future"
+    );
     was_applied_long_ago(&project);
     project.spile(&["run-due"]).fails();
     assert!(project.spile(&["run-due"]).succeeds().stderr().contains("Nothing is due"));
 }
 
 #[test]
-fn a_manual_sync_is_left_alone_and_what_is_due_runs_after_it() {
+fn a_due_run_waits_for_a_manual_sync() {
     let project = due("step");
     let notes = project.path().join("notes");
     std::fs::create_dir(&notes).unwrap();
@@ -147,7 +150,7 @@ fn a_manual_sync_is_left_alone_and_what_is_due_runs_after_it() {
 }
 
 #[test]
-fn a_scheduler_that_is_killed_or_stopped_goes_on_where_it_was_and_runs_nothing_twice() {
+fn a_killed_or_stopped_scheduler_continues_and_runs_nothing_twice() {
     let project = due("step");
     let mut first = scheduler(&project);
     wait_for_the_tap(&project);
@@ -171,7 +174,7 @@ fn a_scheduler_that_is_killed_or_stopped_goes_on_where_it_was_and_runs_nothing_t
 }
 
 #[test]
-fn of_two_schedulers_each_moment_is_run_by_one() {
+fn of_two_schedulers_one_runs_each_scheduled_time() {
     let project = Project::with_fault("well");
     for number in 0..5 {
         let text = things("well").replace("0b8a", &format!("{number}b8b"));
@@ -195,7 +198,7 @@ fn of_two_schedulers_each_moment_is_run_by_one() {
 }
 
 #[test]
-fn a_scheduler_takes_up_changed_files_and_bears_wrong_ones() {
+fn a_scheduler_reloads_changed_files_and_tolerates_invalid_ones() {
     let project = Project::with_fault("well");
     schedule(&project, "schedule = '0 0 29 2 *'\n");
     let mut child = scheduler(&project);
@@ -211,7 +214,7 @@ fn a_scheduler_takes_up_changed_files_and_bears_wrong_ones() {
     project.write("integrations/things.toml", "type = 'falt'\n");
     says("the project now has invalid files");
     says("things.toml: there is no extractor `falt`");
-    assert!(child.try_wait().unwrap().is_none(), "it goes on");
+    assert!(child.try_wait().unwrap().is_none(), "it continues");
     project.write("integrations/things.toml", &things("well").replace("[config]", "schedule = '@yearly'\n[config]"));
     project.spile(&["apply", "--yes"]).succeeds();
     was_applied_long_ago(&project);

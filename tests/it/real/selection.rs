@@ -166,7 +166,7 @@ fn named<'a>(stream: &Stream, words: impl Iterator<Item = &'a str>) -> BTreeMap<
 }
 
 #[test]
-fn what_is_said_to_be_read_is_what_the_pinned_meltano_reads() {
+fn predicted_selections_match_the_pinned_meltano() {
     let mut runner = TestRunner::deterministic();
     let mut drawn = |strategy: &BoxedStrategy<Value>| strategy.new_tree(&mut runner).unwrap().current();
     let cases: Vec<Value> = (0..CASES).map(|_| drawn(&case().boxed())).collect();

@@ -43,7 +43,7 @@ fn count(project: &Project, path: &str) -> usize {
 }
 
 #[test]
-fn postgres_is_read_on_from_its_bookmark_into_json_lines() {
+fn postgres_is_synced_incrementally_into_json_lines() {
     let Some(postgres) = Postgres::shared() else { return };
     orders(postgres, "orders_incremental");
     let project = with_sources();
@@ -79,7 +79,7 @@ fn log_name(run: &Value) -> String {
 
 /// Without a selection, 74 of 74 streams were read, including the database's own, and the run failed.
 #[test]
-fn postgres_without_a_selection_reads_peoples_tables_alone_and_all_of_them() {
+fn postgres_without_a_selection_reads_all_user_tables_and_no_others() {
     let Some(postgres) = Postgres::shared() else { return };
     orders(postgres, "orders_unselected");
     let more = "drop table hidden; create schema sales; create table sales.refunds(id int primary key, reason text);
@@ -114,7 +114,7 @@ fn postgres_without_a_selection_reads_peoples_tables_alone_and_all_of_them() {
 }
 
 #[test]
-fn a_new_column_of_postgres_and_a_new_table_arrive() {
+fn a_new_column_and_a_new_table_of_postgres_arrive() {
     let Some(postgres) = Postgres::shared() else { return };
     orders(postgres, "orders_that_grow");
     // A stream that the tap offers but cannot read would fail the whole sync.
@@ -137,7 +137,7 @@ fn a_new_column_of_postgres_and_a_new_table_arrive() {
 }
 
 #[test]
-fn a_rest_api_is_read_and_one_that_is_ill_for_a_moment_is_tried_again() {
+fn a_rest_api_is_read_and_temporary_failures_are_retried() {
     let api = Api::start(json!([{ "id": 1, "name": "apple" }, { "id": 2, "name": "pear" }]));
     let project = with_sources();
     project.write("spile.toml", "[project]\nname = 'real'\n[sync]\nretries = 2\nretry_after = '1s'\n");
@@ -157,7 +157,7 @@ fn a_rest_api_is_read_and_one_that_is_ill_for_a_moment_is_tried_again() {
 
 /// The first row of a text-only stream was once mistaken for a header and dropped, with exit code 0.
 #[test]
-fn a_stream_of_texts_alone_arrives_whole_in_duckdb() {
+fn a_text_only_stream_arrives_complete_in_duckdb() {
     let project = with_sources();
     let text = json!({ "type": ["null", "string"] });
     let schema = json!({ "type": "object", "properties": { "id": text, "name": text } });

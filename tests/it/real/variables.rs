@@ -6,7 +6,7 @@ use crate::cli::schemas::holds;
 use crate::project::{Project, things};
 
 #[test]
-fn a_variable_of_the_dotenv_that_meltano_takes_instead_of_a_files_value_is_a_warning() {
+fn a_dotenv_variable_that_overrides_a_files_value_is_a_warning() {
     let project = Project::with_fault("well");
     project.spile(&["sync", "things"]).succeeds();
     let variable = "TAP_FAULT__THINGS_MODE";
@@ -28,7 +28,11 @@ fn a_variable_of_the_dotenv_that_meltano_takes_instead_of_a_files_value_is_a_war
     assert!(told.contains(variable) && told.contains("integrations/things.toml:5"), "{told}");
     project.write(".env", "# TAP_FAULT__THINGS_MODE=fail\nTAP_FAULT_TOKEN=x\nTAP_FAULT_MODE=fail\n");
     project.spile(&["sync", "things"]).succeeds();
-    assert_eq!(project.json(&["check"])["problems"], json!([]), "what the file does not set is not taken from it");
+    assert_eq!(
+        project.json(&["check"])["problems"],
+        json!([]),
+        "settings that the file does not set are not overridden"
+    );
 }
 
 #[test]

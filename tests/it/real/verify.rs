@@ -70,7 +70,7 @@ fn told(Ran(output): Ran) -> String {
 }
 
 #[test]
-fn what_is_in_a_database_is_compared_with_its_source() {
+fn a_database_is_compared_with_its_source() {
     let Some(server) = Postgres::shared() else { return };
     let project = shop(server, "verified", "lake");
     project.spile(&["sync", "shop"]).succeeds();
@@ -116,11 +116,11 @@ fn what_is_in_a_database_is_compared_with_its_source() {
 }
 
 #[test]
-fn what_is_in_duckdb_and_in_files_is_compared_with_its_source() {
+fn duckdb_and_files_are_compared_with_their_source() {
     let Some(server) = Postgres::shared() else { return };
     let project = shop(server, "verified_duck", "duck");
     let (code, streams, _) = verified(&project, &["public-refunds", "--sample", "0"]);
-    assert_eq!((code, verdicts(&streams)), (Some(1), json!({ "refunds": "fewer" })), "nothing is there: {streams:#}");
+    assert_eq!((code, verdicts(&streams)), (Some(1), json!({ "refunds": "fewer" })), "nothing arrived: {streams:#}");
     project.spile(&["sync", "shop"]).succeeds();
     server.sql("verified_duck", "update orders set price = price + 0.01 where id = 3").unwrap();
     let (code, streams, _) = verified(&project, &[]);
@@ -145,7 +145,7 @@ fn what_is_in_duckdb_and_in_files_is_compared_with_its_source() {
 }
 
 #[test]
-fn a_source_that_nobody_can_ask_is_told_and_which_ones_can_be() {
+fn a_source_that_cannot_be_compared_is_reported_with_those_that_can() {
     let project = Project::with_fault("well");
     let text = told(project.spile(&["verify", "things"]).fails());
     assert!(text.contains("does not support `fault`") && text.contains("supports `postgres` and `mysql`"), "{text}");

@@ -19,7 +19,7 @@ fn terminal(project: &Project, words: &[&str]) -> Terminal {
 }
 
 #[test]
-fn salesforce_is_connected_by_questions_with_a_wrong_answer_on_the_way() {
+fn salesforce_is_connected_by_prompts_despite_a_wrong_answer() {
     let project = Project::new();
     project.write("integrations/files.toml", LOADER);
     let mut terminal = terminal(&project, &["new"]);
@@ -54,7 +54,7 @@ fn salesforce_is_connected_by_questions_with_a_wrong_answer_on_the_way() {
 }
 
 #[test]
-fn a_connection_is_tested_before_it_is_written_and_mended_when_it_fails() {
+fn a_connection_is_tested_before_it_is_written_and_can_be_fixed() {
     let project = Project::new();
     project.write("integrations/files.toml", LOADER);
     project.write("data/fruit.singer.jsonl", FRUIT_RECORDS);
@@ -78,7 +78,7 @@ fn a_connection_is_tested_before_it_is_written_and_mended_when_it_fails() {
     assert!(text.contains("local.folders = [\"data\"]") && !text.contains("select"), "{text}");
     assert!(
         project.json(&["runs"])["runs"].as_array().unwrap().is_empty(),
-        "tests of what is not there yet are no history"
+        "tests of an unsaved file are not in the history"
     );
 }
 
@@ -90,7 +90,7 @@ const FRUIT_RECORDS: &str = concat!(
 );
 
 #[test]
-fn who_leaves_a_question_open_finds_nothing_written() {
+fn leaving_a_prompt_unanswered_writes_nothing() {
     let project = Project::new();
     project.write("integrations/fruit.toml", FRUIT);
     project.write("integrations/files.toml", LOADER);

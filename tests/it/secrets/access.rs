@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{Desk, SHOP, identity};
 
 #[test]
-fn without_a_key_the_error_names_every_place_what_is_there_and_for_whom_it_is() {
+fn without_a_key_the_error_names_every_place_its_content_and_the_recipients() {
     let desk = Desk::new();
     desk.set("api_key", "hunter2");
     let reader = desk.public_key();
@@ -33,7 +33,7 @@ fn without_a_key_the_error_names_every_place_what_is_there_and_for_whom_it_is() 
 }
 
 #[test]
-fn who_comes_to_a_project_that_has_rules_gets_a_key_and_is_told_whom_to_ask() {
+fn a_newcomer_gets_a_key_and_learns_which_recipient_to_ask() {
     let desk = Desk::without_a_key();
     desk.folder.write(".sops.yaml", &format!("creation_rules:\n  - age: {}\n", identity().1));
     let told = desk.run(&["secrets", "init"]).succeeds().stdout;
@@ -73,7 +73,7 @@ fn keys_are_found_in_every_place_that_sops_looks_in() {
 }
 
 #[test]
-fn readers_come_by_one_wrapping_more_and_go_by_a_new_data_key() {
+fn a_recipient_is_added_by_wrapping_and_removed_by_a_new_data_key() {
     let desk = Desk::new();
     desk.set("api_key", "hunter2");
     desk.run(&["apply", "--yes"]).succeeds();
@@ -85,7 +85,7 @@ fn readers_come_by_one_wrapping_more_and_go_by_a_new_data_key() {
     assert!(check.stdout.contains(&format!("+ {public} can read")), "{}", check.stdout);
     let before = desk.shop();
     desk.run(&["secrets", "updatekeys"]).succeeds();
-    assert!(desk.shop().starts_with(&before), "one table more, and nothing else");
+    assert!(desk.shop().starts_with(&before), "one more table, and nothing else");
     desk.run(&["secrets", "updatekeys", "--check"]).succeeds();
     let planned = desk.run(&["plan"]).succeeds().stdout;
     assert!(planned.contains(&format!("gives {public} access to 1 secret")), "{planned}");
@@ -103,7 +103,7 @@ fn readers_come_by_one_wrapping_more_and_go_by_a_new_data_key() {
 }
 
 #[test]
-fn rules_are_looked_for_from_the_file_upwards_and_not_beyond_the_project() {
+fn rules_are_searched_from_the_file_upwards_within_the_project() {
     let desk = Desk::new();
     let (other, public) = identity();
     desk.folder
@@ -127,7 +127,7 @@ fn rules_are_looked_for_from_the_file_upwards_and_not_beyond_the_project() {
 }
 
 #[test]
-fn each_environment_has_its_own_document_and_readers() {
+fn each_environment_has_its_own_document_and_recipients() {
     let desk = Desk::new();
     let (_, public) = identity();
     desk.folder.write("integrations/shop.prod.toml", "name = \"Production\"\n");
@@ -204,7 +204,7 @@ fn a_plan_is_the_same_one_with_and_without_a_key() {
 }
 
 #[test]
-fn a_document_of_another_profile_is_brought_into_ours_by_a_rotation() {
+fn a_rotation_converts_a_document_to_our_profile() {
     let desk = Desk::new();
     let key = spile_core::sops::DataKey::generate();
     let wrapped = spile_world::keys::wrap(&key, &desk.public_key()).unwrap();

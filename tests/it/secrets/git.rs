@@ -81,7 +81,7 @@ fn changes_of_different_secrets_and_lines_are_merged_under_one_new_mac() {
 }
 
 #[test]
-fn one_secret_changed_to_two_values_is_a_conflict_that_is_named() {
+fn two_values_for_one_secret_are_a_named_conflict() {
     let desk = Desk::branches(
         |desk| desk.set("api_key", "ours"),
         |desk| {
@@ -93,11 +93,11 @@ fn one_secret_changed_to_two_values_is_a_conflict_that_is_named() {
     let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
     assert!(!output.status.success() && said.contains("both sides changed `api_key`"), "{said}");
     assert!(!said.contains("theirs\n\n") || !said.contains("hunter2"), "{said}");
-    assert_eq!(desk.values("shop"), json!({"api_key": "ours"}), "ours is kept, and what only they changed is merged");
+    assert_eq!(desk.values("shop"), json!({"api_key": "ours"}), "ours stays, and changes of only theirs are merged");
 }
 
 #[test]
-fn lines_in_conflict_are_marked_and_the_secrets_are_merged_all_the_same() {
+fn conflicting_lines_are_marked_and_the_secrets_are_still_merged() {
     let desk = Desk::branches(
         |desk| {
             desk.set("api_key", "ours");
@@ -120,7 +120,7 @@ fn lines_in_conflict_are_marked_and_the_secrets_are_merged_all_the_same() {
 }
 
 #[test]
-fn a_reader_whom_one_side_removed_stays_removed_and_knows_no_data_key() {
+fn a_recipient_removed_on_one_side_stays_removed_and_knows_no_data_key() {
     let (other, public) = identity();
     let desk = Desk::new().in_git();
     let (rules, mine) = (desk.folder.read(".sops.yaml"), desk.public_key());

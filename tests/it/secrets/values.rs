@@ -36,7 +36,7 @@ fn secrets_are_set_beside_everything_else_and_changing_one_changes_three_lines()
 }
 
 #[test]
-fn what_is_no_setting_or_does_not_fit_is_refused_before_anything_is_written() {
+fn unknown_settings_and_invalid_values_are_refused_before_anything_is_written() {
     let desk = Desk::new();
     desk.run(&["secrets", "set", "shop", "api_kay", "--stdin"]).fails("did you mean `api_key`?");
     desk.run_with(&["secrets", "set", "shop", "scopes", "--stdin"], "hunter2").fails("expected an array");
@@ -50,7 +50,7 @@ fn what_is_no_setting_or_does_not_fit_is_refused_before_anything_is_written() {
 }
 
 #[test]
-fn an_empty_value_and_one_that_stands_in_the_open_already_are_refused() {
+fn an_empty_value_and_one_already_in_plain_text_are_refused() {
     let desk = Desk::new();
     desk.set("api_key", "hunter2");
     let before = desk.shop();
@@ -60,7 +60,7 @@ fn an_empty_value_and_one_that_stands_in_the_open_already_are_refused() {
 }
 
 #[test]
-fn a_value_on_the_command_line_is_not_told() {
+fn a_value_on_the_command_line_is_not_shown() {
     let desk = Desk::new();
     for line in [
         "secrets set shop api_key Hunter2!",
@@ -83,7 +83,7 @@ fn a_value_on_the_command_line_is_not_told() {
 }
 
 #[test]
-fn a_secret_is_taken_away_by_edit_too() {
+fn edit_can_remove_a_secret() {
     let desk = Desk::new();
     desk.set("api_key", "hunter2");
     desk.run(&["edit", "shop", "--unset", "api_key", "page_size"]).succeeds();
@@ -92,7 +92,7 @@ fn a_secret_is_taken_away_by_edit_too() {
 }
 
 #[test]
-fn what_stands_in_plain_text_is_encrypted_in_place() {
+fn plain_text_secrets_are_encrypted_in_place() {
     let desk = Desk::new();
     let plain = SHOP
         .replace("page_size", "api_key = \"hunter2\" # oops\nscopes = [\"a\", 'b']\nauth = { token = 't' }\npage_size");
@@ -114,7 +114,7 @@ fn what_stands_in_plain_text_is_encrypted_in_place() {
 }
 
 #[test]
-fn secrets_are_taken_over_from_env_files_and_json() {
+fn secrets_are_imported_from_env_files_and_json() {
     let desk = Desk::new();
     let env = "OTHER=1\nexport TAP_SHOP__SHOP_API_KEY='pa$$w#rd'\nAUTH_TOKEN=\"a\\nb\"\n";
     desk.folder.write(".env", env);
@@ -128,7 +128,7 @@ fn secrets_are_taken_over_from_env_files_and_json() {
 }
 
 #[test]
-fn an_editor_gets_a_private_file_and_only_what_changed_is_encrypted_anew() {
+fn an_editor_gets_a_private_file_and_only_changes_are_encrypted_again() {
     let desk = Desk::new();
     desk.set("api_key", "hunter2");
     desk.set("auth.token", "t");
@@ -160,7 +160,7 @@ fn an_editor_gets_a_private_file_and_only_what_changed_is_encrypted_anew() {
 }
 
 #[test]
-fn what_is_exported_is_decrypted_by_the_official_sops_and_by_another_reader() {
+fn the_official_sops_and_another_reader_decrypt_exports() {
     let desk = Desk::new();
     desk.set("api_key", "h\u{fc}nter\n2");
     desk.set("auth.token", "t");
@@ -186,7 +186,7 @@ fn a_command_gets_the_settings_as_meltano_reads_them_and_its_exit_code_is_ours()
 }
 
 #[test]
-fn a_sidecar_is_read_and_changed_by_the_official_sops() {
+fn the_official_sops_reads_and_changes_a_sidecar() {
     let desk = Desk::new();
     let recipient = desk.public_key();
     let plain = "# kept\napi_key: hunter2\nauth:\n    token: t # tail\n";
@@ -208,12 +208,12 @@ fn a_sidecar_is_read_and_changed_by_the_official_sops() {
 }
 
 #[test]
-fn a_number_that_yaml_made_of_a_text_is_a_warning_before_it_arrives_as_another_text() {
+fn a_text_that_yaml_reads_as_a_number_is_a_warning() {
     let desk = Desk::new();
     let plain = "api_key: 0123\nauth:\n    token: '0123'\n";
     let Some(sealed) = tools::sops_encrypt(plain, "yaml", &[&desk.public_key()], &[]) else { return };
     desk.folder.write("integrations/shop.secrets.yaml", &sealed.unwrap());
-    assert_eq!(desk.values("shop"), json!({"api_key": "83", "auth.token": "0123"}), "what sops made of it");
+    assert_eq!(desk.values("shop"), json!({"api_key": "83", "auth.token": "0123"}), "the output of sops");
     let checked = desk.run(&["check", "--format", "json"]).succeeds().stdout;
     let checked: serde_json::Value = serde_json::from_str(&checked).unwrap();
     let found: Vec<_> =
@@ -233,7 +233,7 @@ impl Desk {
 }
 
 #[test]
-fn a_rewrite_that_is_killed_leaves_the_old_file_or_the_new_one() {
+fn a_killed_rewrite_leaves_the_old_file_or_the_new_one() {
     let desk = Desk::new();
     desk.set("api_key", "hunter0");
     let mut seen = std::collections::BTreeSet::new();
@@ -263,7 +263,7 @@ fn a_rewrite_that_is_killed_leaves_the_old_file_or_the_new_one() {
 }
 
 #[test]
-fn what_the_row_holds_is_pulled_as_ciphertext() {
+fn a_pull_writes_secrets_as_ciphertext() {
     let desk = Desk::new();
     desk.set("api_key", "hunter2");
     let before = desk.shop();
@@ -286,7 +286,7 @@ fn what_the_row_holds_is_pulled_as_ciphertext() {
 
 /// Rows as dashboards have them today: with plain-text secrets in both columns.
 #[test]
-fn rows_of_nobodys_become_files_with_their_secrets_encrypted() {
+fn unmanaged_rows_become_files_with_their_secrets_encrypted() {
     let desk = Desk::new();
     desk.set("api_key", "x");
     desk.run(&["apply", "--yes"]).succeeds();
@@ -352,7 +352,7 @@ fn a_value_that_is_a_secret_is_refused_hidden_and_encrypted_by_the_command_that_
 }
 
 #[test]
-fn a_setting_that_is_said_to_be_none_is_not_guessed_to_be_a_secret() {
+fn a_setting_declared_as_not_secret_is_not_guessed_to_be_one() {
     let desk = Desk::new();
     let open = UNSUSPECTING
         .replace("\"user_key\"", "\"user_key\"\nsecret = false")
@@ -377,7 +377,7 @@ fn a_secret_anywhere_else_in_a_file_is_told_and_hidden() {
 }
 
 #[test]
-fn a_secret_for_an_open_setting_is_not_taken_from_the_command_line() {
+fn a_secret_for_a_plain_setting_is_refused_on_the_command_line() {
     let desk = Desk::new();
     desk.folder.write("connectors/x.toml", UNSUSPECTING);
     let words = ["new", "mine", "--type", "x", "--no-input", "--set", "dsn_of_source=postgres://me:hunter2@db"];
@@ -398,7 +398,7 @@ fn no_value_is_added_to_the_secrets_without_a_key() {
 }
 
 #[test]
-fn lines_that_git_has_ended_otherwise_are_no_change() {
+fn other_line_endings_are_not_a_change() {
     let desk = Desk::new();
     desk.folder.write("integrations/shop.toml", &format!("description = \"\"\"\none\ntwo\"\"\"\n{SHOP}"));
     desk.set("api_key", "hunter2");
@@ -412,7 +412,7 @@ fn lines_that_git_has_ended_otherwise_are_no_change() {
 }
 
 #[test]
-fn a_mistake_in_another_file_stops_no_command_on_secrets() {
+fn a_problem_in_another_file_stops_no_command_on_secrets() {
     let desk = Desk::new().with("EDITOR", "true");
     desk.set("api_key", "hunter2");
     desk.folder.write("integrations/broken.toml", "type = [\n");

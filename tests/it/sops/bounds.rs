@@ -54,7 +54,7 @@ fn yaml_with_many_brackets_in_texts_is_read() {
 }
 
 #[test]
-fn yaml_of_billion_laughs_is_refused() {
+fn billion_laughs_in_yaml_are_refused() {
     let mut text = "a0: &a0 [lol, lol, lol, lol, lol, lol, lol, lol, lol]\n".to_owned();
     for level in 1..30 {
         let laughs = vec![format!("*a{}", level - 1); 9].join(", ");
@@ -64,7 +64,7 @@ fn yaml_of_billion_laughs_is_refused() {
 }
 
 #[test]
-fn yaml_that_holds_itself_is_refused() {
+fn yaml_that_contains_itself_is_refused() {
     assert!(is_refused(&soon(|| Document::from_yaml("sops: &a [*a]\n"))));
 }
 

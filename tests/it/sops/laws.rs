@@ -90,7 +90,7 @@ proptest! {
     #![proptest_config(tries())]
 
     #[test]
-    fn what_is_written_into_a_file_is_read_from_it(head in head(), tail in tail(), secrets in secrets()) {
+    fn written_documents_are_read_back(head in head(), tail in tail(), secrets in secrets()) {
         let key = DataKey::generate();
         let document = sealed(&secrets, &key, nobody());
         let written = rewrite(&head, &document).unwrap();
@@ -101,7 +101,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_not_of_the_secrets_keeps_every_byte(
+    fn everything_but_the_secrets_keeps_every_byte(
         head in head(), tail in tail(), before in secrets(), after in secrets(), windows: bool,
     ) {
         let ends = |text: String| if windows { text.replace('\n', "\r\n") } else { text };
@@ -118,7 +118,7 @@ proptest! {
     }
 
     #[test]
-    fn a_file_follows_a_document_through_any_changes(
+    fn a_file_follows_any_changes_of_its_document(
         head in head(), tail in tail(), secrets in secrets(),
         changes in proptest::collection::vec((any::<Index>(), proptest::option::of(secret())), 1..6),
         more in secrets(),
@@ -144,7 +144,7 @@ proptest! {
     }
 
     #[test]
-    fn an_equal_secret_keeps_its_ciphertext(secrets in secrets()) {
+    fn an_unchanged_secret_keeps_its_ciphertext(secrets in secrets()) {
         let key = DataKey::generate();
         let mut document = sealed(&secrets, &key, nobody());
         let before = document.clone();
@@ -179,7 +179,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_written_as_a_ciphertext_is_read(
+    fn written_ciphertexts_are_read_back(
         data in proptest::collection::vec(any::<u8>(), 1..80), iv: [u8; 32], tag: [u8; 16],
         kind in select(vec![PlainKind::Str, PlainKind::Int, PlainKind::Float, PlainKind::Bool, PlainKind::Time, PlainKind::Bytes, PlainKind::Comment]),
     ) {
@@ -188,7 +188,7 @@ proptest! {
     }
 
     #[test]
-    fn any_text_is_refused_or_written_again_as_it_was(
+    fn any_text_is_refused_or_written_back_unchanged(
         text in prop_oneof![any::<String>(), "ENC\\[AES256_GCM,[a-z0-9:,=+/\\]]{0,60}\\]?"],
     ) {
         if let Ok(enc) = text.parse::<Enc>() {

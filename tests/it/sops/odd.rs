@@ -31,7 +31,7 @@ const STRICTER: [(&str, &str, &str); 6] = [
 ];
 
 #[test]
-fn what_sops_takes_is_taken_or_refused_for_a_reason() {
+fn what_sops_accepts_is_accepted_or_refused_for_a_reason() {
     let identities = identities("key.txt");
     for name in documents("odd") {
         if let Some((_, why, reason)) = STRICTER.iter().find(|(stricter, ..)| *stricter == name) {

@@ -40,7 +40,7 @@ fn secrets_of(document: &Value) -> BTreeMap<String, String> {
 }
 
 #[test]
-fn what_spile_writes_the_official_sops_and_sops_age_read() {
+fn the_official_sops_and_sops_age_read_what_spile_writes() {
     if tools::sops().is_none() || tools::sops_age().is_none() {
         return;
     }
@@ -148,11 +148,11 @@ fn is_taken(document: &Document, value: &str, key_file: &std::path::Path) -> Res
 }
 
 #[test]
-fn json_of_the_official_sops_is_read_changed_and_read_by_it_again() {
+fn json_of_the_official_sops_makes_a_round_trip() {
     goes_around("json");
 }
 
 #[test]
-fn yaml_of_the_official_sops_is_read_changed_and_read_by_it_again() {
+fn yaml_of_the_official_sops_makes_a_round_trip() {
     goes_around("yaml");
 }

@@ -117,7 +117,7 @@ pub fn refusal(name: &str) -> Option<String> {
 const LENIENT: &str = "negative/yaml-lastmodified-unquoted.yaml";
 
 #[test]
-fn what_sops_refuses_is_refused_for_its_reason() {
+fn what_sops_refuses_is_refused_for_the_right_reason() {
     let names = [documents("negative"), documents("samples/negative")].concat();
     let names: Vec<_> = names.iter().map(String::as_str).filter(|name| *name != LENIENT).collect();
     let listed: Vec<_> = REFUSED.into_iter().map(|(name, _)| name).collect();
@@ -128,7 +128,7 @@ fn what_sops_refuses_is_refused_for_its_reason() {
 }
 
 #[test]
-fn a_time_without_quotes_in_yaml_is_the_same_time() {
+fn an_unquoted_time_in_yaml_is_the_same_time() {
     assert_eq!(refusal(LENIENT), None);
 }
 

@@ -19,7 +19,7 @@ const FOLDERS: [(&str, &[&str]); 6] = [
 ];
 
 #[test]
-fn every_document_of_others_opens_with_its_mac_and_holds_what_it_should() {
+fn every_document_of_other_programs_decrypts_with_a_valid_mac() {
     for (folder, keys) in FOLDERS {
         let identities: Vec<_> = keys.iter().flat_map(|key| identities(key)).collect();
         for name in documents(folder).iter().filter(|name| !PROGRAM.contains(&name.as_str())) {
@@ -47,7 +47,7 @@ fn the_official_documents_have_no_mistakes() {
 }
 
 #[test]
-fn either_of_several_recipients_opens() {
+fn each_of_several_recipients_can_decrypt() {
     for name in ["several-recipients.json", "several-recipients.yaml"] {
         let document = read(name, &text(name)).unwrap();
         for key in ["key.txt", "other-key.txt"] {
@@ -59,7 +59,7 @@ fn either_of_several_recipients_opens() {
 }
 
 #[test]
-fn what_needs_the_program_is_known_without_a_key() {
+fn documents_that_need_the_program_are_recognized_without_a_key() {
     for name in PROGRAM {
         assert!(read(name, &text(name)).unwrap().metadata.needs_program(), "{name}");
     }
@@ -67,7 +67,7 @@ fn what_needs_the_program_is_known_without_a_key() {
 }
 
 #[test]
-fn a_document_with_aliases_is_refused_before_each_copies_what_it_stands_for() {
+fn a_document_with_aliases_is_refused_before_they_are_expanded() {
     let items = "x, ".repeat(20_000);
     let text = format!("a: &a [{items}]\nb: [{}]\nsops: {{}}\n", "*a, ".repeat(20_000));
     assert_eq!(read("aliases.yaml", &text), Err(NotADocument::Aliases));

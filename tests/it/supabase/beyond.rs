@@ -15,10 +15,10 @@ use crate::contract::registries::{self, Kept};
 use crate::folder::origin;
 
 #[tokio::test]
-async fn what_every_apply_left_is_remembered() {
+async fn every_last_applied_state_is_stored() {
     let Some(subject) = HostedRows::start() else { return };
     let registry = Arc::new(subject.of("acme", "dev"));
-    registries::what_every_apply_left_is_remembered(Kept { registry, add_unmanaged: &|_, _| () }).await;
+    registries::every_last_applied_state_is_stored(Kept { registry, add_unmanaged: &|_, _| () }).await;
 }
 
 /// Inserts an unmanaged row into a hosted registry.
@@ -34,20 +34,20 @@ fn insert(subject: &HostedRows, id: IntegrationId, row: &Row) {
 }
 
 #[tokio::test]
-async fn what_was_adopted_since_is_let_go_of_as_it_was() {
+async fn rows_adopted_since_are_released_unchanged() {
     let Some(subject) = HostedRows::start() else { return };
     let (registry, add) = (Arc::new(subject.of("acme", "dev")), |id, row: &Row| insert(&subject, id, row));
-    registries::what_was_adopted_since_is_let_go_of_as_it_was(Kept { registry, add_unmanaged: &add }).await;
+    registries::rows_adopted_since_are_released_unchanged(Kept { registry, add_unmanaged: &add }).await;
     let row = "select managed_by is null, environment is null, slug from integrations where managed_by is null";
     assert!(subject.database.sql(row).starts_with("t|t|"), "{}", subject.database.sql(row));
 }
 
 #[tokio::test]
-async fn rows_of_nobodys_are_adopted_as_they_were_shown_or_not_at_all() {
+async fn unmanaged_rows_are_adopted_as_they_were_shown_or_not_at_all() {
     let Some(subject) = HostedRows::start() else { return };
     let add = |id: IntegrationId, row: &Row| insert(&subject, id, row);
     let registry = Arc::new(subject.of("acme", "dev"));
-    registries::rows_of_nobodys_are_adopted_as_they_were_shown_or_not_at_all(Kept { registry, add_unmanaged: &add })
+    registries::unmanaged_rows_are_adopted_as_they_were_shown_or_not_at_all(Kept { registry, add_unmanaged: &add })
         .await;
 }
 
@@ -74,7 +74,7 @@ async fn more_rows_than_a_page_are_read_and_written() {
 }
 
 #[tokio::test]
-async fn what_is_kept_of_the_last_read_may_be_damaged_or_of_another_time() {
+async fn the_cache_of_the_last_read_may_be_damaged_or_outdated() {
     let Some(subject) = HostedRows::start() else { return };
     subject.holds(&[10, 20]).await;
     let target = subject.of("acme", "dev");
@@ -112,7 +112,7 @@ async fn each_key_may_do_what_it_is_for() {
     subject.holds(&[10]).await;
     let planner = subject.with_role("spile_planner");
     let read = planner.read().await.unwrap();
-    assert_eq!(read.state, subject.state(&[10]), "who plans reads hashes and ciphertext");
+    assert_eq!(read.state, subject.state(&[10]), "a planner reads hashes and ciphertext");
     for project in [None, Some("other")] {
         let stranger = subject.at(subject.address(&subject.database.planner_key(project)));
         let told = said(&stranger.read().await.unwrap_err());

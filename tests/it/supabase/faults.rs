@@ -104,7 +104,7 @@ async fn any_fault_at_any_request() {
 }
 
 #[tokio::test]
-async fn a_line_that_goes_dead_at_any_request_and_stays_dead() {
+async fn a_connection_that_dies_at_any_request_and_stays_dead() {
     let Some(line) = Line::start().await else { return };
     line.apply(&[0, 50]).await.unwrap();
     let requests: usize = line.requests(&[10, 30]).await.values().sum();
@@ -116,7 +116,7 @@ async fn a_line_that_goes_dead_at_any_request_and_stays_dead() {
 
 /// Every response is lost, even those to retries of an apply that was carried out.
 #[tokio::test]
-async fn answers_that_are_all_lost() {
+async fn all_responses_are_lost() {
     let Some(line) = Line::start().await else { return };
     let requests: usize = line.requests(&[10, 30]).await.values().sum();
     // As many as remain after the one read that an apply starts with.
@@ -151,7 +151,7 @@ async fn several_faults_in_one_apply() {
 }
 
 #[tokio::test]
-async fn an_apply_whose_answer_is_lost_is_looked_up_and_not_done_again() {
+async fn an_apply_with_a_lost_response_is_looked_up_and_not_repeated() {
     let Some(line) = Line::start().await else { return };
     for fault in [Fault::CutAfter, Fault::Truncated, Fault::CutWithin] {
         let numbers = if fault == Fault::Truncated { [11, 20] } else { [10, 30] };

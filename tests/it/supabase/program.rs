@@ -35,7 +35,7 @@ impl Project {
 }
 
 #[test]
-fn the_program_plans_applies_and_tells_how_things_stand() {
+fn the_program_plans_applies_and_shows_the_status() {
     let Some(project) = Project::start() else { return };
     assert!(project.spile("migrate --check", "service_role").exits(0).out.contains("version 6"));
     project.spile("plan --exit-code", "spile_planner").exits(2);
@@ -52,13 +52,13 @@ fn the_program_plans_applies_and_tells_how_things_stand() {
 }
 
 #[test]
-fn a_plan_where_nothing_has_changed_sends_one_request_and_others_ask_for_what_is_new() {
+fn a_plan_without_changes_sends_one_request_and_others_fetch_the_changes() {
     let Some(project) = Project::start() else { return };
     project.spile("apply --yes", "service_role").exits(0);
     let proxy = Proxy::beside(&project.subject.database.url);
     let sent = || proxy.seen().into_iter().map(|seen| seen.line).collect::<Vec<_>>();
     project.spile_at(&proxy.url, "plan --exit-code", "service_role").exits(0);
-    assert_eq!(sent(), ["POST /rpc/spile_state", "POST /rpc/spile_rows"], "nothing is kept of this address");
+    assert_eq!(sent(), ["POST /rpc/spile_state", "POST /rpc/spile_rows"], "nothing is cached for this address");
     project.spile_at(&proxy.url, "plan --exit-code", "service_role").exits(0);
     assert_eq!(sent(), ["POST /rpc/spile_state"]);
     project.subject.database.sql("update public.integrations set name = 'by hand'");
@@ -68,7 +68,7 @@ fn a_plan_where_nothing_has_changed_sends_one_request_and_others_ask_for_what_is
 
 /// One response is lost in each apply, each time a different one: apply succeeds anyway, and nothing is left to do.
 #[test]
-fn an_apply_gets_over_any_answer_that_is_lost() {
+fn an_apply_recovers_from_any_lost_response() {
     let Some(project) = Project::start() else { return };
     let proxy = Proxy::beside(&project.subject.database.url);
     project.spile_at(&proxy.url, "apply --yes", "service_role").exits(0);
@@ -88,7 +88,7 @@ fn an_apply_gets_over_any_answer_that_is_lost() {
 /// From some request on, the connection is dead: apply reports it, the plan shows what is left, and the next apply
 /// finishes it.
 #[test]
-fn an_apply_whose_line_goes_dead_is_finished_by_the_next_one() {
+fn an_apply_with_a_dead_connection_is_finished_by_the_next_one() {
     let Some(project) = Project::start() else { return };
     let proxy = Proxy::beside(&project.subject.database.url);
     project.spile_at(&proxy.url, "apply --yes", "service_role").exits(0);
@@ -109,7 +109,7 @@ fn an_apply_whose_line_goes_dead_is_finished_by_the_next_one() {
 
 /// psql runs the SQL that the program prints, and the program reads its output.
 #[test]
-fn a_table_that_is_there_is_checked_beforehand() {
+fn an_existing_table_is_checked_beforehand() {
     let (Some(database), folder) = (parts::Supabase::start(), Folder::project()) else { return };
     database.sql(
         "set role postgres;

@@ -68,14 +68,14 @@ async fn a_key_for_visitors() {
 }
 
 #[tokio::test]
-async fn an_address_where_nobody_is() {
+async fn an_address_where_nothing_listens() {
     let Some(subject) = HostedRows::start() else { return };
     let words = ["cannot be reached", "restore it in the dashboard"];
     refused(&subject.behind("http://127.0.0.1:9"), "spile::supabase::unreached", words).await;
 }
 
 #[tokio::test]
-async fn an_address_where_somebody_else_is() {
+async fn an_address_of_another_server() {
     let Some(subject) = HostedRows::start() else { return };
     let key = subject.database.key("service_role");
     let below = address(&subject.database.url, "/rest/v1", &key);
@@ -89,7 +89,7 @@ async fn an_address_where_somebody_else_is() {
 }
 
 #[tokio::test]
-async fn a_gateway_whose_server_is_away() {
+async fn a_gateway_without_its_server() {
     let Some(subject) = HostedRows::start() else { return };
     let proxy = Proxy::before(&subject.database.url).await;
     let target = subject.behind(&proxy.url);
@@ -104,7 +104,7 @@ async fn a_gateway_whose_server_is_away() {
 }
 
 #[tokio::test]
-async fn a_project_that_sleeps() {
+async fn a_paused_project() {
     let Some(subject) = HostedRows::start() else { return };
     let proxy = Proxy::before(&subject.database.url).await;
     let target = subject.behind(&proxy.url);
@@ -118,7 +118,7 @@ async fn a_project_that_sleeps() {
 }
 
 #[tokio::test]
-async fn tables_and_functions_that_are_not_there() {
+async fn missing_tables_and_functions() {
     let gone = [
         "drop function public.spile_version(), public.spile_state(jsonb)",
         "drop function public.spile_state(jsonb)",
@@ -161,7 +161,7 @@ async fn migrations_of_other_programs() {
 }
 
 #[test]
-fn an_apply_beside_another_that_does_not_end() {
+fn an_apply_beside_another_that_hangs() {
     let Some(subject) = HostedRows::start() else { return };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let target = subject.of("acme", "dev");
@@ -202,7 +202,7 @@ async fn a_plan_that_is_stale() {
 }
 
 #[tokio::test]
-async fn a_row_of_another_projects_or_of_nobodys() {
+async fn a_row_of_another_project_and_an_unmanaged_row() {
     let Some(subject) = HostedRows::start() else { return };
     let other = subject.of("other", "dev");
     let step = subject.step(&other.read().await.unwrap(), &[20]);
@@ -216,7 +216,7 @@ async fn a_row_of_another_projects_or_of_nobodys() {
 }
 
 #[tokio::test]
-async fn a_rule_of_the_users_own() {
+async fn a_users_own_constraint() {
     let rules = [
         ("add constraint own check (name <> 'Row 20')", "own"),
         ("add column owner text not null", "owner"),
@@ -250,7 +250,7 @@ fn megabytes(count: u8) -> State<Row> {
 }
 
 #[tokio::test]
-async fn changes_that_are_too_large_are_not_sent_and_ten_megabytes_are() {
+async fn oversized_changes_are_not_sent_and_ten_megabytes_are() {
     let Some(subject) = HostedRows::start() else { return };
     let proxy = Proxy::before(&subject.database.url).await;
     let target = subject.behind(&proxy.url);
@@ -269,7 +269,7 @@ async fn changes_that_are_too_large_are_not_sent_and_ten_megabytes_are() {
 }
 
 #[tokio::test]
-async fn an_answer_of_ten_megabytes_that_is_none() {
+async fn an_invalid_response_of_ten_megabytes() {
     let Some(subject) = HostedRows::start() else { return };
     let proxy = Proxy::before(&subject.database.url).await;
     let page: &'static str = Box::leak(format!("<html>{}</html>", "hunter2 ".repeat(1_300_000)).into_boxed_str());
@@ -280,7 +280,7 @@ async fn an_answer_of_ten_megabytes_that_is_none() {
 }
 
 #[tokio::test]
-async fn a_key_that_no_header_can_hold() {
+async fn a_key_that_does_not_fit_a_header() {
     let Some(subject) = HostedRows::start() else { return };
     let address = subject.address("sb_secret_two\nlines");
     let error = Supabase::new(address, "acme", &"dev".parse().unwrap(), subject.folder.path()).unwrap_err();

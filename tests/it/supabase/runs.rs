@@ -22,7 +22,7 @@ async fn runs_are_kept_while_the_registry_is_down_and_sent_later() {
     subject.behind("http://127.0.0.1:9").record(&run(1, RunStatus::Failed)).await.unwrap();
     assert!(target.newest(None, 10).await.unwrap().is_empty());
     target.record(&run(2, RunStatus::Running)).await.unwrap();
-    assert_eq!(target.standings().await.unwrap()[&id(10)].status, "error", "the kept one came first");
+    assert_eq!(target.standings().await.unwrap()[&id(10)].status, "error", "the stored one came first");
     target.record(&run(2, RunStatus::Ok)).await.unwrap();
     let found = target.newest(Some(id(10)), 10).await.unwrap();
     assert_eq!(found, [run(2, RunStatus::Ok), run(1, RunStatus::Failed)]);
@@ -32,7 +32,7 @@ async fn runs_are_kept_while_the_registry_is_down_and_sent_later() {
 }
 
 #[tokio::test]
-async fn an_ended_run_stays_ended_and_what_is_refused_is_kept_and_keeps_nothing_else_away() {
+async fn an_ended_run_stays_ended_and_a_refused_one_blocks_no_others() {
     let Some(subject) = HostedRows::start() else { return };
     let target = subject.of("acme", "dev");
     let status = async |number: u8| target.get(Uuid::from_u128(number.into())).await.unwrap().map(|run| run.status);
@@ -46,11 +46,11 @@ async fn an_ended_run_stays_ended_and_what_is_refused_is_kept_and_keeps_nothing_
     target.record(&run(3, RunStatus::Ok)).await.unwrap();
     assert_eq!((status(2).await, status(3).await), (None, Some(RunStatus::Ok)));
     subject.database.sql("alter table integration_runs drop constraint nobody");
-    assert_eq!(status(2).await, Some(RunStatus::Failed), "it was kept, and is sent before it is asked for");
+    assert_eq!(status(2).await, Some(RunStatus::Failed), "it was stored, and is sent before it is read");
 }
 
 #[tokio::test]
-async fn of_two_machines_one_has_the_lease_until_it_gives_it_back_or_dies() {
+async fn of_two_machines_one_has_the_lease_until_it_releases_it_or_dies() {
     let Some(subject) = HostedRows::start() else { return };
     let (one, other) = (subject.of("acme", "dev"), subject.of("acme", "dev"));
     let (first, second) = (Uuid::from_u128(1), Uuid::from_u128(2));
@@ -63,11 +63,11 @@ async fn of_two_machines_one_has_the_lease_until_it_gives_it_back_or_dies() {
     one.release(first).await.unwrap();
     assert!(other.lease(id(10), second, "b").await.unwrap().granted);
     subject.database.sql("update integration_leases set expires_at = now() - interval '1 second'");
-    assert!(one.lease(id(10), first, "a").await.unwrap().granted, "who does not renew it has lost it");
+    assert!(one.lease(id(10), first, "a").await.unwrap().granted, "a lease that is not renewed is lost");
 }
 
 #[tokio::test]
-async fn a_paused_integration_stays_paused_whatever_its_runs_say() {
+async fn a_paused_integration_stays_paused_after_any_run() {
     let Some(subject) = HostedRows::start() else { return };
     let target = subject.of("acme", "dev");
     subject.holds(&[10]).await;

@@ -42,7 +42,7 @@ pub fn free_port() -> u16 {
 pub fn wait_for(what: &str, is_there: impl Fn() -> bool) {
     let begun = Instant::now();
     while !is_there() {
-        assert!(begun.elapsed() < Duration::from_mins(1), "{what} does not come up; set SPILE_TEST_LOGS to see why");
+        assert!(begun.elapsed() < Duration::from_mins(1), "{what} does not start; set SPILE_TEST_LOGS to see why");
         std::thread::sleep(Duration::from_millis(20));
     }
 }

@@ -20,7 +20,7 @@ fn writer(number: u128) -> Writer {
 }
 
 #[tokio::test]
-async fn bookmarks_are_written_by_who_has_the_lease_over_what_was_read_and_by_nobody_else() {
+async fn only_the_lease_holder_writes_bookmarks_over_the_version_it_read() {
     let Some(subject) = HostedRows::start() else { return };
     let (target, one, other) = (subject.of("acme", "dev"), writer(1), writer(2));
     assert_eq!(target.state(ID).await.unwrap(), None);
@@ -40,7 +40,7 @@ async fn bookmarks_are_written_by_who_has_the_lease_over_what_was_read_and_by_no
     let stale = target.keep_state(&one, ID, 0, Some("{}")).await.unwrap_err();
     assert!(matches!(&stale, NotKept::Version { id } if id == ID), "{stale}");
     assert_eq!(target.keep_state(&one, ID, 2, None).await.unwrap(), 3);
-    assert_eq!(target.state(ID).await.unwrap().unwrap().state, None, "cleared, and remembered as such");
+    assert_eq!(target.state(ID).await.unwrap().unwrap().state, None, "cleared, and stored as cleared");
     // The lease ends, and passes to another machine.
     subject.database.sql("update integration_leases set expires_at = now() - interval '1 second'");
     assert!(target.lease(id(10), other.run, "b").await.unwrap().granted);
@@ -53,7 +53,7 @@ async fn bookmarks_are_written_by_who_has_the_lease_over_what_was_read_and_by_no
 }
 
 #[tokio::test]
-async fn a_registry_without_the_table_is_told_by_its_version() {
+async fn a_registry_without_the_table_is_reported_by_its_version() {
     let Some(subject) = HostedRows::start() else { return };
     subject.database.sql(
         "drop table integration_states;
@@ -77,7 +77,7 @@ fn ask(connection: &Value, question: &Value) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_broker_answers_its_run_alone_and_keeps_what_the_registry_cannot_take_now() {
+async fn the_broker_only_answers_its_run_and_buffers_while_the_registry_is_down() {
     let Some(subject) = HostedRows::start() else { return };
     let proxy = Proxy::before(&subject.database.url).await;
     let (registry, writer) = (Arc::new(subject.behind(&proxy.url)), writer(1));
@@ -95,7 +95,11 @@ async fn the_broker_answers_its_run_alone_and_keeps_what_the_registry_cannot_tak
     assert_eq!(ask(&connection, &json!({ "do": "set", "state": "{\"a\": 1}" })), json!({}));
     assert_eq!(target.state(ID).await.unwrap().unwrap().state.as_deref(), Some("{\"a\": 1}"));
     proxy.after(0, Fault::Unavailable);
-    assert_eq!(ask(&connection, &json!({ "do": "set", "state": "{\"a\": 2}" })), json!({}), "a run goes on meanwhile");
+    assert_eq!(
+        ask(&connection, &json!({ "do": "set", "state": "{\"a\": 2}" })),
+        json!({}),
+        "a run continues meanwhile"
+    );
     assert_eq!(ask(&connection, &json!({ "do": "get" })), json!({ "state": "{\"a\": 2}" }));
     let lost = broker.finish().await.unwrap_err();
     assert!(matches!(lost, NotKept::Registry(_)), "{lost}");

@@ -171,7 +171,7 @@ fn what_changed_is_found_and_nothing_of_the_repository_is_started() {
 }
 
 #[tokio::test]
-async fn commits_logs_and_merges_start_nothing_of_the_repository() {
+async fn commits_logs_and_merges_start_no_program_of_the_repository() {
     let rigged = Rigged::new();
     let root = rigged.folder.path();
     let author = Author { name: "Ada".to_owned(), email: "ada@example.com".to_owned() };
@@ -192,7 +192,7 @@ async fn commits_logs_and_merges_start_nothing_of_the_repository() {
 
 /// A push is the user's own action, with the user's own keys; everything that it does not need stays off.
 #[tokio::test]
-async fn a_push_runs_no_hook_and_no_other_protocol_than_the_usual_ones() {
+async fn a_push_runs_no_hook_and_no_unusual_protocol() {
     let rigged = Rigged::new();
     let there = tempfile::tempdir().unwrap();
     rigged.git(&["init", "--quiet", "--bare", there.path().to_str().unwrap()]);
@@ -224,7 +224,7 @@ fn a_missing_object_is_not_fetched() {
 }
 
 #[test]
-fn what_is_no_name_of_a_commit_is_never_an_option() {
+fn an_invalid_commit_name_is_never_an_option() {
     let rigged = Rigged::new();
     let outside = rigged.canaries.path().join("written");
     let words = ["-x", "--all", "--git-dir", "--output=PATH", "HEAD --output=PATH", ":/", "HEAD:integrations", ""];
@@ -254,7 +254,7 @@ fn a_repository_made_of_pipes_is_given_up() {
 }
 
 #[test]
-fn line_ends_make_no_change() {
+fn line_endings_are_not_a_change() {
     let rigged = Rigged::new();
     rigged.folder.integration("fruit", "data");
     let windows = rigged.folder.read("integrations/fruit.toml").replace('\n', "\r\n");
@@ -265,7 +265,7 @@ fn line_ends_make_no_change() {
 
 /// A folder's contents can make it a bare repository, which has a configuration of its own.
 #[test]
-fn a_bare_repository_among_the_files_is_none() {
+fn a_bare_repository_among_the_files_is_ignored() {
     let folder = Folder::project();
     let canaries = tempfile::tempdir().unwrap();
     let mut git = Command::new("git");
@@ -278,7 +278,7 @@ fn a_bare_repository_among_the_files_is_none() {
 }
 
 #[test]
-fn a_work_tree_elsewhere_is_not_believed() {
+fn a_work_tree_elsewhere_is_not_trusted() {
     let rigged = Rigged::new();
     let elsewhere = Folder::new();
     rigged.git(&["config", "core.worktree", elsewhere.path().to_str().unwrap()]);

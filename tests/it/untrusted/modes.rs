@@ -5,7 +5,7 @@ use crate::folder::Folder;
 use crate::hostile::yard::Yard;
 
 #[test]
-fn what_writes_runs_or_asks_is_refused_with_the_reason() {
+fn commands_that_write_run_or_connect_are_refused_with_the_reason() {
     let folder = Folder::project();
     let before = folder.files();
     for (line, reason) in [
@@ -71,7 +71,7 @@ fn the_variable_is_the_flag_and_false_is_not() {
 }
 
 #[test]
-fn a_plan_of_a_stranger_compares_the_files_and_needs_no_variable() {
+fn a_plan_of_an_untrusted_project_compares_files_and_needs_no_variable() {
     let folder = Folder::project();
     let hosted = "\n[registry]\nkind = \"supabase\"\nurl = \"${NOT_SET}\"\nkey = \"${NOT_SET_EITHER}\"\n";
     folder.write("spile.toml", &(folder.read("spile.toml") + hosted));
@@ -82,7 +82,7 @@ fn a_plan_of_a_stranger_compares_the_files_and_needs_no_variable() {
 
 /// In the user's own folder, the first two are trusted: the plan of the same files differs.
 #[test]
-fn what_spile_keeps_is_not_believed() {
+fn spiles_own_data_is_not_trusted() {
     let folder = Folder::project();
     folder.spile("apply --yes").exits(0);
     let known = folder.spile("plan --untrusted").exits(0);
@@ -99,7 +99,7 @@ fn what_spile_keeps_is_not_believed() {
 }
 
 #[test]
-fn a_plan_is_written_where_it_is_wanted_and_through_no_link() {
+fn a_plan_is_written_to_its_path_and_through_no_link() {
     let yard = Yard::new();
     let before = yard.surroundings();
     yard.link("plan.md", yard.elsewhere("private.txt"));

@@ -99,7 +99,7 @@ fn hostile(dice: &mut Dice) -> (Yard, String) {
 }
 
 #[test]
-fn whatever_is_in_a_repository_it_is_read_soon_in_little_memory_and_leaves_nothing_outside() {
+fn any_repository_is_read_quickly_in_little_memory_and_changes_nothing_outside() {
     let number = |name: &str| std::env::var(name).ok().map(|number| number.parse::<u64>().unwrap());
     let seed = number("SPILE_HOSTILE_SEED").unwrap_or_else(|| u64::from(std::process::id()));
     let cases = number("SPILE_HOSTILE_CASES").unwrap_or(40);
@@ -115,7 +115,7 @@ fn whatever_is_in_a_repository_it_is_read_soon_in_little_memory_and_leaves_nothi
         assert!(done.took < SOON, "it took {:?}: {}", done.took, told());
         assert!(matches!(done.code, Some(0..=5 | 64)), "it ended with {:?}: {}\n{}", done.code, told(), done.said);
         assert!(done.peak < MOST, "it took {} MiB: {}", done.peak >> 10, told());
-        assert!(!done.said.contains(PRIVATE), "it shows what is somebody else's: {}\n{}", told(), done.said);
+        assert!(!done.said.contains(PRIVATE), "it shows a private file: {}\n{}", told(), done.said);
         assert!(yard.surroundings() == before, "something beside it has changed: {}", told());
     }
 }

@@ -145,7 +145,7 @@ fn each_trick_alone_is_only_read() {
 }
 
 #[test]
-fn git_is_the_one_program_and_finds_what_changed() {
+fn git_is_the_only_program_started_and_finds_the_changes() {
     let yard = Yard::new();
     for words in [&["init", "--quiet"][..], &["add", "."], &["commit", "--quiet", "-m", "x"]] {
         let mut git = std::process::Command::new("git");
@@ -167,7 +167,7 @@ fn git_is_the_one_program_and_finds_what_changed() {
 
 /// Shows that the tracer detects network connections.
 #[test]
-fn an_open_door_to_the_network_is_seen() {
+fn a_network_connection_is_detected() {
     let yard = Yard::new();
     let seen = watch(&yard, "connectors update --hub http://127.0.0.1:9", Look::AtCalls);
     let is_call = |deed: &Deed| matches!(deed, Deed::Called(address) if address == "127.0.0.1:9");
@@ -178,7 +178,7 @@ fn an_open_door_to_the_network_is_seen() {
 }
 
 #[test]
-fn an_open_door_to_files_is_seen() {
+fn access_to_other_files_is_detected() {
     let yard = Yard::new();
     let seen = |words: &[&str]| {
         let (root, home) = (yard.root(), yard.home());
@@ -202,5 +202,5 @@ fn an_open_door_to_files_is_seen() {
     assert!(has(&seen(&["-c", "exec /bin/true"]), |deed| matches!(deed, Deed::Started(_))), "a program");
     yard.write(".spile/edits.json", "{}");
     assert!(!seen(&["-c", "read x < .spile/edits.json"]).is_empty(), "a file in .spile");
-    assert!(seen(&["-c", "read x < spile.toml"]).is_empty(), "what is allowed is not told");
+    assert!(seen(&["-c", "read x < spile.toml"]).is_empty(), "allowed actions are not reported");
 }

@@ -256,7 +256,7 @@ mod tests {
     use spile_core::connector::{Catalog, Role};
 
     #[test]
-    fn fields_are_as_the_connector_groups_them_and_hold_no_secret() {
+    fn fields_follow_the_groups_of_the_connector_and_contain_no_secret() {
         let salesforce = Catalog::built_in(Role::Extractor, "salesforce").unwrap();
         let known = AnswersSoFar {
             config: Settings::from([("client_id".to_owned(), json!("key-of-the-app"))]),

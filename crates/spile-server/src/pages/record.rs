@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_stands_beside_its_stream() {
+    fn missing_rows_are_shown_beside_their_stream() {
         let mut run = run(RunStatus::Failed);
         run.streams = [("fruit".to_owned(), 1_500), ("roots".to_owned(), 2)].into();
         let arrival = Arrival { before: Some(0), after: Some(1_400), load: Some(Load::Append), ..Arrival::default() };

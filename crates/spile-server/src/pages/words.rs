@@ -122,7 +122,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_are_told_as_people_tell_them() {
+    fn times_read_as_people_say_them() {
         let now: Timestamp = "2026-01-31T12:00:00Z".parse().unwrap();
         let told = |seconds: i64| ago(now - SignedDuration::from_secs(seconds), now);
         assert_eq!(told(3), "just now");

@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_differs_from_what_was_shown_is_an_edit() {
+    fn only_a_difference_from_the_original_is_an_edit() {
         let untouched = [
             ("name", "Store"),
             ("shown.name", "Store"),

@@ -103,7 +103,7 @@ fn is_bare(text: &str) -> bool {
 }
 
 #[test]
-fn what_is_written_is_read_again() {
+fn written_yaml_is_read_back() {
     let config = anchored("c", serde_json::from_value(json!({"a": [1, {"b": null}], "d": {}})).unwrap());
     let file = json!({"plugins": {"extractors": [{"name": "x", "config": config}, {"name": "y", "config": alias("c")}]},
                       "b": in_brackets(&json!({"x.y": ["$A b", "true", {}]})), "e": [], "m": {"<<": alias("c"), "f": "1"}});

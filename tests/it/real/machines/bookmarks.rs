@@ -10,7 +10,7 @@ fn all(until: i64) -> Vec<i64> {
 }
 
 #[test]
-fn a_second_machine_goes_on_where_the_first_stopped_and_nobody_set_a_variable() {
+fn a_second_machine_resumes_where_the_first_stopped_without_any_variable() {
     let Some(machines) = Machines::start() else { return };
     let first = machines.sync(&machines.one);
     assert!(!first.stderr().contains("Continuing"), "{}", first.stderr());
@@ -22,7 +22,7 @@ fn a_second_machine_goes_on_where_the_first_stopped_and_nobody_set_a_variable() 
     assert!(second.stderr().contains("Continuing with `things` where `"), "{}", second.stderr());
     assert_eq!((machines.rows(), machines.kept()), (all(40), 40));
     let third = machines.sync(&machines.other);
-    assert!(!third.stderr().contains("Continuing"), "it goes on where it stopped itself: {}", third.stderr());
+    assert!(!third.stderr().contains("Continuing"), "it resumes where it stopped: {}", third.stderr());
     assert_eq!(machines.rows(), all(60));
 }
 
@@ -45,7 +45,7 @@ fn neither_the_key_of_the_registry_nor_the_token_of_a_run_reaches_a_plugin() {
     wait_for_the_tap(&machines.one);
     let runs = std::fs::read_dir(machines.one.path().join(".spile/runs")).unwrap().flatten();
     let runs: Vec<_> = runs.filter(|run| run.path().join("launch.py").exists()).collect();
-    assert!(!runs.is_empty(), "a run has a folder while it lasts");
+    assert!(!runs.is_empty(), "an active run has a folder");
     assert!(
         runs.iter().all(|run| !run.path().join("bookmarks.json").exists()),
         "the token lies where the tap can read it"
@@ -54,7 +54,7 @@ fn neither_the_key_of_the_registry_nor_the_token_of_a_run_reaches_a_plugin() {
 }
 
 #[test]
-fn what_a_machine_has_kept_by_itself_goes_up_when_its_registry_becomes_a_hosted_one() {
+fn local_bookmarks_are_uploaded_when_the_registry_becomes_hosted() {
     let Some(machines) = Machines::start() else { return };
     let hosted = machines.one.read("spile.toml");
     machines.one.write("spile.toml", crate::project::FAULT);
@@ -71,7 +71,7 @@ fn what_a_machine_has_kept_by_itself_goes_up_when_its_registry_becomes_a_hosted_
 }
 
 #[test]
-fn what_the_registry_knows_of_a_run_alone_is_taken_over() {
+fn bookmarks_that_only_the_registrys_runs_have_are_used() {
     let Some(machines) = Machines::start() else { return };
     machines.sync(&machines.one);
     // The state of a registry that did not store bookmarks yet.
@@ -82,7 +82,7 @@ fn what_the_registry_knows_of_a_run_alone_is_taken_over() {
 }
 
 #[test]
-fn bookmarks_follow_a_rename_in_the_registry_whoever_syncs_next() {
+fn bookmarks_follow_a_rename_in_the_registry_on_every_machine() {
     let Some(machines) = Machines::start() else { return };
     machines.sync(&machines.one);
     for machine in [&machines.one, &machines.other] {
@@ -117,7 +117,7 @@ impl Machines {
 }
 
 #[test]
-fn another_backend_is_offered_what_is_known_and_never_begun_with_nothing() {
+fn a_new_backend_never_starts_empty_if_bookmarks_are_known() {
     let Some(machines) = Machines::start() else { return };
     machines.sync(&machines.one);
     for machine in [&machines.one, &machines.other] {
@@ -142,7 +142,7 @@ fn another_backend_is_offered_what_is_known_and_never_begun_with_nothing() {
 }
 
 #[test]
-fn a_backend_that_is_down_or_holds_another_projects_bookmarks_is_refused_before_the_tap_runs() {
+fn an_unavailable_or_foreign_backend_is_refused_before_the_tap_runs() {
     let Some(machines) = Machines::start() else { return };
     let refused = Ran(machines.sync_with(&machines.one, &[], "file:///dev/null/state").output().unwrap()).fails();
     assert!(refused.stdout().contains("the stored bookmarks cannot be read"), "{}", refused.stdout());

@@ -23,7 +23,7 @@ const BATCH: usize = 20;
 /// Six kills, one of each kind, alternating between two machines; set `SPILE_BOOKMARK_KILLS=50` for more, as the weekly
 /// workflow does.
 #[test]
-fn killed_between_the_rows_and_their_bookmark_nothing_is_lost_and_one_batch_repeated() {
+fn a_kill_between_rows_and_bookmark_loses_nothing_and_repeats_one_batch() {
     let Some(machines) = Machines::start() else { return };
     let proxy = Proxy::beside(&machines.subject.database.url);
     let kills = number("SPILE_BOOKMARK_KILLS").unwrap_or(KINDS.len() as u64);
@@ -41,14 +41,14 @@ fn killed_between_the_rows_and_their_bookmark_nothing_is_lost_and_one_batch_repe
             assert!(begun.elapsed() < Duration::from_mins(4), "{told}: no bookmark was on its way");
             std::thread::sleep(Duration::from_millis(20));
         }
-        assert_eq!(machines.began().last().unwrap(), &kept.to_string(), "{told}: it began elsewhere");
-        assert_eq!(machines.rows().len(), rows + BATCH, "{told}: the rows are there before their bookmark is");
+        assert_eq!(machines.began().last().unwrap(), &kept.to_string(), "{told}: it did not start at the bookmark");
+        assert_eq!(machines.rows().len(), rows + BATCH, "{told}: the rows arrive before their bookmark");
         kill(machine, &mut child, victim);
         proxy.let_go();
         child.wait().unwrap();
         wait_for_quiet(machine, &told);
         let now = machines.kept();
-        assert!(now == kept || now == kept + 20, "{told}: {now} is kept after {kept}");
+        assert!(now == kept || now == kept + 20, "{told}: {now} is stored after {kept}");
         // As if a minute had passed.
         machines.subject.database.sql("update integration_leases set expires_at = now() - interval '1 second'");
     }
@@ -57,7 +57,7 @@ fn killed_between_the_rows_and_their_bookmark_nothing_is_lost_and_one_batch_repe
     let all = rows.len();
     rows.sort_unstable();
     rows.dedup();
-    assert_eq!(rows, (1..=machines.kept()).collect::<Vec<_>>(), "every row up to the bookmark is there");
+    assert_eq!(rows, (1..=machines.kept()).collect::<Vec<_>>(), "every row up to the bookmark exists");
     let repeated = all - rows.len();
     assert!(repeated <= BATCH * usize::try_from(kills).unwrap(), "{repeated} rows were repeated by {kills} kills");
     assert!(!machines.notes().join("twice").exists());

@@ -33,7 +33,7 @@ fn a_registry_beside_a_dashboards_own_table_is_used_from_the_first_apply_to_a_ro
     ran(&["plan", "--exit-code"]).succeeds();
     machines.sync(&machines.one);
     machines.sync(&machines.other);
-    assert_eq!(machines.rows(), (1..=40).collect::<Vec<_>>(), "the second machine goes on where the first stopped");
+    assert_eq!(machines.rows(), (1..=40).collect::<Vec<_>>(), "the second machine resumes where the first stopped");
     assert_eq!(database.sql("select count(*), min(status) from spile_integration_runs"), "2|ok");
     assert_eq!(database.sql("select count(*) from spile_integration_states"), "1");
     let listed = "set role service_role; select id, type, name, config->>'mode', secrets, status

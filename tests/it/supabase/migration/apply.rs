@@ -8,7 +8,7 @@ use super::{Api, create, delete, everything, hash, id, payload, revision, row, u
 use crate::supabase::parts::Supabase;
 
 #[tokio::test]
-async fn one_apply_creates_updates_deletes_and_adopts_and_audits_it() {
+async fn one_apply_creates_updates_deletes_adopts_and_audits() {
     let Some(supabase) = Supabase::migrated() else { return };
     let api = Api::new(&supabase, "service_role");
     assert_eq!(api.apply_now(&[create(1, "a"), create(2, "b")]).await.0, 200);
@@ -50,7 +50,7 @@ async fn one_apply_creates_updates_deletes_and_adopts_and_audits_it() {
 }
 
 #[tokio::test]
-async fn an_apply_that_is_sent_again_is_not_carried_out_again() {
+async fn a_repeated_apply_is_not_carried_out_again() {
     let Some(supabase) = Supabase::migrated() else { return };
     let api = Api::new(&supabase, "service_role");
     let planned = payload(&revision(&supabase), &[create(1, "a"), create(2, "b")]);
@@ -63,7 +63,7 @@ async fn an_apply_that_is_sent_again_is_not_carried_out_again() {
 }
 
 #[tokio::test]
-async fn of_two_applies_at_once_one_wins_and_the_other_is_refused() {
+async fn of_two_concurrent_applies_one_wins_and_the_other_is_refused() {
     let Some(supabase) = Supabase::migrated() else { return };
     let api = Api::new(&supabase, "service_role");
     for round in 0..20 {

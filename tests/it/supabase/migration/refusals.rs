@@ -6,7 +6,7 @@ use super::{Api, create, delete, everything, hash, id, payload, reasons, revisio
 use crate::supabase::parts::Supabase;
 
 #[tokio::test]
-async fn what_is_refused_changes_nothing() {
+async fn a_refused_apply_changes_nothing() {
     let Some(supabase) = Supabase::migrated() else { return };
     let api = Api::new(&supabase, "service_role");
     api.apply_now(&[create(1, "a"), create(2, "b"), create(3, "c")]).await;
@@ -108,7 +108,7 @@ async fn a_row_that_the_plan_leaves_alone_makes_it_stale_too() {
 }
 
 #[tokio::test]
-async fn a_constraint_of_the_users_own_refuses_the_whole() {
+async fn a_users_own_constraint_refuses_the_whole_apply() {
     let Some(supabase) = Supabase::migrated() else { return };
     let api = Api::new(&supabase, "service_role");
     api.apply_now(&[create(1, "a"), create(2, "b")]).await;

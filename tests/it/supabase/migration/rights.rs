@@ -7,7 +7,7 @@ use super::{Api, create, everything, id, payload, revision};
 use crate::supabase::parts::Supabase;
 
 #[tokio::test]
-async fn nobody_else_sees_or_does_anything() {
+async fn other_roles_can_see_and_do_nothing() {
     let Some(supabase) = Supabase::migrated() else { return };
     let service = Api::new(&supabase, "service_role");
     service.apply_now(&[create(1, "a")]).await;
@@ -138,5 +138,5 @@ async fn the_planner_reads_config_and_secrets_of_no_project_but_its_own() {
         }
     }
     let (_, state) = service.call("spile_state", &asked("acme", &[])).await;
-    assert_eq!(state["others"][0]["content_hash"].as_str().map(str::len), Some(64), "who applies adopts by the hash");
+    assert_eq!(state["others"][0]["content_hash"].as_str().map(str::len), Some(64), "an apply adopts by the hash");
 }

@@ -187,7 +187,7 @@ fn named(sql: &str, table: &TableName) -> String {
 }
 
 #[test]
-fn a_dashboards_own_table_works_or_is_refused_with_all_that_is_in_the_way() {
+fn a_dashboards_own_table_works_or_is_refused_with_all_conflicts() {
     let Some(postgres) = Postgres::shared() else { return };
     let own = Home { table: "spile_integrations".parse().unwrap(), ..Home::default() };
     for (shape, sql, outcome, words) in SHAPES {

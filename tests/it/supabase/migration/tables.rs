@@ -14,7 +14,7 @@ const EIGHT_COLUMNS: &str = "set role postgres;
       ('00000000-0000-0000-0000-0000000000ab', 'crm', 'odd', 'null');";
 
 #[test]
-fn the_migration_runs_over_nothing_and_over_itself() {
+fn the_migration_runs_on_an_empty_database_and_again() {
     let Some(supabase) = Supabase::migrated() else { return };
     let schema = "select json_agg(c order by c) from (select table_name, column_name, data_type, is_nullable
         from information_schema.columns where table_schema = 'public') c";
@@ -25,7 +25,7 @@ fn the_migration_runs_over_nothing_and_over_itself() {
 }
 
 #[tokio::test]
-async fn tables_of_version_1_are_brought_up_and_what_they_remember_stays() {
+async fn tables_of_version_1_are_upgraded_and_keep_their_data() {
     let Some(supabase) = Supabase::migrated() else { return };
     let api = Api::new(&supabase, "service_role");
     api.apply_now(&[create(1, "a"), create(2, "b")]).await;
@@ -47,7 +47,7 @@ async fn tables_of_version_1_are_brought_up_and_what_they_remember_stays() {
 }
 
 #[test]
-fn a_table_of_runs_that_knows_no_warning_learns_it() {
+fn a_runs_table_without_the_warning_status_gets_it() {
     let Some(supabase) = Supabase::migrated() else { return };
     supabase.sql(
         "alter table integration_runs drop constraint integration_runs_status_check;
@@ -73,7 +73,7 @@ fn a_table_of_runs_that_knows_no_warning_learns_it() {
 }
 
 #[tokio::test]
-async fn the_migration_leaves_the_rows_of_a_table_that_is_there() {
+async fn the_migration_keeps_the_rows_of_an_existing_table() {
     for kind in ["text", "uuid"] {
         let Some(supabase) = Supabase::start() else { return };
         supabase.sql(&EIGHT_COLUMNS.replace("ID", kind));
@@ -146,7 +146,7 @@ async fn the_hash_covers_what_files_declare_and_a_run_changes_neither_it_nor_the
 }
 
 #[tokio::test]
-async fn runs_are_written_over_themselves_by_their_id() {
+async fn runs_are_updated_by_their_id() {
     let Some(supabase) = Supabase::migrated() else { return };
     let api = Api::new(&supabase, "service_role");
     let run = json!({
