@@ -1,8 +1,8 @@
-"""Runs a command some times and prints for each run: seconds by the clock, seconds of processors, peak memory in KiB.
+"""Runs a command several times and prints for each run: wall-clock seconds, CPU seconds, peak memory in KiB.
 
     measure.py RUNS OK,OK.. COMMAND [ARGUMENT..]
 
-`OK` are the exit codes that are as wanted. The standard library of a process that was waited for knows all three at once.
+`OK` are the expected exit codes. Python's standard library reports all three numbers when it waits for a process.
 """
 
 import os

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""Puts a plan under a pull request or merge request, as one comment that is written again, never another one.
+"""Writes a plan as a comment on a pull request or merge request, and updates that one comment later.
 
 Usage: comment.py PLAN.md
 
-The first line of PLAN.md is the hidden mark by which the comment is found again: it is the first line of a comment whose
-author is whoever writes now. A comment of somebody else that quotes the mark is left alone. On GitHub it needs GITHUB_TOKEN,
-GITHUB_REPOSITORY and the number of the pull request in PULL_REQUEST; on GitLab GITLAB_TOKEN with the scope `api`, and what
-CI sets there by itself. COMMENT_AUTHOR names the bot of an app whose token it is, `NAME[bot]`. Only Python's own library is used.
+The first line of PLAN.md is a hidden mark by which the script finds its comment again: the comment starts with it and has
+the same author. Someone else's comment that quotes the mark stays unchanged. On GitHub it needs GITHUB_TOKEN,
+GITHUB_REPOSITORY and the number of the pull request in PULL_REQUEST; on GitLab GITLAB_TOKEN with the scope `api`, and the
+variables that CI sets itself. If the token belongs to an app, COMMENT_AUTHOR names its bot, `NAME[bot]`. The script only
+uses Python's own library.
 """
 
 import functools
@@ -32,7 +33,7 @@ def main() -> int:
         known = next((one for one in place.comments() if is_ours(one, mark, place)), None)
         place.write(known, body)
     except urllib.error.HTTPError as error:
-        # A pull request from a fork may not write comments: the plan is in the job's summary all the same.
+        # A pull request from a fork may not write comments, but the plan is in the job's summary.
         print(f"the comment was not written: {error.code} {error.reason}", file=sys.stderr)
         return 0 if error.code == 403 else 1
     print("the comment was written again" if known else "the comment was written")
@@ -45,7 +46,7 @@ def is_ours(comment: dict, mark: str, place) -> bool:
 
 
 def send(method: str, url: str, headers: dict, data: dict | None = None):
-    """Sends a request; returns what the answer's JSON says, and the address of the next page."""
+    """Sends a request; returns the JSON of the response, and the address of the next page."""
     body = None if data is None else json.dumps(data).encode()
     headers = {"Content-Type": "application/json", "User-Agent": "spile-ci", **headers}
     request = urllib.request.Request(url, data=body, headers=headers, method=method)
@@ -66,7 +67,7 @@ class GitHub:
         }
 
     def wrote(self, comment):
-        """Tells whether the token's own user wrote a comment. The token of a workflow has none: it is GitHub's bot."""
+        """Tells whether the token's own user wrote a comment. A workflow's token has no user, so it is GitHub's bot."""
         return comment["user"]["login"] == self.user()
 
     @functools.cache
@@ -74,7 +75,7 @@ class GitHub:
         try:
             return send("GET", f"{self.api}/user", self.headers)[0]["login"]
         except urllib.error.HTTPError as error:
-            # "Resource not accessible by integration": the token of a workflow, or of an app, which names its bot itself.
+            # "Resource not accessible by integration": a workflow's token, or one of an app, which names its bot itself.
             if error.code not in (401, 403):
                 raise
             return os.environ.get("COMMENT_AUTHOR", "github-actions[bot]")

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What CI does with a spile project, whatever CI it is.
+# Runs spile in any CI.
 #
 #   spile.sh review   for a pull request: checks every file and plans into plan.md and plan.json. Needs no key.
 #   spile.sh apply    for the main branch: applies what the files ask for. Needs the keys of the registry.
@@ -7,13 +7,13 @@
 # SPILE          the program (spile)
 # SPILE_PROJECT  the project's folder (.)
 # SPILE_ENV      the environment, instead of the project's default one
-# SPILE_CHECK    how problems are written: text, github, junit or sarif (text)
-# SPILE_REPORT   where they are written, besides the log, for junit and sarif (spile-check.xml, spile-check.sarif)
-# SPILE_PLAN     further words for `spile plan` (--untrusted: the files alone; "" where the variables of the registry are set)
-# SPILE_UNTRUSTED  true for a branch of a stranger: whatever SPILE_PLAN says, nothing but its files is read
-# SPILE_TRUST_REGISTRY   hosts that `spile.toml` names and that may get a key; not needed where the address is a variable
+# SPILE_CHECK    the format of problems: text, github, junit or sarif (text)
+# SPILE_REPORT   a file for them, besides the log, for junit and sarif (spile-check.xml, spile-check.sarif)
+# SPILE_PLAN     more arguments for `spile plan` (--untrusted: only the files; "" if the variables of the registry are set)
+# SPILE_UNTRUSTED  true for an untrusted branch: only reads its files, whatever SPILE_PLAN says
+# SPILE_TRUST_REGISTRY   hosts in `spile.toml` that may get a key; not needed if the address is a variable
 # SPILE_ALLOW_VARIABLES  variables that `spile.toml` may read besides SUPABASE_* and SPILE_*
-# SPILE_APPLY    further words for `spile apply`, such as `--allow delete=2`
+# SPILE_APPLY    more arguments for `spile apply`, like `--allow delete=2`
 set -euo pipefail
 
 spile=(${SPILE:-spile} -C "${SPILE_PROJECT:-.}" --no-input)
@@ -21,9 +21,9 @@ if [[ -n ${SPILE_ENV:-} ]]; then spile+=(--env "$SPILE_ENV"); fi
 
 review() {
   local format=${SPILE_CHECK:-text} report
-  # On GitLab a merge request of a fork says so itself.
+  # GitLab reports itself whether a merge request is from a fork.
   if [[ ${CI_MERGE_REQUEST_SOURCE_PROJECT_ID:-} != "${CI_MERGE_REQUEST_PROJECT_ID:-}" ]]; then export SPILE_UNTRUSTED=true; fi
-  # The branch may bring links of these names, which lead anywhere.
+  # The branch may contain links with these names, which lead anywhere.
   rm -f -- plan.md plan.json
   case $format in
     junit | sarif)
@@ -34,7 +34,7 @@ review() {
     *) "${spile[@]}" check --untrusted --format "$format" ;;
   esac
   local code=0
-  # shellcheck disable=SC2086 # words are meant to be parted
+  # shellcheck disable=SC2086 # splitting into words is intended
   "${spile[@]}" plan ${SPILE_PLAN---untrusted} --exit-code --out-markdown plan.md --out-json plan.json || code=$?
   case $code in
     0 | 2 | 3) ;;
@@ -45,7 +45,7 @@ review() {
 }
 
 apply() {
-  # shellcheck disable=SC2086 # words are meant to be parted
+  # shellcheck disable=SC2086 # splitting into words is intended
   "${spile[@]}" apply --yes ${SPILE_APPLY:-}
 }
 

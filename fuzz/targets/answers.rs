@@ -1,6 +1,6 @@
-//! What a server answers that should be PostgREST: everything that is asked of a hosted registry.
+//! Responses of a server in place of PostgREST, to every request of a hosted registry.
 //!
-//! The first byte is the status, the rest the body. What would only be asked again after a while is left out.
+//! The first byte is the status, the rest the body. Responses that would only be retried after a while are skipped.
 #![no_main]
 
 use std::io::{Read, Write};
@@ -18,7 +18,8 @@ static ANSWER: Mutex<Vec<u8>> = Mutex::new(Vec::new());
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     let Some((first, body)) = bytes.split_first() else { return };
-    // An answer that is cut off is asked for again; `3.` is one for who wants a number, and wrong for who does not look.
+    // A truncated response is retried; `3.` is truncated for a reader of numbers, and invalid for one that ignores
+    // values.
     let ignored = serde_json::from_slice::<serde::de::IgnoredAny>(body).err();
     let wanted = serde_json::from_slice::<serde_json::Value>(body).err();
     if ignored.into_iter().chain(wanted).any(|error| error.is_eof()) {
@@ -56,7 +57,7 @@ fn world() -> &'static (tokio::runtime::Runtime, Supabase) {
     })
 }
 
-/// Gives the same answer to whatever is asked.
+/// Gives the same response to every request.
 fn serve(mut stream: TcpStream) {
     let (mut asked, mut piece) = (Vec::new(), [0; 4096]);
     while let Ok(count @ 1..) = stream.read(&mut piece) {

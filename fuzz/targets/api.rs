@@ -1,4 +1,4 @@
-//! Bodies that the server is sent: whatever they are, it makes no mistake of its own, and writes nothing, for it may not.
+//! Request bodies: the server never fails because of one, and writes nothing, because it may not.
 //!
 //! The first byte is the request, the rest its body.
 #![no_main]
@@ -34,7 +34,7 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     let Some((first, body)) = bytes.split_first() else { return };
     let (method, path, kind) = &REQUESTS[usize::from(first % 8)];
     if body.windows(4).any(|word| word == b"test" || word == b"sync") {
-        // A run is begun by nobody here.
+        // No run may start here.
         return;
     }
     let (runtime, router) = server();

@@ -1,4 +1,4 @@
-//! What sources say that they offer.
+//! Catalogs of sources.
 #![no_main]
 
 use spile_core::discovered::read;

@@ -1,4 +1,4 @@
-//! Definitions that others wrote: refused for a reason, or a connector whose file is one.
+//! Third-party definitions: each is refused with a reason, or becomes a connector with a valid file.
 #![no_main]
 
 use spile_core::connector::read::connector;

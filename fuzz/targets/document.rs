@@ -1,4 +1,5 @@
-//! Documents in every format: read, opened, written as JSON, rewritten into a TOML file, changed and sealed again.
+//! Documents in every format: read, decrypted, written as JSON, rewritten into a TOML file, changed and encrypted
+//! again.
 #![no_main]
 
 use spile_core::secret::Secret;
@@ -12,7 +13,7 @@ libfuzzer_sys::fuzz_target!(|text: &str| {
     }
     if let Some(document) = toml(text) {
         let _ = document.open(&key);
-        // A number beyond 64 bits is refused by one TOML reader and not by the other.
+        // One TOML reader refuses a number beyond 64 bits, and the other does not.
         if let Ok(written) = rewrite(text, &document) {
             assert_eq!(rewrite(&written, &document).expect("and again"), written);
         }
@@ -24,7 +25,7 @@ fn toml(text: &str) -> Option<Document> {
     Document::from_members(node::from_toml(table.get_ref())).ok()
 }
 
-/// What opens, opens again from what is written.
+/// A document that decrypts also decrypts after it is written.
 fn exercise(mut document: Document, key: &DataKey) {
     let opened = document.open(key);
     let _ = (document.metadata.mistakes(), document.ciphertexts());

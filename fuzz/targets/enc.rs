@@ -1,4 +1,4 @@
-//! `ENC[...]`: any text is refused or written again as it was.
+//! `ENC[...]`: any text is refused or written back unchanged.
 #![no_main]
 
 use spile_core::sops::{DataKey, Enc};

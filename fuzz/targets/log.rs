@@ -1,4 +1,4 @@
-//! What Meltano, taps and targets print: told apart, counted, and never more than a line long.
+//! Output of Meltano, taps and targets: told apart, counted, and never longer than a line.
 #![no_main]
 
 use spile_core::run::log::{LogLine, Tally};

@@ -1,4 +1,4 @@
-//! Any `meltano.yml`: read back, read in parts, and taken over.
+//! Any `meltano.yml`: read back, read in parts, and imported.
 #![no_main]
 
 use std::collections::BTreeMap;

@@ -1,4 +1,4 @@
-//! The `sops` block in every format: whatever it holds, every question about it is answered.
+//! The `sops` block in every format: whatever it contains, every question about it has an answer.
 #![no_main]
 
 use spile_core::sops::{Document, Metadata, node};

@@ -1,5 +1,4 @@
-//! Saved plans: what is no plan of this program's is refused, whatever it says; what is one is shown, also without its
-//! project.
+//! Saved plans: any file that is not this program's plan is refused; a plan can be shown even without its project.
 #![no_main]
 
 use spile_ops::saved_plan::SavedPlan;
@@ -7,7 +6,7 @@ use spile_view::plan_data::PlanData;
 use spile_view::{plan, plan_markdown};
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
-    // Any digest passes: what is behind it is what is tried.
+    // Any digest passes, to test the code after the check.
     let Ok((saved, value)) = SavedPlan::read(bytes, |saved| saved["digest"].as_str().unwrap_or_default().to_owned())
     else {
         return;

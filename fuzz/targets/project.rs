@@ -1,4 +1,4 @@
-//! A whole project of any files: checked, told what is wrong with it, rendered; and formatted, which changes no meaning.
+//! A whole project of any files: checked, its problems reported, rendered; and formatted without a change in meaning.
 #![no_main]
 
 use std::path::Path;
@@ -12,7 +12,7 @@ use spile_core::source::Source;
 use spile_view::report;
 use spile_core::{render, settings};
 
-/// What stands before a file's text: `--- integrations/shop.toml`.
+/// The line before a file's text: `--- integrations/shop.toml`.
 const HEAD: &str = "--- ";
 
 libfuzzer_sys::fuzz_target!(|text: &str| {
@@ -64,7 +64,7 @@ fn files(sources: Vec<Source>) -> Files {
     }
     let is_read = files.settings.as_ref().is_some_and(|source| settings::read(source, &mut problems).is_some());
     if !is_read {
-        // Settings that are wrong would hide all else.
+        // Invalid settings would hide everything else.
         files.settings.get_or_insert_with(|| Source::new("spile.toml", "[project]\nname = \"x\"\n"));
     }
     files.template.get_or_insert_with(|| Source::new("templates/meltano.yml.j2", render::TEMPLATE));

@@ -1,4 +1,4 @@
-// A browser in which pages are looked at: each one is searched for what keeps people out, on a wide screen and on a phone.
+// A browser that checks each page for accessibility problems, on a wide screen and on a phone.
 
 import { strict as assert } from "node:assert";
 import { createRequire } from "node:module";
@@ -12,7 +12,7 @@ const AXE = readFileSync(load.resolve("axe-core/axe.min.js"), "utf8");
 const WIDE = { width: 1200, height: 800 };
 const PHONE = { width: 390, height: 844 };
 
-// Rules that are judged: what WCAG 2.2 asks for at its levels A and AA, and what is known to be good besides.
+// The checked rules: WCAG 2.2 at levels A and AA, and best practices.
 const TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
 
 export async function open() {
@@ -22,7 +22,7 @@ export async function open() {
   page.setDefaultTimeout(20_000);
   const house = new House(browser, page);
   page.on("console", (message) => {
-    // What is refused on purpose is said by the browser too.
+    // The browser also reports requests that are refused on purpose.
     const isRefusal = message.text().startsWith("Failed to load resource");
     if (message.type() === "error" && !isRefusal) house.mistakes.push(`console: ${message.text()}`);
   });
@@ -38,12 +38,12 @@ export class House {
   constructor(browser, page) {
     this.browser = browser;
     this.page = page;
-    // What went wrong without anybody looking.
+    // Errors that nobody would otherwise notice.
     this.mistakes = [];
     this.looked = [];
   }
 
-  // Holds the page that is open to everything a page has to be.
+  // Checks everything that every page must satisfy.
   async look(name, shot) {
     const { page } = this;
     for (const scheme of ["light", "dark"]) {
@@ -62,7 +62,7 @@ export class House {
   }
 
   async axe(name) {
-    // The page's own policy lets no script in but its own: this one comes from outside of it.
+    // The page's policy only allows its own scripts: this one is injected from outside.
     await this.page.evaluate(AXE);
     const { violations } = await this.page.evaluate(
       (tags) => globalThis.axe.run(document, { runOnly: { type: "tag", values: tags } }),
@@ -77,7 +77,7 @@ export class House {
     if (SHOTS) await this.page.screenshot({ path: `${SHOTS}/${name}.png` });
   }
 
-  // Presses Tab until something is reached, as who has no mouse.
+  // Presses Tab until an element has the focus, like a user without a mouse.
   async tabTo(locator) {
     const wanted = await locator.elementHandle();
     for (let pressed = 0; pressed < 250; pressed += 1) {
@@ -105,7 +105,7 @@ export class House {
     await this.page.keyboard.press(key);
   }
 
-  // Where a press leads to another page.
+  // Presses a control, and waits for the page that it leads to.
   async follow(role, name) {
     const before = this.page.url();
     await this.press(role, name);

@@ -1,4 +1,4 @@
-// Somebody who is no engineer connects Salesforce, syncs, has a failure and mends it: by keyboard alone.
+// A user who is not an engineer connects Salesforce, syncs, and fixes a failure, by keyboard alone.
 
 import { strict as assert } from "node:assert";
 import { existsSync, readFileSync } from "node:fs";
@@ -33,7 +33,7 @@ async function addSalesforce(house) {
   await house.type("Consumer secret (required)", "canary-app");
   await house.type("Refresh token (required)", "canary-token");
   await house.type("Start date (required)", "yesterday");
-  // It is told when the field is left, before anything is sent.
+  // The problem appears when the field loses focus, before anything is sent.
   await page.keyboard.press("Tab");
   const fault = page.locator("[id='config.start_date-fault']");
   await fault.filter({ hasText: "2024-01-01" }).waitFor();
@@ -71,7 +71,7 @@ async function addSalesforce(house) {
   await house.look("integration that is new");
 }
 
-// Sends a form that comes back.
+// Sends a form that is shown again.
 async function sendBack(house, button) {
   const { page } = house;
   await Promise.all([page.waitForResponse((one) => one.request().method() === "POST" && one.status() === 422), house.press("button", button)]);
@@ -100,7 +100,7 @@ async function ended(house, word) {
 async function watchASync(house) {
   const { page } = house;
   await sync(house, "fruit");
-  // It is watched while it lasts: nobody loads the page again.
+  // The page follows the run without a reload.
   await page.locator("dd .badge", { hasText: "running" }).waitFor();
   await page.evaluate(() => { globalThis.isSame = true; });
   await ended(house, "ok");
@@ -124,7 +124,7 @@ async function mendAFailure(house) {
   assert.ok(page.url().endsWith("/integrations/things#secrets.token-field"), page.url());
   const token = page.getByLabel("token");
   assert.ok(await token.isVisible());
-  // A secret is never shown: it says only since when it is there.
+  // A secret is never shown: the page only says when it was set.
   assert.equal(await token.inputValue(), "");
   assert.match(await token.getAttribute("placeholder"), /^set .*leave empty to keep it$/);
   await house.type("token", "renewed-at-last");

@@ -1,4 +1,4 @@
-"""What a loader is sent, and what its destination must hold afterwards."""
+"""The messages for a loader, and what its destination must contain afterwards."""
 
 import json
 from dataclasses import dataclass, field
@@ -28,7 +28,7 @@ class Digits(float):
 
 @dataclass
 class Case:
-    """One kind of record: the runs that send it, and the rows that must be there after the last one."""
+    """One kind of record: the runs that send it, and the rows that must exist after the last one."""
 
     name: str
     runs: list
@@ -37,14 +37,14 @@ class Case:
     types: dict
     stream: str = ""
     config: dict = field(default_factory=dict)
-    # What a loader may refuse: it would end a run of several cases.
+    # Whether a loader may refuse it, which would end a run of several cases.
     alone: bool = False
-    # What is in the database file before, where the loader writes one.
+    # Statements that prepare the database file, if the loader writes one.
     before: list = field(default_factory=list)
 
 
 def written(value):
-    """Writes JSON as taps do, each number as it stands."""
+    """Writes JSON as taps do, with each number exactly as given."""
     if isinstance(value, Digits):
         return value.text
     if isinstance(value, dict):
@@ -80,7 +80,7 @@ def last_by_key(rows, key):
 
 
 def case(name, types, *runs, key=("id",), stream=None, config=None, alone=False):
-    """Makes a case of which each run sends one schema and then its records."""
+    """Makes a case in which each run sends one schema and then its records."""
     key, stream = list(key), stream or name
     sent = [[schema(stream, types, key), *(record(stream, row) for row in run)] for run in runs]
     rows = last_by_key([row for run in runs for row in run], key)
@@ -88,7 +88,7 @@ def case(name, types, *runs, key=("id",), stream=None, config=None, alone=False)
 
 
 def values(name, kind, sent, **more):
-    """Makes a case of one column of values."""
+    """Makes a case with one column of values."""
     return case(name, {**KEY, "v": kind}, [{"id": at, "v": value} for at, value in enumerate(sent)], **more)
 
 
@@ -127,7 +127,7 @@ def versions():
 
 
 def old_file():
-    """A table that target-duckdb 0.8.0 made of this schema, with the types that it gave, and a run over it."""
+    """A table that target-duckdb 0.8.0 created from this schema, with its column types, and a run that writes to it."""
     name = "old_file"
     types = {**KEY, "n": NUMBER, "i": {"type": ["null", "integer"], "maximum": 100}, "d": DATE, "m": MOMENT}
     first = {"id": 1, "n": 0.1, "i": 7, "d": "2026-01-01", "m": "2026-01-01T00:00:00Z"}
@@ -150,7 +150,7 @@ MOMENTS = [
     "9999-12-31T23:59:59Z",
 ]
 NUMERICS = ["0.1", "12345678901234567890123456789.012345678", "-99999999999999999999999999999.999999999"]
-# More digits in one column than the decimals of any database have.
+# More digits in one column than the decimals of any database can have.
 ALL_NUMERICS = [*NUMERICS, "99999999999999999999999999999999999999", "-0.00000000000000000001"]
 NAMES = {"Group": TEXT, "order": TEXT, "a b": TEXT, "a.b": TEXT, "Ünï": TEXT, "camelCase": TEXT, "x-y": TEXT, "1st": TEXT}
 

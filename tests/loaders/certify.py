@@ -1,7 +1,7 @@
-"""Sends Singer messages to a loader as Meltano starts it, and compares its destination with what was sent.
+"""Sends Singer messages to a loader started as Meltano would, and compares its destination with the messages.
 
 Called with the loader's name, its command and its settings as JSON, by the Python of the loader's own environment; prints
-what it finds, case by case, as JSON.
+the results, case by case, as JSON.
 """
 
 import json
@@ -15,7 +15,7 @@ from compare import verdict
 from destinations import DESTINATIONS
 
 
-# How a tap that dies leaves its last line.
+# The last line of a tap that dies.
 ENDS = {"tap_dies": [], "tap_dies_in_a_line": ['{"type": "RECORD", "stream": "tap_di']}
 
 
@@ -24,7 +24,7 @@ class Loader:
         self.name, self.program, self.config, self.folder = name, program, config, folder
 
     def run(self, lines, config):
-        """Runs it over some lines; returns what it printed, or why it refused."""
+        """Runs the loader on some lines; returns its output, or why it refused."""
         settings = self.folder / "config.json"
         settings.write_text(json.dumps({**self.config, **config}))
         sent = "".join(line if isinstance(line, str) else written(line) + "\n" for line in lines)
@@ -32,7 +32,7 @@ class Loader:
         return subprocess.run(command, input=sent.encode(), capture_output=True, cwd=self.folder, timeout=300)
 
     def prepare(self, case):
-        """Makes what a case finds; tells whether it is one for this loader."""
+        """Prepares the destination of a case; tells whether the case is for this loader."""
         if not case.before:
             return True
         if self.name != "duckdb":
@@ -46,7 +46,7 @@ class Loader:
 
 
 def certify(loader):
-    """Returns the verdict on each case; those that nothing refuses share a run."""
+    """Returns the verdict on each case; cases that no loader refuses share a run."""
     together = [case for case in CASES if not case.alone and not case.config]
     apart = [case for case in CASES if case not in together]
     told = {}
@@ -60,12 +60,12 @@ def certify(loader):
 
 
 def names():
-    """Returns the names of all cases, in the order in which they are told."""
+    """Returns the names of all cases, in the order of the verdicts."""
     return [*(case.name for case in CASES), *ENDS]
 
 
 def told_of(loader, cases, told):
-    """Runs some cases at once, and tells of each; whether the loader took them."""
+    """Runs several cases at once, and records a verdict for each; returns whether the loader accepted them."""
     for number in range(max(len(case.runs) for case in cases)):
         runs = [case.runs[number] for case in cases if number < len(case.runs)]
         ended = loader.run([*(line for run in runs for line in run), state(number)], cases[0].config)
@@ -80,7 +80,7 @@ def told_of(loader, cases, told):
 
 
 def told_of_ends(loader):
-    """A tap that dies: the loader never keeps a bookmark whose records are not in the destination."""
+    """A tap that dies: the loader must never confirm a bookmark whose records are not in the destination."""
     for name, torn in ENDS.items():
         rows = [record(name, {"id": at}) for at in range(5)]
         ended = loader.run([schema(name, KEY, ["id"]), *rows[:3], state(3), *rows[3:], *torn], {})

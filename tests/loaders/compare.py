@@ -1,4 +1,4 @@
-"""Whether what a destination holds is what was sent, and else what has become of it."""
+"""Compares a destination with the messages sent to it, and describes the first difference."""
 
 import json
 from datetime import datetime, timezone
@@ -8,12 +8,12 @@ from cases import Digits, last_by_key, written
 
 
 def verdict(case, found, kinds):
-    """Says of a case `ok`, or the first thing that is not as it was sent."""
+    """Returns `ok` for a case, or the first difference from what was sent."""
     if found is None:
         return "no table"
     sent = [[line["record"] for line in run if line["type"] == "RECORD"] for run in case.runs]
     everything = [row for run in sent for row in run]
-    # A loader of files may keep every version of a row, or begin anew in each run.
+    # A file loader may keep every version of a row, or start over in each run.
     wanted = [(case.rows, ""), (everything, "every version"), (sent[-1], "the last run alone")]
     counts = [(rows, how) for rows, how in wanted if len(rows) == len(found)]
     if not counts:
@@ -27,7 +27,7 @@ def verdict(case, found, kinds):
 
 
 def differences(case, rows, found):
-    """Pairs rows by key, or by place in what is sorted, and returns what differs."""
+    """Pairs rows by key, or by their sorted position, and returns the difference."""
     rows, found = (sorted(some, key=lambda row: place(case, row)) for some in (rows, found))
     told = []
     for wanted, row in zip(rows, found):
@@ -42,14 +42,14 @@ def place(case, row):
 
 
 def value_of(row, name):
-    """Returns the value of a column, whatever the loader makes of the case of its name."""
+    """Returns the value of a column, whatever the loader does to the case of its name."""
     names = [name, name.lower(), name.replace(" ", "_").lower(), name.replace("-", "_").lower(), name.replace(".", "_").lower()]
     known = {key.lower(): value for key, value in row.items()}
     return next((known[name.lower()] for name in names if name.lower() in known), None)
 
 
 def difference(schema, sent, found):
-    """Returns what has become of one value; nothing where it is the same."""
+    """Returns how one value has changed; nothing if it is the same."""
     if sent is None or found is None:
         return None if sent is found else f"{shown(sent)} became {shown(found)}"
     kind = [kind for kind in schema["type"] if kind != "null"][0]
@@ -98,7 +98,7 @@ def clock(sent, found):
 
 
 def moment(sent, found):
-    """Compares instants: what has no zone is in UTC."""
+    """Compares timestamps; those without a zone are in UTC."""
     return found == sent or instant(found) == instant(sent)
 
 

@@ -1,4 +1,4 @@
-"""Reads what a loader has written: for each stream its rows, as values of Python."""
+"""Reads a loader's destination: the rows of each stream, as Python values."""
 
 import csv
 import json
@@ -21,7 +21,7 @@ class DuckDB:
 
     @staticmethod
     def make(config, statements):
-        """Runs statements beside the loader."""
+        """Runs statements outside the loader."""
         import duckdb
 
         with duckdb.connect(config["path"]) as connection:
@@ -30,7 +30,7 @@ class DuckDB:
 
     def rows(self, stream):
         table = stream.split("-")[-1].replace(".", "_").lower()
-        # As text, which is exact: Python's own types are not those of the table.
+        # As text, which is exact, because Python's types differ from the table's.
         columns = self.connection.execute(
             "select column_name, data_type from information_schema.columns where table_schema = ? and table_name = ?",
             [self.schema, table],
@@ -69,7 +69,7 @@ class Postgres:
             return None
         columns = "select column_name, data_type from information_schema.columns where table_schema = %s and table_name = %s"
         self.kinds = types = dict(self.connection.execute(columns, [self.schema, tables[0]]).fetchall())
-        # An array of Postgres has a form of its own.
+        # Postgres writes arrays in a format of its own.
         forms = {"ARRAY": "to_jsonb({})::text"}
         asked = [sql.SQL(forms.get(kind, "{}::text")).format(sql.Identifier(name)) for name, kind in types.items()]
         query = sql.SQL("select {} from {}").format(sql.SQL(", ").join(asked), sql.Identifier(self.schema, tables[0]))
@@ -78,7 +78,7 @@ class Postgres:
 
 
 def typed(kind, text):
-    """Gives a text the type that its column has."""
+    """Converts a text to the type of its column."""
     if text is None:
         return None
     if kind.startswith("DOUBLE"):
@@ -102,7 +102,7 @@ class JsonLines:
         file = self.folder / f"{stream}.jsonl"
         if not file.exists():
             return None
-        # Not `splitlines`, which takes other characters for ends of lines too.
+        # Not `splitlines`, which also splits at other characters.
         return [parsed(line) for line in file.read_text(encoding="utf-8").split("\n") if line]
 
 

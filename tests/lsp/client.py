@@ -1,6 +1,6 @@
-"""An editor's client of the language server: pygls, whose types refuse what the protocol does not know.
+"""An editor's client of the language server: pygls, whose types refuse anything outside the protocol.
 
-Started as `client.py SPILE PROJECT`; works through one file as an editor would, and prints what it came to as JSON.
+Started as `client.py SPILE PROJECT`; edits one file as an editor would, and prints the results as JSON.
 """
 
 import asyncio

@@ -1,9 +1,9 @@
-"""Says what a project means to Meltano, by Meltano's own classes.
+"""Reports what a project means to Meltano, using Meltano's own classes.
 
-One request a line on stdin, one answer a line on stdout, both JSON. A request names a `folder`, an `environment` of
-variables, and the `discovery` that every tap is taken to make. With `dump` it first writes the files as Meltano writes
-them when it sets something. Run by the Python of Meltano's own environment: it costs a second to start, and some 50
-milliseconds for each project, as what Meltano works out again for every setting is worked out once here.
+One JSON request per line on stdin, one JSON answer per line on stdout. A request has a `folder`, an `environment` of
+variables, and the `discovery` that every tap reports. With `dump` it first writes the files as Meltano does
+when it sets something. Run by the Python of Meltano's own environment: it takes a second to start, and some 50
+milliseconds for each project, because it computes once what Meltano computes again for every setting.
 """
 
 import copy
@@ -46,15 +46,15 @@ from meltano.core.settings_store import AutoStoreManager  # noqa: E402
 from meltano.core.task_sets_service import TaskSetsService  # noqa: E402
 from meltano.core.utils import expand_env_vars  # noqa: E402
 
-# What Meltano makes up anew for a project that says none.
+# Settings that Meltano generates for a project without them.
 OWN = ("MELTANO_PROJECT_ID",)
 
-# The places in a file: what an environment says again as the plugin says it means the same.
+# Places in a file: an environment that repeats the plugin's value means the same.
 FILE = ("meltano_yml", "meltano_environment", "inherited")
 
 
 def kept(owner, key, work_out):
-    """Returns what was worked out for an owner before, or works it out now. Nothing changes while a project is asked."""
+    """Returns the cached result for an owner, or computes it. Nothing changes during a request."""
     answers = owner.__dict__.setdefault("_kept_answers", {})
     if key not in answers:
         answers[key] = work_out()
@@ -62,7 +62,7 @@ def kept(owner, key, work_out):
 
 
 def remember():
-    """Lets Meltano's services remember what they say of themselves: each setting asks for all the others again."""
+    """Makes Meltano's services cache their own values, because each setting asks for all the others again."""
     configure, as_env, get = SettingsService.config_with_metadata, SettingsService.as_env, AutoStoreManager.get
 
     def config_with_metadata(self, *, prefix=None, extras=None, source=SettingValueStore.AUTO, **others):
@@ -93,19 +93,19 @@ def remember():
 
 
 class Block:
-    """As much of a block as a state id is made of."""
+    """The parts of a block that determine its state ID."""
 
     def __init__(self, name):
         self.string_id = name
 
 
 def as_json(value):
-    """Returns a value in which the order of every table counts, as Meltano hands it on."""
+    """Returns a value with ordered tables, as Meltano passes it on."""
     return json.loads(json.dumps(value, default=str))
 
 
 def ordered(value):
-    """Writes tables as lists of pairs: who compares them compares their order."""
+    """Writes tables as lists of pairs, so that a comparison includes their order."""
     if isinstance(value, dict):
         return {"table": [[key, ordered(item)] for key, item in value.items()]}
     if isinstance(value, list):
@@ -119,14 +119,14 @@ def settings_of(service):
         if meta["value"] is None:
             continue
         source = meta["source"].value
-        # An empty table that is written is the default that it says.
+        # An empty table in the file equals the default.
         source = "default" if meta["value"] == {} else "file" if source in FILE else source
         found[name] = {"value": ordered(as_json(meta["value"])), "source": source}
     return found
 
 
 def environment_of(service):
-    """What a plugin's process finds in its environment, beside the machine's own."""
+    """The environment of a plugin's process, besides the machine's own."""
     project = service.project
     project_env = expand_env_vars({**project.settings.env, **project.dotenv_env}, os.environ)
     active = expand_env_vars(project.environment.env, project_env) if project.environment else {}
@@ -153,14 +153,14 @@ def catalog_of(service, discovery):
 def plugin_answer(project, plugin, discovery):
     service = PluginSettingsService(project, plugin)
     answer = {"settings": settings_of(service), "env": environment_of(service)}
-    # The order of settings is nobody's business; the order within one is the plugin's.
+    # The order of settings does not matter; the order within one matters to the plugin.
     config = as_json(service.as_dict(extras=False, process=True))
     answer["config"] = {name: ordered(value) for name, value in config.items()}
     if plugin.type == PluginType.EXTRACTORS:
         try:
             answer["catalog"] = catalog_of(service, discovery)
         except (ValueError, AttributeError) as error:
-            # A rule that Meltano does not take is not taken afterwards either.
+            # A rule that Meltano refuses is refused afterwards too.
             answer["catalog"] = f"{type(error).__name__}: {error}"
     if plugin.type == PluginType.MAPPERS:
         expandable = {**project.dotenv_env, **project.settings.env}
@@ -173,16 +173,16 @@ def plugin_answer(project, plugin, discovery):
     return answer
 
 
-# Answers by all that they follow from.
+# Answers by everything that determines them.
 ANSWERS = {}
 
-# What no answer about a plugin follows from.
+# Keys that do not affect any answer about a plugin.
 ELSEWHERE = ("plugins", "environments", "jobs", "schedules", "include_paths", "project_id", "default_environment")
 
 
 def known_answer(project, plugin, asked, discovery):
-    """Answers for a plugin. What files say of it, of its parents and of their surroundings decides, and is often the same
-    as in another project."""
+    """Answers for a plugin. They depend on the files' text about it, its parents and their surroundings, which is often the
+    same in another project."""
     key, name, raw = asked
     frame = {key: value for key, value in raw.items() if key not in ELSEWHERE and not key.startswith("x-")}
     environment = next((one for one in raw.get("environments") or [] if one["name"] == name), {})
@@ -203,7 +203,7 @@ def known_answer(project, plugin, asked, discovery):
 
 
 def tasks_of(project, tasks):
-    """What `meltano run` makes of tasks: the plugins in their order, by type."""
+    """What `meltano run` does with tasks: the plugins in order, by type."""
     found = []
     for word in tasks:
         name = word.split(":")[0]
@@ -220,7 +220,7 @@ def state_ids(project, suffix, blocks):
         if kind == "extractors":
             consumer = name
         elif kind == "loaders" and consumer:
-            # The settings of the first plugin of a run put variables into the suffix.
+            # The settings of a run's first plugin expand variables in the suffix.
             project.environment.state_id_suffix = suffix
             PluginSettingsService(project, project.plugins.find_plugin(consumer.split(":")[0]))
             ids.append(generate_state_id(project, None, Block(consumer), Block(name)))
@@ -237,7 +237,7 @@ def environment_answer(project, name, discovery):
     for plugin in project.plugins.plugins():
         mapping = plugin.extra_config.get("_mapping_name")
         key = f"{plugin.type.value}/{plugin.name}" + (f"/{mapping}" if mapping else "")
-        # Meltano looks at the first of a name.
+        # Meltano uses the first one with a name.
         if key not in plugins:
             plugins[key] = known_answer(project, plugin, (key, name, raw), discovery)
     jobs, states = {}, {}
@@ -256,7 +256,7 @@ def words(task):
 
 
 def answer(request):
-    # A real `environ` is turned from bytes whenever it is looked at.
+    # The real `environ` decodes bytes at every access.
     os.environ = {**KEPT, **request["environment"]}
     files.cache.clear()
     names = [None]

@@ -1,6 +1,6 @@
-// Encrypts the password of encrypted-regex.json anew under an IV of 12 bytes, which sops never writes but reads:
-// `node iv-12.mjs <folder with sops-age's node_modules>`, the document on stdout. The MAC is over the plaintext
-// and stays.
+// Encrypts the password of encrypted-regex.json again with an IV of 12 bytes, which sops never writes but reads:
+// `node iv-12.mjs <folder with sops-age's node_modules>`, the document on stdout. The MAC covers the plaintext
+// and stays valid.
 
 import { createCipheriv, randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";

@@ -1,10 +1,10 @@
 #!/bin/sh
-# Makes the documents of this folder again, with the official sops. README.md tells what each is for.
+# Makes the documents of this folder again, with the official sops. README.md describes each.
 #
 #   SOPS=/path/to/sops MODULES=/folder/with/sops-age tests/sops/make.sh
 #
 # Keys that exist are kept; `age-keygen` (go install filippo.io/age/cmd/age-keygen@v1.3.2) and
-# `ssh-keygen` are wanted only where one is missing.
+# `ssh-keygen` are only needed if one is missing.
 set -eu
 cd "$(dirname "$0")"
 : "${SOPS:=sops}"
@@ -25,13 +25,13 @@ trap 'rm -rf "$work"' EXIT
 cat key.txt other-key.txt > "$work/both.txt"
 cd "$work"
 
-# Runs sops with nothing of the user's own: no configuration, no keys but those named.
+# Runs sops without the user's configuration, and only with the given keys.
 sops() {
     env -i PATH="$PATH" HOME="$work" SOPS_AGE_KEY_FILE="${KEY-$here/key.txt}" \
         SOPS_AGE_SSH_PRIVATE_KEY_FILE="${SSH_KEY-}" "$SOPS" "$@"
 }
 
-# plaintext, kind, name, and the rule's lines: encrypts one document and writes down what sops makes of it.
+# plaintext, kind, name, and the rule's lines: encrypts one document and records the output of sops.
 make() {
     plain=$here/plain/$1 kind=$2 name=$3.$2
     shift 3
@@ -68,7 +68,7 @@ make comments.yaml yaml comments-encrypted-regex "    age: $own" "    encrypted_
 make by-comment.yaml yaml encrypted-comment-regex "    age: $own" "    encrypted_comment_regex: sops:enc"
 make by-comment.yaml yaml unencrypted-comment-regex "    age: $own" "    unencrypted_comment_regex: sops:enc"
 
-# sops writes only the first of several documents as JSON: each is sent through it alone for what is expected.
+# sops only writes the first of several documents as JSON: each goes through it alone for the expected values.
 make documents.yaml yaml documents "    age: $own"
 awk '/^---$/ { part++; next } { print > "part" part + 0 ".yaml" }' "$here/plain/documents.yaml"
 for part in part*.yaml; do
@@ -78,7 +78,7 @@ done
 { echo '['; for part in part*.json; do [ "$part" = part0.yaml.json ] || echo ,; cat "$part"; done; echo ']'; } \
     > "$here/documents.yaml.expected.json"
 
-# What is wrong or odd: sops says which is which, and README.md keeps what it said.
+# Wrong and odd documents: sops decides which is which, and README.md records its messages.
 mkdir edited
 node "$here/negative.mjs" edited
 node "$here/iv-12.mjs" "$MODULES" > edited/iv-of-12-bytes.json

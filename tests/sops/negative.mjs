@@ -1,6 +1,6 @@
 // Edits the documents of this folder into ones that are wrong or odd: `node negative.mjs <folder>`.
 //
-// One file each, named by what was done. make.sh then asks the official sops about every one of them.
+// Each becomes a file named after the edit. make.sh then runs the official sops on each.
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

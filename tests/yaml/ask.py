@@ -1,6 +1,6 @@
-"""What Meltano reads: takes texts as a JSON list on standard input, and says of each what its own loader makes of it.
+"""Parses a JSON list of texts from standard input with Meltano's own loader, and prints the result of each.
 
-Each answer is {"value": ..., "places": ...}, {"odd": true} where JSON has no form for what was read, or {"refused": why}.
+Each answer is {"value": ..., "places": ...}, {"odd": true} if JSON cannot express the value, or {"refused": why}.
 Places are those of keys and of their values: [key, line, column, line, column], in the order of the text.
 """
 
@@ -19,11 +19,11 @@ warnings.simplefilter("ignore")
 
 
 class Odd(Exception):
-    """JSON has no form for it."""
+    """A value that JSON cannot express."""
 
 
 class Half(Exception):
-    """Half a character, which Python keeps, and fails where it writes it."""
+    """Half a character, which Python accepts, but cannot write."""
 
 
 def plain(value):
@@ -44,7 +44,7 @@ def plain(value):
             raise Half
         return str(value)
     if isinstance(value, datetime.date):
-        # Meltano copies what it hands to a plugin, and ruamel's instants lose something on the way.
+        # Meltano copies the values for a plugin, and ruamel's timestamps lose something in the copy.
         return copy.deepcopy(value).isoformat()
     if isinstance(value, dict):
         if not all(type(key).__mro__[-2] is str for key in value) or tagged(value):
@@ -77,14 +77,14 @@ def places(value, seen):
 def answer(text, path):
     path.write_bytes(text.encode())
     yaml.cache.clear()
-    # A version in one file would be that of the next.
+    # Otherwise, a version in one file would apply to the next.
     yaml.yaml.version = None
     try:
         read = yaml.load(path)
     except Exception as error:
         return {"refused": " ".join(f"{type(error).__name__}: {error}".split())}
     try:
-        # A file in which nothing is written is an empty one.
+        # A file without content is an empty one.
         value = {} if read is None else plain(read)
         return {"value": value, "places": list(places(read, set()))}
     except Odd:

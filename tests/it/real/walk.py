@@ -1,4 +1,4 @@
-"""Holds that catalogs come out of the hastened executor as they come out of Meltano's own, whatever they are like.
+"""Checks that the faster executor produces the same catalogs as Meltano's own, whatever they contain.
 
 Given: the path of `launch.py`, a seed, a count. Run by Meltano's own Python.
 """
@@ -39,7 +39,7 @@ def stream(dice, number):
     said = {"tap_stream_id": f"s{number}", "stream": f"s{number}", "schema": schema(dice, 3)}
     if dice.random() < 0.8:
         said["metadata"] = [entry(dice) for _ in range(dice.randrange(5))]
-        # One without a breadcrumb is none, and Meltano's own look for a breadcrumb stumbles over it.
+        # Metadata without a breadcrumb is ignored, and breaks Meltano's own search for breadcrumbs.
         said["metadata"] = [one for one in said["metadata"] if "breadcrumb" in one]
     return dict(dice.sample(list(said.items()), len(said)))
 
@@ -53,7 +53,7 @@ def outcome(rules, catalog):
 
 
 def main(path, seed, count):
-    # It says at length what it sets.
+    # It logs everything it sets.
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     dice = random.Random(int(seed))
     cases = []

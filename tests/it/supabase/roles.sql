@@ -1,4 +1,4 @@
--- The roles of a Supabase project, as supabase/postgres makes them: `postgres` is no superuser there.
+-- The roles of a Supabase project, as supabase/postgres creates them: `postgres` is not a superuser there.
 create role postgres login createdb createrole bypassrls;
 create role anon nologin noinherit;
 create role authenticated nologin noinherit;

@@ -1,4 +1,4 @@
-"""What a tap of the Singer SDK says of itself with `--about`, and what others say instead; TAP_ABOUT chooses."""
+"""Prints what a tap of the Singer SDK prints for `--about`, or what others print instead; TAP_ABOUT selects."""
 
 import json
 import os
