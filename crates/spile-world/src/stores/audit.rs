@@ -1,4 +1,4 @@
-//! Who changed what through a server: a line for each write, only ever added to.
+//! The audit log: who changed what through a server, one line per write, append-only.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -10,53 +10,53 @@ use serde::{Deserialize, Serialize};
 use crate::files::own_folder::Own;
 use spile_core::name::Slug;
 
-/// How much is read at a time.
+/// How many bytes are read at a time.
 const PIECE: u64 = 64 * 1024;
 
-/// How far back is looked for the newest of one integration: some hundred thousand lines.
+/// How far back to search for the newest entries of one integration, in bytes: a few hundred thousand lines.
 const FURTHEST: u64 = 32 * 1024 * 1024;
 
-/// The file of the lines.
+/// The log's file name.
 const FILE: &str = "audit.jsonl";
 
-/// Where the lines are kept.
+/// The audit log of a project.
 #[derive(Debug, Clone)]
 pub struct Audit(Own);
 
-/// What somebody did. It names settings and files, and holds no value of any.
+/// One action by one user. It names settings and files, and never contains their values.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Deed {
-    /// When.
+    /// When it happened.
     pub at: Timestamp,
-    /// Who, as they are called.
+    /// The user's display name.
     pub actor: String,
-    /// Who they are, whatever they are called: `session`, `token:ci`, `jwt:ISSUER#SUBJECT`.
+    /// The user's identity, which does not depend on the display name: `session`, `token:ci`, `jwt:ISSUER#SUBJECT`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
-    /// What they may do: `viewer`, `editor` or `admin`.
+    /// The user's role: `viewer`, `editor` or `admin`.
     pub role: String,
-    /// What was done: `add`, `change`, `delete`, `enable`, `disable`, `apply`, `test`, `sync`, `discover`, `sign-in`.
+    /// The action: `add`, `change`, `delete`, `enable`, `disable`, `apply`, `test`, `sync`, `discover`, `sign-in`.
     pub action: String,
-    /// To which integrations; none where it was to all, or to none.
+    /// The integrations it affected. Empty if it affected all of them or none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub integrations: Vec<Slug>,
-    /// What came of it: a branch, a commit, a plan, a run, or the code of what it failed with.
+    /// The result: a branch, a commit, a plan, a run, or the error code if it failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub result: Option<String>,
 }
 
 impl Audit {
-    /// Names the file in a project's own folder; nothing is read or made.
+    /// Names the log in a project's own folder. Nothing is read or created.
     #[must_use]
     pub fn of(own_folder: &Path) -> Self {
         Self(Own::at(own_folder))
     }
 
-    /// Adds a line, in one write: of several at once each stays whole. A line that a machine which went down left half-written
-    /// stays by itself.
+    /// Appends a line in one write, so that concurrent lines stay whole. If a crash left the last line half-written,
+    /// the new entry starts on a line of its own.
     ///
     /// # Errors
-    /// When the file cannot be made or written to.
+    /// When the file cannot be created or written to.
     pub fn add(&self, deed: &Deed) -> io::Result<()> {
         let mut file = self.0.make()?.append(FILE)?;
         let mut line = if ends_within_a_line(&mut file)? { vec![b'\n'] } else { Vec::new() };
@@ -65,12 +65,12 @@ impl Audit {
         file.write_all(&line)
     }
 
-    /// Returns the newest, the newest first; of one integration where one is named. A line that is none is passed over:
-    /// a machine that went down may have left the last one half-written. No more is read than that takes, and nothing that
-    /// is further back than [`FURTHEST`].
+    /// Returns the newest entries, newest first, of one integration if one is given. Lines that are not valid are
+    /// skipped, because a crash may have left a half-written line. Reads backward from the end, no further than it
+    /// needs to and no further than [`FURTHEST`].
     ///
     /// # Errors
-    /// When the file is there and cannot be read.
+    /// When the file exists but cannot be read.
     pub fn newest(&self, of: Option<&Slug>, most: usize) -> io::Result<Vec<Deed>> {
         let Some(own) = self.0.open()? else { return Ok(Vec::new()) };
         let Some(mut file) = own.open(FILE)? else { return Ok(Vec::new()) };
@@ -83,7 +83,7 @@ impl Audit {
             file.seek(SeekFrom::Start(before))?;
             file.read_exact(&mut piece)?;
             piece.append(&mut rest);
-            // What is before the first end of a line is the end of a line that begins further in front.
+            // What comes before the first line break is the end of a line that begins in an earlier piece.
             let whole = if before == 0 {
                 0
             } else {
@@ -136,7 +136,7 @@ mod tests {
         for second in 0..3 {
             audit.add(&deed(second, if second == 1 { "b" } else { "a" })).unwrap();
         }
-        // A machine that went down.
+        // Simulates a crash during a write.
         std::fs::OpenOptions::new()
             .append(true)
             .open(audit.0.path().join(FILE))
@@ -146,7 +146,7 @@ mod tests {
         assert_eq!(audit.newest(None, 2).unwrap(), [deed(2, "a"), deed(1, "b")]);
         assert_eq!(audit.newest(Some(&"a".parse().unwrap()), 9).unwrap(), [deed(2, "a"), deed(0, "a")]);
         assert_eq!(audit.0.path().join(FILE).metadata().unwrap().permissions().mode() & 0o777, 0o600);
-        // What was half-written takes nothing with it.
+        // The half-written line does not damage the next one.
         audit.add(&deed(3, "a")).unwrap();
         audit.add(&deed(4, "b")).unwrap();
         assert_eq!(audit.newest(None, 3).unwrap(), [deed(4, "b"), deed(3, "a"), deed(2, "a")]);

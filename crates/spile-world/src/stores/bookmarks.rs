@@ -1,7 +1,8 @@
-//! The bookmarks of a run on their way to a hosted registry.
+//! Carries the bookmarks of a run to a hosted registry.
 //!
-//! Meltano keeps them with an add-on of spile's, which asks a broker here, on the loopback. The key of the registry stays in
-//! this process: the add-on has a token that is good for one state id and as long as the run lasts, and no plugin gets it.
+//! Meltano stores bookmarks through spile's state backend, which asks a broker in this process over the loopback
+//! interface. The registry's key stays in this process. The backend only has a token that works for one state id while
+//! the run lasts, and plugins do not get it.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -20,13 +21,13 @@ use crate::stores::supabase::{KeptState, NotKept, Writer};
 use spile_core::digest::sha256;
 use spile_core::secret::Secret;
 
-/// The most bytes of a question: bookmarks of tens of thousands of partitions have a few megabytes.
+/// The most bytes in a request. Bookmarks of tens of thousands of partitions take a few megabytes.
 const MOST: u64 = 32 * 1024 * 1024;
 
-/// How long a registry that could not be reached is left alone: while it is away, Meltano is not to wait each time.
+/// How long to wait before trying an unreachable registry again, so that Meltano does not wait for it on each request.
 const PAUSE: Duration = Duration::from_secs(15);
 
-/// Serves the bookmarks of one state id for as long as a run lasts.
+/// Serves the bookmarks of one state id while a run lasts.
 #[derive(Debug)]
 pub struct Broker {
     address: SocketAddr,
@@ -35,7 +36,7 @@ pub struct Broker {
     serving: JoinHandle<()>,
 }
 
-/// What is served.
+/// The state that the broker's connections share.
 #[derive(Debug)]
 struct Served {
     registry: Arc<Supabase>,
@@ -45,19 +46,19 @@ struct Served {
     held: Mutex<LiveBookmarks>,
 }
 
-/// The bookmarks as the run has left them so far.
+/// The bookmarks as the run has stored them so far.
 #[derive(Debug, Default)]
 struct LiveBookmarks {
     /// The version that the registry has.
     version: i64,
     state: Option<String>,
-    /// Since when the registry does not have them.
+    /// When the registry fell behind; `None` if it is up to date.
     unsent: Option<Instant>,
-    /// Why they cannot be kept at all.
+    /// Why the bookmarks cannot be stored at all.
     failed: Option<NotKept>,
 }
 
-/// What Meltano asks.
+/// A request from Meltano.
 #[derive(Debug, Deserialize)]
 struct Question {
     token: String,
@@ -69,20 +70,20 @@ struct Question {
 #[derive(Debug, Deserialize)]
 #[serde(tag = "do", rename_all = "lowercase")]
 enum BookmarkRequest {
-    /// Says what there is.
+    /// Asks for the current bookmarks.
     Get,
-    /// Keeps it, or clears it.
+    /// Stores bookmarks, or clears them.
     Set {
-        /// The bookmarks, as JSON to the byte.
+        /// The bookmarks as JSON, kept byte for byte.
         state: Option<String>,
     },
 }
 
 impl Broker {
-    /// Begins to serve what is kept under a state id, on a free port of the loopback.
+    /// Starts to serve the bookmarks of a state id on a free port of the loopback interface.
     ///
     /// # Errors
-    /// When the system has no port.
+    /// When the system has no free port.
     pub async fn start(
         registry: Arc<Supabase>,
         writer: Writer,
@@ -91,7 +92,7 @@ impl Broker {
     ) -> std::io::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let address = listener.local_addr()?;
-        // Two random ids are 244 bits that nobody guesses.
+        // Two random ids give 244 bits, which cannot be guessed.
         let token = Secret::new(format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple()));
         let held =
             kept.map(|kept| LiveBookmarks { version: kept.version, state: kept.state, ..LiveBookmarks::default() });
@@ -107,7 +108,7 @@ impl Broker {
             async move {
                 while let Ok((stream, _)) = listener.accept().await {
                     let served = served.clone();
-                    // Who goes away without an answer asks again, or has ended.
+                    // A client that disconnects before it gets a response asks again, or has ended.
                     tokio::spawn(async move { served.answer(stream).await.ok() });
                 }
             }
@@ -115,21 +116,21 @@ impl Broker {
         Ok(Self { address, token, served, serving })
     }
 
-    /// Returns what the add-on needs to know; it holds the token.
+    /// Returns what the backend needs to connect, including the token.
     #[must_use]
     pub fn connection(&self) -> Value {
         json!({ "port": self.address.port(), "token": self.token.expose(), "state_id": self.served.id })
     }
 
-    /// Returns what nobody may see in what the run says.
+    /// Returns the token, so that it can be masked in the run's output.
     pub(crate) fn token(&self) -> &Secret {
         &self.token
     }
 
-    /// Ends, and sends what the registry has not got yet.
+    /// Stops serving, and sends the bookmarks that the registry does not have yet.
     ///
     /// # Errors
-    /// When the registry does not have all that the run has left.
+    /// When the registry does not have everything that the run has stored.
     pub async fn finish(&self) -> Result<(), NotKept> {
         self.serving.abort();
         let mut held = self.served.held.lock().await;
@@ -148,13 +149,13 @@ impl Drop for Broker {
 }
 
 impl Served {
-    /// Answers one question: a line of JSON for a line of JSON.
+    /// Answers one request: one line of JSON with another line of JSON.
     async fn answer(&self, mut stream: TcpStream) -> std::io::Result<()> {
         let (reader, mut writer) = stream.split();
         let mut line = Vec::new();
         BufReader::new(reader.take(MOST)).read_until(b'\n', &mut line).await?;
         let answer = match serde_json::from_slice::<Question>(&line) {
-            // Digests are compared: how long that takes says nothing of the token.
+            // Compares digests, so that the time this takes reveals nothing about the token.
             Ok(question) if sha256(question.token.as_bytes()) != self.token => {
                 refusal("the token belongs to another run")
             }
@@ -183,7 +184,7 @@ impl Served {
         }
     }
 
-    /// Keeps bookmarks: in the registry, or here until that is back.
+    /// Stores bookmarks in the registry, or in memory until the registry is reachable again.
     async fn keep(&self, held: &mut LiveBookmarks, state: Option<String>) -> Result<(), NotKept> {
         if held.unsent.is_none_or(|since| since.elapsed() >= PAUSE) {
             match self.send(held, state.as_deref()).await {
@@ -199,7 +200,7 @@ impl Served {
     async fn send(&self, held: &mut LiveBookmarks, state: Option<&str>) -> Result<(), NotKept> {
         let keep = |version| self.registry.keep_state(&self.writer, &self.id, version, state);
         held.version = match keep(held.version).await {
-            // Something that was sent earlier has arrived after all.
+            // An earlier request from this run has arrived after all.
             Err(NotKept::Version { id }) => match self.registry.state(&self.id).await? {
                 Some(found) if found.run == self.writer.run => keep(found.version).await?,
                 Some(_) | None => return Err(NotKept::Version { id }),

@@ -1,4 +1,4 @@
-//! The local registry: an SQLite file in the project, with the tables of the hosted one.
+//! The local registry: an SQLite file in the project with the same tables as the hosted registry.
 
 mod alerts;
 mod history;
@@ -24,31 +24,31 @@ use spile_core::name::{EnvironmentName, IntegrationId};
 use spile_core::plan::{Change, Revision, Snapshot, State, Step};
 use spile_core::record::Row;
 
-/// The version of `local.sql`, kept in SQLite's `user_version`.
+/// The version of `local.sql`, stored in SQLite's `user_version`.
 const VERSION: i64 = 5;
 
-/// The size of the database's pages, in bytes.
+/// The size of a database page, in bytes.
 const PAGE: u32 = 16_384;
 
-/// How long a writer waits for another one.
+/// How long a writer waits for another writer.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);
 
 /// One environment's part of the local registry.
 #[derive(Debug, Clone)]
 pub struct Local {
     path: PathBuf,
-    /// The folder that the file is in.
+    /// The folder that contains the file.
     own: Own,
-    /// Runs that the file did not take.
+    /// Runs that could not be written to the file.
     outbox: Outbox,
     project: String,
     environment: EnvironmentName,
-    /// Rows as the files want them: of those that the file holds word for word nothing has to be taken apart.
+    /// The desired rows. A stored row that is identical to one of them does not need to be parsed.
     wanted: Arc<Mutex<State<Row>>>,
 }
 
 impl Local {
-    /// Names the database's file; nothing is read or made.
+    /// Names the database file. Nothing is read or created.
     pub fn new(path: impl Into<PathBuf>, project: &str, environment: &EnvironmentName) -> Self {
         let path = path.into();
         let folder = path.parent().unwrap_or(Path::new("."));
@@ -61,10 +61,10 @@ impl Local {
         TargetError::Local { path: self.path.clone(), source }
     }
 
-    /// Opens the database for reading; `None` where there is none, for reading makes nothing. Where its folder is not this
-    /// user's own, there is none.
+    /// Opens the database for reading. Returns `None` if it does not exist, because reading creates nothing, or if its
+    /// folder does not belong to this user.
     fn open(&self) -> Result<Option<Connection>, TargetError> {
-        // A folder that may not be looked into is not one that is empty.
+        // A folder that cannot be accessed is an error, not an empty registry.
         let closed = |source| TargetError::Io { doing: "open", path: self.own.path().to_owned(), source };
         let own = match self.own.open() {
             Ok(Some(own)) => own,
@@ -74,7 +74,7 @@ impl Local {
         if own.found(self.file()).map_err(closed)?.is_none() {
             return Ok(None);
         }
-        // Not read-only: a writer that was killed leaves a journal that the next one to open has to roll back.
+        // Not read-only, because the next connection has to roll back the journal that a killed writer left behind.
         let connection = self.connect(&own, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         match self.prepare(&connection)? {
             0 => Ok(None),
@@ -86,7 +86,7 @@ impl Local {
         self.path.file_name().map_or(Path::new("registry.db"), Path::new)
     }
 
-    /// Opens the database and its working files, none of which may be a link or another user's.
+    /// Opens the database and its working files. None of them may be a link or belong to another user.
     fn connect(&self, own: &OwnFolder, flags: OpenFlags) -> Result<Connection, TargetError> {
         let io = |doing| move |source| TargetError::Io { doing, path: self.path.clone(), source };
         for end in ["", "-journal", "-wal", "-shm"] {
@@ -94,23 +94,24 @@ impl Local {
             file.push(end);
             own.place(&file).map_err(io("open"))?;
         }
-        // SQLite follows no link on the whole way, and the way to the project may have some.
+        // SQLite refuses links anywhere in the path, but the path to the project may contain some.
         let folder = own.path().canonicalize().map_err(io("find"))?;
         let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
         Connection::open_with_flags(folder.join(self.file()), flags).map_err(|source| self.failed(source))
     }
 
-    /// Makes the database's file for its owner alone, and closes one that is open to others. SQLite gives its working files
-    /// the mode of the database.
+    /// Creates the database file with access for its owner only, and removes access for others from an existing file.
+    /// SQLite gives its working files the mode of the database.
     fn make_file(&self, own: &OwnFolder) -> io::Result<()> {
         let path = own.place(self.file())?;
         match path.symlink_metadata() {
-            // By its path: whoever opens and closes the file once more lets go of the locks that SQLite holds on it here.
+            // By path: opening and closing the file here would release the locks that SQLite holds on it in this
+            // process.
             Ok(found) if found.permissions().mode() & 0o077 != 0 => {
                 std::fs::set_permissions(&path, PermissionsExt::from_mode(0o600))
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => match own.create_new(self.file()) {
-                // Somebody else was faster.
+                // Another process created it first.
                 Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
                 Ok(_) | Err(_) => Ok(()),
             },
@@ -118,7 +119,7 @@ impl Local {
         }
     }
 
-    /// Sets the connection up and returns the database's version.
+    /// Sets up the connection and returns the database's version.
     fn prepare(&self, connection: &Connection) -> Result<i64, TargetError> {
         let version = || connection.busy_timeout(PATIENCE).and_then(|()| version(connection));
         let found = version().map_err(|source| self.failed(source))?;
@@ -128,7 +129,7 @@ impl Local {
         Ok(found)
     }
 
-    /// Opens the database for writing, and makes it where there is none.
+    /// Opens the database for writing, and creates it if it does not exist.
     fn create(&self) -> Result<Connection, TargetError> {
         let path = self.own.path().to_owned();
         let own = self.own.make().map_err(|source| TargetError::Io { doing: "create", path, source })?;
@@ -141,7 +142,7 @@ impl Local {
         Ok(connection)
     }
 
-    /// Refuses a step that would create a row where somebody else's is, or adopt one that is not nobody's any more.
+    /// Refuses a step that would create a row whose id is taken, or adopt a row that is no longer unmanaged.
     fn free(&self, transaction: &Transaction<'_>, step: &Step<Row>) -> Result<(), TargetError> {
         let sql = "select managed_by from integrations where environment = ?1 and id = ?2";
         for (id, change) in &step.changes {
@@ -162,7 +163,7 @@ impl Local {
         self.as_adopted(transaction, step)
     }
 
-    /// Refuses to adopt rows that are not as the plan has them.
+    /// Refuses to adopt rows that differ from the plan.
     fn as_adopted(&self, transaction: &Transaction<'_>, step: &Step<Row>) -> Result<(), TargetError> {
         let adopted = || step.changes.iter().filter(|(_, change)| matches!(change, Change::Adopt { .. }));
         if adopted().next().is_none() {
@@ -216,8 +217,8 @@ impl Local {
         to.prepare_cached(sql)?.execute(values).map(drop)
     }
 
-    /// Returns what a row holds that is about to be adopted, as JSON for the history. Of secrets that nobody had encrypted
-    /// nothing is kept: there is the ciphertext that takes their place.
+    /// Returns the previous content of a row that is about to be adopted, as JSON for the history. Plaintext secrets
+    /// are not kept; the ciphertext that replaces them is stored instead.
     fn held_before(
         &self,
         of: &Transaction<'_>,
@@ -233,7 +234,7 @@ impl Local {
         Ok(Some(json(&Row { secrets, ..before.clone() })))
     }
 
-    /// Lets go of a row, which holds again what it held before it was adopted.
+    /// Releases a row and restores the content it had before it was adopted.
     fn release(&self, to: &Transaction<'_>, id: IntegrationId, row: &Row, origin: &Origin) -> rusqlite::Result<()> {
         self.update(to, id, row, origin)?;
         let sql = "update integrations set managed_by = null where environment = ?1 and id = ?2";
@@ -250,11 +251,11 @@ fn version(connection: &Connection) -> rusqlite::Result<i64> {
     connection.query_row("pragma user_version", [], |row| row.get(0))
 }
 
-/// Makes the tables, unless another program has made them in the meantime.
+/// Creates the tables, unless another process has created them in the meantime.
 fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
-    // Holds for a file without tables only. With secrets a row is 2 KB: of SQLite's usual pages each would take two.
+    // Only affects a file without tables. A row with secrets is 2 KB and would take two pages of SQLite's default size.
     connection.pragma_update(None, "page_size", PAGE)?;
-    // Pages of what is pruned go back to the disk.
+    // Returns the pages of pruned rows to the disk.
     connection.pragma_update(None, "auto_vacuum", "incremental")?;
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let found = version(&transaction)?;
@@ -271,7 +272,7 @@ fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
         }
         _ => {}
     }
-    // The history of version 4 came with its table above.
+    // The history of version 4 was created together with its table above.
     let steps = [(2, include_str!("local/from_2.sql")), (3, include_str!("local/from_3.sql"))];
     let later = steps.into_iter().filter(|(step, _)| found >= 2 && *step >= found).map(|(_, sql)| sql);
     for sql in later.chain((1..VERSION).contains(&found).then_some(include_str!("local/from_4.sql"))) {
@@ -280,8 +281,8 @@ fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
     transaction.pragma_update(None, "user_version", VERSION)?;
     transaction.commit()?;
     if (1..VERSION).contains(&found) {
-        // A file that was made without giving pages back has to be laid out again, once. Where there is no room for that, or
-        // somebody reads, its pages are used again and not given back.
+        // A file that was created without incremental vacuum has to be rebuilt once. If there is no room for that, or
+        // the file is being read, its free pages are reused instead of returned.
         let _ = connection.execute_batch("vacuum");
     }
     Ok(())
@@ -293,9 +294,9 @@ impl Target for Local {
 
     async fn read(&self) -> Result<Snapshot<Row>, TargetError> {
         let local = self.clone();
-        // On a thread of its own: a database of thousands takes as long as all files do.
+        // In a blocking thread, because a database with thousands of rows takes as long to read as all files.
         let read = move || match local.open()? {
-            // Rows and what the last apply left of them, as they are at one moment: an apply may be at work.
+            // Reads the rows and their last-applied versions in one transaction, because an apply may be running.
             Some(mut connection) => {
                 let transaction = connection.transaction().map_err(|source| local.failed(source))?;
                 local.rows(&transaction)

@@ -1,4 +1,4 @@
--- The local registry, version 5. Times are RFC 3339 in UTC; `config` and `secrets` hold JSON.
+-- The local registry, version 5. Times are RFC 3339 in UTC. `config` and `secrets` contain JSON.
 create table integrations (
   environment text not null,
   id          text not null,
@@ -43,7 +43,7 @@ create table integration_runs (
 create index integration_runs_newest on integration_runs (environment, started_at desc);
 create index integration_runs_newest_of on integration_runs (environment, integration_id, started_at desc);
 
--- What channels were told: of several programs one claims a message. `told` is JSON.
+-- The delivery log, which lets only one of several programs claim a message. `told` is JSON.
 create table integration_alerts (
   environment text    not null,
   managed_by  text    not null,

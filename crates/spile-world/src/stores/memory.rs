@@ -1,4 +1,4 @@
-//! The in-memory twin of every target: it keeps the same contract and can be made to fail.
+//! In-memory implementations of every target. They satisfy the same contract and can be made to fail.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -31,7 +31,7 @@ struct MemoryRecords<R: Record> {
     version: u64,
     failing: bool,
     unmanaged: State<R>,
-    /// What was adopted, as it was, by how many applies there were before.
+    /// Adopted records as they were before, with the number of applies that preceded the adoption.
     adopted: Vec<(usize, IntegrationId, R)>,
     applies: Vec<(Applied, State<R>, Option<String>)>,
 }
@@ -57,17 +57,17 @@ impl<R: Record> Memory<R> {
         act(&mut self.held.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Makes the next write fail without having done anything.
+    /// Makes the next write fail without changing anything.
     pub fn fail_once(&self) {
         self.with(|held| held.failing = true);
     }
 
-    /// Adds a record of nobody's, which may be adopted.
+    /// Adds an unmanaged record, which can be adopted.
     pub fn add_unmanaged(&self, id: IntegrationId, record: R) {
         self.with(|held| held.unmanaged.insert(id, record));
     }
 
-    /// Adds a record that is somebody else's.
+    /// Adds a record that another project owns.
     pub fn add_foreign(&self, foreign: Foreign) {
         self.with(|held| held.foreign.push(foreign));
     }
@@ -223,7 +223,7 @@ impl Runs for MemoryRuns {
     }
 }
 
-/// What was sent to channels, in memory. It knows no runs.
+/// The delivery log, in memory. It has no runs.
 #[derive(Debug, Default)]
 pub struct MemoryAlerts(Mutex<BTreeMap<ChannelName, DeliveryRecord>>);
 

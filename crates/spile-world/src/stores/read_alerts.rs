@@ -1,4 +1,5 @@
-//! Which alerts somebody has read, and since when each exists: stored so that a restart makes none of them new again.
+//! Which alerts each user has read, and when each alert began. This is stored, so that a restart does not make alerts
+//! new again.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -11,17 +12,18 @@ use crate::files::own_folder::Own;
 use crate::files::run_lock::{Lock, RunLock};
 use spile_core::alert::{Alert, Key, Seen};
 
-/// The file that they are in.
+/// The name of the file.
 const FILE: &str = "seen.json";
 
-/// The alerts that last, as they were seen.
+/// The current alerts, with who has read them.
 pub struct SeenAlerts {
     own: Own,
-    /// What could not be kept, and lasts as long as this program: nothing depends on it.
+    /// Entries that could not be stored. They are lost when the program ends, which is acceptable: nothing depends on
+    /// them.
     unkept: Mutex<Option<Entries>>,
 }
 
-/// By their keys.
+/// The records by alert key.
 type Entries = BTreeMap<String, AlertRecord>;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,27 +34,28 @@ struct AlertRecord {
     readers: BTreeSet<String>,
 }
 
-/// An alert, as somebody sees it.
+/// An alert as one user sees it.
 #[derive(Debug, Clone)]
 pub struct Noticed<'a> {
-    /// What is wrong.
+    /// The alert.
     pub alert: &'a Alert,
-    /// Since when, as far as this server knows.
+    /// When the problem began, as far as this server knows.
     pub since: Timestamp,
-    /// When this server noticed it.
+    /// When this server first noticed it.
     pub first: Timestamp,
-    /// Whether they have read it.
+    /// Whether the user has read it.
     pub is_read: bool,
 }
 
 impl SeenAlerts {
-    /// Names the file in a project's own folder; nothing is read or made.
+    /// Names the file in a project's own folder. Nothing is read or created.
     #[must_use]
     pub fn of(own_folder: &Path) -> Self {
         Self { own: Own::at(own_folder), unkept: Mutex::default() }
     }
 
-    /// Returns the alerts as somebody sees them. What is over is forgotten: should it come again, it is new.
+    /// Returns the alerts as one user sees them. Resolved alerts are forgotten, so an alert that comes back is new
+    /// again.
     pub fn look<'a>(&self, seen: &'a Seen, reader: &str) -> Vec<Noticed<'a>> {
         let now = Timestamp::now();
         let mut entries = self.entries();
@@ -70,7 +73,7 @@ impl SeenAlerts {
         seen.alerts.iter().map(noticed).collect()
     }
 
-    /// Marks alerts as read, or as unread; those that are over are passed over.
+    /// Marks alerts as read or unread. Keys of resolved alerts are ignored.
     pub fn mark(&self, keys: &[Key], reader: &str, is_read: bool) {
         self.change(|entries| {
             for key in keys {
@@ -89,7 +92,7 @@ impl SeenAlerts {
         unkept.clone().unwrap_or_else(|| self.read())
     }
 
-    /// Changes what is kept, whoever else does so at the same time.
+    /// Changes the stored entries under a lock, so that concurrent changes are not lost.
     fn change(&self, change: impl FnOnce(&mut Entries)) -> Entries {
         let mut unkept = self.unkept.lock().unwrap_or_else(PoisonError::into_inner);
         let lock = RunLock::hold(&self.own, Lock::Own);
@@ -100,7 +103,7 @@ impl SeenAlerts {
         entries
     }
 
-    /// What cannot be read is unread.
+    /// Reads the entries. If they cannot be read, every alert counts as unread.
     fn read(&self) -> Entries {
         let own = self.own.open().ok().flatten();
         let read = own.and_then(|own| own.read(FILE).ok().flatten());
@@ -109,7 +112,8 @@ impl SeenAlerts {
     }
 }
 
-/// Adds what is new, and forgets what is over: of a kind of which all was looked at, what is not there.
+/// Adds new alerts and forgets resolved ones. An alert is resolved if its kind was checked completely and it was not
+/// found.
 fn take_in(entries: &mut Entries, seen: &Seen, now: Timestamp) {
     let keys: BTreeSet<String> = seen.alerts.iter().map(|alert| alert.key.to_string()).collect();
     let is_over = |key: &String| key.parse::<Key>().is_ok_and(|key| seen.whole.contains(&key.kind));
@@ -138,7 +142,7 @@ mod tests {
         }
     }
 
-    /// All that is wrong.
+    /// Returns these alerts as the result of a complete check.
     fn all(alerts: &[Alert]) -> Seen {
         let whole = AlertKind::WORDS.into_iter().map(|(_, kind)| kind).collect();
         Seen { alerts: alerts.to_vec(), well: Vec::new(), whole }

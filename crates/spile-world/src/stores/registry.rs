@@ -1,4 +1,4 @@
-//! Registries: targets for rows, with what only they have.
+//! Registries: targets for rows, with the operations that only registries have.
 
 use std::collections::BTreeMap;
 
@@ -14,17 +14,17 @@ use spile_core::record::Row;
 use spile_core::record::row::Sealed;
 use spile_core::secret::Secret;
 
-/// An unmanaged row: what it holds is anybody's, as far as it can be taken for a row.
+/// An unmanaged row. Anything may have written it, so it is read as a row as far as possible.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Unmanaged {
-    /// The row; its secrets only where they are what spile writes.
+    /// The row. Its secrets are set only if they have the form that spile writes.
     pub row: Row,
-    /// What else is in its secrets, by name: plaintext, most likely.
+    /// Any other members of its secrets, by name. They are probably plaintext.
     pub plain: BTreeMap<String, Secret>,
 }
 
 impl Unmanaged {
-    /// Takes apart what a column of secrets holds.
+    /// Splits the content of the secrets column into spile's ciphertext and other members.
     #[must_use]
     pub fn new(mut row: Row, secrets: &Value) -> Self {
         let Value::Object(members) = secrets else { return Self { row, plain: BTreeMap::new() } };
@@ -39,7 +39,7 @@ impl Unmanaged {
     }
 }
 
-/// A place that keeps rows, and remembers what was done to them.
+/// A target that stores rows and remembers the applies that changed them.
 #[async_trait]
 pub trait Registry: Target<Record = Row> {
     /// Reads the unmanaged rows that a project may adopt: those whose id is a UUID.
@@ -48,11 +48,11 @@ pub trait Registry: Target<Record = Row> {
     /// Returns the newest applies, newest first.
     async fn applies(&self, most: usize) -> Result<Vec<Applied>, TargetError>;
 
-    /// Returns what is no longer kept of its history; `None` where all is.
+    /// Returns a summary of the pruned part of the history; `None` if nothing was pruned.
     async fn pruned(&self) -> Result<Option<Pruned>, TargetError> {
         Ok(None)
     }
 
-    /// Returns what an apply left; `None` where there was no such apply.
+    /// Returns the rows and the file that an apply left; `None` if there was no such apply.
     async fn left_by(&self, apply: Uuid) -> Result<Option<Left>, TargetError>;
 }

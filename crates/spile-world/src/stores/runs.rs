@@ -1,4 +1,4 @@
-//! The history of runs, and the status that the last one gave each integration.
+//! The history of runs, and the status that the last run gave each integration.
 
 mod outbox;
 
@@ -14,15 +14,15 @@ use spile_core::run::{Run, Tries};
 
 pub use outbox::Outbox;
 
-/// Where runs are remembered.
+/// A store of runs.
 #[async_trait]
 pub trait Runs: Send + Sync {
-    /// Tells whether it remembers anything beyond this process.
+    /// Tells whether runs are stored beyond the lifetime of this process.
     fn lasts(&self) -> bool {
         true
     }
 
-    /// Writes a run, again when it has ended; an ended one gives its integration its status.
+    /// Writes a run. Called again when the run ends, which also sets the integration's status.
     async fn record(&self, run: &Run) -> Result<(), TargetError>;
 
     /// Returns the newest runs of an integration, or of all, newest first.
@@ -31,28 +31,28 @@ pub trait Runs: Send + Sync {
     /// Returns the newest run of each integration.
     async fn newest_of_each(&self) -> Result<BTreeMap<IntegrationId, Run>, TargetError>;
 
-    /// Returns, of each integration, what was tried of the newest moment of its schedule that is not after `now`.
+    /// Returns, for each integration, the attempts for the latest scheduled time that is not after `now`.
     async fn tries(&self, now: Timestamp) -> Result<BTreeMap<IntegrationId, Tries>, TargetError>;
 
     /// Returns the run with an id.
     async fn get(&self, run: Uuid) -> Result<Option<Run>, TargetError>;
 
-    /// Gives integrations a status, whatever their runs said.
+    /// Sets the status of integrations, regardless of their runs.
     async fn set_status(&self, ids: &[IntegrationId], status: &str) -> Result<(), TargetError>;
 
-    /// Returns what the registry says of each integration of this project.
+    /// Returns the registry's status and times for each integration of this project.
     async fn standings(&self) -> Result<BTreeMap<IntegrationId, Standing>, TargetError>;
 }
 
-/// The status of what somebody wants to rest.
+/// The status of a paused integration.
 pub const PAUSED: &str = "paused";
 
-/// What the registry says of an integration besides what files declare.
+/// What the registry knows about an integration besides what the files declare.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Standing {
-    /// `pending` until a run has ended, then `active` or `error`; `paused` for as long as somebody wants it to rest.
+    /// `pending` until a run has ended, then `active` or `error`; `paused` while the integration is paused.
     pub status: String,
-    /// When its row was made.
+    /// When its row was created.
     pub created_at: Timestamp,
     /// When its row last changed.
     pub updated_at: Timestamp,

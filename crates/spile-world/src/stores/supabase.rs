@@ -1,9 +1,9 @@
-//! The hosted registry: a Supabase project, over its REST API (PostgREST).
+//! The hosted registry: a Supabase project, accessed through its REST API (PostgREST).
 //!
-//! Reading asks one function what there is, by hashes, and then for whole rows only where they are not known from the last
-//! time; what is read from a table goes by keyset pages, for a server cuts a longer answer without a word. Writing is one
-//! call of one function in the database, which is one transaction: everything is checked there once more, and all of it
-//! happens or none.
+//! Reading asks one function for the hashes of all rows, and then fetches only the rows that are not cached from the
+//! last read. Tables are read in keyset pages, because servers silently truncate longer responses. Writing is one call
+//! of one database function, which is one transaction: it checks everything again, and either applies all changes or
+//! none.
 
 mod address;
 mod alerts;
@@ -46,18 +46,18 @@ pub use states::{NotKept, StoredState as KeptState, Writer};
 /// The version of the migration that this program works with.
 pub const VERSION: i64 = 6;
 
-/// The version of what `spile_apply` takes.
+/// The version of the payload that `spile_apply` takes.
 const PAYLOAD: i64 = 1;
 
-/// How many rows a page has: hosted projects cut an answer at a thousand.
+/// How many rows a page has. Hosted projects truncate responses at a thousand rows.
 const PAGE: usize = 1000;
 
-/// How many rows are asked for by their ids at once, in each of two requests.
+/// How many rows each of two concurrent requests fetches by id.
 const CHUNK: usize = 1000;
 
-/// The most bytes of a change-set. 10,000 integrations with secrets are 13 MB; they take 1.3 s on two cores, and 190 MB in
-/// the database. The smallest project has half a gigabyte, and a server that does not lift a function's own timeout gives
-/// up after eight seconds.
+/// The most bytes of a change-set. 10,000 integrations with secrets are 13 MB, and take 1.3 s on two cores and 190 MB
+/// in the database. The smallest project has half a gigabyte. A server that does not honor the function's own timeout
+/// gives up after eight seconds.
 const LARGEST: usize = 16 * 1024 * 1024;
 
 /// One project's part of a Supabase table, in one environment.
@@ -73,11 +73,11 @@ pub struct Supabase {
 }
 
 impl Supabase {
-    /// Names a registry; nothing is sent yet. `own_folder` is where rows that were read are kept for the next time, and
-    /// runs that could not be sent.
+    /// Creates a registry client. Nothing is sent yet. `own_folder` stores the cached rows, and the runs that could not
+    /// be sent.
     ///
     /// # Errors
-    /// When the system has no certificates to trust.
+    /// When the system has no trusted certificates.
     pub fn new(
         address: Address,
         project: &str,
@@ -97,15 +97,15 @@ impl Supabase {
     /// Returns the version of the migration in the database.
     ///
     /// # Errors
-    /// When it cannot be asked; [`SupabaseError::NotMigrated`] where there is none.
+    /// When the registry cannot be asked; [`SupabaseError::NotMigrated`] if there is no migration.
     pub async fn version(&self) -> Result<i64, SupabaseError> {
         self.client.call("spile_version", &json!({})).await
     }
 
-    /// Returns what visitors of the dashboard may do with the tables, as sentences: there should be nothing.
+    /// Returns what dashboard visitors can do with the tables, as sentences. The list should be empty.
     ///
     /// # Errors
-    /// When it cannot be asked.
+    /// When the registry cannot be asked.
     pub async fn exposure(&self) -> Result<Vec<String>, SupabaseError> {
         let rights: Vec<Value> = self.client.call("spile_exposure", &json!({})).await?;
         let word = |right: &Value, key: &str| right[key].as_str().unwrap_or_default().to_owned();
@@ -118,7 +118,7 @@ impl Supabase {
         Cache::of(&self.own_folder, &self.client.host(), &self.project, self.environment.as_str())
     }
 
-    /// Reads every row, as much of each as `columns` says.
+    /// Reads the given columns of every row.
     async fn pages<T: Page>(&self, columns: &str) -> Result<Vec<T>, SupabaseError> {
         let mut rows: Vec<T> = Vec::new();
         loop {
@@ -135,7 +135,7 @@ impl Supabase {
         }
     }
 
-    /// Returns the rows of those hashes, of which only those are asked for that are not known from the last time.
+    /// Returns the rows with these hashes. Fetches only the rows that are not in `known`.
     async fn rows(
         &self,
         mut known: BTreeMap<String, Stored>,
@@ -146,7 +146,7 @@ impl Supabase {
         let unknown: Vec<&str> = hashes.keys().filter(|id| !known.contains_key(*id)).map(String::as_str).collect();
         for ids in unknown.chunks(2 * CHUNK) {
             let (some, others) = ids.split_at(CHUNK.min(ids.len()));
-            // Two at once, and no more: a small project has few connections.
+            // Two concurrent requests and no more, because a small project has few connections.
             let (some, others) = tokio::join!(self.whole(some), self.whole(others));
             known.extend(some?.into_iter().chain(others?).map(|stored| (stored.id.clone(), stored)));
         }
@@ -166,16 +166,17 @@ impl Supabase {
         self.client.call("spile_rows", &json!({ "payload": asked })).await
     }
 
-    /// Names this project's part of the tables, as functions take it.
+    /// Returns the identification of this project's part of the tables, as the functions take it.
     fn part(&self) -> Value {
         json!({"managed_by": self.project, "environment": self.environment})
     }
 
-    /// Asks what there is; refuses a database of another version than this program's.
+    /// Asks for the current hashes. Refuses a database whose migration has another version.
     async fn held(&self) -> Result<RegistryMoment, SupabaseError> {
         match self.client.call::<RegistryMoment>("spile_state", &json!({ "payload": self.part() })).await {
             Ok(held) => check_version(held.version).map(|()| held),
-            // Another version may not know the function, or answer in another form: it says at least which it is.
+            // Another version may not have the function, or may answer in another form. The version number tells which
+            // it is.
             Err(error @ (SupabaseError::NotMigrated { .. } | SupabaseError::Answer { .. })) => {
                 check_version(self.version().await?)?;
                 Err(error)
@@ -184,7 +185,7 @@ impl Supabase {
         }
     }
 
-    /// Asks for the hashes of a revision; refuses a step from another one.
+    /// Returns the hashes of a revision. Refuses if the registry has moved on to another one.
     async fn hashes(&self, wanted: &Revision) -> Result<Hashes, TargetError> {
         let held = self.held().await?;
         if revision(&held.hashes) != *wanted {
@@ -222,7 +223,7 @@ impl Supabase {
     }
 }
 
-/// Refuses another version than this program's.
+/// Refuses a version that this program does not support.
 fn check_version(found: i64) -> Result<(), SupabaseError> {
     match found {
         VERSION => Ok(()),
@@ -231,13 +232,13 @@ fn check_version(found: i64) -> Result<(), SupabaseError> {
     }
 }
 
-/// Returns the hashes of all rows: those of nobody's may be adopted, as they were shown or not at all.
+/// Returns the hashes of all rows, including unmanaged ones: they may be adopted only if they are still as shown.
 fn all_hashes(held: &RegistryMoment) -> Hashes {
     let others = held.others.iter().filter_map(|row| Some((row.id.clone(), row.content_hash.clone()?)));
     held.hashes.clone().into_iter().chain(others).collect()
 }
 
-/// The mark of the rows of one project in one environment; `spile_revision` in the database says the same.
+/// The revision of one project's rows in one environment. It must equal what `spile_revision` computes in the database.
 fn revision(hashes: &Hashes) -> Revision {
     let lines: String = hashes.iter().flat_map(|(id, hash)| [id, ":", hash, "\n"]).collect();
     Revision(hash(lines.as_bytes()))
@@ -249,7 +250,7 @@ impl Target for Supabase {
 
     async fn read(&self) -> Result<Snapshot<Row>, TargetError> {
         let cache = self.cache();
-        // It takes about as long as the answer does.
+        // Loads the cache while the request runs, because both take about as long.
         let known = tokio::task::spawn_blocking(move || cache.load());
         let held = self.held().await?;
         let mut stored = self.rows(known.await.unwrap_or_default(), &held.hashes).await?;

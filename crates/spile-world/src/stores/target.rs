@@ -1,4 +1,4 @@
-//! Targets: places that hold applied configuration, read as a whole and written by steps.
+//! Targets: places that hold applied configuration. They are read as a whole and written in steps.
 
 use std::path::{Path, PathBuf};
 
@@ -13,52 +13,52 @@ use spile_core::name::{IntegrationId, Slug};
 use spile_core::plan::{Snapshot, State, Step};
 use spile_core::record::Record;
 
-/// A place that holds applied configuration. One contract suite runs over every implementation.
+/// A place that holds applied configuration. One contract suite runs against every implementation.
 #[async_trait]
 pub trait Target: Send + Sync {
-    /// What it keeps for one integration.
+    /// What it stores for one integration.
     type Record: Record;
 
-    /// Reads everything; makes nothing, also where there is nothing yet.
+    /// Reads everything. Creates nothing, even if there is nothing yet.
     async fn read(&self) -> Result<Snapshot<Self::Record>, TargetError>;
 
-    /// Tells it what a document holds, as making the document has shown, or which records it may hold: what it finds to be
-    /// just that need not be taken apart to be read.
+    /// Tells the target what a document contains, known from rendering it, or which records it may contain. When the
+    /// target finds exactly this, it does not need to parse it.
     fn learn(&self, _document: &<Self::Record as Record>::Document, _holds: &State<Self::Record>) {}
 
-    /// Takes what is there as what the last apply left, where it is this document: for an apply that has nothing to do,
-    /// because one that was killed has done it.
+    /// Records the current content as last applied, provided that it equals this document. For an apply that has
+    /// nothing to do, because an earlier one was killed after it wrote.
     async fn settle(&self, _document: &<Self::Record as Record>::Document) -> Result<(), TargetError> {
         Ok(())
     }
 
-    /// Carries out a step as a whole, or refuses it as stale when the target has moved on since it was read.
+    /// Carries out a step as a whole, or refuses it as stale if the target has changed since it was read.
     async fn write(&self, step: &Step<Self::Record>, origin: &Origin) -> Result<(), TargetError>;
 }
 
-/// Where a change comes from, for the audit.
+/// Where a change comes from, for the audit log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Origin {
     /// The plan's id.
     pub plan: String,
     /// Who applies it.
     pub actor: String,
-    /// The commit of the files, where they are in git.
+    /// The commit of the files, if they are in git.
     pub commit: Option<String>,
-    /// When.
+    /// When it is applied.
     pub at: Timestamp,
-    /// The text of `meltano.yml` that is written with it; `None` where that is left alone.
+    /// The text of `meltano.yml` that is written with it; `None` if that file does not change.
     pub rendered: Option<String>,
 }
 
 /// Why a target could not be read or written.
 #[derive(Debug, thiserror::Error, Diagnostic)]
 pub enum TargetError {
-    /// It has changed since it was read.
+    /// The target has changed since it was read.
     #[error("{target} has changed since the plan was made")]
     #[diagnostic(code(spile::plan::stale), help("run `spile plan` again and review the differences"))]
     Stale {
-        /// The target.
+        /// The name of the target.
         target: &'static str,
     },
     /// A file that spile did not render is in the way.
@@ -78,7 +78,7 @@ pub enum TargetError {
         /// The file, relative to the project.
         path: PathBuf,
     },
-    /// A file that spile did not render is where an output is to be.
+    /// A file that spile did not render is at the path of an output.
     #[error("`{}` was not rendered by spile", path.display())]
     #[diagnostic(
         code(spile::output::foreign),
@@ -88,7 +88,7 @@ pub enum TargetError {
         /// The file, relative to the project.
         path: PathBuf,
     },
-    /// A file that spile rendered cannot be read any more.
+    /// A file that spile rendered can no longer be read.
     #[error("`{}` cannot be read: {message}", path.display())]
     #[diagnostic(
         code(spile::meltano_yml::unreadable),
@@ -97,54 +97,54 @@ pub enum TargetError {
     Unreadable {
         /// The file, relative to the project.
         path: PathBuf,
-        /// The reader's own sentence.
+        /// The parser's message.
         message: String,
     },
-    /// The file system refuses.
+    /// The file system refused.
     #[error("cannot {doing} `{}`", path.display())]
     #[diagnostic(code(spile::files::io), help("{}", io_help(source)))]
     Io {
-        /// `read`, `write` and so on.
+        /// The verb: `read`, `write` and so on.
         doing: &'static str,
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: std::io::Error,
     },
-    /// A file leads out of the project, or is not a file.
+    /// A file leads out of the project, or is not a regular file.
     #[error(transparent)]
     #[diagnostic(transparent)]
     File(#[from] FileError),
-    /// The local registry refuses.
+    /// The local registry refused.
     #[error("the local registry `{}` cannot be used", path.display())]
     #[diagnostic(code(spile::registry::local), help("{}", sqlite_help(source)))]
     Local {
-        /// The database's file.
+        /// The database file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: rusqlite::Error,
     },
-    /// The local registry was made by a newer program.
+    /// The local registry was created by a newer program.
     #[error("the local registry `{}` has version {found}, but this program supports only {known}", path.display())]
     #[diagnostic(code(spile::registry::version), help("use the version of spile that created it, or a newer one"))]
     Newer {
-        /// The database's file.
+        /// The database file.
         path: PathBuf,
         /// Its version.
         found: i64,
-        /// The newest version known here.
+        /// The newest version that this program supports.
         known: i64,
     },
-    /// A row of this project holds what cannot be read.
+    /// A row of this project has content that cannot be read.
     #[error("the row `{id}` of the registry cannot be read: {message}")]
     #[diagnostic(code(spile::registry::row), help("fix or delete the row; `spile apply` writes it again"))]
     Row {
         /// The row's id.
         id: String,
-        /// Why.
+        /// The cause.
         message: String,
     },
-    /// Another project, or nobody, has a row of the same id.
+    /// The id belongs to a row of another project or to an unmanaged row.
     #[error("the ID of `{slug}` ({id}) is already used in the registry by {owner}")]
     #[diagnostic(
         code(spile::registry::owned),
@@ -157,21 +157,21 @@ pub enum TargetError {
         slug: Slug,
         /// Its id.
         id: IntegrationId,
-        /// Whose row it is, as a phrase.
+        /// The owner of the row, as a phrase.
         owner: String,
     },
-    /// The hosted registry refuses.
+    /// The hosted registry refused.
     #[error(transparent)]
     #[diagnostic(transparent)]
     Supabase(#[from] SupabaseError),
-    /// A test made the twin in memory fail.
+    /// A test made the in-memory target fail.
     #[error("the target in memory was asked to fail")]
     #[diagnostic(code(spile::registry::memory), help("try again"))]
     Told,
 }
 
 impl TargetError {
-    /// Tells whether it may pass by itself: a registry that cannot be reached, or is busy.
+    /// Tells whether the error is temporary: a registry that is unreachable or busy.
     #[must_use]
     pub fn is_of_the_moment(&self) -> bool {
         match self {
@@ -192,7 +192,7 @@ impl TargetError {
         }
     }
 
-    /// Says why a file of the project cannot be read or written.
+    /// Explains why a file of the project cannot be read or written.
     pub(crate) fn of_file(doing: &'static str, path: &Path, why: Shut) -> Self {
         match why {
             Shut::Io(source) => Self::Io { doing, path: path.to_owned(), source },
@@ -200,14 +200,14 @@ impl TargetError {
         }
     }
 
-    /// Names whose row an id is already.
+    /// Explains that an id is taken, and by whom.
     pub(crate) fn owned(slug: Slug, id: IntegrationId, owner: Option<&str>) -> Self {
         let owner = owner.map_or("an unmanaged row".to_owned(), |owner| format!("the project `{owner}`"));
         Self::Owned { slug, id, owner }
     }
 }
 
-/// Returns the next step for an error of the file system.
+/// Returns the next step for a file system error.
 #[must_use]
 pub fn io_help(error: &std::io::Error) -> &'static str {
     match error.kind() {

@@ -1,4 +1,4 @@
-//! Tokens of programs that use a server: only their hashes are kept.
+//! API tokens of programs that use a server. Only their hashes are stored.
 
 use std::io;
 use std::path::Path;
@@ -12,37 +12,37 @@ use crate::files::own_folder::Own;
 use crate::files::run_lock::{Lock, RunLock};
 use spile_core::digest::hash;
 
-/// How tokens begin: what scans for secrets knows them.
+/// The prefix of tokens, which secret scanners recognize.
 const PREFIX: &str = "spile_";
 
-/// The file that they are in.
+/// The name of the file that stores them.
 const FILE: &str = "tokens.json";
 
-/// The most bytes of that file: some ten thousand tokens.
+/// The most bytes of that file: about ten thousand tokens.
 const MOST_BYTES: u64 = 4 << 20;
 
-/// Where tokens are kept.
+/// The token store of a project.
 #[derive(Debug, Clone)]
 pub struct Tokens(Own);
 
-/// What somebody may do; each may do what those before it may.
+/// What a user may do. Each role includes the ones before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
-    /// Look.
+    /// May view.
     Viewer,
-    /// Change files, test, sync.
+    /// May also change files, test and sync.
     Editor,
-    /// Apply plans.
+    /// May also apply plans.
     Admin,
 }
 
 impl Role {
-    /// The roles by their words.
+    /// The roles by name.
     pub const WORDS: [(&'static str, Self); 3] =
         [("viewer", Self::Viewer), ("editor", Self::Editor), ("admin", Self::Admin)];
 
-    /// Returns its word.
+    /// Returns the role's name.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
@@ -53,51 +53,52 @@ impl Role {
     }
 }
 
-/// A token as it is kept. A newer spile's may say more: an older one must not write it back without that.
+/// A stored token. Unknown fields are refused, so that an older spile does not drop the fields of a newer one when it
+/// writes the file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct KeptToken {
-    /// What it is called.
+    /// Its name.
     pub name: String,
     /// What its bearer may do.
     pub role: Role,
-    /// The SHA-256 of it, in hexadecimal.
+    /// Its SHA-256, in hexadecimal.
     pub sha256: String,
-    /// When it was made.
+    /// When it was created.
     pub created_at: Timestamp,
 }
 
-/// A token that was made just now: it is shown once.
+/// A newly created token. It is shown only once.
 #[derive(Debug)]
 pub struct Token(pub String);
 
 impl Tokens {
-    /// Tells whether a text looks like one of these.
+    /// Tells whether a text has the form of such a token.
     #[must_use]
     pub fn is_one(token: &str) -> bool {
         token.starts_with(PREFIX)
     }
 
-    /// Names the file in a project's own folder; nothing is read or made.
+    /// Names the file in a project's own folder. Nothing is read or created.
     #[must_use]
     pub fn of(own_folder: &Path) -> Self {
         Self(Own::at(own_folder))
     }
 
-    /// Returns all of them.
+    /// Returns all tokens.
     ///
     /// # Errors
-    /// When the file is there and cannot be read, or somebody else than this user may have written it.
+    /// When the file exists but cannot be read, or another user may have written it.
     pub fn all(&self) -> io::Result<Vec<KeptToken>> {
         let Some(own) = self.0.open()? else { return Ok(Vec::new()) };
         let Some(bytes) = own.read_private(FILE, MOST_BYTES)? else { return Ok(Vec::new()) };
         serde_json::from_slice(&bytes).map_err(io::Error::from)
     }
 
-    /// Makes one. One of that name is replaced.
+    /// Creates a token, replacing any token of that name.
     ///
     /// # Errors
-    /// When it cannot be kept.
+    /// When it cannot be stored.
     pub fn make(&self, name: &str, role: Role, now: Timestamp) -> io::Result<Token> {
         let token = format!("{PREFIX}{}", random());
         let _lock = self.lock()?;
@@ -108,10 +109,10 @@ impl Tokens {
         Ok(Token(token))
     }
 
-    /// Revokes one; `false` where there is none of that name.
+    /// Revokes a token; `false` if there is none of that name.
     ///
     /// # Errors
-    /// When that cannot be kept.
+    /// When the change cannot be stored.
     pub fn revoke(&self, name: &str) -> io::Result<bool> {
         let _lock = self.lock()?;
         let mut all = self.all()?;
@@ -124,15 +125,15 @@ impl Tokens {
         Ok(true)
     }
 
-    /// Returns the one that a program brings. The file is read each time, so that a revoked one holds no longer.
+    /// Returns the stored record of a token. The file is read each time, so that revoking takes effect at once.
     #[must_use]
     pub fn find(&self, token: &str) -> Option<KeptToken> {
         let sha256 = hash(token.as_bytes());
-        // A file that cannot be read lets nobody in.
+        // If the file cannot be read, no token is accepted.
         self.all().unwrap_or_default().into_iter().find(|one| one.sha256 == sha256)
     }
 
-    /// One that is made beside another that is revoked must not bring that back.
+    /// Locks the file, so that creating a token cannot undo a concurrent revocation.
     fn lock(&self) -> io::Result<RunLock> {
         RunLock::hold(&self.0, Lock::Own)
     }

@@ -1,4 +1,4 @@
-//! What was sent to channels, in the local registry.
+//! The delivery log in the local registry.
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -42,7 +42,7 @@ impl Alerts for Local {
             connection.query_row(sql, values, |row| Ok((row.get(0)?, row.get(1)?))).optional()
         };
         let found = read().map_err(|source| self.failed(source))?;
-        // What a newer spile has written, and this one cannot read, is told once more.
+        // If a newer spile wrote something that this version cannot read, it is sent again.
         Ok(found.map_or_else(DeliveryRecord::default, |(told, version)| DeliveryRecord {
             told: serde_json::from_str(&told).unwrap_or_default(),
             version,

@@ -1,4 +1,4 @@
--- What version 1 kept of changes, while `history.sql` makes the tables anew.
+-- Keeps the changes of version 1 while `history.sql` creates the tables again.
 drop trigger integration_changes_stay;
 drop trigger integration_changes_remain;
 alter table integration_changes rename to integration_changes_1;

@@ -1,4 +1,4 @@
--- What version 1 kept of changes: it knew neither their applies nor what they left.
+-- Copies the changes of version 1, which had neither applies nor rows.
 insert into integration_changes
        (number, plan, environment, integration_id, op, managed_by, before_hash, after_hash, actor, source_rev, at)
 select number, plan, environment, integration_id, op, managed_by, before_hash, after_hash, actor, source_rev, at

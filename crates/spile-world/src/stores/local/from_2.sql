@@ -1,4 +1,4 @@
--- What version 3 knows of runs besides.
+-- The columns of runs that version 3 adds.
 alter table integration_runs add column streams text not null default '{}';
 alter table integration_runs add column cause text;
 alter table integration_runs add column attempts integer not null default 1;
@@ -8,7 +8,7 @@ alter table integration_runs add column bookmark_after text;
 alter table integration_runs add column scheduled_for text;
 alter table integration_runs add column host text;
 
--- What channels were told: of several programs one claims a message. `told` is JSON.
+-- The delivery log, which lets only one of several programs claim a message. `told` is JSON.
 create table integration_alerts (
   environment text    not null,
   managed_by  text    not null,

@@ -1,10 +1,10 @@
--- What version 4 knows of the history besides, and that it may be pruned.
+-- The parts of the history that version 4 adds, so that it can be pruned.
 drop trigger if exists integration_changes_remain;
 drop trigger if exists integration_applies_remain;
 create index if not exists integration_changes_of_apply on integration_changes (apply_id);
 
--- How far back the history goes: applies of lower numbers are gone, and of changes only the newest of each integration is
--- left. `file_sha256` is `meltano.yml` as the newest of these applies left it.
+-- How far back the history goes: applies with lower numbers are deleted, and only the newest change of each integration
+-- is left of theirs. `file_sha256` is `meltano.yml` as the newest of the deleted applies left it.
 create table if not exists integration_pruned (
   environment text    not null,
   managed_by  text    not null,

@@ -1,5 +1,5 @@
--- Version 5 knows runs that succeeded with a warning, and details of a run, as JSON. SQLite cannot change a check: the table
--- is made anew.
+-- Version 5 adds runs that succeeded with a warning, and details of a run as JSON. SQLite cannot change a check, so the
+-- table is created again.
 alter table integration_runs rename to integration_runs_4;
 drop index if exists integration_runs_newest;
 drop index if exists integration_runs_newest_of;
@@ -40,7 +40,7 @@ drop table integration_runs_4;
 create index integration_runs_newest on integration_runs (environment, started_at desc);
 create index integration_runs_newest_of on integration_runs (environment, integration_id, started_at desc);
 
--- And rows that are let go of, and what an adopted row held before.
+-- It also adds released rows, and the previous content of adopted rows.
 create table integration_changes_5 (
   number         integer primary key autoincrement,
   apply_id       text,

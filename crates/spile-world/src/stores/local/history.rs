@@ -1,4 +1,4 @@
-//! What was applied to the local registry, and what each apply left.
+//! The history of applies in the local registry, and the rows that each apply left.
 
 use std::collections::BTreeMap;
 
@@ -21,18 +21,18 @@ const APPLIES: &str = "select a.id, a.plan, a.actor, a.source_rev, a.at, a.file_
     (select count(*) from integration_changes c where c.apply_id = a.id and c.op = 'delete'), a.number \
     from integration_applies a where a.environment = ?1 and a.managed_by = ?2";
 
-/// A change as the history keeps it.
+/// A change as the history stores it.
 pub(super) struct Recorded<'a> {
     /// The integration.
     pub id: IntegrationId,
     /// What the apply did.
     pub change: &'a Change<Row>,
-    /// The row that was there before, as JSON.
+    /// The row before the change, as JSON.
     pub held: Option<String>,
 }
 
 impl Local {
-    /// Remembers an apply, and the file that it writes; returns its id.
+    /// Records an apply and the file that it writes. Returns the apply's id.
     pub(super) fn record_apply(&self, to: &Transaction<'_>, origin: &Origin) -> rusqlite::Result<String> {
         let file = origin.rendered.as_ref().map(|text| (hash(text.as_bytes()), text));
         if let Some((sha256, text)) = &file {
@@ -51,7 +51,7 @@ impl Local {
         Ok(id)
     }
 
-    /// Remembers a change, and the row that it leaves.
+    /// Records a change and the row that results from it.
     pub(super) fn record_change(
         &self,
         to: &Transaction<'_>,
@@ -92,7 +92,7 @@ impl Local {
         let read = |mut stored: super::rows::Stored| {
             let secrets = std::mem::replace(&mut stored.secrets, super::rows::NO_SECRETS.to_owned());
             let (id, row) = stored.into_row()?;
-            // What is not JSON is nothing that anybody could take over.
+            // Secrets that are not JSON cannot be adopted.
             Ok((id, Unmanaged::new(row, &serde_json::from_str(&secrets).unwrap_or_default())))
         };
         nobodys.map(read).collect()
@@ -107,7 +107,7 @@ impl Local {
 
     /// Returns the rows as they were after an apply.
     fn rows_as_of(&self, connection: &Connection, apply: i64) -> rusqlite::Result<BTreeMap<String, Option<String>>> {
-        // What version 1 has remembered was before every apply that has a number.
+        // Version 1 recorded its changes before applies had numbers.
         let sql = "select c.integration_id, c.after from integration_changes c \
                    left join integration_applies a on a.id = c.apply_id \
                    where c.environment = ?1 and c.managed_by = ?2 and coalesce(a.number, 0) <= ?3 order by c.number";
@@ -116,7 +116,7 @@ impl Local {
         statement.query_map(values, |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
     }
 
-    /// Returns the rows that applies after that one have adopted and still keep, as they were before, where that is known.
+    /// Returns the rows that later applies adopted and still manage, with their content from before, if known.
     fn adopted_after(&self, connection: &Connection, apply: i64) -> rusqlite::Result<BTreeMap<String, Option<String>>> {
         let before = if version(connection)? >= 5 { "c.before" } else { "null" };
         let sql = format!(
@@ -143,7 +143,7 @@ impl Local {
                        where a.environment = ?1 and a.managed_by = ?2 and a.number <= ?3 order by a.number desc limit 1"
             .to_owned();
         if version(connection)? >= 4 {
-            // The first that are kept may have left the file as those before them wrote it.
+            // If no apply that is kept had written the file by then, its content is what the pruned applies left.
             sql = format!(
                 "select text from (select 1 as place, * from ({sql}) union all \
                  select 2, f.text from integration_pruned p join integration_files f on f.sha256 = p.file_sha256 \
@@ -154,7 +154,7 @@ impl Local {
         connection.query_row(&sql, values, |row| row.get(0)).optional()
     }
 
-    /// Opens a database that has a history.
+    /// Opens the database if it has a history.
     fn with_history(&self) -> Result<Option<Connection>, TargetError> {
         let Some(connection) = self.open()? else { return Ok(None) };
         let found = version(&connection).map_err(|source| self.failed(source))?;
@@ -200,7 +200,7 @@ impl Registry for Local {
     }
 }
 
-/// Reads a row of the history.
+/// Parses a row of the history.
 fn read(id: &str, text: &str) -> Result<(IntegrationId, Row), TargetError> {
     let unreadable = |message: String| TargetError::Row { id: id.to_owned(), message };
     let row = serde_json::from_str(text).map_err(|error| unreadable(error.to_string()))?;

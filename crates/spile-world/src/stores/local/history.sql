@@ -1,5 +1,6 @@
--- Every apply, and every change that it made. Append-only, but for what `integration_pruned` says. `after` is the row as it was written, secrets as ciphertext.
--- `before` is what an adopted row held; secrets that nobody had encrypted are in it as the ciphertext that took their place.
+-- Every apply, and every change that it made. Append-only, except for pruning (see `integration_pruned`). `after` is
+-- the row as written, with secrets as ciphertext. `before` is the previous content of an adopted row. Its plaintext
+-- secrets are stored as the ciphertext that replaced them.
 create table integration_applies (
   number      integer primary key autoincrement,
   id          text not null unique,
@@ -30,7 +31,7 @@ create table integration_changes (
 );
 create index integration_changes_newest_of on integration_changes (environment, managed_by, integration_id, number);
 
--- What `meltano.yml` was, by its SHA-256.
+-- Contents of `meltano.yml`, by SHA-256.
 create table integration_files (
   sha256 text primary key,
   text   text not null
@@ -38,8 +39,8 @@ create table integration_files (
 
 create index if not exists integration_changes_of_apply on integration_changes (apply_id);
 
--- How far back the history goes: applies of lower numbers are gone, and of changes only the newest of each integration is
--- left. `file_sha256` is `meltano.yml` as the newest of these applies left it.
+-- How far back the history goes: applies with lower numbers are deleted, and only the newest change of each integration
+-- is left of theirs. `file_sha256` is `meltano.yml` as the newest of the deleted applies left it.
 create table integration_pruned (
   environment text    not null,
   managed_by  text    not null,

@@ -1,15 +1,15 @@
-//! How far back the history of applies goes: the newest are kept in full, and of what was before them what they build on.
+//! Limits the history of applies: the newest are kept in full, and from older ones only what the newest depend on.
 
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::{Local, version};
 use spile_core::plan::history::Pruned;
 
-/// How many applies are kept in full, for each project and environment: each can be listed and rolled back to.
+/// How many applies are kept in full, for each project and environment. Each of them can be listed and rolled back to.
 pub(super) const KEPT: u32 = 100;
 
 impl Local {
-    /// Forgets the applies before the newest [`KEPT`], and gives their pages back.
+    /// Deletes the applies before the newest [`KEPT`], and frees their pages.
     pub(super) fn prune(&self, of: &Transaction<'_>) -> rusqlite::Result<()> {
         let (environment, project) = (self.environment.as_str(), &self.project);
         let oldest = "select number from integration_applies where environment = ?1 and managed_by = ?2 \
@@ -37,8 +37,8 @@ impl Local {
         of.pragma(None, "incremental_vacuum", PAGES, |_| Ok(()))
     }
 
-    /// Forgets what is no longer the newest change of its integration among the applies that are forgotten, and deletions of
-    /// what is not there.
+    /// Deletes the changes of pruned applies, except for the newest of each integration. That one goes too if it deleted
+    /// the row and the row has not been created again.
     fn prune_changes(&self, of: &Transaction<'_>, before: i64) -> rusqlite::Result<()> {
         let (environment, project) = (self.environment.as_str(), &self.project);
         let sql = "select c.integration_id, max(c.number) from integration_applies a \
@@ -59,7 +59,7 @@ impl Local {
         Ok(())
     }
 
-    /// Reads what is no longer kept of the history.
+    /// Reads the summary of the pruned part of the history.
     pub(super) fn pruned_of(&self, connection: &Connection) -> rusqlite::Result<Option<Pruned>> {
         if version(connection)? < 4 {
             return Ok(None);
@@ -76,7 +76,7 @@ impl Local {
     }
 }
 
-/// How many pages are given back at most: all that are free.
+/// The most pages to free: all of them.
 const PAGES: i64 = 0x7fff_ffff;
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Rows as the file holds them: read, compared with what is wanted, and with what the last apply left.
+//! Reads the stored rows and compares them with the desired rows and the last-applied ones.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, mpsc};
@@ -16,20 +16,20 @@ use spile_core::record::Row;
 /// How many rows are compared at a time.
 const BATCH: usize = 256;
 
-/// What the column holds where there are no secrets.
+/// The content of the secrets column if there are no secrets.
 pub(super) const NO_SECRETS: &str = "{}";
 
 pub(super) fn sealed(row: &Row) -> String {
     row.secrets.as_ref().map_or_else(|| NO_SECRETS.to_owned(), json)
 }
 
-/// Rows and settings are maps with text keys: they can always be written as JSON.
+/// Writes JSON. This cannot fail, because rows and settings are maps with text keys.
 pub(super) fn json(value: &impl serde::Serialize) -> String {
     serde_json::to_string(value).unwrap_or_default()
 }
 
 impl Local {
-    /// Reads what this project and others keep.
+    /// Reads the rows of this project and of others.
     pub(super) fn rows(&self, connection: &Connection) -> Result<Snapshot<Row>, TargetError> {
         let wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let read = |stored: Stored| {
@@ -39,10 +39,10 @@ impl Local {
         };
         let (sender, batches) = mpsc::channel::<Vec<Stored>>();
         let (own, foreign, left) = std::thread::scope(|scope| {
-            // Rows are compared while the next ones are read: the database can be asked by one thread only.
+            // Compares rows while the next ones are read, because only one thread can use the database connection.
             let compared = scope.spawn(move || {
                 let each = batches.iter().flat_map(|batch| batch.into_par_iter().map(read).collect::<Vec<_>>());
-                // Of several that cannot be read the first is told, whichever was looked at first.
+                // If several rows cannot be read, the first in order is reported, no matter which was parsed first.
                 each.collect::<Result<Vec<_>, TargetError>>()
             });
             let foreign = self.send(connection, sender);
@@ -63,7 +63,7 @@ impl Local {
         Ok(Snapshot { foreign, drifted, ..Snapshot::new(state, (), revision) })
     }
 
-    /// Sends this project's rows on in batches; returns those of others.
+    /// Sends this project's rows in batches, and returns the rows of others.
     fn send(&self, connection: &Connection, to: mpsc::Sender<Vec<Stored>>) -> rusqlite::Result<Vec<Foreign>> {
         let (mut foreign, mut batch) = (Vec::new(), Vec::with_capacity(BATCH));
         self.each_stored(connection, |stored| {
@@ -73,17 +73,17 @@ impl Local {
             }
             batch.push(stored);
             if batch.len() == BATCH {
-                // Who compares lives as long as there is something to compare.
+                // The receiver lives until the sender is dropped.
                 let _ = to.send(std::mem::replace(&mut batch, Vec::with_capacity(BATCH)));
             }
         })?;
         let _ = to.send(batch);
-        // Who compares waits for more until then.
+        // The receiver waits until the sender is dropped.
         drop(to);
         Ok(foreign)
     }
 
-    /// Reads what the last apply left of each row: the history has its hash, and since version 2 the row.
+    /// Reads the last-applied version of each row: the history has its hash and, since version 2, the row.
     fn left(&self, connection: &Connection) -> rusqlite::Result<Vec<LastApplied>> {
         let last = "select integration_id, after_hash, number from integration_changes where number in \
                     (select max(number) from integration_changes where environment = ?1 and managed_by = ?2 \
@@ -126,7 +126,7 @@ impl Local {
     }
 }
 
-/// Reads the rows that are not as the last apply left them: rows are large, and asked for where they differ only.
+/// Reads the last-applied rows where the live rows differ. Rows are large, so the others are not read.
 fn drifted(
     connection: &Connection,
     left: impl Iterator<Item = LastApplied>,
@@ -143,15 +143,15 @@ fn drifted(
     Ok(drifted)
 }
 
-/// What the last apply left of a row.
+/// The last-applied version of a row.
 struct LastApplied {
     id: IntegrationId,
-    /// `None` where it deleted it.
+    /// `None` if the apply deleted the row.
     hash: Option<String>,
     number: i64,
 }
 
-/// A row as SQLite holds it.
+/// A row as SQLite stores it.
 pub(super) struct Stored {
     pub(super) id: String,
     slug: String,
@@ -164,7 +164,7 @@ pub(super) struct Stored {
 }
 
 impl Stored {
-    /// Tells whether this is a row word for word.
+    /// Tells whether the stored row is identical to `row`.
     fn holds(&self, row: &Row) -> bool {
         let Self { slug, connector, name, enabled, config, secrets, .. } = self;
         (slug, connector, name, enabled) == (&row.slug.to_string(), &row.connector, &row.name, &row.enabled)
@@ -172,7 +172,7 @@ impl Stored {
             && *secrets == sealed(row)
     }
 
-    /// Returns the row; the one that is wanted, where this is it.
+    /// Returns the row. If it is identical to the desired row, shares that one instead of parsing.
     fn read(self, wanted: &State<Row>) -> Result<(IntegrationId, Arc<Row>), TargetError> {
         let wanted = self.id.parse().ok().map(IntegrationId).and_then(|id| Some((id, wanted.share(&id)?)));
         match wanted {

@@ -15,10 +15,10 @@ use crate::{Runs, TargetError};
 use spile_core::name::IntegrationId;
 use spile_core::run::{Cause, Run, RunKind, RunStatus, Tries};
 
-/// The columns that version 1 had.
+/// The columns of version 1.
 const COLUMNS: &str = "id, integration_id, slug, environment, kind, status, state_id, loader_id, started_at, finished_at, records, error, log";
 
-/// Those of version 3, and what stands for them in a database that no newer spile has written yet.
+/// The columns that version 3 added, and the values that replace them in an older database.
 const COLUMNS_3: [(&str, &str); 8] = [
     ("streams", "'{}'"),
     ("cause", "null"),
@@ -30,7 +30,7 @@ const COLUMNS_3: [(&str, &str); 8] = [
     ("host", "null"),
 ];
 
-/// That of version 5, likewise.
+/// The column that version 5 added, likewise.
 const DETAILS: (&str, &str) = ("details", "'{}'");
 
 #[async_trait]
@@ -39,7 +39,7 @@ impl Runs for Local {
         self.write_kept();
         let Err(error) = self.write_run(run) else { return Ok(()) };
         if run.status != RunStatus::Running {
-            // How it ended is not lost because somebody else writes for too long.
+            // A run's end must not get lost because another process holds the lock for too long.
             let io = |source| TargetError::Io { doing: "store a run in", path: ".spile/outbox".into(), source };
             self.outbox.keep(run).map_err(io)?;
         }
@@ -157,7 +157,7 @@ impl Local {
         write().map_err(|source| self.failed(source))
     }
 
-    /// Writes the ends of runs that the file did not take then.
+    /// Writes the finished runs that could not be written earlier.
     fn write_kept(&self) {
         let Some(_turn) = self.outbox.turn() else { return };
         for waiting in self.outbox.waiting(&self.environment) {
@@ -167,7 +167,7 @@ impl Local {
         }
     }
 
-    /// Returns what is read of a run, in the order of [`run`].
+    /// Returns the columns to select for a run, in the order that [`run`] reads them.
     pub(super) fn columns(&self, connection: &Connection) -> Result<String, TargetError> {
         let version = version(connection).map_err(|source| self.failed(source))?;
         let column =
@@ -210,7 +210,7 @@ fn upsert(connection: &Connection, run: &Run) -> rusqlite::Result<()> {
     connection.execute(&sql, values).map(drop)
 }
 
-/// Nine digits always, so that the order of texts is the order of times.
+/// Formats a time with nine decimals, so that text order equals time order.
 fn sortable(at: Timestamp) -> String {
     format!("{at:.9}")
 }
@@ -247,7 +247,7 @@ pub(super) fn run(row: &rusqlite::Row<'_>) -> rusqlite::Result<Run> {
     })
 }
 
-/// A cause of a newer spile's is none that this one knows.
+/// Reads a cause. A cause that only a newer spile knows becomes `None`.
 fn cause(row: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<Option<Cause>> {
     let word: Option<String> = row.get(column)?;
     Ok(word.and_then(|word| Cause::WORDS.into_iter().find(|(known, _)| *known == word)).map(|(_, cause)| cause))

@@ -1,4 +1,4 @@
-//! Runs that a registry could not store: kept beside it, and sent with the next one.
+//! The outbox: runs that a registry could not store. They are kept on disk and sent with the next run.
 
 use std::fs::File;
 use std::io;
@@ -12,22 +12,22 @@ use crate::files::run_lock::{Lock, RunLock};
 use spile_core::name::EnvironmentName;
 use spile_core::run::Run;
 
-/// The folder, in spile's own.
+/// The outbox's folder, inside spile's own folder.
 const FOLDER: &str = "outbox";
 
 /// The most bytes of a run.
 const MOST_BYTES: u64 = 16 << 20;
 
-/// Who gives what is in it to the registry holds this one, for as long as that takes.
+/// The lock file of the process that is sending the outbox to the registry.
 const TURN: &str = ".turn";
 
-/// A folder of runs, one file each.
+/// A folder with one file per run.
 #[derive(Debug, Clone)]
 pub struct Outbox {
     own: Own,
 }
 
-/// A run that waits in it.
+/// A run that waits in the outbox.
 #[derive(Debug)]
 pub struct Waiting {
     /// The run.
@@ -38,13 +38,13 @@ pub struct Waiting {
 }
 
 impl Outbox {
-    /// Names the folder in a project's own one; it is made when something is kept.
+    /// Names the outbox in a project's own folder. The folder is created when the first run is kept.
     #[must_use]
     pub fn of(own_folder: &Path) -> Self {
         Self { own: Own::at(own_folder) }
     }
 
-    /// Keeps a run; a later word of the same run takes its place.
+    /// Keeps a run. A later version of the same run replaces it.
     ///
     /// # Errors
     /// When the folder cannot be written to.
@@ -55,7 +55,8 @@ impl Outbox {
         own.replace(path(&format!("{}.json", run.id)), &bytes)
     }
 
-    /// Lets one at a time give what waits to the registry; `None` where there is nothing, or somebody is about it.
+    /// Lets one process at a time send the outbox. Returns `None` if the outbox is empty or another process is sending
+    /// it.
     #[must_use]
     pub fn turn(&self) -> Option<File> {
         let own = self.own.open().ok()??;
@@ -66,7 +67,7 @@ impl Outbox {
         turn.try_lock().is_ok().then_some(turn)
     }
 
-    /// Returns the runs of an environment that wait, the first that was kept first.
+    /// Returns the waiting runs of an environment, oldest first.
     #[must_use]
     pub fn waiting(&self, environment: &EnvironmentName) -> Vec<Waiting> {
         let Ok(Some(own)) = self.own.open() else { return Vec::new() };
@@ -77,7 +78,7 @@ impl Outbox {
         let read = |path: PathBuf| {
             let bytes = own.read_up_to(&path, MOST_BYTES).ok()??;
             let since = own.path().join(&path).metadata().and_then(|metadata| metadata.modified()).ok();
-            // What another version of spile kept, and this one cannot read, is for that one.
+            // A run that another version of spile kept, and this one cannot read, is left for that version.
             let run = serde_json::from_slice(&bytes).ok()?;
             Some(Waiting { run, path, bytes, since })
         };
@@ -89,12 +90,12 @@ impl Outbox {
         waiting
     }
 
-    /// Forgets a run that the registry has taken, unless there has been a later word of it.
+    /// Removes a run that the registry has stored, unless a later version of it was kept since.
     pub fn taken(&self, waiting: &Waiting) {
         let Ok(Some(own)) = self.own.open() else { return };
         let Ok(_lock) = RunLock::hold(&self.own, Lock::Outbox) else { return };
         if own.read_up_to(&waiting.path, MOST_BYTES).is_ok_and(|bytes| bytes.as_ref() == Some(&waiting.bytes)) {
-            // Given twice is given once: a registry knows runs by their ids.
+            // Sending a run twice is harmless, because registries identify runs by their ids.
             let _ = own.remove(&waiting.path);
         }
     }

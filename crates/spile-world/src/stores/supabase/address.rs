@@ -1,4 +1,4 @@
-//! Where a project is, and the key that may go there.
+//! The address of a Supabase project, and the key that may be sent there.
 
 use crate::{Authorities, NoWorld, Outside};
 use spile_core::problem::Problems;
@@ -6,27 +6,27 @@ use spile_core::secret::Secret;
 use spile_core::settings::{self, Home, RegistryMistake};
 use spile_core::source::Placed;
 
-/// Where a project is, and what opens it. [`Address::agreed`] is the one way to make it, so that no key goes to a host that
-/// only a file names.
+/// The address of a project and its key. [`Address::agreed`] is the only way to create it, so that no key goes to a
+/// host that only a file names.
 #[derive(Debug, Clone)]
 pub struct Address {
-    /// `https://<project>.supabase.co`
+    /// `https://<project>.supabase.co`.
     pub(super) url: String,
-    /// Where the REST API is below it.
+    /// The path of the REST API below the URL.
     pub(super) rest_path: String,
-    /// Where the tables are.
+    /// The schema and table of the registry.
     pub(super) home: Home,
     /// A secret key, or the legacy `service_role` key.
     pub(super) key: Secret,
-    /// Who vouches for it.
+    /// The certificate authorities to trust.
     pub(super) authorities: Authorities,
 }
 
 impl Address {
-    /// Puts in what variables say, and makes sure that the user agreed to send the key there.
+    /// Resolves the variables, and checks that the user has agreed to send the key to this host.
     ///
     /// # Errors
-    /// When a variable may not be read, is not set or is not what it should be, or nobody has agreed.
+    /// When a variable may not be read, is not set or is not valid, or when the user has not agreed.
     pub fn agreed(written: &settings::Supabase, outside: &Outside) -> Result<Self, NoWorld> {
         let mut problems = Problems::default();
         let resolved = written.resolved(&outside.variables, &mut problems);

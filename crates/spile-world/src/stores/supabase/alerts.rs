@@ -1,4 +1,4 @@
-//! What was sent to channels, in the hosted registry.
+//! The delivery log in the hosted registry.
 
 use async_trait::async_trait;
 use serde::Deserialize;
@@ -11,7 +11,7 @@ use crate::{Alerts, TargetError};
 use spile_core::name::{ChannelName, IntegrationId};
 use spile_core::run::Run;
 
-/// What was told, as the table has it.
+/// A delivery record as the table has it.
 #[derive(Debug, Deserialize)]
 struct StoredKept {
     told: Value,
@@ -35,7 +35,7 @@ impl Alerts for Supabase {
             ("channel", format!("eq.{channel}")),
         ];
         let mut found: Vec<StoredKept> = self.client.get("integration_alerts", &query).await?;
-        // What a newer spile has written, and this one cannot read, is told once more.
+        // If a newer spile wrote something that this version cannot read, it is sent again.
         Ok(found.pop().map_or_else(DeliveryRecord::default, |kept| DeliveryRecord {
             told: serde_json::from_value(kept.told).unwrap_or_default(),
             version: kept.version,
@@ -53,7 +53,7 @@ impl Alerts for Supabase {
         if self.client.call("spile_keep_alerts", &json!({ "payload": payload })).await? {
             return Ok(true);
         }
-        // The answer to a first sending may have been lost: then what is there is what was sent.
+        // The response to an earlier attempt may have been lost. In that case the stored record is what this one sent.
         let there = self.told(channel).await?;
         Ok(there.version == kept.version + 1 && there.told == kept.told)
     }

@@ -1,4 +1,4 @@
-//! Rows that were read before: a row whose hash is still the same is not fetched again.
+//! A cache of rows: a row whose hash has not changed is not fetched again.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -7,8 +7,8 @@ use super::rows::Stored;
 use crate::files::own_folder::Own;
 use spile_core::digest::hash;
 
-/// The rows of one project in one environment, as they were read last. It is a convenience: where it cannot be read or
-/// written, everything is fetched.
+/// The rows of one project in one environment, as last read. This is only a cache: if it cannot be read or written,
+/// everything is fetched.
 pub(super) struct Cache {
     own: Own,
     file: String,
@@ -28,7 +28,7 @@ impl Cache {
 
     pub(super) fn save(&self, rows: &BTreeMap<String, Stored>) {
         let bytes = serde_json::to_vec(rows).unwrap_or_default();
-        // The next read fetches what is not there.
+        // If the cache cannot be written, the next read fetches the rows again.
         let _ = self.own.make().and_then(|own| own.replace(&self.file, &bytes));
     }
 }

@@ -1,4 +1,4 @@
-//! The client: one request after the other, with a patience that depends on what is asked.
+//! The HTTP client, with timeouts and retries that depend on the request.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,28 +14,28 @@ use super::{Address, SupabaseError};
 use crate::net::authorities::NoClient;
 use spile_core::settings::TableName;
 
-/// How long a connection may take to come about.
+/// The timeout for connecting.
 const CONNECT: Duration = Duration::from_secs(10);
 
-/// How long a read may take.
+/// The timeout for a read.
 const READ: Duration = Duration::from_secs(30);
 
-/// How long an apply may take: the database gives it sixty seconds.
+/// The timeout for an apply. The database allows it sixty seconds.
 const APPLY: Duration = Duration::from_secs(75);
 
-/// How long is waited before each further try, where the server does not say.
+/// The delay before each retry, unless the server specifies one.
 const WAITS: [Duration; 3] = [Duration::from_millis(500), Duration::from_secs(1), Duration::from_secs(2)];
 
-/// The longest that a server may make this program wait.
+/// The longest delay that a server may ask for.
 const LONGEST_WAIT: Duration = Duration::from_secs(20);
 
-/// A client of one project.
+/// A client for one project.
 #[derive(Clone)]
 pub(super) struct Client {
     http: reqwest::Client,
     base: Arc<str>,
     host: Arc<str>,
-    /// What the names of tables and functions are made of.
+    /// The table name that the names of other tables and functions are derived from.
     table: Arc<TableName>,
 }
 
@@ -49,7 +49,7 @@ impl Client {
     pub(super) fn new(address: Address) -> Result<Self, SupabaseError> {
         let headers = headers(&address)?;
         let client = address.authorities.client().map_err(|source| SupabaseError::Client { source })?;
-        // Hosted projects refuse secret keys to what looks like a browser; what every client says of itself does not.
+        // Hosted projects refuse secret keys from browsers. The default user agent of an HTTP client is accepted.
         let http = client
             .default_headers(headers)
             .connect_timeout(CONNECT)
@@ -67,7 +67,7 @@ impl Client {
         self.host.to_string()
     }
 
-    /// Reads from a table. A read may be tried again.
+    /// Reads from a table. Reads are retried.
     pub(super) async fn get<T: DeserializeOwned>(
         &self,
         table: &str,
@@ -77,7 +77,7 @@ impl Client {
         self.patiently(|| self.http.request(Method::GET, &url).query(query).timeout(READ)).await
     }
 
-    /// Calls a function that may be called again: it only reads, or whoever calls it can tell what the first call did.
+    /// Calls a function that is safe to retry: it only reads, or its caller can tell what the first call did.
     pub(super) async fn call<T: DeserializeOwned>(
         &self,
         function: &str,
@@ -87,7 +87,7 @@ impl Client {
         self.patiently(|| self.http.request(Method::POST, &url).json(arguments).timeout(READ)).await
     }
 
-    /// Sends a change-set. It may be sent again, for the database knows it by its id and does it once.
+    /// Sends a change-set. This is safe to retry, because the database identifies it by its id and applies it once.
     pub(super) async fn apply(&self, body: String) -> Result<(), SupabaseError> {
         let url = format!("{}/rpc/{}", self.base, self.table.named("spile_apply"));
         let request = || {
@@ -97,7 +97,7 @@ impl Client {
         self.patiently(request).await.map(nothing)
     }
 
-    /// Writes rows of a table that are known by their ids, so that the same again is the same.
+    /// Writes rows of a table by id, so that repeating the request changes nothing.
     pub(super) async fn upsert(&self, table: &str, rows: &Value) -> Result<(), SupabaseError> {
         let url = format!("{}/{}?on_conflict=id", self.base, self.table.named(table));
         let request = || {
@@ -107,7 +107,7 @@ impl Client {
         self.patiently(request).await.map(nothing)
     }
 
-    /// Changes columns of the rows that a query names.
+    /// Changes columns of the rows that a query selects.
     pub(super) async fn patch(
         &self,
         table: &str,
@@ -122,7 +122,7 @@ impl Client {
         self.patiently(request).await.map(nothing)
     }
 
-    /// Sends what may be sent again, until there is an answer that will not change.
+    /// Sends a retryable request until the outcome is final.
     async fn patiently<T: DeserializeOwned>(&self, request: impl Fn() -> RequestBuilder) -> Result<T, SupabaseError> {
         let mut waits = WAITS.into_iter();
         loop {
@@ -136,12 +136,12 @@ impl Client {
     }
 }
 
-/// A request that did not go well.
+/// A failed request.
 struct FailedRequest {
     error: SupabaseError,
-    /// Whether the same may go well later.
+    /// Whether a retry may succeed.
     may_pass: bool,
-    /// When the server wants it tried again.
+    /// How long the server asks to wait before a retry.
     after: Option<Duration>,
 }
 
@@ -167,24 +167,25 @@ async fn once<T: DeserializeOwned>(request: RequestBuilder) -> Result<T, FailedR
     Err(FailedRequest { may_pass: may_pass(status, &refusal), error: refusal.into_error(), after })
 }
 
-/// Reads an answer; where nothing is said, that is `null`. What is wrong with it is not quoted, for it may hold anything.
+/// Parses a response body. An empty body counts as `null`. Errors do not quote the body, because it may contain
+/// anything.
 fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, FailedRequest> {
     let bytes = if bytes.is_empty() { b"null" } else { bytes };
     serde_json::from_slice(bytes).map_err(|error| {
         let is_json = error.is_data();
         let what = if is_json { "it has an unexpected form" } else { "it is not JSON" };
-        // An answer that was cut on its way.
+        // A response that was truncated on the way can be retried.
         FailedRequest { error: SupabaseError::answer(what), may_pass: error.is_eof(), after: None }
     })
 }
 
-/// What is said after writing is of no interest.
+/// Discards the response to a write.
 fn nothing(_: IgnoredAny) {}
 
-/// Tells whether a refusal is one of the moment: a proxy without a server behind it, a database that wakes up or is busy.
+/// Tells whether an error is temporary: a proxy without a server behind it, or a database that is starting or busy.
 fn may_pass(status: StatusCode, refusal: &PostgrestRefusal) -> bool {
     match refusal.code.as_deref() {
-        // PT423: the first sending of an apply may still be at work when its answer was lost.
+        // PT423: the response to the first attempt was lost, and that attempt may still be running.
         Some(
             "PGRST001" | "PGRST002" | "PGRST003" | "40001" | "40P01" | "55P03" | "53300" | "57P01" | "57P03" | "PT423",
         ) => true,
@@ -198,7 +199,8 @@ fn retry_after(response: &Response) -> Option<Duration> {
     Some(Duration::from_secs(seconds))
 }
 
-/// A secret key goes in `apikey` alone, where the gateway takes it; a legacy key is a token, and goes in both.
+/// Sends a secret key in `apikey` alone, where the gateway expects it. A legacy key is a token and is also sent in
+/// `Authorization`.
 fn headers(address: &Address) -> Result<HeaderMap, SupabaseError> {
     let secret = |text: &str| {
         let mut value = HeaderValue::from_str(text).map_err(|_| SupabaseError::KeyForm)?;

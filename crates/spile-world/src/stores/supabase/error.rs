@@ -1,4 +1,4 @@
-//! Errors of a hosted registry, with the next step for each.
+//! Errors of a hosted registry, each with the next step for the user.
 
 use miette::Diagnostic;
 use serde::Deserialize;
@@ -11,7 +11,7 @@ use spile_core::record::Row;
 /// Why a hosted registry could not be used.
 #[derive(Debug, thiserror::Error, Diagnostic)]
 pub enum SupabaseError {
-    /// Nobody answers.
+    /// The server did not respond.
     #[error("the registry cannot be reached: {what}")]
     #[diagnostic(
         code(spile::supabase::unreached),
@@ -20,12 +20,12 @@ pub enum SupabaseError {
         )
     )]
     Unreached {
-        /// What happened, without the address's query.
+        /// What happened, without the address or its query.
         what: &'static str,
-        /// Why.
+        /// The cause.
         source: reqwest::Error,
     },
-    /// The project sleeps.
+    /// The Supabase project is paused.
     #[error("the registry's Supabase project is paused")]
     #[diagnostic(
         code(spile::supabase::paused),
@@ -34,7 +34,7 @@ pub enum SupabaseError {
         )
     )]
     Paused,
-    /// A gateway without a server behind it, or a server without its database.
+    /// A gateway has no server behind it, or a server has no database.
     #[error("the registry is not available: {why}")]
     #[diagnostic(
         code(spile::supabase::unavailable),
@@ -43,21 +43,21 @@ pub enum SupabaseError {
         )
     )]
     Unavailable {
-        /// The server's own words, or the status.
+        /// The server's message, or the status.
         why: String,
     },
-    /// The client cannot be made.
+    /// The HTTP client cannot be created.
     #[error("cannot make secure connections")]
     #[diagnostic(code(spile::supabase::client), help("install the system's CA certificates"))]
     Client {
-        /// Why.
+        /// The cause.
         source: NoClient,
     },
-    /// A key that cannot be in a header.
+    /// The key or schema has characters that a header cannot contain.
     #[error("the registry's key or schema has characters that an HTTP header cannot contain")]
     #[diagnostic(code(spile::supabase::key_form), help("copy it again, without line breaks and quotes"))]
     KeyForm,
-    /// The key is not taken.
+    /// The server rejects the key.
     #[error("the registry rejects the key{}", why.as_ref().map(|why| format!(": {why}")).unwrap_or_default())]
     #[diagnostic(
         code(spile::supabase::key),
@@ -66,10 +66,10 @@ pub enum SupabaseError {
         )
     )]
     Key {
-        /// The server's own words.
+        /// The server's message.
         why: Option<String>,
     },
-    /// The key is taken, and may not do that.
+    /// The key is valid but lacks the permission.
     #[error("the key does not have permission for this in the registry: {why}")]
     #[diagnostic(
         code(spile::supabase::forbidden),
@@ -78,20 +78,20 @@ pub enum SupabaseError {
         )
     )]
     Forbidden {
-        /// The server's own words.
+        /// The server's message.
         why: String,
     },
-    /// A planner's key of another project.
+    /// The key is a planner's key for another project.
     #[error("the key has no access to this project in the registry: {why}")]
     #[diagnostic(
         code(spile::supabase::planner),
         help("sign a key with the claim `spile_project` set to the name in `spile.toml`: see `docs/supabase.md`")
     )]
     Planner {
-        /// The database's own words.
+        /// The database's message.
         why: String,
     },
-    /// The tables or functions are not there.
+    /// The tables or functions do not exist.
     #[error("the registry is not set up: {why}")]
     #[diagnostic(
         code(spile::supabase::not_migrated),
@@ -100,39 +100,39 @@ pub enum SupabaseError {
         )
     )]
     NotMigrated {
-        /// The server's own words.
+        /// The server's message.
         why: String,
     },
-    /// An older migration.
+    /// The database has an older migration.
     #[error("the registry has version {found}, but this program needs {wanted}")]
     #[diagnostic(code(spile::supabase::old), help("run the migration of this program: `spile migrate` prints it"))]
     Old {
         /// The database's version.
         found: i64,
-        /// The program's.
+        /// The version that this program needs.
         wanted: i64,
     },
-    /// A newer migration.
+    /// The database has a newer migration.
     #[error("the registry has version {found}, but this program supports only {known}")]
     #[diagnostic(code(spile::supabase::new), help("use a newer version of spile"))]
     New {
         /// The database's version.
         found: i64,
-        /// The program's.
+        /// The newest version that this program supports.
         known: i64,
     },
-    /// Somebody else applies.
+    /// Another apply is running.
     #[error("another apply is running in the registry")]
     #[diagnostic(code(spile::supabase::locked), help("wait until it ends, then run `spile plan` again"))]
     Locked,
-    /// The rows are not those of the plan.
+    /// Rows differ from those in the plan.
     #[error("the registry has changed since the plan was made")]
     #[diagnostic(code(spile::supabase::not_as_planned), help("run `spile plan` again"))]
     NotAsPlanned {
-        /// What is otherwise.
+        /// The rows that differ.
         conflicts: Vec<Conflict>,
     },
-    /// A rule of the user's own database.
+    /// A constraint of the user's own database rejects a row.
     #[error("a database constraint rejects a row: {rule}")]
     #[diagnostic(
         code(spile::supabase::constraint),
@@ -144,36 +144,36 @@ pub enum SupabaseError {
         /// The constraint or column, in the server's words.
         rule: String,
     },
-    /// Too much at once.
+    /// The change-set is too large.
     #[error("the changes are {:.1} MB, but only {:.0} MB fit into one transaction", megabytes(*bytes), megabytes(*most))]
     #[diagnostic(
         code(spile::supabase::too_large),
         help("nothing was sent; apply in parts with `spile apply --only SLUG...`")
     )]
     TooLarge {
-        /// How many bytes they have.
+        /// Its size in bytes.
         bytes: usize,
-        /// How many fit.
+        /// The largest size in bytes.
         most: usize,
     },
-    /// The database took too long.
+    /// The statement timeout expired.
     #[error("the changes took longer than the database's statement timeout")]
     #[diagnostic(
         code(spile::supabase::timeout),
         help("nothing was applied; apply in parts with `spile apply --only SLUG...`")
     )]
     Timeout,
-    /// An answer that is none of PostgREST's.
+    /// The response is not one that PostgREST sends.
     #[error("the registry's response is not valid: {what}")]
     #[diagnostic(
         code(spile::supabase::answer),
         help("check the address and `rest_path` in `spile.toml`; a proxy in between may be responding instead")
     )]
     Answer {
-        /// What is wrong with it; never the answer itself.
+        /// What is wrong with the response; never the response itself.
         what: String,
     },
-    /// Any other refusal of the server.
+    /// Any other error that the server returned.
     #[error("the registry rejects the request ({status}{}): {message}", code.as_ref().map(|code| format!(", {code}")).unwrap_or_default())]
     #[diagnostic(
         code(spile::supabase::refused),
@@ -182,7 +182,7 @@ pub enum SupabaseError {
     Refused {
         /// The HTTP status.
         status: u16,
-        /// PostgREST's or Postgres' code.
+        /// The error code from PostgREST or Postgres.
         code: Option<String>,
         /// The server's message.
         message: String,
@@ -194,17 +194,17 @@ fn megabytes(bytes: usize) -> f64 {
     bytes as f64 / (1024.0 * 1024.0)
 }
 
-/// A row that is not as planned.
+/// A row that differs from the plan.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Conflict {
     /// Its id.
     pub id: String,
-    /// What is otherwise.
+    /// How it differs.
     pub why: String,
 }
 
 impl SupabaseError {
-    /// Tells whether it says nothing of the key, the database or what was sent: later it may go well.
+    /// Tells whether the error is temporary, that is, unrelated to the key, the database or the request.
     pub(crate) fn is_of_the_moment(&self) -> bool {
         match self {
             Self::Unreached { .. } | Self::Paused | Self::Unavailable { .. } | Self::Answer { .. } | Self::Locked => {
@@ -230,7 +230,7 @@ impl SupabaseError {
         Self::Answer { what: what.to_owned() }
     }
 
-    /// Names what happened on the way. The address is left out of the error, query and all.
+    /// Describes a connection error. The address and its query are removed from the error.
     pub(super) fn unreached(source: reqwest::Error) -> Self {
         let source = source.without_url();
         let what = if source.is_timeout() {
@@ -244,7 +244,7 @@ impl SupabaseError {
     }
 }
 
-/// Tells a row that somebody else has from one that has only changed.
+/// Distinguishes a row that belongs to someone else from one that has only changed.
 pub(super) fn conflict(conflicts: &[Conflict], step: &Step<Row>) -> TargetError {
     for (id, change) in &step.changes {
         let Change::Create { after } = change else { continue };

@@ -1,4 +1,4 @@
-//! What was applied to a hosted registry, and what each apply left.
+//! The history of applies in a hosted registry, and the rows that each apply left.
 
 use std::collections::BTreeMap;
 
@@ -15,10 +15,10 @@ use spile_core::name::IntegrationId;
 use spile_core::plan::State;
 use spile_core::plan::history::{Applied, Left};
 
-/// The most bytes of a `meltano.yml` that are sent along: of a larger one only the hash is kept.
+/// The largest `meltano.yml` that is sent along, in bytes. Of a larger file only the hash is stored.
 const LARGEST_TEXT: usize = 2 * 1024 * 1024;
 
-/// Returns the file that an apply writes, as the database's function takes it.
+/// Returns the file that an apply writes, in the form that the database function takes.
 pub(super) fn file(text: &str) -> Value {
     let kept = (text.len() <= LARGEST_TEXT).then_some(text);
     json!({"sha256": hash(text.as_bytes()), "text": kept})
@@ -38,7 +38,7 @@ struct LeftRow {
     row: Declared,
 }
 
-/// A row that a later apply has adopted.
+/// A row that a later apply adopted.
 #[derive(Deserialize)]
 struct LeftAdopted {
     id: String,

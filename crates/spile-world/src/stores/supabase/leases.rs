@@ -1,4 +1,4 @@
-//! Leases: of several machines that share a registry, one at a time syncs an integration.
+//! Leases: only one of several machines that share a registry syncs an integration at a time.
 
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -8,28 +8,28 @@ use uuid::Uuid;
 use super::{Supabase, SupabaseError};
 use spile_core::name::IntegrationId;
 
-/// How long a lease holds when its holder does not renew it, in seconds: so long does an integration rest after the
-/// machine that ran it has died.
+/// How long a lease lasts unless its holder renews it, in seconds. If a machine dies, nobody can run its integration
+/// for this long.
 pub const LEASE_SECONDS: u32 = 60;
 
-/// Who has the lease of an integration.
+/// The current lease of an integration.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Lease {
-    /// Whether that is who asked.
+    /// Whether the requesting run holds it.
     pub granted: bool,
-    /// The run.
+    /// The run that holds it.
     pub run: Option<Uuid>,
-    /// The machine.
+    /// The machine of that run.
     pub host: Option<String>,
-    /// Since when, by the registry's clock.
+    /// When the lease began, by the registry's clock.
     pub since: Option<Timestamp>,
 }
 
 impl Supabase {
-    /// Takes the lease of an integration for a run, or renews it.
+    /// Takes or renews the lease of an integration for a run.
     ///
     /// # Errors
-    /// When the registry cannot be asked; that somebody else has it is an answer.
+    /// When the registry cannot be asked. A lease that another run holds is a normal answer.
     pub async fn lease(&self, of: IntegrationId, run: Uuid, host: &str) -> Result<Lease, SupabaseError> {
         let payload = json!({
             "managed_by": self.project,
@@ -42,10 +42,10 @@ impl Supabase {
         self.client.call("spile_lease", &json!({ "payload": payload })).await
     }
 
-    /// Gives back whatever lease a run has.
+    /// Returns all leases that a run holds.
     ///
     /// # Errors
-    /// When the registry cannot be asked: then the lease ends by itself.
+    /// When the registry cannot be asked. The leases then expire by themselves.
     pub async fn release(&self, run: Uuid) -> Result<(), SupabaseError> {
         let payload = json!({ "managed_by": self.project, "environment": self.environment, "run": run });
         self.client.call::<bool>("spile_release", &json!({ "payload": payload })).await.map(drop)

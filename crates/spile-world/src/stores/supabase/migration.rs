@@ -1,12 +1,12 @@
-//! The migration's text: tables, functions and grants. It may be run again, and over a table that is there; whether that
-//! fits can be asked beforehand, by the same statements.
+//! The SQL of the migration: tables, functions and grants. It can be run repeatedly, also over an existing table. The
+//! same statements can check in advance whether that table fits.
 
 use spile_core::settings::{Home, TableName};
 
-/// What the migration begins with: it collects what fits and what does not.
+/// The first part of the migration, which collects what fits and what does not.
 const FIT: &str = include_str!("migration/fit.sql");
 
-/// Whatever the name of the table.
+/// The parts that every migration has, regardless of the table's name.
 const PARTS: [&str; 9] = [
     include_str!("migration/head.sql"),
     FIT,
@@ -19,7 +19,7 @@ const PARTS: [&str; 9] = [
     include_str!("migration/rights.sql"),
 ];
 
-/// For dashboards whose own table has the usual name.
+/// A view for dashboards, which read a table with the default name.
 const DASHBOARD: &str = include_str!("migration/dashboard.sql");
 
 const END: &str = include_str!("migration/end.sql");
@@ -31,13 +31,13 @@ pub fn migration(home: &Home) -> String {
     at(home, &(PARTS.concat() + dashboard + END))
 }
 
-/// Returns the SQL that asks what the migration would find, and changes nothing.
+/// Returns SQL that reports what the migration would find, without changing anything.
 #[must_use]
 pub fn table_check(home: &Home) -> String {
     at(home, &[include_str!("migration/ask.sql"), FIT, include_str!("migration/answer.sql")].concat())
 }
 
-/// Puts the schema and the names of a registry into SQL that is written for the usual ones.
+/// Replaces the default schema and names in the SQL with those of a registry.
 fn at(home: &Home, sql: &str) -> String {
     let schema = &home.schema;
     let sql = sql.replace("public.", &format!("{schema}.")).replace("schema public ", &format!("schema {schema} "));
@@ -63,7 +63,7 @@ mod tests {
 
     use super::*;
 
-    /// The names that a text creates, or speaks of as if it did.
+    /// The names that the SQL creates, or mentions in the same form.
     fn made(sql: &str) -> BTreeSet<&str> {
         let words: Vec<&str> = sql.split(|c: char| c.is_whitespace() || c == '(').collect();
         let is_made =
@@ -72,7 +72,7 @@ mod tests {
             .windows(2)
             .filter(is_made)
             .map(|pair| pair[1].trim_matches(|c: char| !c.is_ascii_alphanumeric()).trim_start_matches("public."));
-        // A policy has the table's name besides its own.
+        // A policy contains the table's name in addition to its own.
         let is_named = |name: &&str| ["integration", "spile_", "thing"].iter().any(|part| name.contains(part));
         names.filter(is_named).filter(|name| *name != "spile_planner_reads").collect()
     }

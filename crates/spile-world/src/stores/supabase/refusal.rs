@@ -1,4 +1,4 @@
-//! Reads what errors from servers and gateways mean.
+//! Interprets the errors that servers and gateways return.
 
 use reqwest::StatusCode;
 use serde::Deserialize;
@@ -6,15 +6,15 @@ use serde_json::Value;
 
 use super::SupabaseError;
 
-/// What Supabase answers in the place of a project that is paused.
+/// The status that Supabase returns for a paused project.
 const PAUSED: u16 = 540;
 
-/// Tells whether a status says that there is a gateway, and nothing behind it for now.
+/// Tells whether a status comes from a gateway that has no server behind it at the moment.
 pub(super) fn is_gateway(status: StatusCode) -> bool {
     matches!(status.as_u16(), 408 | 425 | 429 | 502 | 503 | 504 | 520..=524)
 }
 
-/// A refusal as the server sent it.
+/// An error as the server sent it.
 #[derive(Debug)]
 pub(super) struct PostgrestRefusal {
     status: StatusCode,
@@ -23,7 +23,7 @@ pub(super) struct PostgrestRefusal {
     details: Option<String>,
 }
 
-/// The body of PostgREST's errors. `details` of a row that breaks a rule holds the row's values.
+/// The body of a PostgREST error. If a row violates a constraint, `details` contains the row's values.
 #[derive(Deserialize)]
 struct Body {
     code: Option<Value>,
@@ -38,12 +38,12 @@ impl PostgrestRefusal {
             return Self { status, code: None, message: message.to_owned(), details: None };
         };
         let details = body.details.map(|details| details.as_str().map_or_else(|| details.to_string(), str::to_owned));
-        // Gateways have numbers there.
+        // Gateways send numbers here.
         let code = body.code.and_then(|code| code.as_str().map(str::to_owned));
         Self { status, code, message: body.message.unwrap_or_default(), details }
     }
 
-    /// Says in words what the code means; the status only where there is no code.
+    /// Translates the code into an error. The status counts only if there is no code.
     pub(super) fn into_error(self) -> SupabaseError {
         let Self { status, code, message, details } = self;
         let known = code.as_deref().unwrap_or_default();
@@ -64,7 +64,7 @@ impl PostgrestRefusal {
                 SupabaseError::Unavailable { why: message }
             }
             "PGRST125" => SupabaseError::answer("there is no REST API at this path"),
-            // The message names the rule; the details hold the row.
+            // The message names the constraint, but the details contain the row.
             "23502" | "23503" | "23505" | "23514" | "22P02" | "22P05" => SupabaseError::Constraint { rule: message },
             "" if status == PAUSED => SupabaseError::Paused,
             "" if status == StatusCode::UNAUTHORIZED => SupabaseError::Key { why: None },

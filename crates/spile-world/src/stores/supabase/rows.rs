@@ -1,4 +1,4 @@
-//! Rows as they go over the wire.
+//! Rows in the format that the REST API uses.
 
 use std::collections::BTreeMap;
 
@@ -13,10 +13,10 @@ use spile_core::record::Row;
 use spile_core::record::row::Sealed;
 use spile_core::value::Settings;
 
-/// What is looked at of an unmanaged row.
+/// The columns that are read from an unmanaged row.
 pub(super) const UNMANAGED: &str = "id,slug,type,name,enabled,config,secrets,managed_by";
 
-/// What a page holds: rows, of which the last says where the next page begins.
+/// A row of a page. The last row's id tells where the next page begins.
 pub(super) trait Page: DeserializeOwned {
     /// Returns the row's id.
     fn id(&self) -> &str;
@@ -34,19 +34,19 @@ impl Page for Nobodys {
     }
 }
 
-/// What the database holds at one moment, as much as a plan has to know where nothing has changed.
+/// What the database holds at one moment: all that a plan needs if nothing has changed.
 #[derive(Debug, Deserialize)]
 pub(super) struct RegistryMoment {
     pub(super) version: i64,
-    /// Hashes of this project's rows, by their ids.
+    /// Hashes of this project's rows, by id.
     pub(super) hashes: BTreeMap<String, String>,
-    /// Rows that are not as the last apply left them.
+    /// Rows that differ from the last apply.
     pub(super) drift: Vec<Drifted>,
-    /// Rows that are not this project's.
+    /// Rows that do not belong to this project.
     pub(super) others: Vec<Other>,
 }
 
-/// A row by its marks, that somebody else keeps, or nobody: it may lack any of them.
+/// The summary of a row that another project owns or that is unmanaged. Any column may be missing.
 #[derive(Debug, Deserialize)]
 pub(super) struct Other {
     pub(super) id: String,
@@ -55,7 +55,7 @@ pub(super) struct Other {
     pub(super) content_hash: Option<String>,
 }
 
-/// A row of this project's.
+/// A row of this project.
 #[derive(Debug, Clone, Deserialize, serde::Serialize)]
 pub(super) struct Stored {
     pub(super) id: String,
@@ -74,7 +74,7 @@ impl Stored {
         let unreadable = |message: String| TargetError::Row { id: self.id.clone(), message };
         let id = self.id.parse().map_err(|error: uuid::Error| unreadable(error.to_string()))?;
         let slug = self.slug.parse().map_err(|error: spile_core::name::NotAName| unreadable(error.to_string()))?;
-        // The parser's sentence would quote what is there.
+        // The parser's message would quote the content.
         let secrets = sealed(self.secrets);
         let secrets = secrets.map_err(|_| unreadable("`secrets` was not written by spile".to_owned()))?;
         let row = Row {
@@ -89,17 +89,17 @@ impl Stored {
     }
 }
 
-/// A row that is not as the last apply left it.
+/// A row that differs from the last apply.
 #[derive(Debug, Deserialize)]
 pub(super) struct Drifted {
     id: String,
     why: String,
-    /// What that apply left.
+    /// The row as that apply left it.
     after: Option<Declared>,
 }
 
 impl Drifted {
-    /// Returns how the last apply left the row; `None` where no integration can have its id.
+    /// Returns the last-applied row; `None` if the id cannot be an integration's.
     pub(super) fn into_last(self) -> Option<(IntegrationId, Last<Row>)> {
         let id = IntegrationId(self.id.parse().ok()?);
         let last = match self.after {
@@ -111,7 +111,7 @@ impl Drifted {
     }
 }
 
-/// What files declare of a row, as the history has kept it.
+/// The declared part of a row, as the history stores it.
 #[derive(Debug, Deserialize)]
 pub(super) struct Declared {
     slug: String,
@@ -123,13 +123,13 @@ pub(super) struct Declared {
     secrets: Value,
 }
 
-/// Returns a row of the history; `None` where it is not what spile writes.
+/// Parses a row of the history; `None` if spile did not write it.
 pub(super) fn row(declared: Declared) -> Option<Row> {
     let Declared { slug, connector, name, enabled, config, secrets } = declared;
     Some(Row { slug: slug.parse().ok()?, connector, name, enabled, config, secrets: sealed(secrets).ok()? })
 }
 
-/// Reads what the column of secrets holds.
+/// Parses the secrets column.
 fn sealed(secrets: Value) -> Result<Option<Sealed>, serde_json::Error> {
     match secrets {
         Value::Null => Ok(None),
@@ -138,7 +138,7 @@ fn sealed(secrets: Value) -> Result<Option<Sealed>, serde_json::Error> {
     }
 }
 
-/// What a row that no project manages holds.
+/// The content of an unmanaged row.
 #[derive(Debug, Deserialize)]
 pub(super) struct Before {
     slug: Option<String>,
@@ -151,7 +151,7 @@ pub(super) struct Before {
 }
 
 impl Before {
-    /// Returns the row as integrations are; `None` where it has no type, or no name that one could have.
+    /// Returns it as an integration's row; `None` if it has no type, or no name that an integration can have.
     pub(super) fn into_row(self) -> Option<Row> {
         self.into_unmanaged().map(|unmanaged| unmanaged.row)
     }
@@ -169,7 +169,7 @@ impl Before {
     }
 }
 
-/// A row that no project manages.
+/// An unmanaged row.
 #[derive(Debug, Deserialize)]
 pub(super) struct Nobodys {
     id: String,
@@ -179,14 +179,14 @@ pub(super) struct Nobodys {
 }
 
 impl Nobodys {
-    /// Returns the row; `None` where no integration can have its id.
+    /// Returns the row; `None` if its id cannot be an integration's.
     pub(super) fn into_unmanaged(self) -> Option<(IntegrationId, Unmanaged)> {
         let id = IntegrationId(self.id.parse().ok()?);
         Some((id, self.held.into_unmanaged()?))
     }
 }
 
-/// Returns a row as the database's function takes it.
+/// Returns a row in the form that the database function takes.
 pub(super) fn written(row: &Row) -> Value {
     json!({
         "slug": row.slug,

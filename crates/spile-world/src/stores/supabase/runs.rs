@@ -1,4 +1,4 @@
-//! The history of runs in a hosted registry. A run that cannot be sent is kept, and sent with the next one.
+//! The history of runs in a hosted registry. A run that cannot be sent is kept and sent with the next one.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -42,7 +42,7 @@ pub(super) struct StoredRun {
     details: Details,
 }
 
-/// What was tried of an integration's schedule, as `spile_tries` answers.
+/// The attempts of an integration's schedule, as `spile_tries` returns them.
 #[derive(Debug, Deserialize)]
 struct StoredTries {
     integration_id: Uuid,
@@ -67,7 +67,7 @@ impl From<StoredRun> for Run {
             error: run.error,
             log: run.log,
             streams: run.streams,
-            // A cause of a newer spile's is none that this one knows.
+            // A cause that only a newer spile knows becomes `None`.
             cause: run
                 .cause
                 .and_then(|word| Cause::WORDS.into_iter().find(|(known, _)| *known == word))
@@ -112,7 +112,7 @@ impl Supabase {
         })
     }
 
-    /// Sends a run, and what it says of its integration.
+    /// Sends a run, and updates the status of its integration.
     async fn send(&self, run: &Run) -> Result<(), SupabaseError> {
         self.client.upsert("integration_runs", &self.written_run(run)).await?;
         let Some(status) = run.status.integration_status() else { return Ok(()) };
@@ -125,14 +125,14 @@ impl Supabase {
         self.client.patch("integrations", &query, &json!({ "status": status })).await
     }
 
-    /// Sends what was kept, the first that was kept first; what cannot be sent stays, and keeps nothing else away.
+    /// Sends the kept runs, oldest first. A run that cannot be sent stays and does not block the others.
     async fn send_kept(&self) {
         let Some(_turn) = self.outbox.turn() else { return };
         for waiting in self.outbox.waiting(&self.environment) {
             match self.send(&waiting.run).await {
                 Ok(()) => self.outbox.taken(&waiting),
                 Err(error) if error.is_of_the_moment() => return,
-                // Refused, by a constraint or for want of a right: somebody has to fix that first.
+                // Rejected by a constraint or for lack of a permission. A person has to fix that first.
                 Err(_) => {}
             }
         }
@@ -152,8 +152,8 @@ impl Runs for Supabase {
     async fn record(&self, run: &Run) -> Result<(), TargetError> {
         self.send_kept().await;
         let Err(error) = self.send(run).await else { return Ok(()) };
-        // A run goes on when the registry is down: what it moves is worth more than its entry there. And how it ended is
-        // not lost because the registry refuses to hear it.
+        // A run continues while the registry is down, because the data it moves is worth more than its record there.
+        // And its result must not get lost because the registry rejects it.
         if error.is_of_the_moment() || run.status != RunStatus::Running {
             let io = |source| TargetError::Io { doing: "store a run in", path: ".spile/outbox".into(), source };
             self.outbox.keep(run).map_err(io)?;
@@ -174,7 +174,7 @@ impl Runs for Supabase {
     }
 
     async fn tries(&self, now: Timestamp) -> Result<BTreeMap<IntegrationId, Tries>, TargetError> {
-        // What could not be sent has been tried all the same.
+        // Includes attempts that could not be sent earlier.
         self.send_kept().await;
         let asked = json!({"managed_by": self.project, "environment": self.environment, "now": now});
         let found: Vec<StoredTries> = self.client.call("spile_tries", &json!({ "payload": asked })).await?;
@@ -182,13 +182,13 @@ impl Runs for Supabase {
     }
 
     async fn get(&self, run: Uuid) -> Result<Option<Run>, TargetError> {
-        // What is asked for may be what could not be sent.
+        // The requested run may be one that could not be sent earlier.
         self.send_kept().await;
         Ok(self.runs(vec![("id", format!("eq.{run}"))]).await?.pop())
     }
 
     async fn set_status(&self, ids: &[IntegrationId], status: &str) -> Result<(), TargetError> {
-        // A long list of ids breaks URLs.
+        // URLs have a length limit, so ids are sent in groups.
         for some in ids.chunks(100) {
             let listed: Vec<String> = some.iter().map(ToString::to_string).collect();
             let query = [

@@ -1,5 +1,5 @@
-//! The bookmarks of pipelines in a hosted registry: what Meltano keeps of each, so that any machine goes on where another
-//! one stopped.
+//! The bookmarks of pipelines in a hosted registry: the state that Meltano keeps for each, so that any machine can
+//! continue where another stopped.
 
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -9,22 +9,22 @@ use uuid::Uuid;
 use super::{Supabase, SupabaseError, check_version};
 use spile_core::name::IntegrationId;
 
-/// What the registry keeps of a pipeline.
+/// The stored bookmarks of a pipeline.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct StoredState {
-    /// How often it was written.
+    /// How many times they were written.
     pub version: i64,
-    /// The bookmarks, as JSON to the byte; `None` where they were cleared.
+    /// The bookmarks as JSON, kept byte for byte; `None` if they were cleared.
     pub state: Option<String>,
-    /// The run that wrote it last.
+    /// The run that wrote them last.
     pub run: Uuid,
-    /// The machine that this run was on.
+    /// The machine of that run.
     pub host: String,
-    /// When that was, by the registry's clock.
+    /// When they were written, by the registry's clock.
     pub updated_at: Timestamp,
 }
 
-/// Who writes bookmarks: a run that has the lease of an integration.
+/// The author of bookmarks: a run that holds the lease of an integration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Writer {
     /// The integration.
@@ -41,18 +41,18 @@ pub enum NotKept {
     /// The lease has passed to another run.
     #[error("another machine took over the integration's lease")]
     Lease,
-    /// Somebody else has written them since they were read.
+    /// Another run has written them since they were read.
     #[error("the bookmarks of `{id}` were changed elsewhere since this run started")]
     Version {
         /// The state id.
         id: String,
     },
-    /// The registry cannot be asked, or refuses.
+    /// The registry cannot be asked, or rejects the request.
     #[error(transparent)]
     Registry(#[from] SupabaseError),
 }
 
-/// What `spile_keep_state` answers.
+/// The response of `spile_keep_state`.
 #[derive(Debug, Deserialize)]
 struct KeepStateResponse {
     written: bool,
@@ -61,10 +61,10 @@ struct KeepStateResponse {
 }
 
 impl Supabase {
-    /// Reads what is kept under a state id; `None` where nothing ever was.
+    /// Reads the bookmarks of a state id; `None` if there never were any.
     ///
     /// # Errors
-    /// When the registry cannot be asked, or is of another version than this program's.
+    /// When the registry cannot be asked, or its migration has an unsupported version.
     pub async fn state(&self, id: &str) -> Result<Option<StoredState>, SupabaseError> {
         let query = [
             ("select", "version,state,run,host,updated_at".to_owned()),
@@ -82,11 +82,11 @@ impl Supabase {
         }
     }
 
-    /// Writes what is kept under a state id, or clears it, where it still is of the version that was read; 0 where there
-    /// was nothing. Returns the version that it has then.
+    /// Writes or clears the bookmarks of a state id, provided that they still have the version that was read; 0 if
+    /// there were none. Returns the new version.
     ///
     /// # Errors
-    /// When the run no longer has the lease, somebody else has written, or the registry cannot be asked.
+    /// When the run no longer holds the lease, another run has written the bookmarks, or the registry cannot be asked.
     pub async fn keep_state(
         &self,
         writer: &Writer,

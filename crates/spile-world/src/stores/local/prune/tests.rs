@@ -1,4 +1,4 @@
-//! The bound of the history, and what stays of it.
+//! Tests the limit of the history and what remains after pruning.
 
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -53,7 +53,7 @@ fn apply(local: &Local, connection: &mut Connection, step: &Step<Row>, origin: &
     transaction.commit().unwrap();
 }
 
-/// A registry with one apply that creates and deletes rows, and so many that change one of two.
+/// A registry with one apply that creates three rows, one that deletes one, and many that change another.
 fn applied(folder: &tempfile::TempDir, times: usize) -> Local {
     let local = local(folder);
     let mut connection = local.create().unwrap();
@@ -67,7 +67,7 @@ fn applied(folder: &tempfile::TempDir, times: usize) -> Local {
         let (before, after) = (row(1, &format!("name {}", number - 1)), row(1, &format!("name {number}")));
         let change = step(vec![(id(1), Change::Update { before, after })]);
         let text = "x".repeat(8000) + &number.to_string();
-        // The last hundred leave the file alone.
+        // The last hundred applies do not change the file.
         let text = (number + 150 < times).then_some(text.as_str());
         apply(&local, &mut connection, &change, &origin(number, text));
     }
@@ -92,7 +92,7 @@ async fn thousands_of_applies_take_no_more_room_than_those_that_are_kept() {
         connection.query_row(&format!("select count(*) from {table}"), [], |row| row.get(0)).unwrap()
     };
     assert_eq!((count("integration_applies"), count("integration_files")), (100, 1));
-    // Those of the kept applies, and the newest before them of each row that is there.
+    // The changes of the applies that are kept, plus the newest earlier change of each existing row.
     assert_eq!(count("integration_changes"), 102);
     let free: i64 = connection.query_row("pragma freelist_count", [], |row| row.get(0)).unwrap();
     assert_eq!(free, 0, "pages go back to the disk");

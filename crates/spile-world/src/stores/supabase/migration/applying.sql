@@ -1,22 +1,23 @@
 -- Applying ----------------------------------------------------------------------------------------------------------
 
--- One call is one transaction: all of it, or none.
+-- One call is one transaction: it applies everything or nothing.
 --   {"v": 1, "managed_by": text, "environment": text, "apply_id": uuid, "plan": text, "actor": text,
 --    "source_rev": text | null, "revision": hex, "max_deletes": 0,
---    "file": {"sha256": hex, "text": text | null} | null,                          -- what meltano.yml becomes with it
+--    "file": {"sha256": hex, "text": text | null} | null,                          -- the rendered meltano.yml
 --    "changes": [{"op": "create" | "update" | "delete" | "adopt" | "release", "id": text,
 --                 "expect": <content_hash as read>,                               -- not for create
 --                 "row": {"slug", "type", "name", "enabled", "config", "secrets"}}]}  -- not for delete and release
--- The payload is taken apart once, into arrays: a temporary table would need a right and churn the catalogs.
+-- The payload is unpacked once, into arrays. A temporary table would need an additional privilege and bloat the
+-- catalogs.
 create or replace function public.spile_apply(payload jsonb) returns jsonb
 language plpgsql volatile security invoker
 set search_path = ''
 set lock_timeout = '3s'
-set statement_timeout = '60s'              -- PostgREST 12.2 and later lifts it into its transaction
-set plan_cache_mode = force_custom_plan    -- a plan that does not know how long the arrays are may take minutes
+set statement_timeout = '60s'              -- PostgREST 12.2 and later applies it to its transaction
+set plan_cache_mode = force_custom_plan    -- a plan that does not know the length of the arrays may take minutes
 as $$
 declare
-  most    constant integer := 100;         -- findings in one answer
+  most    constant integer := 100;         -- the most findings in one response
   project constant text := payload->>'managed_by';
   env     constant text := payload->>'environment';
   apply   uuid;
@@ -76,11 +77,11 @@ begin
       hint = 'this is a fault of the program that called `spile_apply`';
   end if;
 
-  -- One apply at a time, whosesoever: two projects that create the same ids would wait for each other for ever. It
-  -- waits, because a request that has just failed may still be rolling back.
+  -- One apply at a time, even across projects: two that create the same ids would deadlock. It waits, because a request
+  -- that has just failed may still be rolling back.
   perform pg_advisory_xact_lock(hashtextextended('spile_apply', 0));
 
-  -- Sent again, because the answer was lost.
+  -- Sent again because the response was lost.
   select count(*) filter (where c.op = 'create'), count(*) filter (where c.op in ('update', 'adopt', 'release')),
          count(*) filter (where c.op = 'delete')
     into created, updated, deleted from public.integration_changes c
@@ -139,7 +140,7 @@ begin
     from gone g;
   get diagnostics deleted = row_count;
 
-  -- What was adopted holds again what it held before; where that is not known, what it holds now.
+  -- An adopted row gets back its previous content, if that is known. Otherwise it keeps its current content.
   with freed as (
     update public.integrations i
        set slug = r.slug, type = r.type, name = r.name, enabled = r.enabled, config = r.config, secrets = r.secrets,
@@ -183,7 +184,7 @@ begin
   get diagnostics updated = row_count;
   updated := updated + released;
 
-  -- The record of the table's own type turns the id into a uuid where ids are.
+  -- Going through a record of the table's own type converts the id to uuid if ids are uuids.
   with made as (
     insert into public.integrations as i (id, slug, type, name, enabled, config, secrets, status, managed_by,
            environment, created_at, updated_at)

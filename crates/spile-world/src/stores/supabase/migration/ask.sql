@@ -1,2 +1,2 @@
--- What `spile migrate` would find. It reads only: psql prints one line of JSON, which `spile migrate --check-table -` reads.
+-- Reports what `spile migrate` would find. Read-only: psql prints one line of JSON for `spile migrate --check-table -`.
 begin transaction read only;

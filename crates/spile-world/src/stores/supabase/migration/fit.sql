@@ -1,17 +1,18 @@
--- Whether what is there fits ----------------------------------------------------------------------------------------
+-- Check of existing tables -------------------------------------------------------------------------------------------
 
--- Reads only. A dashboard may have a table `integrations` of its own, and tables of the other names: whatever does not fit
--- is found here at once, before anything is changed. A finding is a state, a sentence and a statement or null. States:
---   "fits", "added", "changed": what the migration leaves, makes and takes;
---   "conflict": what it cannot work with. Its statement, where there is one, changes what the table is and not what an app
---   may write to it.
+-- Read-only. A dashboard may have its own table `integrations`, and tables with the other names. This finds everything
+-- that does not fit at once, before anything is changed. A finding is a state, a sentence, and a statement or null.
+-- States:
+--   "fits", "added", "changed": what the migration keeps, creates and changes;
+--   "conflict": what it cannot work with. Its statement, if any, changes the table but not what an app may write
+--   to it.
 do $fit$
 declare
   home       constant regclass := to_regclass('public.integrations');
   kind       constant "char" := (select c.relkind from pg_catalog.pg_class c where c.oid = home);
-  is_ours    constant boolean := exists (  -- made or taken over by this migration, or one before it
+  is_ours    constant boolean := exists (  -- created or adopted by this migration or an earlier one
     select from pg_catalog.pg_attribute where attrelid = home and attname = 'content_hash' and attgenerated = 's');
-  -- What stands on the left is replaced where the table has another name.
+  -- The left side is replaced if the table has another name.
   is_renamed constant boolean := 'integrations' <> concat('integra', 'tions');
   statuses   constant text[] := array['pending', 'active', 'error', 'paused'];
   findings   jsonb;
@@ -56,7 +57,7 @@ begin
     (7, 'integration_changes', array['number bigint', 'apply_id uuid', 'plan text', 'environment text',
         'integration_id text', 'op text', 'managed_by text', 'before_hash text', 'after_hash text', 'actor text',
         'source_rev text', 'at timestamp with time zone'])
-  ), tables as (  -- of the others, those that are there; one of another's lacks columns
+  ), tables as (  -- those of the other tables that exist; another app's table lacks columns
     select o.place, o.name, c.oid, c.relkind, c.relowner,
            (select string_agg(w.wanted, ', ' order by w.place) from unnest(o.columns) with ordinality as w(wanted, place)
              where not exists (select from pg_catalog.pg_attribute a
@@ -68,7 +69,7 @@ begin
     ('integration_runs_newest_of', 'integration_runs'), ('integration_runs_scheduled', 'integration_runs'),
     ('integration_applies_newest', 'integration_applies'), ('integration_changes_apply_idx', 'integration_changes'),
     ('integration_changes_newest_of', 'integration_changes')
-  ), visitors as (  -- who has rights on the table that the migration takes
+  ), visitors as (  -- roles that lose their rights on the table
     select r.oid, coalesce(r.rolname, 'public') as name,
            exists (select from pg_catalog.pg_policy p
                     where p.polrelid = home and (p.polroles @> array[r.oid] or p.polroles @> array[0::oid])) as has_policy
@@ -91,7 +92,7 @@ begin
             union all select place, name, relowner from tables) c
      where not pg_catalog.pg_has_role(current_user, c.relowner, 'usage')
     union all
-    -- Columns that spile reads and writes.
+    -- The columns that spile reads and writes.
     select 2, w.place, case
         when c.attname is null and w.name = 'id' then array['conflict', 'there is no column `id`', null]
         when c.attname is null then array['added', format('the column `%s` %s', w.name, w.wanted), null]
@@ -136,7 +137,7 @@ begin
      cross join lateral (select (substring(c.other from '^nextval\(''(.*)''::regclass\)$'))::regclass as name) s
      where kind = 'r' and s.name is not null and not pg_catalog.has_sequence_privilege('service_role', s.name, 'usage')
     union all
-    -- Rules and triggers of its own.
+    -- The table's own constraints and triggers.
     select 4, row_number() over (order by c.conname)::integer, array['fits',
         format('the rule `%s` holds for rows of spile too: %s', c.conname, pg_catalog.pg_get_constraintdef(c.oid)), null]
       from pg_catalog.pg_constraint c
@@ -149,7 +150,7 @@ begin
       from pg_catalog.pg_trigger t
      where t.tgrelid = home and kind = 'r' and not t.tgisinternal and not (is_ours and t.tgname = 'integrations_touch')
     union all
-    -- Who uses it. Rights of visitors are taken; where a policy gives them rows, an app counts on that.
+    -- Who uses the table. Visitors lose their rights. If a policy shows them rows, an app relies on it.
     select 6, row_number() over (order by v.name)::integer, case
         when not c.relrowsecurity then array['changed',
           format('`%s` has rights on the table, which the migration takes', v.name), null]
@@ -169,7 +170,7 @@ begin
        and not exists (select from pg_catalog.pg_policy p
                         where p.polrelid = home and (p.polroles @> array[r.oid] or p.polroles @> array[0::oid]))
     union all
-    -- The other tables, and what else has a name.
+    -- The other tables, and other objects with the same names.
     select 8, o.place, case
         when t.oid is null then array['added', format('the table `public.%s`', o.name), null]
         when t.relkind <> 'r' then array['conflict', format('`public.%s` is your own, and is no table', o.name), null]
@@ -203,7 +204,7 @@ begin
   select jsonb_agg(jsonb_build_object('state', finding[1], 'what', finding[2], 'fix', finding[3]) order by part, place)
     into findings from found;
 
-  -- What rows say, and rules of a status: with names of columns that may not be there, so that they are no part of the above.
+  -- The content of rows, and constraints on a status. Both refer to columns that may not exist, so they are separate.
   if kind = 'r' and not is_ours
      and exists (select from pg_catalog.pg_attribute where attrelid = home and attname = 'managed_by' and not attisdropped) then
     execute $rows$

@@ -1,7 +1,7 @@
 -- History -----------------------------------------------------------------------------------------------------------
 
--- Append-only. Rows are kept as they were written, so that what others change can be told and what was can be brought
--- back; secrets in them are ciphertext, as in the table itself.
+-- Append-only. Rows are stored as written, so that changes made elsewhere can be detected and earlier states restored.
+-- Secrets in them are ciphertext, as in the table itself.
 
 create table if not exists public.integration_applies (
   number      bigint      generated always as identity primary key,

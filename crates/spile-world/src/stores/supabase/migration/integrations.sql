@@ -10,7 +10,7 @@ create table if not exists public.integrations (
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now()
 );
--- A table that was there may lack any of them. Its own rows have no type then.
+-- An existing table may lack any of these columns. The type of its own rows is null then.
 alter table public.integrations add column if not exists type        text;
 alter table public.integrations add column if not exists name        text;
 alter table public.integrations add column if not exists config      jsonb not null default '{}';
@@ -23,8 +23,9 @@ alter table public.integrations add column if not exists enabled     boolean not
 alter table public.integrations add column if not exists managed_by  text;
 alter table public.integrations add column if not exists environment text;
 
--- Generated, so that it is true whoever writes, needs no trigger, and can be granted as a column. Each field is quoted
--- as an SQL literal: no two rows give the same text. Doubled backslashes make the cast to bytea the identity.
+-- Generated, so that it is correct whoever writes, needs no trigger, and can be granted as a column. Each field is
+-- quoted as an SQL literal, so that no two rows give the same text. Doubled backslashes make the cast to bytea the
+-- identity.
 alter table public.integrations add column if not exists content_hash text generated always as (
   encode(sha256(replace(
     quote_nullable(slug) || ',' || quote_nullable(type::text) || ',' || quote_nullable(name::text) || ',' ||
@@ -32,7 +33,7 @@ alter table public.integrations add column if not exists content_hash text gener
     '\', '\\')::bytea), 'hex')
 ) stored;
 
--- A dashboard inserts without an id. A table that was there may have ids of its own kind, which are left to it.
+-- Dashboards insert without an id. An existing table may generate ids in its own way, which is not changed.
 do $$ begin
   if exists (select from pg_catalog.pg_attribute
               where attrelid = 'public.integrations'::regclass and attname = 'id' and not atthasdef
@@ -54,7 +55,7 @@ create index if not exists integrations_owner_idx on public.integrations (manage
 do $$ begin
   if not exists (select from pg_catalog.pg_constraint
                   where conrelid = 'public.integrations'::regclass and conname = 'integrations_managed_check') then
-    -- `not valid`: rows that are there already are not judged.
+    -- `not valid`: existing rows are not checked.
     alter table public.integrations add constraint integrations_managed_check check (
       managed_by is null
       or (managed_by <> '' and environment <> '' and slug <> '' and environment is not null and slug is not null
@@ -62,7 +63,7 @@ do $$ begin
   end if;
 end $$;
 
--- `status` is not among the columns: a run does not make an integration newer.
+-- `status` is not in the list, because a run does not make an integration newer.
 create or replace function public.integrations_touch() returns trigger
 language plpgsql security invoker set search_path = '' as $$
 begin

@@ -1,12 +1,13 @@
 -- Reading -----------------------------------------------------------------------------------------------------------
 
--- Not `immutable`, though it is: Postgres would fold it into a plan, and not ask who calls it when the plan is used again.
+-- Not `immutable`, although it is: Postgres would inline it in a plan, and not check the caller when it reuses the
+-- plan.
 create or replace function public.spile_version() returns integer
 language sql stable security invoker set search_path = '' as 'select 6';
 comment on function public.spile_version() is 'The version of spile''s tables and functions.';
 
--- The client builds the same text from what it has read: for each row, in the order of its id's bytes,
--- id ':' content_hash '\n'.
+-- The client builds the same text from what it has read. For each row, ordered by the bytes of its id: id ':'
+-- content_hash '\n'.
 create or replace function public.spile_revision(managed_by text, environment text) returns text
 language sql stable security invoker set search_path = '' as $$
   select encode(sha256(convert_to(coalesce(
@@ -16,14 +17,15 @@ language sql stable security invoker set search_path = '' as $$
 $$;
 comment on function public.spile_revision(text, text) is 'SHA-256 over all rows of a project''s environment.';
 
--- The project that a planner's key names, in its claim `spile_project`; null where it names none.
+-- The project in the claim `spile_project` of a planner's key; null if there is none.
 create or replace function public.spile_planner_project() returns text
 language sql stable security invoker set search_path = '' as $$
   select nullif(current_setting('request.jwt.claims', true), '')::jsonb->>'spile_project'
 $$;
 comment on function public.spile_planner_project() is 'The claim `spile_project` of the key that is used.';
 
--- Row level security leaves a planner nothing of another project: it would plan to create everything. It is told instead.
+-- Row level security hides other projects from a planner, which would then plan to create everything. Raises an error
+-- instead.
 create or replace function public.spile_may_plan(project text) returns boolean
 language plpgsql stable security invoker set search_path = '' as $$
 begin
@@ -37,8 +39,8 @@ begin
 end $$;
 comment on function public.spile_may_plan(text) is 'PT403 for a planner''s key of another project, or of none.';
 
--- The rows that are not a project's, by name. A planner may not read these rows: its owner reads for it what a plan shows,
--- without the hash, which would confirm a guess of what is in a row.
+-- The rows that do not belong to a project, by name. A planner may not read these rows, so the function's owner reads
+-- the columns that a plan shows. They do not include the hash, which would confirm a guess of a row's content.
 create or replace function public.spile_others(project text) returns json
 language sql stable security definer set search_path = '' as $$
   select coalesce(json_agg(json_build_object('id', i.id, 'name', i.name, 'managed_by', i.managed_by)
@@ -48,8 +50,9 @@ language sql stable security definer set search_path = '' as $$
 $$;
 comment on function public.spile_others(text) is 'What a plan shows of the rows that are not the project''s.';
 
--- One JSON value, not a set: PostgREST cuts sets at its max-rows, and long lists of ids break URLs. In plpgsql, for it
--- plans with the array's length: as a function in SQL, 10,000 ids took longer than the statement timeout.
+-- Returns one JSON value, not a set, because PostgREST truncates sets at its max-rows. Takes a payload, because long
+-- lists of ids break URLs. Written in plpgsql, which plans with the array's length: as an SQL function, 10,000 ids took
+-- longer than the statement timeout.
 create or replace function public.spile_rows(payload jsonb) returns jsonb
 language plpgsql stable security invoker set search_path = '' set plan_cache_mode = force_custom_plan as $$
 declare
@@ -68,9 +71,9 @@ begin
 end $$;
 comment on function public.spile_rows(jsonb) is 'The rows {"managed_by", "environment", "ids"} names, as one JSON array.';
 
--- All that a plan has to know, as one JSON value of one moment: the version, so that nobody has to ask for it apart; the
--- hashes of a project's rows by their ids, for who knows the hash knows the row; what others have done to them since they
--- were last applied; and the rows that are not the project's, by name.
+-- Everything that a plan needs, as one JSON value of one moment: the version, so that no separate call is needed; the
+-- hashes of a project's rows by id, because whoever knows the hash knows the row; changes made elsewhere since the last
+-- apply; and the rows that do not belong to the project, by name.
 create or replace function public.spile_state(payload jsonb) returns json
 language sql stable security invoker set search_path = '' as $$
   with applied as (
@@ -101,9 +104,9 @@ language sql stable security invoker set search_path = '' as $$
 $$;
 comment on function public.spile_state(jsonb) is
   'What {"managed_by", "environment"} holds, by hashes; what others have changed of it; what is not its own, by name.';
-drop function if exists public.spile_drift(jsonb);  -- of version 3
+drop function if exists public.spile_drift(jsonb);  -- from version 3
 
--- The newest applies of {"managed_by", "environment", "most"}, newest first; of one alone with "apply_id".
+-- The newest applies of {"managed_by", "environment", "most"}, newest first. With "apply_id", only that one.
 create or replace function public.spile_applies(payload jsonb) returns jsonb
 language sql stable security invoker set search_path = '' as $$
   select coalesce(jsonb_agg(jsonb_build_object('id', a.id, 'plan', a.plan, 'actor', a.actor, 'commit', a.source_rev,
@@ -120,9 +123,9 @@ language sql stable security invoker set search_path = '' as $$
 $$;
 comment on function public.spile_applies(jsonb) is 'The newest applies of {"managed_by", "environment", "most"}.';
 
--- What an apply left: {"apply", "rows": [{"id", "row"}], "adopted": [{"id", "before"}], "text"}, the third of which are
--- the rows that later applies have adopted and still keep, as they were before; or null where there was no such apply. What was changed
--- before version 2 came before every apply that has a number; of those changes no row was kept.
+-- What an apply left: {"apply", "rows": [{"id", "row"}], "adopted": [{"id", "before"}], "text"}; null if there was no
+-- such apply. "adopted" contains the rows that later applies adopted and still manage, as they were before. Changes
+-- from before version 2 precede every apply that has a number. Their rows were not stored.
 create or replace function public.spile_left(payload jsonb) returns jsonb
 language sql stable security invoker set search_path = '' as $$
   select jsonb_build_object(
@@ -153,7 +156,7 @@ language sql stable security invoker set search_path = '' as $$
 $$;
 comment on function public.spile_left(jsonb) is 'What the apply {"managed_by", "environment", "apply_id"} left.';
 
--- The newest run of each integration of a project's environment.
+-- The newest run of each integration in a project's environment.
 create or replace function public.spile_last_runs(payload jsonb) returns jsonb
 language sql stable security invoker set search_path = '' as $$
   select coalesce(jsonb_agg(to_jsonb(r)), '[]') from (
@@ -165,7 +168,7 @@ language sql stable security invoker set search_path = '' as $$
 $$;
 comment on function public.spile_last_runs(jsonb) is 'The newest run of each integration of {"managed_by", "environment"}.';
 
--- Of each integration, what was tried of the newest moment of its schedule that is not after "now".
+-- For each integration, the attempts for the latest scheduled time that is not after "now".
 create or replace function public.spile_tries(payload jsonb) returns jsonb
 language sql stable security invoker set search_path = '' as $$
   select coalesce(jsonb_agg(to_jsonb(t)), '[]') from (
@@ -189,7 +192,7 @@ $$;
 comment on function public.spile_tries(jsonb) is
   'What was tried of the newest moment of each schedule of {"managed_by", "environment"} that is not after "now".';
 
--- Of each integration the newest tests and syncs that succeeded and that failed: what alerts are told from.
+-- For each integration, the newest successful and failed tests and syncs, which alerts are derived from.
 create or replace function public.spile_ends(payload jsonb) returns jsonb
 language plpgsql stable security invoker set search_path = '' set plan_cache_mode = force_custom_plan as $$
 declare
@@ -208,7 +211,7 @@ end $$;
 comment on function public.spile_ends(jsonb) is
   'The newest runs by how they ended of the integrations {"managed_by", "environment", "ids"} names; of all without ids.';
 
--- Writes what a channel was told, where it is still the version that was read; 0 where there was none.
+-- Stores what was sent to a channel, if the stored version is still the one that was read; 0 if there was none.
 --   {"managed_by", "environment", "channel", "version": n, "told": {}} -> whether it was written
 create or replace function public.spile_keep_alerts(payload jsonb) returns boolean
 language plpgsql volatile security invoker set search_path = '' as $$
@@ -230,10 +233,10 @@ end $$;
 comment on function public.spile_keep_alerts(jsonb) is
   'Writes what the channel {"managed_by", "environment", "channel"} was told, if it has not changed since "version".';
 
--- Takes, keeps or is refused the lease of an integration, in one statement. The database's clock counts, for those of
+-- Grants, renews or refuses the lease of an integration in one statement. Uses the database's clock, because those of
 -- machines differ.
 --   {"managed_by", "environment", "integration_id", "run": uuid, "host", "seconds"}
---   -> {"granted": boolean, "run", "host", "since", "expires_at"}: of who has it now
+--   -> {"granted": boolean, "run", "host", "since", "expires_at"}: the current holder
 create or replace function public.spile_lease(payload jsonb) returns jsonb
 language plpgsql volatile security invoker set search_path = '' as $$
 declare
@@ -270,10 +273,11 @@ language sql volatile security invoker set search_path = '' as $$
 $$;
 comment on function public.spile_release(jsonb) is 'Gives back the lease that the run {"managed_by", "environment", "run"} has.';
 
--- Writes the bookmarks of a pipeline, where they are still the version that was read, 0 where there was none, and where the
--- run has the lease of the integration. The lease is locked meanwhile: it cannot pass to another machine in between.
+-- Stores the bookmarks of a pipeline, if the stored version is still the one that was read (0 if there was none), and
+-- if the run holds the lease of the integration. Locks the lease, so that it cannot pass to another machine in the
+-- meantime.
 --   {"managed_by", "environment", "state_id", "integration_id", "run": uuid, "host", "version": n, "state": text | null}
---   -> {"written": boolean, "why": null | "lease" | "version", "version": n}: of what is there now
+--   -> {"written": boolean, "why": null | "lease" | "version", "version": n}: the stored version now
 create or replace function public.spile_keep_state(payload jsonb) returns jsonb
 language plpgsql volatile security invoker set search_path = '' as $$
 declare
@@ -299,7 +303,7 @@ begin
            host = payload->>'host', updated_at = now()
      where s.managed_by = payload->>'managed_by' and s.environment = payload->>'environment'
        and s.state_id = payload->>'state_id'
-       -- The same once more was sent again, because the answer was lost.
+       -- The same state again was sent again because the response was lost.
        and (s.version = known or s.version = known + 1 and s.run = (payload->>'run')::uuid
                                  and s.state is not distinct from payload->>'state')
     returning s.version into found_version;
@@ -315,7 +319,7 @@ end $$;
 comment on function public.spile_keep_state(jsonb) is
   'Writes the bookmarks of a pipeline for the run that has the lease, if they have not changed since "version".';
 
--- What is open to those who have no business here: a table that a visitor of the dashboard may read or write.
+-- What is exposed to roles that should have no access: tables that a visitor of the dashboard can read or write.
 create or replace function public.spile_exposure() returns jsonb
 language sql stable security invoker set search_path = '' as $$
   select coalesce(jsonb_agg(jsonb_build_object('table', t.name, 'role', r.rolname, 'may', p.may)

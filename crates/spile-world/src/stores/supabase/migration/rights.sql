@@ -1,6 +1,6 @@
--- Who may do what ---------------------------------------------------------------------------------------------------
+-- Privileges ---------------------------------------------------------------------------------------------------------
 
--- Default privileges differ between projects: everything is taken back, and given by name.
+-- Default privileges differ between projects, so everything is revoked first and then granted by name.
 alter table public.integrations        enable row level security;
 alter table public.integration_runs    enable row level security;
 alter table public.integration_changes enable row level security;
@@ -37,7 +37,7 @@ grant execute on function public.spile_apply(jsonb), public.spile_rows(jsonb), p
   public.spile_revision(text, text), public.spile_version(), public.spile_planner_project(), public.spile_may_plan(text),
   public.spile_others(text) to service_role;
 
--- The role that can plan and nothing else: the rows of the project that its key names, and of others what a plan shows.
+-- A role that can only plan: it reads the rows of the project in its key, and of other rows only what a plan shows.
 do $$ begin
   if not exists (select from pg_catalog.pg_roles where rolname = 'spile_planner') then
     create role spile_planner nologin;
@@ -67,7 +67,7 @@ do $$ begin
   create policy spile_planner_reads on public.integration_changes for select to spile_planner
     using (managed_by = (select public.spile_planner_project()));
 end $$;
--- Apart from the rest: where it is refused, the planner is still of use to those who connect otherwise.
+-- Separate from the rest: if this is refused, those who connect in another way can still use the planner.
 do $$ begin
   if exists (select from pg_catalog.pg_roles where rolname = 'spile_planner')
      and not pg_catalog.pg_has_role('authenticator', 'spile_planner', 'member') then

@@ -1,6 +1,6 @@
 -- Runs --------------------------------------------------------------------------------------------------------------
 
--- No foreign key: history outlives its integration, and a run that was kept locally may arrive after it has gone.
+-- No foreign key: the history outlives its integration, and a run that was kept locally may arrive after its deletion.
 create table if not exists public.integration_runs (
   id             uuid        primary key,
   managed_by     text,
@@ -28,7 +28,7 @@ alter table public.integration_runs add column if not exists scheduled_for   tim
 alter table public.integration_runs add column if not exists host            text;
 alter table public.integration_runs add column if not exists details         jsonb   not null default '{}';
 do $$ begin
-  -- Before version 6 no run succeeded with a warning. The other words are the same, so no row has to be judged again.
+  -- Before version 6, no run succeeded with a warning. The other words are the same, so existing rows need no check.
   if not exists (select from pg_catalog.pg_constraint
                   where conrelid = 'public.integration_runs'::regclass and conname = 'integration_runs_status_check'
                     and pg_catalog.pg_get_constraintdef(oid) like '%warning%') then
@@ -44,7 +44,7 @@ create index if not exists integration_runs_scheduled
   on public.integration_runs (environment, integration_id, scheduled_for desc) where scheduled_for is not null;
 comment on table public.integration_runs is 'Tests and syncs. `log` is the path of the log where it ran.';
 
--- A run that has ended has ended: its beginning may arrive late, from a machine that could not send it then.
+-- A finished run stays finished, even if its start arrives late from a machine that could not send it earlier.
 create or replace function public.integration_runs_end() returns trigger
 language plpgsql security invoker set search_path = '' as $$
 begin
@@ -57,7 +57,7 @@ create or replace trigger integration_runs_end
   before update on public.integration_runs
   for each row execute function public.integration_runs_end();
 
--- Leases: of several machines one at a time syncs an integration. A lease that its holder does not renew ends by itself.
+-- Leases: only one of several machines syncs an integration at a time. A lease expires unless its holder renews it.
 create table if not exists public.integration_leases (
   managed_by     text        not null,
   environment    text        not null,
@@ -70,8 +70,8 @@ create table if not exists public.integration_leases (
 );
 comment on table public.integration_leases is 'Which run holds an integration now, and until when.';
 
--- Bookmarks: what Meltano keeps of each pipeline, so that every machine goes on where the last one stopped. A row is never
--- deleted: a bookmark that was cleared is null, and stays so whatever an old machine remembers.
+-- Bookmarks: the state that Meltano keeps for each pipeline, so that every machine continues where the last one
+-- stopped. Rows are never deleted: a cleared bookmark is null, and stays null even if an old machine remembers more.
 create table if not exists public.integration_states (
   managed_by  text        not null,
   environment text        not null,
@@ -86,8 +86,8 @@ create table if not exists public.integration_states (
 comment on table public.integration_states is 'The bookmarks of each pipeline, as Meltano keeps them, and which run left them.';
 comment on column public.integration_states.state is 'JSON to the byte, {"completed": {}, "partial": {}}, as Meltano merges them; null: cleared.';
 
--- Alerts: what the channels of `[[notify]]` were told. One document for each, which is changed as a whole or not at all:
--- of several machines one claims a message.
+-- Alerts: what was sent to the channels of `[[notify]]`. One document per channel, which changes as a whole or not at
+-- all, so that only one of several machines claims a message.
 create table if not exists public.integration_alerts (
   managed_by  text        not null,
   environment text        not null,
