@@ -1,7 +1,7 @@
 //! Files: the project's, spile's own in `.spile`, and the user's.
 //!
-//! A project may be an attacker's, so only [`door`] opens its files, and spile trusts what it keeps in a project only
-//! where [`own`] finds that this program made it.
+//! A project may come from an attacker. So only [`door`] opens its files, and spile trusts what it stores in a project
+//! only after [`own_folder`] has checked that it belongs to this user and that git does not track it.
 
 pub mod discoveries;
 pub mod door;

@@ -1,4 +1,4 @@
-//! Cached discoveries: one private file for each integration in each environment.
+//! Cached discoveries: one private file per integration and environment.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -12,12 +12,12 @@ use spile_core::discovered::Discovered;
 use spile_core::name::{EnvironmentName, Slug};
 use spile_core::settings::CatalogAge;
 
-/// The catalog that runs use: Meltano keeps it.
+/// The catalog that runs use. Meltano stores it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Used {
-    /// What it holds for: a hash of all that it depends on, the selection included.
+    /// The hash of everything that the catalog depends on, including the selection.
     pub key: String,
-    /// When the tap said it.
+    /// When the tap returned it.
     pub discovered_at: Timestamp,
 }
 
@@ -28,7 +28,7 @@ impl Used {
         let is_young = match age {
             CatalogAge::Always => false,
             CatalogAge::Kept => true,
-            // One from the future is of a clock that was wrong.
+            // A time in the future comes from a clock that was wrong, so it does not count.
             CatalogAge::Within(most) => {
                 Duration::try_from(now.duration_since(self.discovered_at)).is_ok_and(|age| age < most)
             }
@@ -37,35 +37,35 @@ impl Used {
     }
 }
 
-/// How many earlier answers are kept of an integration in an environment, each different from the next.
+/// How many earlier discoveries are kept for an integration in an environment. Each differs from the next.
 pub const EARLIER: usize = 5;
 
-/// The folder of what taps have said.
+/// The folder of cached discoveries.
 #[derive(Debug, Clone)]
 pub struct Discoveries(Own);
 
 impl Discoveries {
-    /// Names the folder in a project's own one; nothing is read or made.
+    /// Names the folder in a project's own folder. Nothing is read or created.
     #[must_use]
     pub fn of(own_folder: &Path) -> Self {
         Self(Own::at(own_folder))
     }
 
-    /// Returns what was said last, where that holds for `key`.
+    /// Returns the last discovery if it is valid for `key`.
     ///
     /// # Errors
-    /// When it is there and cannot be read.
+    /// When it exists but cannot be read.
     pub fn find(&self, slug: &Slug, environment: &EnvironmentName, key: &str) -> io::Result<Option<Discovered>> {
-        // Where the folder is not this user's own, nothing was said yet.
+        // If the folder does not belong to this user, there is no discovery yet.
         let Ok(Some(own)) = self.0.open() else { return Ok(None) };
         let Some(bytes) = own.read(file(slug, environment))? else { return Ok(None) };
-        // One of another form is asked for again.
+        // A file in another format is ignored, and the tap is asked again.
         let kept = serde_json::from_slice::<Discovered>(&bytes).ok();
         Ok(kept.filter(|kept| kept.key == key))
     }
 
-    /// Keeps what was said, in the place of what was said before, which is kept beside it where it was something else. Runs
-    /// ask for a catalog of their own again.
+    /// Stores a discovery in place of the last one, which moves to the earlier ones if it differs. The next run
+    /// discovers its own catalog again.
     ///
     /// # Errors
     /// When the file cannot be written.
@@ -74,11 +74,11 @@ impl Discoveries {
         let own = self.0.make()?;
         self.remember(slug, environment, discovered)?;
         own.replace(file(slug, environment), &bytes)?;
-        // What is known here now, runs shall know too: the next one asks.
+        // The next run must also learn what is known now, so it discovers the catalog again.
         own.remove(used(slug, environment))
     }
 
-    /// Keeps what was said before, where it was something else than what is said now, and forgets the oldest.
+    /// Stores the last discovery among the earlier ones if it differs from the new one, and deletes the oldest.
     fn remember(&self, slug: &Slug, environment: &EnvironmentName, now: &Discovered) -> io::Result<()> {
         let own = self.0.make()?;
         let before = own.read(file(slug, environment))?;
@@ -92,7 +92,7 @@ impl Discoveries {
         seconds[..too_many].iter().try_for_each(|second| own.remove(earlier(slug, environment, *second)))
     }
 
-    /// Returns what was said before what is kept now, the newest first.
+    /// Returns the earlier discoveries, newest first.
     ///
     /// # Errors
     /// When a file cannot be read.
@@ -106,7 +106,7 @@ impl Discoveries {
         Ok(found)
     }
 
-    /// Returns when that was, the oldest first.
+    /// Returns the times of the earlier discoveries, oldest first.
     fn earlier_seconds(&self, slug: &Slug, environment: &EnvironmentName) -> io::Result<Vec<i64>> {
         let Ok(Some(own)) = self.0.open() else { return Ok(Vec::new()) };
         let start = format!("{slug}.{environment}.");
@@ -117,17 +117,17 @@ impl Discoveries {
         Ok(seconds)
     }
 
-    /// Returns which catalog the runs of an integration used last, where they asked for one themselves.
+    /// Returns the catalog that an integration's runs last used, if they discovered it themselves.
     ///
     /// # Errors
-    /// When it is there and cannot be read.
+    /// When it exists but cannot be read.
     pub fn used(&self, slug: &Slug, environment: &EnvironmentName) -> io::Result<Option<Used>> {
         let Ok(Some(own)) = self.0.open() else { return Ok(None) };
         let bytes = own.read(used(slug, environment))?;
         Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
     }
 
-    /// Remembers which catalog runs use from now on.
+    /// Records the catalog that runs use from now on.
     ///
     /// # Errors
     /// When the file cannot be written.
@@ -136,7 +136,7 @@ impl Discoveries {
         self.0.make()?.replace(used(slug, environment), &bytes)
     }
 
-    /// Returns where it is kept. No dot is part of a name.
+    /// Returns the path of the last discovery. Names contain no dots, so paths cannot collide.
     #[must_use]
     pub fn path(&self, slug: &Slug, environment: &EnvironmentName) -> PathBuf {
         self.0.path().join(file(slug, environment))

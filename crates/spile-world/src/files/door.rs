@@ -1,8 +1,9 @@
-//! The door to a folder whose files may be an attacker's: a file below it is opened as a regular one of bounded size, or
-//! not at all.
+//! The door to a folder whose files may come from an attacker. A file below it is opened only if it is a regular file
+//! of limited size.
 //!
-//! A clone brings links as easily as files. Every part of a path is therefore opened from the folder before it and never
-//! through a link, so that nothing can be swapped in between. A link is followed only where all of its way stays inside.
+//! A clone can contain links as easily as files. So every part of a path is opened from the folder before it and never
+//! through a link, which leaves no chance to swap anything in between. A link is followed only if its entire path stays
+//! inside.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -20,11 +21,11 @@ mod place;
 pub use listing::{EntryKind, FolderEntry, Listing, RefusedPath};
 pub use named::{read_named, text_named};
 
-/// How many bytes a file of a project may have: a hundred times what the largest one has. What reads it takes up to forty
-/// times as much memory, for every line and value has a place.
+/// The most bytes of a file of a project, a hundred times the size of the largest one known. Parsing takes up to forty
+/// times as much memory, because every line and value keeps its position.
 pub const MOST_BYTES: u64 = 1 << 20;
 
-/// The folders of a project that no file of it leads into: git's, spile's and Meltano's own.
+/// The private folders of a project, which no path may lead into: those of git, spile and Meltano.
 const PRIVATE: [&str; 3] = [".git", ".spile", ".meltano"];
 
 /// A folder whose files are opened one by one.
@@ -38,52 +39,52 @@ pub struct Door {
 /// What a door does with links.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Links {
-    /// Follows those that stay inside, and lets nothing into the private folders.
+    /// Follows links that stay inside, and allows no path into the private folders.
     Inside,
-    /// Follows none.
+    /// Follows no links.
     Never,
 }
 
 /// Why a file was not opened.
 #[derive(Debug, thiserror::Error)]
 pub enum Shut {
-    /// There is no such file.
+    /// The file does not exist.
     #[error("the file does not exist")]
     Missing,
-    /// The path or a link in it leads elsewhere.
+    /// The path, or a link in it, leads out of the folder or into a private folder.
     #[error("the path leads outside the folder, into a private folder, or nowhere")]
     Outside,
-    /// A folder, a pipe, a device or a socket.
+    /// It is a folder, a pipe, a device or a socket.
     #[error("it is not a regular file")]
     NotRegular,
-    /// Something else where a folder has to be.
+    /// Something that is not a folder is where a folder has to be.
     #[error("it is not a folder")]
     NotAFolder,
-    /// A link to a folder that it is in.
+    /// The link leads to a folder that contains it.
     #[error("the link is circular")]
     Circle,
-    /// Folders in folders in folders.
+    /// The folders are nested too deeply.
     #[error("the folders are nested more than {most} levels deep")]
     TooDeep {
-        /// How deep they may be.
+        /// The maximum depth.
         most: usize,
     },
-    /// More files than anybody has.
+    /// There are too many files.
     #[error("there are more than {most} files")]
     TooMany {
-        /// How many there may be.
+        /// The maximum number.
         most: usize,
     },
-    /// Bytes that are not text.
+    /// The content is not text.
     #[error("the file is not UTF-8")]
     NotUtf8,
-    /// More bytes than anybody writes.
+    /// The file is too large.
     #[error("the file is larger than {} MiB", .most >> 20)]
     TooLarge {
-        /// How many bytes it may have.
+        /// The maximum size in bytes.
         most: u64,
     },
-    /// The system refuses.
+    /// The system refused.
     #[error(transparent)]
     Io(io::Error),
 }
@@ -97,7 +98,7 @@ impl Door {
         Self::to(root, Links::Inside)
     }
 
-    /// Opens the door to a folder in which no link is followed.
+    /// Opens the door to a folder in which no links are followed.
     ///
     /// # Errors
     /// When it cannot be opened, or is a link itself.
@@ -113,10 +114,10 @@ impl Door {
         Ok(Self { folder, path: at.to_owned(), links })
     }
 
-    /// Opens a regular file by its path from the folder.
+    /// Opens a regular file by its path relative to the folder.
     ///
     /// # Errors
-    /// When it is anything else, or not below the folder.
+    /// When it is not a regular file, or is not below the folder.
     pub fn open(&self, path: &Path) -> Result<File, Shut> {
         let file = match self.walk(path) {
             Err(Shut::Outside) if self.links == Links::Inside => self.walk(&self.followed(path)?)?,
@@ -126,7 +127,7 @@ impl Door {
         if kind == FileType::RegularFile { Ok(File::from(file)) } else { Err(Shut::NotRegular) }
     }
 
-    /// Reads a text of at most [`MOST_BYTES`].
+    /// Reads a text file of at most [`MOST_BYTES`].
     ///
     /// # Errors
     /// When it cannot be opened or read, is larger, or is not UTF-8.
@@ -134,7 +135,7 @@ impl Door {
         self.text_up_to(path, MOST_BYTES)
     }
 
-    /// Reads a text of at most so many bytes.
+    /// Reads a text file of at most `most` bytes.
     ///
     /// # Errors
     /// When it cannot be opened or read, is larger, or is not UTF-8.
@@ -142,7 +143,7 @@ impl Door {
         String::from_utf8(self.read_up_to(path, most)?).map_err(|_| Shut::NotUtf8)
     }
 
-    /// Returns how many bytes a file has.
+    /// Returns the size of a file in bytes.
     ///
     /// # Errors
     /// When it cannot be opened.
@@ -158,7 +159,7 @@ impl Door {
         self.read_up_to(path, MOST_BYTES)
     }
 
-    /// Reads a file of at most so many bytes.
+    /// Reads a file of at most `most` bytes.
     ///
     /// # Errors
     /// When it cannot be opened or read, or is larger.
@@ -168,22 +169,22 @@ impl Door {
         bounded(file, Bounds { length, most })
     }
 
-    /// Opens a path part by part, through no link. One that is in the way is [`Shut::Outside`].
+    /// Opens a path part by part without following links. A link in the path gives [`Shut::Outside`].
     fn walk(&self, path: &Path) -> Result<OwnedFd, Shut> {
         let names = self.names(path)?;
         let Some((last, folders)) = names.split_last() else { return Err(Shut::NotRegular) };
         let folder = self.descend(folders).map_err(|why| match why {
-            // There is nothing below a file.
+            // A path below a file does not exist.
             Shut::NotAFolder => Shut::Missing,
             why => why,
         })?;
         let at = folder.as_ref().unwrap_or(&self.folder).as_fd();
-        // A pipe without a writer would be waited for, and a terminal would become this process's own.
+        // Does not wait for the writer of a pipe, and does not make a terminal this process's controlling one.
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
         openat(at, *last, flags, Mode::empty()).map_err(|error| shut_at(at, last, error))
     }
 
-    /// Opens folders one below the other, through no link; `None` is the door's own.
+    /// Opens nested folders without following links. Returns `None` for the door's own folder.
     fn descend(&self, names: &[&OsStr]) -> Result<Option<OwnedFd>, Shut> {
         let mut below = None::<OwnedFd>;
         for name in names {
@@ -193,7 +194,7 @@ impl Door {
         Ok(below)
     }
 
-    /// Returns the names that a path is made of, where it stays below the folder.
+    /// Returns the names in a path, provided that it stays below the folder.
     fn names<'a>(&self, path: &'a Path) -> Result<Vec<&'a OsStr>, Shut> {
         let mut names = Vec::new();
         for part in path.components() {
@@ -209,9 +210,9 @@ impl Door {
         Ok(names)
     }
 
-    /// Returns where a path with links in it leads, from the folder.
+    /// Resolves the links in a path. The result is relative to the folder.
     fn followed(&self, path: &Path) -> Result<PathBuf, Shut> {
-        // A path that does not begin inside is not looked up at all.
+        // A path that starts outside is not looked up at all.
         self.names(path)?;
         let root = self.path.canonicalize().map_err(Shut::Io)?;
         let full = self.path.join(path);
@@ -219,38 +220,37 @@ impl Door {
         real.strip_prefix(&root).map(Path::to_owned).map_err(|_| Shut::Outside)
     }
 
-    /// Returns where a path leads that cannot be followed to its end: below a link to a folder there may be no such name.
+    /// Resolves a path that does not fully exist: there may be no such name below a linked folder.
     fn followed_above(&self, path: &Path) -> Result<PathBuf, Shut> {
         let (Some(above), Some(name)) = (path.parent(), path.file_name()) else { return Err(Shut::Outside) };
         match self.path.join(path).symlink_metadata() {
             Err(error) if is_missing(&error) => Ok(self.followed(above)?.join(name)),
-            // A link that leads nowhere may lead outside as soon as somebody makes what it names.
+            // A dangling link may lead outside as soon as somebody creates its target.
             Ok(_) | Err(_) => Err(Shut::Outside),
         }
     }
 }
 
-/// Tells whether nothing of a project may lead into a folder of this name. Some file systems take letters of either case
-/// for the same.
+/// Tells whether a folder of this name is private. Ignores case, as some file systems do.
 #[must_use]
 pub fn is_private(name: &OsStr) -> bool {
     PRIVATE.iter().any(|private| name.eq_ignore_ascii_case(private))
 }
 
-/// How many bytes are expected, and how many are too many.
+/// The expected and the maximum number of bytes.
 struct Bounds {
     length: u64,
     most: u64,
 }
 
-/// Reads all that a file holds, and no more than it may.
+/// Reads a whole file, up to its maximum size.
 fn bounded(file: File, Bounds { length, most }: Bounds) -> Result<Vec<u8>, Shut> {
     let mut bytes = Vec::with_capacity(usize::try_from(length.min(most)).unwrap_or(0) + 1);
     file.take(most + 1).read_to_end(&mut bytes).map_err(Shut::Io)?;
     if bytes.len() as u64 > most { Err(Shut::TooLarge { most }) } else { Ok(bytes) }
 }
 
-/// Opens a folder in a folder. A link in its place is [`Shut::Outside`].
+/// Opens a folder in a folder. A link in its place gives [`Shut::Outside`].
 fn open_folder(at: BorrowedFd<'_>, name: &OsStr) -> Result<OwnedFd, Shut> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     openat(at, name, flags, Mode::empty()).map_err(|error| shut_at(at, name, error))
@@ -260,7 +260,7 @@ fn is_missing(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
-/// Says why a name could not be opened: systems answer differently where a link is in the way.
+/// Explains why a name could not be opened. Systems return different errors when a link is in the way.
 fn shut_at(at: BorrowedFd<'_>, name: &OsStr, error: Errno) -> Shut {
     let kind = || {
         let found = statat(at, name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
@@ -272,7 +272,7 @@ fn shut_at(at: BorrowedFd<'_>, name: &OsStr, error: Errno) -> Shut {
             Some(_) => Shut::NotAFolder,
             None => error.into(),
         },
-        // A socket, or a device that no driver answers for.
+        // A socket, or a device without a driver.
         Errno::NXIO | Errno::NODEV | Errno::OPNOTSUPP => Shut::NotRegular,
         error => error.into(),
     }

@@ -1,4 +1,4 @@
-//! `meltano.yml` as a target: read whole, replaced whole, and never where spile did not render it.
+//! `meltano.yml` as a target: it is read and replaced as a whole, and never written if spile did not render it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -21,27 +21,28 @@ use spile_core::render::{FILE_NAME, read};
 #[derive(Debug)]
 pub struct MeltanoFile {
     project: Project,
-    /// Where what the last apply here wrote is kept: where the file differs from it, something else has changed it.
+    /// The folder that stores what the last apply on this machine wrote. If the file differs from that, something else
+    /// has changed it.
     own: Own,
-    /// What the last texts hold, by their hashes: texts of thousands of plugins take long to be taken apart.
+    /// The entries of recent texts by hash, because parsing a text with thousands of plugins takes long.
     known: Mutex<Vec<(Revision, State<Entry>)>>,
 }
 
-/// How many bytes the file may have. It is rendered, and thousands of integrations make it larger than any file that
-/// somebody writes.
+/// The most bytes of the file. It is rendered, so thousands of integrations make it larger than any file that people
+/// write.
 pub(crate) const MOST_BYTES: u64 = 256 << 20;
 
-/// As many as an apply comes across: the text that was, the one that is to be, and what the last apply left.
+/// How many texts are remembered. An apply uses three: the current text, the desired one and the last applied one.
 const KNOWN: usize = 3;
 
 impl MeltanoFile {
-    /// Names the file; nothing is read.
+    /// Names the file. Nothing is read.
     #[must_use]
     pub fn new(project: &Project) -> Self {
         Self { project: project.clone(), own: project.own(), known: Mutex::default() }
     }
 
-    /// Returns what a text holds.
+    /// Returns the entries of a text.
     fn entries(&self, text: &str) -> Result<State<Entry>, read::Unreadable> {
         let revision = Revision(hash(text.as_bytes()));
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
@@ -63,23 +64,24 @@ impl MeltanoFile {
         known.push((revision, entries.clone()));
     }
 
-    /// Locks the project's files, so that of two writers the later sees what the earlier has written.
+    /// Locks the project's files, so that the later of two writers sees what the earlier one has written.
     fn lock(&self) -> std::io::Result<RunLock> {
         let lock = RunLock::hold(&self.own, Lock::Project)?;
         sweep_temporary(self.project.root())?;
-        // What is left there is in nobody's way.
+        // Leftover temporary files there do no harm.
         let _ = self.own.make()?.folder(APPLIED).and_then(|folder| sweep_temporary(&folder));
         Ok(lock)
     }
 
-    /// Reads what the last apply here wrote; `None` where there was none, or that is not this user's own or damaged.
+    /// Reads what the last apply on this machine wrote. Returns `None` if there was none, the folder does not belong to
+    /// this user, or the file is damaged.
     fn applied(&self) -> Option<String> {
         self.own.open().ok()??.text(applied_file())
     }
 
-    /// Reads the file, and what the last apply here wrote.
+    /// Reads the file, and what the last apply on this machine wrote.
     fn texts(&self) -> Result<(String, LastDocument<String>), TargetError> {
-        // Where there has been no apply, or what it wrote is damaged, there is nothing to compare with.
+        // If there was no apply, or its record is damaged, there is nothing to compare with.
         let read = || Ok((self.text()?, self.applied()));
         let other = |(text, applied): (String, Option<String>)| match applied {
             None => (text, LastDocument::Unknown),
@@ -90,14 +92,15 @@ impl MeltanoFile {
         if !matches!(applied, LastDocument::Other(_)) {
             return Ok((text, applied));
         }
-        // Somebody has changed it, or an apply has written one of the two: under the lock there is none at work.
+        // The file was edited, or an apply has written only one of the two so far. While the lock is held, no apply is
+        // running.
         let own = self.own.open().ok().flatten();
         let shared = own.and_then(|own| RunLock::share(&own, Lock::Project).ok().flatten());
         let Some(_lock) = shared else { return Ok((text, applied)) };
         read().map(other)
     }
 
-    /// Compares the file with what the last apply here wrote.
+    /// Compares the file with what the last apply on this machine wrote.
     fn drifted(
         &self,
         state: &State<Entry>,
@@ -111,7 +114,7 @@ impl MeltanoFile {
         (drifted.collect(), true)
     }
 
-    /// Keeps what was applied, to be compared with later.
+    /// Stores what was applied, for later comparison.
     fn keep_applied(&self, text: &str) -> std::io::Result<()> {
         self.own.make()?.replace(applied_file(), text.as_bytes())
     }
@@ -125,7 +128,7 @@ impl MeltanoFile {
     }
 }
 
-/// The folder of what the last apply wrote, in spile's own.
+/// The folder of what the last apply wrote, inside spile's own folder.
 const APPLIED: &str = "applied";
 
 fn applied_file() -> PathBuf {

@@ -1,4 +1,5 @@
-//! Outputs: files beside `meltano.yml`, read whole, replaced whole, and never where spile did not render them.
+//! Outputs: files next to `meltano.yml`. They are read and replaced as a whole, and never written if spile did not
+//! render them.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -21,40 +22,40 @@ pub struct OutputFiles {
 }
 
 impl OutputFiles {
-    /// Names the files, relative to the project; nothing is read.
+    /// Names the files, relative to the project. Nothing is read.
     #[must_use]
     pub fn new(project: &Project, paths: Vec<PathBuf>) -> Self {
         Self { project: project.clone(), own: project.own(), paths }
     }
 
-    /// Reads all of them; the text of one that is not there is empty.
+    /// Reads all outputs. A missing file counts as empty.
     ///
     /// # Errors
-    /// When one cannot be read, or is somebody else's.
+    /// When a file cannot be read, or was not rendered by spile.
     pub fn read(&self) -> Result<BTreeMap<PathBuf, String>, TargetError> {
         self.paths.iter().map(|path| Ok((path.clone(), self.text(path)?))).collect()
     }
 
-    /// Refuses a step whose file is not as it was read.
+    /// Refuses a step whose file has changed since it was read.
     ///
     /// # Errors
-    /// When it is not, or cannot be read.
+    /// When the file has changed, or cannot be read.
     pub fn check(&self, step: &OutputStep) -> Result<(), TargetError> {
         let is_same = self.text(&step.path)? == step.before;
         if is_same { Ok(()) } else { Err(TargetError::StaleOutput { path: step.path.clone() }) }
     }
 
-    /// Replaces a file as a whole; folders above it are made.
+    /// Replaces a file as a whole, and creates its parent folders.
     ///
     /// # Errors
-    /// When it is not as it was read, or cannot be written.
+    /// When the file has changed since it was read, or cannot be written.
     pub fn write(&self, step: &OutputStep) -> Result<(), TargetError> {
         let io = |doing| move |source| TargetError::Io { doing, path: step.path.clone(), source };
         let shut = |why| TargetError::of_file("write", &step.path, why);
         let door = self.project.door().map_err(shut)?;
         let path = door.place(&step.path).map_err(shut)?;
         let folder = path.parent().unwrap_or(self.project.root());
-        // Of two writers the later sees what the earlier has written.
+        // The later of two writers sees what the earlier one has written.
         let _lock = RunLock::hold(&self.own, Lock::Project).map_err(io("lock"))?;
         std::fs::create_dir_all(folder).map_err(io("create the folder of"))?;
         self.check(step)?;

@@ -1,9 +1,9 @@
-//! The folders inside a project that a program makes for itself, `.spile` and `.meltano`: believed only where they are this
-//! user's own.
+//! The folders inside a project that programs create for themselves, `.spile` and `.meltano`. They are trusted only if
+//! they belong to this user.
 //!
-//! A clone is data, and it can bring these folders too: with a journal that overwrites files, a token of an admin, a Python
-//! that the next sync starts. So nothing below them is opened by its path. [`Own`] names a folder, and only its check gives
-//! an [`OwnFolder`], which opens the files in it.
+//! A clone can contain these folders too, with a journal that overwrites files, an admin's token, or a Python that the
+//! next sync starts. So nothing below them is opened by its path. [`Own`] names a folder, and only its check returns an
+//! [`OwnFolder`], which opens the files in it.
 
 mod files;
 mod index;
@@ -24,40 +24,40 @@ pub use files::MOST_BYTES;
 /// A file in a new folder that keeps `git add` away from it.
 const IGNORE: &str = ".gitignore";
 
-/// The name of a folder that a program makes for itself; nothing is looked at yet.
+/// The path of a folder that a program creates for itself. It has not been checked yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Own {
     path: PathBuf,
-    /// What its mode may not allow.
+    /// The mode bits that must not be set.
     closed: u32,
-    /// Whose the project is.
+    /// Whether the project is trusted.
     trust: Trust,
 }
 
-/// A folder that is this user's own.
+/// A folder that is known to belong to this user alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OwnFolder {
     path: PathBuf,
 }
 
-/// Why a folder, or a file in it, is not believed.
+/// Why a folder, or a file in it, is not trusted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Diagnostic)]
 pub enum NotOwn {
-    /// It is a link.
+    /// The folder is a link.
     #[error("`{folder}` is a link, so spile does not use its contents")]
     #[diagnostic(code(spile::own::link), help("remove the link: spile recreates the folder"))]
     Link {
         /// The folder's name.
         folder: String,
     },
-    /// It is a file, or something else.
+    /// It is a file, or something else that is not a folder.
     #[error("`{folder}` cannot be used: it is not a folder")]
     #[diagnostic(code(spile::own::not_a_folder), help("move it away: spile recreates the folder"))]
     NotAFolder {
         /// The folder's name.
         folder: String,
     },
-    /// Another user has it.
+    /// The folder belongs to another user.
     #[error("`{folder}` belongs to another user (id {owner}), so spile does not use its contents")]
     #[diagnostic(
         code(spile::own::other_owner),
@@ -66,10 +66,10 @@ pub enum NotOwn {
     OtherOwner {
         /// The folder's name.
         folder: String,
-        /// Whose it is.
+        /// The owner's user id.
         owner: u32,
     },
-    /// Others may read or write in it.
+    /// Other users may read or write in the folder.
     #[error("`{folder}` is open to other users (mode {mode:o}), so spile does not use its contents")]
     #[diagnostic(
         code(spile::own::open_to_others),
@@ -78,12 +78,12 @@ pub enum NotOwn {
     OpenToOthers {
         /// The folder's name.
         folder: String,
-        /// Its mode.
+        /// The folder's mode.
         mode: u32,
-        /// What `chmod` takes.
+        /// The mode to pass to `chmod`.
         wanted: &'static str,
     },
-    /// The repository brings it.
+    /// The folder, or a file in it, is part of the repository.
     #[error("git tracks `{}`, so spile does not use the contents of `{folder}`", path.display())]
     #[diagnostic(
         code(spile::own::tracked),
@@ -92,17 +92,17 @@ pub enum NotOwn {
     Tracked {
         /// The folder's name.
         folder: String,
-        /// What is tracked, from the root of its repository.
+        /// The tracked path, relative to the root of its repository.
         path: PathBuf,
     },
-    /// It is a repository of its own.
+    /// The folder is a git repository itself.
     #[error("`{folder}` is a git repository, so spile does not use its contents")]
     #[diagnostic(code(spile::own::repository), help("delete `{folder}`: spile recreates it"))]
     Repository {
         /// The folder's name.
         folder: String,
     },
-    /// What git tracks cannot be told.
+    /// It is unknown whether git tracks the folder.
     #[error("spile cannot tell whether git tracks `{folder}`: `{}` cannot be read: {why}", path.display())]
     #[diagnostic(
         code(spile::own::unknown),
@@ -113,51 +113,51 @@ pub enum NotOwn {
         folder: String,
         /// The file that cannot be read.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         why: String,
     },
-    /// A file in it is not what spile makes.
+    /// A file in the folder is not one that spile created.
     #[error("`{}` is not used: {why}", path.display())]
     #[diagnostic(code(spile::own::file), help("delete it if you do not know where it came from; {help}"))]
     File {
-        /// The file, with the folder's name.
+        /// The file, including the folder's name.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         why: String,
-        /// What else helps.
+        /// The other way to fix it.
         help: &'static str,
     },
 }
 
 impl Own {
-    /// Names a folder of spile's own, for this user alone.
+    /// Names a folder of spile's own, which only this user may access.
     #[must_use]
     pub fn at(path: &Path) -> Self {
         Self { path: path.to_owned(), closed: 0o077, trust: Trust::Own }
     }
 
-    /// Names Meltano's folder of a project. Meltano itself makes it readable for others.
+    /// Names the `.meltano` folder of a project. Meltano itself makes it readable for others.
     #[must_use]
     pub fn of_meltano(root: &Path) -> Self {
         Self { path: root.join(".meltano"), closed: 0o022, trust: Trust::Own }
     }
 
-    /// Names the same folder in a stranger's project: nobody looks at it, and nothing is made there.
+    /// Marks the folder as one of an untrusted project. It is never read, and nothing is created in it.
     #[must_use]
     pub(crate) fn unseen(self) -> Self {
         Self { trust: Trust::Untrusted, ..self }
     }
 
-    /// Returns where it is.
+    /// Returns the folder's path.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Opens the folder; `None` where there is none.
+    /// Opens the folder; `None` if it does not exist.
     ///
     /// # Errors
-    /// When it is there and is not this user's own.
+    /// When it exists but does not belong to this user alone.
     pub fn open(&self) -> Result<Option<OwnFolder>, NotOwn> {
         if self.trust == Trust::Untrusted {
             return Ok(None);
@@ -172,10 +172,10 @@ impl Own {
         Ok(Some(OwnFolder { path: self.path.clone() }))
     }
 
-    /// Opens the folder, and makes it where there is none.
+    /// Opens the folder, and creates it if it does not exist.
     ///
     /// # Errors
-    /// When it is not this user's own, or cannot be made.
+    /// When it does not belong to this user alone, or cannot be created.
     pub fn make(&self) -> io::Result<OwnFolder> {
         if self.trust == Trust::Untrusted {
             return Err(io::Error::new(
@@ -189,16 +189,17 @@ impl Own {
         fs::create_dir_all(self.path.parent().unwrap_or(&self.path))?;
         self.check_git()?;
         match fs::DirBuilder::new().mode(0o700).create(&self.path) {
-            // Whatever somebody does to `.gitignore`: what is in here goes into no commit by mistake.
+            // Even if somebody changes the project's `.gitignore`, these files are not committed by mistake.
             Ok(()) => self.ignore()?,
-            // Somebody else was faster.
+            // Another process created it first.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             Err(error) => return Err(error),
         }
         self.open()?.ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
-    /// Keeps git away from a new folder. The file is not replaced as others are: a kill would leave half of it behind.
+    /// Makes git ignore a new folder. Does not write through a temporary file, because a killed process would leave
+    /// that behind.
     fn ignore(&self) -> io::Result<()> {
         let file = File::options().write(true).create_new(true).mode(0o600).open(self.path.join(IGNORE));
         match file.and_then(|mut file| file.write_all(b"*\n")) {
@@ -247,7 +248,7 @@ impl Own {
     }
 }
 
-/// Returns the user that this process acts as.
+/// Returns the user id that this process runs as.
 fn this_user() -> u32 {
     rustix::process::geteuid().as_raw()
 }

@@ -1,27 +1,27 @@
-//! The path to a file: every folder that it passes through and every link that it follows. Whoever may write to one of
-//! these folders decides where the path ends.
+//! Follows the path to a file: every folder that it passes through and every link. Whoever can write to one of these
+//! folders decides where the path ends.
 
 use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
-/// How many links a way may follow, as the kernel counts them.
+/// How many links a path may contain, the same limit as the kernel's.
 const MOST_LINKS: usize = 40;
 
-/// A way through the file system, each place by its real path.
+/// The places that a path passes through, each by its real path.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Way {
-    /// The folders that something was looked up in, from the root on.
+    /// The folders in which a name was looked up, starting at the root.
     pub folders: Vec<PathBuf>,
     /// The links that were followed.
     pub links: Vec<PathBuf>,
 }
 
-/// Goes the way to a path, as far as it is there. The last part is looked up as well, and a link there is followed.
+/// Follows a path as far as it exists. The last part is looked up too, and followed if it is a link.
 ///
 /// # Errors
-/// When a folder may not be looked into, or links lead around.
+/// When a folder cannot be accessed, or the links are circular.
 pub fn way(path: &Path) -> io::Result<Way> {
     let path = std::path::absolute(path)?;
     let mut left: VecDeque<OsString> = parts(&path).collect();
@@ -48,7 +48,7 @@ pub fn way(path: &Path) -> io::Result<Way> {
                 }
             }
             Ok(_) => at = next,
-            // Behind what is not there nothing is.
+            // Nothing exists below a missing path.
             Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => break,
             Err(error) => return Err(error),
         }

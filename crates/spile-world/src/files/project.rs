@@ -1,4 +1,4 @@
-//! The project's folder: finds it, reads its files, and replaces a file as a whole.
+//! The project's folder: finds it, reads its files, and replaces files as a whole.
 
 mod files;
 mod journal;
@@ -30,34 +30,34 @@ pub use write::{add_lines, check_lines, create, make_private, replace, replace_n
 /// The file that makes a folder a project.
 pub const SETTINGS: &str = "spile.toml";
 
-/// The folder of everything that spile makes for itself.
+/// The folder of everything that spile creates for itself.
 pub const OWN_FOLDER: &str = ".spile";
 
-/// The creation rules of sops: who may read new secrets.
+/// The creation rules of sops, which list the recipients of new secrets.
 pub const SOPS_RULES: &str = ".sops.yaml";
 
 /// How many bytes are read for the head of a connector.
 const HEAD: usize = 4096;
 
-/// How the stem of a sidecar ends.
+/// The end of a sidecar's file stem.
 const SIDECAR: &str = ".secrets";
 
-/// Returns the name of the integration whose secrets are in a file of their own, where this is one.
+/// Returns the integration's name if a file is a sidecar with secrets.
 fn sidecar_stem(path: &Path) -> Option<&str> {
     let extension = path.extension().and_then(OsStr::to_str)?;
     let stem = path.file_stem().and_then(OsStr::to_str)?.strip_suffix(SIDECAR)?;
     matches!(extension, "yaml" | "json").then_some(stem)
 }
 
-/// Tells whether a file would be one of an integration's, or of its secrets, by another name: `SHOP.TOML`, and
-/// `shop.secrets.yml`, with secrets that nobody would look at.
+/// Tells whether a file has almost the name of an integration file or a secrets file: `SHOP.TOML`, or
+/// `shop.secrets.yml`, whose secrets would be ignored.
 fn is_almost_one(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
     let ends = |end: &&str| name.ends_with(*end);
     [".toml", ".secrets.yml", ".secrets.yaml", ".secrets.json"].iter().any(ends)
 }
 
-/// There is no project here.
+/// The error that there is no project here.
 #[derive(Debug, thiserror::Error, Diagnostic)]
 #[error("there is no `spile.toml` in `{}` or its parent folders", start.display())]
 #[diagnostic(
@@ -73,27 +73,27 @@ pub struct NoProject {
 pub struct IntegrationFiles {
     /// `<slug>.toml` and overlays.
     pub declared: Vec<(FileName, Source)>,
-    /// Sops documents beside them: `<slug>.secrets.yaml` and the like.
+    /// The sops documents next to them: `<slug>.secrets.yaml` and the like.
     pub sidecars: Vec<(FileName, Source)>,
 }
 
-/// The project's folder.
+/// A project's folder.
 #[derive(Debug, Clone)]
 pub struct Project {
     root: PathBuf,
     trust: Trust,
-    /// Texts that are read in place of what the files hold: changes that are checked before they are written. `None` is a
-    /// file that is to go.
+    /// Unwritten texts that replace the content of files, so that changes can be checked before they are written.
+    /// `None` means that the file will be deleted.
     unwritten: BTreeMap<PathBuf, Option<String>>,
 }
 
 impl Project {
-    /// Takes a folder as the project's.
+    /// Uses a folder as the project's, without checking it.
     pub fn at(root: impl Into<PathBuf>) -> Self {
         Self { root: root.into(), trust: Trust::Own, unwritten: BTreeMap::new() }
     }
 
-    /// Returns the project as a stranger's: its files are read, and nothing of what spile keeps in it.
+    /// Marks the project as untrusted: its files are read, but nothing that spile stores in it.
     #[must_use]
     pub fn untrusted(self) -> Self {
         Self { trust: Trust::Untrusted, ..self }
@@ -115,23 +115,23 @@ impl Project {
         changed
     }
 
-    /// Finds the project that a folder is in: the nearest `spile.toml` upwards.
+    /// Finds the project that contains a folder, by looking for `spile.toml` in it and its parents.
     ///
     /// # Errors
-    /// When there is none.
+    /// When there is no project.
     pub fn find(start: &Path) -> Result<Self, NoProject> {
-        // Whatever is in its place is found as well: reading it says what is wrong with it.
+        // Anything of that name counts. Reading it later reports what is wrong with it.
         let found = start.ancestors().find(|folder| folder.join(SETTINGS).symlink_metadata().is_ok());
         found.map(Self::at).ok_or_else(|| NoProject { start: start.to_owned() })
     }
 
-    /// Returns whose the folder is.
+    /// Returns whether the project is trusted.
     #[must_use]
     pub fn trust(&self) -> Trust {
         self.trust
     }
 
-    /// Returns the folder of everything that spile makes for itself, where it is believed: a stranger's is not.
+    /// Returns the folder of everything that spile creates for itself; `None` if the project is untrusted.
     #[must_use]
     pub fn believed_folder(&self) -> Option<PathBuf> {
         match self.trust {
@@ -140,19 +140,19 @@ impl Project {
         }
     }
 
-    /// Returns the folder.
+    /// Returns the project's folder.
     #[must_use]
     pub fn root(&self) -> &Path {
         &self.root
     }
 
-    /// Returns the folder of everything that spile makes for itself.
+    /// Returns the folder of everything that spile creates for itself.
     #[must_use]
     pub fn own_folder(&self) -> PathBuf {
         self.root.join(OWN_FOLDER)
     }
 
-    /// Names that folder; only its check opens what is in it.
+    /// Names that folder. Only its check can open the files in it.
     #[must_use]
     pub fn own(&self) -> Own {
         match self.trust {
@@ -161,19 +161,19 @@ impl Project {
         }
     }
 
-    /// Returns where the local registry is.
+    /// Returns the path of the local registry.
     #[must_use]
     pub fn registry_path(&self) -> PathBuf {
         self.own_folder().join("registry.db")
     }
 
-    /// Returns the commit that git has checked out, where the project is in a repository.
+    /// Returns the commit that git has checked out, if the project is in a repository.
     #[must_use]
     pub fn commit(&self) -> Option<String> {
         git::checked_out(&self.root)
     }
 
-    /// Returns the way to the project from the root of the repository that it is in.
+    /// Returns the project's path relative to the root of its repository.
     #[must_use]
     pub fn in_repository(&self) -> PathBuf {
         let root = self.root.canonicalize().unwrap_or_else(|_| self.root.clone());
@@ -204,13 +204,13 @@ impl Project {
         self.source(path, problems)
     }
 
-    /// Reads the lines of a connector before its first table, where they are short; else all of it.
+    /// Reads the lines of a connector before its first table, or the whole file if they do not fit.
     pub fn connector_head(&self, path: &Path, problems: &mut Problems) -> Option<Source> {
         if self.unwritten.contains_key(path) {
             return self.source(path, problems);
         }
         let mut buffer = [0; HEAD];
-        // One read for each of a thousand files: where it is cut short, all of the file is read.
+        // One read for each of a thousand files. If the head does not fit, the whole file is read.
         let read = self.door().and_then(|door| door.open(path)).map(|mut file| file.read(&mut buffer));
         let bytes = &buffer[..read.ok().and_then(Result::ok).unwrap_or(0)];
         let end = bytes.windows(2).position(|pair| pair == b"\n[").map(|at| at + 1);
@@ -246,11 +246,11 @@ impl Project {
         IntegrationFiles { declared, sidecars: self.sources(sidecars, sidecar_name, problems) }
     }
 
-    /// Finds the `.sops.yaml` for a file: from its folder upwards, to the root of the repository that the project is in,
-    /// or to that of the project.
+    /// Finds the `.sops.yaml` that applies to a file. Searches from the file's folder up to the root of the project's
+    /// repository, or of the project if there is none.
     ///
     /// # Errors
-    /// When there is one that cannot be read.
+    /// When it exists but cannot be read.
     pub fn sops_rules(&self, path: &Path) -> Result<Option<(PathBuf, String)>, FileError> {
         let root = self.root.canonicalize().unwrap_or_else(|_| self.root.clone());
         let repository = root.ancestors().find(|folder| folder.join(".git").exists());
@@ -279,12 +279,12 @@ impl Project {
         self.source_or(Path::new(render::TEMPLATE_FILE), render::TEMPLATE, problems)
     }
 
-    /// Reads a template of messages.
+    /// Reads a template for notifications.
     pub fn notify_template(&self, path: &Path, problems: &mut Problems) -> Option<Source> {
         self.source(path, problems)
     }
 
-    /// Reads the project's own templates of outputs: all that is in `templates/` and is not that of `meltano.yml`.
+    /// Reads the project's own output templates: all templates in `templates/` except that of `meltano.yml`.
     pub fn output_templates(&self, problems: &mut Problems) -> Vec<Source> {
         let mut paths = self.files("templates", problems);
         let own = Path::new(render::TEMPLATE_FILE);

@@ -1,5 +1,5 @@
-//! Errors that spile itself raises while it works with files: they pass through code that knows only errors of the file
-//! system, and are shown with their own code and help.
+//! Errors that spile itself raises while it works with files. They pass through code that only knows I/O errors, and
+//! are shown with their own code and help.
 
 use std::io;
 
@@ -9,14 +9,14 @@ use crate::files::own_folder::NotOwn;
 use crate::files::project::BadJournal;
 use crate::files::run_lock::Busy;
 
-/// A refusal on its way up in an [`io::Error`].
+/// A refusal that travels inside an [`io::Error`].
 #[derive(Debug, thiserror::Error, Diagnostic)]
 pub enum FileRefusal {
-    /// A folder or a file is not this user's own.
+    /// A folder or a file does not belong to this user.
     #[error(transparent)]
     #[diagnostic(transparent)]
     NotOwn(#[from] NotOwn),
-    /// Another process is at work.
+    /// Another process is working.
     #[error(transparent)]
     #[diagnostic(transparent)]
     Busy(#[from] Busy),
@@ -27,7 +27,7 @@ pub enum FileRefusal {
 }
 
 impl FileRefusal {
-    /// Finds the refusal that an error came from.
+    /// Finds the refusal that caused an error.
     #[must_use]
     pub fn behind<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a Self> {
         let of_io = |error: &'a (dyn std::error::Error + 'static)| {

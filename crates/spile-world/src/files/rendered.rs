@@ -1,5 +1,5 @@
-//! The text that was rendered last, and the stamp of what it was rendered of: the same is not rendered again. Nothing
-//! depends on it: where it is not there, or is damaged, or cannot be written, texts are rendered.
+//! The last rendered text with a stamp of its inputs, so that the same text is not rendered twice. This is only a
+//! cache: if it is missing, damaged or cannot be written, the text is rendered again.
 
 use std::io;
 
@@ -7,10 +7,10 @@ use crate::files::project::Project;
 use spile_core::digest::hash;
 use spile_core::render::FILE_NAME;
 
-/// A rendered text, as it was kept.
+/// A rendered text from the cache.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rendered {
-    /// The stamp of what it was rendered of.
+    /// The stamp of the inputs.
     pub stamp: String,
     /// The text.
     pub text: String,
@@ -21,7 +21,7 @@ impl Rendered {
         format!("rendered/{FILE_NAME}")
     }
 
-    /// Reads what was kept, where it is whole and believed.
+    /// Reads the cached text if it is complete and trusted.
     #[must_use]
     pub fn of(project: &Project) -> Option<Self> {
         let mut kept = project.own().open().ok()??.text(Self::file())?;
@@ -32,7 +32,7 @@ impl Rendered {
         is_whole.then_some(Self { stamp, text: kept })
     }
 
-    /// Keeps it.
+    /// Stores the text.
     ///
     /// # Errors
     /// When it cannot be written.

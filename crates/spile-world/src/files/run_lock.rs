@@ -1,7 +1,8 @@
-//! Locks between processes: one file each in spile's own folder, which says who holds it.
+//! Locks between processes: one file per lock in spile's own folder, which names the holder.
 //!
-//! A lock on a folder of the project's could be held by anybody who may read that folder, and nobody could tell who. The
-//! files are for this user alone, stay where they are, and are free again when their holder ends, however that ends.
+//! If a folder of the project itself were locked, anybody who can read it could hold the lock, and nobody could tell
+//! who does. These files are only accessible to this user and are never deleted. A lock is released when its holder
+//! ends, even if it is killed.
 
 use std::fs::{File, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -20,35 +21,35 @@ use crate::processes::machine;
 /// The folder of the lock files.
 const FOLDER: &str = "locks";
 
-/// How long a writer waits for another one where nobody says otherwise.
+/// How long a writer waits for another one by default.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// How long an installation is waited for: a slow network and a large tap take minutes.
+/// How long to wait for an installation. A slow network or a large tap takes minutes.
 const INSTALLING: Duration = Duration::from_mins(30);
 
-/// After how long a wait is mentioned.
+/// How long a wait stays silent before the user is informed.
 const SILENCE: Duration = Duration::from_secs(1);
 
-/// The shortest and the longest pause between two tries.
+/// The shortest and the longest pause between two attempts.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(100));
 
-/// The most bytes that a holder says of itself.
+/// The most bytes of a holder's description.
 const MOST_BYTES: u64 = 4096;
 
 /// What is locked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lock {
-    /// The files of the project, with `meltano.yml` and outputs.
+    /// The project's files, including `meltano.yml` and the outputs.
     Project,
     /// Small files in spile's own folder that are read, changed and written back.
     Own,
-    /// Runs that wait to be given to a registry.
+    /// The outbox of runs that wait to be sent to a registry.
     Outbox,
-    /// The folders of runs that are made or swept away.
+    /// The folders of runs, while they are created or cleaned up.
     Runs,
-    /// The environment of Meltano.
+    /// The Python environment of Meltano.
     Meltano,
-    /// The environments of plugins, and Meltano's database.
+    /// The Python environments of plugins, and Meltano's database.
     Plugins,
 }
 
@@ -64,7 +65,7 @@ impl Lock {
         }
     }
 
-    /// Returns what its holder is doing.
+    /// Returns what its holder is doing, as a phrase.
     fn work(self) -> &'static str {
         match self {
             Self::Project => "changing files of this project",
@@ -85,25 +86,25 @@ impl Lock {
     }
 }
 
-/// What the program that waits or holds says of itself, and where it says that it waits.
+/// How this program describes itself as the holder of a lock, and where it reports that it waits.
 #[derive(Debug)]
 pub struct Introduction {
-    /// The command, without what it was given: that may be a secret.
+    /// The command without its arguments, which may be secrets.
     pub command: String,
-    /// How long it waits for another writer; `None` is the usual time.
+    /// How long it waits for another writer; `None` for the default.
     pub patience: Option<Duration>,
-    /// Shows a sentence about a wait.
+    /// Shows a message about a wait.
     pub tell: fn(&str),
 }
 
 static INTRODUCTION: OnceLock<Introduction> = OnceLock::new();
 
-/// Says who this process is. The first word counts.
+/// Sets how this process describes itself. Only the first call counts.
 pub fn introduce(introduction: Introduction) {
     let _ = INTRODUCTION.set(introduction);
 }
 
-/// Who holds a lock, as the file says it.
+/// The holder of a lock, as written in the lock file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Holder {
     pid: u32,
@@ -123,13 +124,13 @@ impl Holder {
 impl std::fmt::Display for Holder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { pid, command, since, host } = self;
-        // It is another program's text, and goes to a terminal.
+        // The text comes from another program and is printed to a terminal.
         let clean = |text: &str| text.chars().filter(|letter| !letter.is_control()).take(200).collect::<String>();
         write!(f, "`{}`, process {pid} on `{}`, since {since:.0}", clean(command), clean(host))
     }
 }
 
-/// Another process holds a lock for too long.
+/// Another process has held a lock for too long.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Diagnostic)]
 #[error("another spile process has been {work} for {seconds} s: {holder}")]
 #[diagnostic(
@@ -145,7 +146,7 @@ pub struct Busy {
     file: String,
 }
 
-/// A lock that is held, until it is dropped.
+/// A held lock. Dropping it releases it.
 #[derive(Debug)]
 #[must_use = "it ends when it is dropped"]
 pub struct RunLock {
@@ -154,10 +155,10 @@ pub struct RunLock {
 }
 
 impl RunLock {
-    /// Waits for a lock. The folder is made where there is none.
+    /// Waits for a lock. Creates the folder if it does not exist.
     ///
     /// # Errors
-    /// When somebody else holds it for too long, or the file cannot be made.
+    /// When another process holds it for too long, or the file cannot be created.
     pub fn hold(own: &Own, lock: Lock) -> io::Result<Self> {
         let mut wait = Wait::of(&own.make()?, lock)?;
         loop {
@@ -168,10 +169,10 @@ impl RunLock {
         }
     }
 
-    /// Waits for a lock as [`Self::hold`] does, without keeping the thread; `None` where the user wants an end.
+    /// Waits for a lock like [`Self::hold`], without blocking the thread; `None` if the user interrupts.
     ///
     /// # Errors
-    /// As [`Self::hold`].
+    /// As for [`Self::hold`].
     pub async fn hold_unless(own: &Own, lock: Lock, interrupt: &watch::Receiver<bool>) -> io::Result<Option<Self>> {
         let mut wait = Wait::of(&own.make()?, lock)?;
         loop {
@@ -185,10 +186,11 @@ impl RunLock {
         }
     }
 
-    /// Waits until nobody changes what a lock is for, and keeps others from it. Nothing is made.
+    /// Waits until nobody holds the lock exclusively, and takes a shared one. Creates nothing: `None` if there is no
+    /// lock file.
     ///
     /// # Errors
-    /// When another process works for too long, or the file cannot be read.
+    /// When another process takes too long, or the file cannot be read.
     pub fn share(folder: &OwnFolder, lock: Lock) -> io::Result<Option<Self>> {
         let path = path(lock);
         let Some(file) = folder.open(&path)? else { return Ok(None) };
@@ -201,14 +203,14 @@ impl RunLock {
         }
     }
 
-    /// Tells whether somebody holds a lock just now.
+    /// Tells whether a process holds a lock exclusively at the moment.
     #[must_use]
     pub fn is_held(folder: &OwnFolder, lock: Lock) -> bool {
         let file = folder.open(path(lock)).ok().flatten();
         file.is_some_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
     }
 
-    /// Writes who holds it.
+    /// Writes this process into the lock file as the holder.
     fn name(&mut self) -> io::Result<()> {
         self.file.set_len(0)?;
         self.file.seek(SeekFrom::Start(0))?;
@@ -221,7 +223,7 @@ impl RunLock {
 impl Drop for RunLock {
     fn drop(&mut self) {
         if self.is_named {
-            // Who reads it later and finds the lock free does not look at the name.
+            // If this fails, the stale name does no harm: a process that finds the lock free ignores it.
             let _ = self.file.set_len(0);
         }
     }
@@ -231,7 +233,7 @@ fn path(lock: Lock) -> PathBuf {
     PathBuf::from(FOLDER).join(format!("{}.lock", lock.name()))
 }
 
-/// What came of a try.
+/// The result of an attempt.
 enum Try {
     Held(RunLock),
     Pause(Duration),
@@ -300,7 +302,7 @@ impl Wait {
     }
 }
 
-/// Returns who holds a lock, as a phrase.
+/// Returns the holder of a lock, as a phrase.
 fn holder(mut file: &File) -> String {
     let mut bytes = Vec::new();
     let read = file.seek(SeekFrom::Start(0)).and_then(|_| file.take(MOST_BYTES).read_to_end(&mut bytes));

@@ -1,4 +1,4 @@
-//! The user's own files, outside every repository: what a clone brings is never taken for them.
+//! The user's own files outside of every repository. Files from a clone are never mistaken for them.
 
 use std::ffi::OsString;
 use std::fs::Metadata;
@@ -14,10 +14,10 @@ use spile_core::problem::Problems;
 use spile_core::settings::Allowed;
 use spile_core::source::Source;
 
-/// The most that a file of the user's own may have, in bytes.
+/// The most bytes of such a file.
 const MOST: u64 = 1024 * 1024;
 
-/// Why a file of the user's own is not believed.
+/// Why one of the user's files is not trusted.
 #[derive(Debug, thiserror::Error, Diagnostic)]
 #[error("`{path}` is not trusted: {why}")]
 #[diagnostic(code(spile::user::file), help("{help}"))]
@@ -27,20 +27,21 @@ pub struct NotBelieved {
     help: String,
 }
 
-/// Where spile keeps what belongs to the user and not to a project.
+/// The folders of files that belong to the user rather than to a project.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct UserFolders {
-    /// `$XDG_CONFIG_HOME/spile`, or `~/.config/spile`
+    /// `$XDG_CONFIG_HOME/spile`, or `~/.config/spile`.
     pub config: Option<PathBuf>,
-    /// `$XDG_STATE_HOME/spile`, or `~/.local/state/spile`
+    /// `$XDG_STATE_HOME/spile`, or `~/.local/state/spile`.
     pub state: Option<PathBuf>,
-    /// The project's folder and the repositories that it is in: a file that is linked into one of these is not the user's own.
+    /// The project's folder and the repositories that contain it. A file that is linked into one of these is not the
+    /// user's own.
     pub repositories: Vec<PathBuf>,
 }
 
 impl UserFolders {
-    /// Reads where they are, leaving out what is in the project's repository: a branch could bring it. Paths that do not
-    /// begin at the root are of no use, as the XDG specification says: they would begin in a clone.
+    /// Determines the folders, except those inside the project's repository, which a branch could bring. Relative paths
+    /// are ignored, as the XDG specification requires: they could lead into a clone.
     #[must_use]
     pub fn beside(project: &Project, read: impl Fn(&str) -> Option<OsString>) -> Self {
         let absolute = |name: &str| read(name).map(PathBuf::from).filter(|path| path.is_absolute());
@@ -54,7 +55,7 @@ impl UserFolders {
         Self { config, state, repositories }
     }
 
-    /// Returns which variables `spile.toml` may name, as the user's `config.toml` and a variable say.
+    /// Returns the variables that `spile.toml` may refer to, according to the user's `config.toml` and a variable.
     pub fn allowed(&self, variable: Option<&str>, problems: &mut Problems) -> Allowed {
         let mut allowed = Allowed::default();
         allowed.read_variable(variable.unwrap_or_default(), problems);
@@ -68,8 +69,8 @@ impl UserFolders {
     }
 }
 
-/// Returns the project's folder and the repositories that it is in. A home that is kept in git is a repository of the
-/// user's own, unless it is the project's.
+/// Returns the project's folder and the repositories that contain it. A home folder that is kept in git is the user's
+/// own repository, unless it is also the project's.
 #[must_use]
 pub fn repositories(root: &Path, home: Option<&Path>) -> Vec<PathBuf> {
     let (root, home) = (real(root), home.map(real));
@@ -81,16 +82,16 @@ pub fn repositories(root: &Path, home: Option<&Path>) -> Vec<PathBuf> {
     found
 }
 
-/// Returns a path without links, as far as it is there.
+/// Resolves the links in a path, as far as it exists.
 fn real(path: &Path) -> PathBuf {
     let there = path.ancestors().find_map(|start| Some((start, start.canonicalize().ok()?)));
     there.map_or_else(|| path.to_owned(), |(start, real)| real.join(path.strip_prefix(start).unwrap_or(Path::new(""))))
 }
 
-/// Reads a file of the user's own; `None` where there is none.
+/// Reads one of the user's own files; `None` if it does not exist.
 ///
 /// # Errors
-/// When somebody else could have written it, it lies in one of the repositories, or it cannot be read.
+/// When another user could have written it, it is inside one of the repositories, or it cannot be read.
 pub(crate) fn read_own(path: &Path, repositories: &[PathBuf]) -> Result<Option<String>, NotBelieved> {
     let refused = |why: &str, help: &str| {
         Err(NotBelieved { path: path.display().to_string(), why: why.to_owned(), help: help.to_owned() })
@@ -98,7 +99,7 @@ pub(crate) fn read_own(path: &Path, repositories: &[PathBuf]) -> Result<Option<S
     let unread = |error: std::io::Error| refused(&error.to_string(), "make it readable for you");
     let metadata = match path.metadata() {
         Ok(metadata) => metadata,
-        // A home that this user may not enter, as after `sudo`, holds nothing of this user's.
+        // A home folder that this user may not enter, as after `sudo`, contains none of this user's files.
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::PermissionDenied) => return Ok(None),
         Err(error) => return unread(error),
     };
@@ -132,15 +133,14 @@ pub(crate) fn read_own(path: &Path, repositories: &[PathBuf]) -> Result<Option<S
     }
 }
 
-/// Tells whether others may put something else in the place of what a folder holds. In a sticky one, as `/tmp` is, they
-/// may not.
+/// Tells whether other users can replace files in a folder. In a sticky folder like `/tmp` they cannot.
 fn is_open(folder: &Path) -> bool {
     const STICKY: u32 = 0o1000;
     let others_write = |found: &Metadata| found.mode() & 0o022 != 0 && found.mode() & STICKY == 0;
     folder.metadata().is_ok_and(|found| ![0, this_user()].contains(&found.uid()) || others_write(&found))
 }
 
-/// Returns the user that this process acts as.
+/// Returns the user id that this process runs as.
 fn this_user() -> u32 {
     rustix::process::geteuid().as_raw()
 }

@@ -1,4 +1,4 @@
-//! The files below a folder: links are followed where they stay inside, and every list is bounded.
+//! Lists the files below a folder. Links are followed if they stay inside, and every list is limited.
 
 use std::ffi::{OsStr, OsString};
 use std::os::fd::{AsFd, OwnedFd};
@@ -9,23 +9,24 @@ use rustix::fs::{AtFlags, Dir, FileType, statat};
 
 use super::{Door, Links, Shut, open_folder};
 
-/// How many files may be below a folder. A hundred thousand are slow, but somebody may have them.
+/// The most files below a folder. A hundred thousand are slow, but a project may have them.
 pub const MOST_FILES: usize = 200_000;
 
-/// How deep folders may be nested.
+/// The deepest nesting of folders.
 pub const MOST_DEPTH: usize = 64;
 
-/// How many files a link to a folder counts for. Links that lead to folders of links would otherwise have no end.
+/// How many files a link to a folder counts as. Without this, links to folders full of links would never end.
 const LINKED_FOLDER: usize = 100;
 
 /// The files below a folder, and the paths that were refused.
 #[derive(Debug, Default)]
 pub struct Listing {
-    /// Everything that is not a folder, by its path from the door's folder, in no order. Links stand for what they lead to.
+    /// Everything that is not a folder, by path relative to the door's folder, unsorted. A link is listed under its own
+    /// path as what it leads to.
     pub files: Vec<PathBuf>,
-    /// The folders, likewise.
+    /// The folders, by path in the same way.
     pub folders: Vec<PathBuf>,
-    /// What was not taken.
+    /// The paths that were refused.
     pub refused: Vec<RefusedPath>,
     /// The folder that is listed.
     top: PathBuf,
@@ -33,12 +34,12 @@ pub struct Listing {
     count: usize,
 }
 
-/// A path that was not taken, and why.
+/// A refused path, and the reason.
 #[derive(Debug)]
 pub struct RefusedPath {
-    /// The path from the door's folder.
+    /// The path relative to the door's folder.
     pub path: PathBuf,
-    /// Why.
+    /// The reason.
     pub why: Shut,
 }
 
@@ -47,32 +48,32 @@ pub struct RefusedPath {
 pub struct FolderEntry {
     /// The name.
     pub name: OsString,
-    /// What it is.
+    /// What kind of entry it is.
     pub kind: EntryKind,
 }
 
-/// What a name in a folder is.
+/// The kind of an entry in a folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum EntryKind {
     /// A folder.
     Folder,
     /// A link.
     Link,
-    /// A file, or what may turn out to be none when it is opened.
+    /// Anything else. Whether it is a regular file shows when it is opened.
     File,
 }
 
 /// A folder on the way down.
 struct Level {
     folder: OwnedFd,
-    /// Its path as it is named.
+    /// Its path as named, links included.
     path: PathBuf,
-    /// Its path with every link followed.
+    /// Its path with all links resolved.
     real: PathBuf,
 }
 
 impl Door {
-    /// Lists the files below a folder, hidden ones apart. Nothing is listed where there is no such folder.
+    /// Lists the files below a folder, except hidden ones. The list is empty if the folder does not exist.
     #[must_use]
     pub fn list(&self, folder: &Path) -> Listing {
         let mut listing = Listing { top: folder.to_owned(), ..Listing::default() };
@@ -87,7 +88,7 @@ impl Door {
     /// Returns the names in a folder, sorted.
     ///
     /// # Errors
-    /// When it cannot be opened or read, or has too many.
+    /// When it cannot be opened or read, or has too many entries.
     pub fn entries(&self, folder: &Path) -> Result<Vec<FolderEntry>, Shut> {
         let mut entries = Vec::new();
         for entry in entries_of(&self.level(folder)?.folder)? {
@@ -110,7 +111,7 @@ impl Door {
         }
     }
 
-    /// Opens a folder through no link.
+    /// Opens a folder without following links.
     fn folder(&self, path: &Path) -> Result<OwnedFd, Shut> {
         match self.descend(&self.names(path)?)? {
             Some(folder) => Ok(folder),
@@ -160,7 +161,7 @@ impl Door {
         }
     }
 
-    /// Takes what a link leads to, in place of the link.
+    /// Lists what a link leads to under the link's path.
     fn list_link(&self, path: PathBuf, above: &mut Vec<PathBuf>, listing: &mut Listing) {
         let real = match self.target(&path) {
             Ok(Target::File) => return listing.files.push(path),
@@ -179,7 +180,7 @@ impl Door {
         }
     }
 
-    /// Says what a link leads to, where that is inside.
+    /// Returns what a link leads to, provided that it is inside.
     fn target(&self, path: &Path) -> Result<Target, Shut> {
         if self.links == Links::Never {
             return Err(Shut::Outside);
@@ -208,7 +209,7 @@ impl Listing {
         self.refused.push(RefusedPath { path, why });
     }
 
-    /// Counts files, and tells whether there may be so many. The first that is too many is reported.
+    /// Counts files and tells whether the limit allows them. The first excess is reported.
     fn counts(&mut self, more: usize) -> bool {
         let was_full = self.count > MOST_FILES;
         self.count += more;
@@ -219,7 +220,7 @@ impl Listing {
     }
 }
 
-/// Reads the names in a folder.
+/// Reads the entries of a folder.
 fn entries_of(folder: &OwnedFd) -> Result<impl Iterator<Item = Result<FolderEntry, Shut>>, Shut> {
     let names = Dir::read_from(folder).map_err(Shut::from)?;
     Ok(names.filter_map(move |item| match item {
@@ -233,7 +234,7 @@ fn entries_of(folder: &OwnedFd) -> Result<impl Iterator<Item = Result<FolderEntr
 }
 
 fn entry(folder: &OwnedFd, name: &OsStr, kind: FileType) -> Result<FolderEntry, Shut> {
-    // Some file systems do not say what a name is until they are asked.
+    // Some file systems do not report the type of an entry in a listing.
     let kind = match kind {
         FileType::Unknown => {
             let found = statat(folder, name, AtFlags::SYMLINK_NOFOLLOW).map_err(Shut::from)?;

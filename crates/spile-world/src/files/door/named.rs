@@ -1,17 +1,17 @@
-//! Files that the user names on the command line: they may be anywhere, and a pipe or a link where the user chose one.
+//! Files that the user names on the command line. They may be anywhere, and may be pipes or links.
 
 use std::fs::File;
 use std::path::Path;
 
 use super::{Bounds, Shut, bounded};
 
-/// How many bytes such a file may have: a saved plan of ten thousand integrations has some dozens of megabytes.
+/// The most bytes of such a file. A saved plan of ten thousand integrations has several dozen megabytes.
 const MOST_BYTES: u64 = 128 << 20;
 
-/// Reads a file that the user named: a regular one, or a pipe or terminal of theirs, of at most [`MOST_BYTES`].
+/// Reads a file that the user named, of at most [`MOST_BYTES`]: a regular file, a pipe or a terminal.
 ///
 /// # Errors
-/// When it cannot be opened or read, is a folder, or holds more.
+/// When it cannot be opened or read, is a folder, or is larger.
 pub fn read_named(path: &Path) -> Result<Vec<u8>, Shut> {
     let file = File::open(path).map_err(Shut::Io)?;
     let metadata = file.metadata().map_err(Shut::Io)?;
@@ -21,10 +21,10 @@ pub fn read_named(path: &Path) -> Result<Vec<u8>, Shut> {
     bounded(file, Bounds { length: metadata.len(), most: MOST_BYTES })
 }
 
-/// Reads a text that the user named, as [`read_named`].
+/// Reads a text file that the user named, like [`read_named`].
 ///
 /// # Errors
-/// As [`read_named`], and when it is not UTF-8.
+/// As for [`read_named`], and when it is not UTF-8.
 pub fn text_named(path: &Path) -> Result<String, Shut> {
     String::from_utf8(read_named(path)?).map_err(|_| Shut::NotUtf8)
 }

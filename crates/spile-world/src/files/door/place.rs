@@ -1,4 +1,4 @@
-//! Writing through the door: a file stays in its folder, even if a link is in its place.
+//! Writing through the door: a file stays in its folder, even if there is a link in its place.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -7,37 +7,38 @@ use super::{Door, Links, Shut};
 use crate::files::project::{create, replace};
 
 impl Door {
-    /// Replaces a file as a whole, or makes it, with the folders above it. A link that stays inside stays a link.
+    /// Replaces a file as a whole, or creates it, together with its parent folders. A link that stays inside stays a
+    /// link.
     ///
     /// # Errors
-    /// When the path leads elsewhere or to no regular file, or cannot be written to.
+    /// When the path leads outside or to something that is not a regular file, or cannot be written to.
     pub fn replace(&self, path: &Path, bytes: &[u8]) -> Result<(), Shut> {
         let place = self.prepared(path)?;
         replace(&place, bytes).map_err(Shut::Io)
     }
 
-    /// Makes a file as a whole where there is none, with the folders above it.
+    /// Creates a file as a whole, together with its parent folders, if it does not exist.
     ///
     /// # Errors
-    /// As [`Self::replace`], and when there is one.
+    /// As for [`Self::replace`], and when the file exists.
     pub fn create(&self, path: &Path, bytes: &[u8]) -> Result<(), Shut> {
         let place = self.prepared(path)?;
         create(&place, bytes).map_err(Shut::Io)
     }
 
-    /// Removes a file; of a link, the link.
+    /// Removes a file. If it is a link, removes only the link.
     ///
     /// # Errors
-    /// When the folder it is in leads elsewhere, or it cannot be removed.
+    /// When its folder leads outside, or it cannot be removed.
     pub fn remove(&self, path: &Path) -> Result<(), Shut> {
         let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else { return Err(Shut::Outside) };
         std::fs::remove_file(self.real(folder)?.join(name)).map_err(Shut::Io)
     }
 
-    /// Returns where a file is written to: its real path, with every link on the way followed.
+    /// Returns the path that a file is written to: its real path, with all links resolved.
     ///
     /// # Errors
-    /// When that is outside or private, or no regular file is there.
+    /// When the path is outside or private, or leads to something that is not a regular file.
     pub fn place(&self, path: &Path) -> Result<PathBuf, Shut> {
         let place = self.real(path)?;
         match place.symlink_metadata() {
@@ -54,7 +55,7 @@ impl Door {
         Ok(place)
     }
 
-    /// Returns the real path of a file or folder, which need not exist yet.
+    /// Returns the real path of a file or folder, which does not need to exist yet.
     fn real(&self, path: &Path) -> Result<PathBuf, Shut> {
         let names = self.names(path)?;
         let root = self.path.canonicalize().map_err(Shut::Io)?;
@@ -65,14 +66,14 @@ impl Door {
                 Ok(found) if found.is_symlink() && self.links == Links::Never => return Err(Shut::Outside),
                 Ok(found) if found.is_symlink() => real = self.followed(&next)?,
                 Ok(_) => real = next,
-                // Below a folder that does not exist there are no links.
+                // There are no links below a folder that does not exist.
                 Err(error) if error.kind() == ErrorKind::NotFound => {
                     return Ok(names[at..].iter().fold(root.join(real), |path, name| path.join(name)));
                 }
                 Err(error) => return Err(Shut::Io(error)),
             }
         }
-        // A link may lead to a private name that the path itself does not have.
+        // A link may lead to a private name that the path itself does not contain.
         self.names(&real)?;
         Ok(root.join(real))
     }

@@ -3,7 +3,7 @@ use std::os::unix::net::UnixListener;
 
 use super::*;
 
-/// A project's folder beside a file that is none of its business.
+/// A project's folder next to a file that the project must not reach.
 struct Yard {
     folder: tempfile::TempDir,
 }
@@ -30,7 +30,7 @@ impl Yard {
         symlink(to, self.root().join(name)).unwrap();
     }
 
-    /// What the project's door says of a path: the text behind it, or why not.
+    /// Reads a path through the project's door: returns the content, or the reason for refusing it.
     fn read(&self, path: impl AsRef<Path>) -> String {
         said(Door::to_project(&self.root()).unwrap().read(path.as_ref()))
     }
@@ -152,7 +152,7 @@ fn names(paths: &[PathBuf]) -> Vec<String> {
     names
 }
 
-/// Lists a folder: what is there, and what is refused with the reason.
+/// Lists a folder: returns the files, and the refused paths with reasons.
 fn listed(door: &Door, folder: &str) -> (Vec<String>, Vec<String>) {
     let Listing { files, refused, .. } = door.list(Path::new(folder));
     let mut refused: Vec<String> = refused.iter().map(|one| format!("{}: {}", one.path.display(), one.why)).collect();

@@ -1,4 +1,5 @@
-//! The files of an own folder: read, written and listed through no link, and only where they are this user's.
+//! The files of an own folder: they are read, written and listed without following links, and only if they belong to
+//! this user.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, DirBuilder, File, Metadata};
@@ -12,23 +13,23 @@ use super::{NotOwn, OwnFolder, this_user};
 use crate::files::door::{Door, Shut};
 use crate::files::project::replace_private;
 
-/// The most bytes of a file that is read whole: what a source with thousands of streams offers.
+/// The most bytes of a file that is read as a whole: the catalog of a source with thousands of streams.
 pub const MOST_BYTES: u64 = 512 << 20;
 
-/// The most bytes of the mark of an environment.
+/// The most bytes of the marker file of a Python environment.
 const MOST_OF_A_MARK: u64 = 64 << 10;
 
 impl OwnFolder {
-    /// Returns where the folder is.
+    /// Returns the folder's path.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Opens a file for reading; `None` where there is none.
+    /// Opens a file for reading; `None` if it does not exist.
     ///
     /// # Errors
-    /// When it is a link, not a regular file, or another user's.
+    /// When it is a link, is not a regular file, or belongs to another user.
     pub fn open(&self, file: impl AsRef<Path>) -> io::Result<Option<File>> {
         let file = file.as_ref();
         let opened = match Door::without_links(&self.path).and_then(|door| door.open(file)) {
@@ -41,45 +42,45 @@ impl OwnFolder {
         Ok(Some(opened))
     }
 
-    /// Reads a file; `None` where there is none.
+    /// Reads a file; `None` if it does not exist.
     ///
     /// # Errors
-    /// As [`Self::open`], and when it has more than [`MOST_BYTES`].
+    /// As for [`Self::open`], and when it has more than [`MOST_BYTES`].
     pub fn read(&self, file: impl AsRef<Path>) -> io::Result<Option<Vec<u8>>> {
         self.read_up_to(file, MOST_BYTES)
     }
 
-    /// Reads a file of at most so many bytes; `None` where there is none.
+    /// Reads a file of at most `most` bytes; `None` if it does not exist.
     ///
     /// # Errors
-    /// As [`Self::read`].
+    /// As for [`Self::read`].
     pub fn read_up_to(&self, file: impl AsRef<Path>, most: u64) -> io::Result<Option<Vec<u8>>> {
         let file = file.as_ref();
         self.open(file)?.map(|opened| self.bytes(file, opened, most)).transpose()
     }
 
-    /// Reads a text; `None` where there is none, or what is there is no text that spile has written.
+    /// Reads a text file. Returns `None` if it does not exist or cannot be trusted as one that spile wrote.
     #[must_use]
     pub fn text(&self, file: impl AsRef<Path>) -> Option<String> {
         self.read(file).ok().flatten().and_then(|bytes| String::from_utf8(bytes).ok())
     }
 
-    /// Reads a small text of an environment of Python, which its user may have linked to another place; `None` where there is
-    /// none.
+    /// Reads a small text file of a Python environment, which the user may have linked to another place. Returns `None`
+    /// if it does not exist.
     #[must_use]
     pub fn linked_text(&self, file: impl AsRef<Path>) -> Option<String> {
         let mut text = String::new();
-        // A pipe without a writer would be waited for.
+        // Does not wait for the writer of a pipe.
         let unblocked = OFlags::NONBLOCK.bits().cast_signed();
         let opened = File::options().read(true).custom_flags(unblocked).open(self.path.join(file)).ok()?;
         opened.take(MOST_OF_A_MARK).read_to_string(&mut text).ok()?;
         Some(text)
     }
 
-    /// Reads a file that says what may be done, or is to be: only this user may have been able to read or write it.
+    /// Reads a file that grants rights or determines actions, so nobody but this user may be able to read or write it.
     ///
     /// # Errors
-    /// As [`Self::read_up_to`], and when others may read or write it.
+    /// As for [`Self::read_up_to`], and when other users may read or write it.
     pub fn read_private(&self, file: impl AsRef<Path>, most: u64) -> io::Result<Option<Vec<u8>>> {
         let file = file.as_ref();
         let Some(opened) = self.open(file)? else { return Ok(None) };
@@ -102,10 +103,10 @@ impl OwnFolder {
         Ok(bytes)
     }
 
-    /// Makes a folder in it, and those above, and returns where it is.
+    /// Creates a folder inside this one, together with its parents, and returns its path.
     ///
     /// # Errors
-    /// When a link or another user's folder is in the way, or it cannot be made.
+    /// When a link or another user's folder is in the way, or it cannot be created.
     pub fn folder(&self, folder: impl AsRef<Path>) -> io::Result<PathBuf> {
         let mut path = self.path.clone();
         for part in folder.as_ref().components() {
@@ -129,11 +130,11 @@ impl OwnFolder {
         self.check_owner(named, &found).map_err(io::Error::from)
     }
 
-    /// Returns where a file is, for programs that open it by its path: its folder is made, and it is a regular file of this
-    /// user's or not there.
+    /// Returns the path of a file for programs that open it by path. Creates its folder. The file is a regular file of
+    /// this user or does not exist.
     ///
     /// # Errors
-    /// When it is anything else, or its folder is.
+    /// When the file or its folder is anything else.
     pub fn place(&self, file: impl AsRef<Path>) -> io::Result<PathBuf> {
         let file = file.as_ref();
         let folder = self.folder(file.parent().unwrap_or(Path::new("")))?;
@@ -146,11 +147,11 @@ impl OwnFolder {
         Ok(path)
     }
 
-    /// Returns where a file is that is there, for programs that open it by its path; `None` where there is none. It is not
-    /// opened: whoever closes a database here lets go of the locks that `SQLite` holds on it in this process.
+    /// Returns the path of an existing file for programs that open it by path; `None` if it does not exist. The file is
+    /// not opened, because closing a database here would release the locks that `SQLite` holds on it in this process.
     ///
     /// # Errors
-    /// As [`Self::place`]. Nothing is made.
+    /// As for [`Self::place`]. Nothing is created.
     pub fn found(&self, file: impl AsRef<Path>) -> io::Result<Option<PathBuf>> {
         let file = file.as_ref();
         let Some(folder) = self.there(file.parent().unwrap_or(Path::new("")))? else { return Ok(None) };
@@ -163,43 +164,43 @@ impl OwnFolder {
         Ok(Some(path))
     }
 
-    /// Replaces a file as a whole; only this user can read it.
+    /// Replaces a file as a whole. Only this user can read it.
     ///
     /// # Errors
-    /// When it cannot be written, or a link leads to its folder.
+    /// When it cannot be written, or its folder is behind a link.
     pub fn replace(&self, file: impl AsRef<Path>, bytes: &[u8]) -> io::Result<()> {
         replace_private(&self.place(file)?, bytes)
     }
 
-    /// Writes a file that may be half-written after a crash: who reads it can tell.
+    /// Writes a file that a crash may leave half-written. Its readers must be able to detect that.
     ///
     /// # Errors
-    /// As [`Self::replace`].
+    /// As for [`Self::replace`].
     pub fn write(&self, file: impl AsRef<Path>, bytes: &[u8]) -> io::Result<()> {
         let mut options = File::options();
         self.with(file, options.write(true).create(true).truncate(true))?.write_all(bytes)
     }
 
-    /// Opens a file to add to its end, and to read what is there.
+    /// Opens a file for reading and for appending.
     ///
     /// # Errors
-    /// When it is a link, not a regular file or another user's, or cannot be made.
+    /// When it is a link, is not a regular file, belongs to another user, or cannot be created.
     pub fn append(&self, file: impl AsRef<Path>) -> io::Result<File> {
         self.with(file, File::options().read(true).append(true).create(true))
     }
 
-    /// Opens a file to be locked, which is made where there is none.
+    /// Opens a file for locking, and creates it if it does not exist.
     ///
     /// # Errors
-    /// As [`Self::append`].
+    /// As for [`Self::append`].
     pub fn lock_file(&self, file: impl AsRef<Path>) -> io::Result<File> {
         self.with(file, File::options().read(true).write(true).create(true).truncate(false))
     }
 
-    /// Makes an empty file where there is none.
+    /// Creates an empty file that must not exist yet.
     ///
     /// # Errors
-    /// When there is one, or it cannot be made.
+    /// When it exists, or cannot be created.
     pub fn create_new(&self, file: impl AsRef<Path>) -> io::Result<File> {
         self.with(file, File::options().write(true).create_new(true))
     }
@@ -212,19 +213,19 @@ impl OwnFolder {
         Ok(opened)
     }
 
-    /// Lists the names in a folder; nothing where there is none.
+    /// Lists the names in a folder. The list is empty if the folder does not exist.
     ///
     /// # Errors
-    /// When a link leads to it, or it cannot be read.
+    /// When it is behind a link, or cannot be read.
     pub fn list(&self, folder: impl AsRef<Path>) -> io::Result<Vec<OsString>> {
         let Some(path) = self.there(folder.as_ref())? else { return Ok(Vec::new()) };
         fs::read_dir(path)?.map(|item| Ok(item?.file_name())).collect()
     }
 
-    /// Removes a file; one that is not there is no error.
+    /// Removes a file. It is not an error if it does not exist.
     ///
     /// # Errors
-    /// When a link leads to its folder, or it cannot be removed.
+    /// When its folder is behind a link, or it cannot be removed.
     pub fn remove(&self, file: impl AsRef<Path>) -> io::Result<()> {
         let file = file.as_ref();
         let Some(folder) = self.there(file.parent().unwrap_or(Path::new("")))? else { return Ok(()) };
@@ -234,7 +235,7 @@ impl OwnFolder {
         }
     }
 
-    /// Returns where a folder in it is that no link leads to; `None` where there is none.
+    /// Returns the path of an existing folder that is not behind a link; `None` if it does not exist.
     fn there(&self, folder: &Path) -> io::Result<Option<PathBuf>> {
         let mut path = self.path.clone();
         for part in folder.components() {
@@ -247,7 +248,7 @@ impl OwnFolder {
         Ok(Some(path))
     }
 
-    /// Returns a part of a path, which does not lead out.
+    /// Returns the name of a path's part, which must not lead out of the folder.
     fn inside<'a>(&self, named: &Path, part: Component<'a>) -> Result<&'a OsStr, NotOwn> {
         match part {
             Component::Normal(name) => Ok(name),

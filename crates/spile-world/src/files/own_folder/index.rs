@@ -1,23 +1,23 @@
-//! Git's index, read just far enough to tell which paths it tracks.
+//! Reads git's index, just far enough to tell which paths it tracks.
 //!
-//! `gix-index` reads it too, with a dozen crates of its own, all entries in memory, and the file mapped: git replaces or
-//! cuts it while spile reads, which ends a process that has it mapped. The format is that of git's `index-format.adoc`:
-//! versions 2 to 4, split and sparse, with either hash.
+//! `gix-index` reads it too, but brings a dozen crates, keeps all entries in memory, and maps the file. Git may replace
+//! or truncate the file while spile reads it, which kills a process that has mapped it. The format is described in
+//! git's `index-format.adoc`: versions 2 to 4, split and sparse, with either hash.
 
 mod bitmap;
 
 use bitmap::Bitmap;
 
-/// How many bytes an entry has before its object's id: times, device, mode, owner, size.
+/// How many bytes an entry has before its object id: times, device, mode, owner, size.
 const STAT: usize = 40;
 
-/// The flag that says that two more bytes of flags follow.
+/// The flag that announces two more bytes of flags.
 const EXTENDED: u16 = 0x4000;
 
 /// Why an index cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Broken {
-    /// It ends too early, or says something else than an index.
+    /// It ends too early, or is not an index.
     #[error("it is damaged")]
     Damaged,
     /// A newer git wrote it.
@@ -25,28 +25,28 @@ pub(super) enum Broken {
     Unknown,
 }
 
-/// What an index says besides its own entries.
+/// What an index contains besides its own entries.
 #[derive(Debug, Default)]
 pub(super) struct Rest {
-    /// The index that this one is split from.
+    /// The shared index that a split index is based on.
     pub base: Option<Base>,
 }
 
-/// The shared half of a split index.
+/// The shared part of a split index.
 #[derive(Debug)]
 pub(super) struct Base {
-    /// The hash in its file's name, in hexadecimal.
+    /// The hash in its file name, in hexadecimal.
     pub id: String,
-    /// Its entries that are gone.
+    /// Its entries that were deleted.
     pub deleted: Bitmap,
 }
 
-/// Walks through the entries of an index with hashes of `hash` bytes; `see` gets the number and path of each.
+/// Visits the entries of an index with hashes of `hash` bytes. Calls `see` with the number and path of each entry.
 ///
 /// # Errors
-/// When it is not an index, or not one that this program knows.
+/// When it is not an index, or has an unsupported format.
 pub(super) fn walk(bytes: &[u8], hash: usize, mut see: impl FnMut(usize, &[u8])) -> Result<Rest, Broken> {
-    // The last bytes are a checksum, or zeros where git was asked to skip it.
+    // The last bytes are a checksum, or zeros if git was configured to skip it.
     let body = bytes.len().checked_sub(hash).and_then(|end| bytes.get(..end)).ok_or(Broken::Damaged)?;
     let mut input = Input { rest: body };
     if input.take(4)? != b"DIRC" {
@@ -65,7 +65,7 @@ pub(super) fn walk(bytes: &[u8], hash: usize, mut see: impl FnMut(usize, &[u8]))
     input.extensions(hash)
 }
 
-/// What is still to be read.
+/// The bytes that are still to be read.
 struct Input<'a> {
     rest: &'a [u8],
 }
@@ -87,7 +87,7 @@ impl<'a> Input<'a> {
         Ok(u16::from_be_bytes(bytes))
     }
 
-    /// Takes what comes before the next zero, and the zero.
+    /// Reads up to the next zero byte, and consumes that byte.
     fn text(&mut self) -> Result<&'a [u8], Broken> {
         let end = self.rest.iter().position(|byte| *byte == 0).ok_or(Broken::Damaged)?;
         let text = self.take(end)?;
@@ -95,7 +95,7 @@ impl<'a> Input<'a> {
         Ok(text)
     }
 
-    /// Reads an entry. In version 4 its path begins as the one before it, which `path` holds.
+    /// Reads an entry. In version 4 its path shares a prefix with the previous path, which `path` holds.
     fn entry(&mut self, version: u32, hash: usize, path: &mut Vec<u8>) -> Result<(), Broken> {
         self.take(STAT + hash)?;
         let is_extended = self.flags()? & EXTENDED != 0;
@@ -113,7 +113,7 @@ impl<'a> Input<'a> {
         }
         let text = self.text()?;
         let length = STAT + hash + if is_extended { 4 } else { 2 } + text.len();
-        // Zeros fill an entry up to a multiple of eight bytes; the first ended the path.
+        // Zeros pad an entry to a multiple of eight bytes. The first of them ended the path.
         if self.take(7 - length % 8)?.iter().any(|byte| *byte != 0) {
             return Err(Broken::Damaged);
         }
@@ -122,7 +122,7 @@ impl<'a> Input<'a> {
         Ok(())
     }
 
-    /// Reads a number of variable length, as the offsets of packs are written.
+    /// Reads a variable-length number in the encoding of pack offsets.
     fn offset(&mut self) -> Result<usize, Broken> {
         let mut value = 0_usize;
         loop {
@@ -143,7 +143,8 @@ impl<'a> Input<'a> {
             let content = self.take(length)?;
             match name {
                 b"link" => rest.base = base(content, hash)?,
-                // Of the first, entries may be folders whose files are not listed. What begins with a capital may be passed over.
+                // `sdir` says that entries may be folders whose files are not listed. An extension with a capital
+                // letter is optional.
                 b"sdir" | [b'A'..=b'Z', ..] => {}
                 _ => return Err(Broken::Unknown),
             }
@@ -158,7 +159,7 @@ fn base(content: &[u8], hash: usize) -> Result<Option<Base>, Broken> {
         return Ok(None);
     }
     let hexadecimal = id.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
-    // The second bitmap says which entries are another's now: their paths stay.
+    // The second bitmap marks entries that were replaced. Their paths stay the same.
     let deleted = if rest.is_empty() { Bitmap::default() } else { Bitmap::read(rest).ok_or(Broken::Damaged)? };
     Ok(Some(Base { id: hexadecimal, deleted }))
 }

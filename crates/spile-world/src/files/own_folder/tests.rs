@@ -1,4 +1,4 @@
-//! Folders and files that are believed, and those that are not.
+//! Tests which folders and files are trusted.
 
 use std::fs::{File, Permissions, set_permissions};
 use std::io::Write;

@@ -1,4 +1,5 @@
-//! Whether git tracks anything in a folder of the project's: then a clone, a branch or a pull request brought it.
+//! Finds out whether git tracks anything in a folder of the project. If so, a clone, a branch or a pull request brought
+//! it.
 
 use std::collections::BTreeMap;
 use std::fs::Metadata;
@@ -11,43 +12,43 @@ use std::sync::{Mutex, PoisonError};
 use super::index::{self, Broken};
 use crate::files::door::{Door, Shut};
 
-/// The most bytes of an index: some millions of files.
+/// The most bytes of an index: a few million files.
 const LARGEST: u64 = 1 << 30;
 
 /// The most bytes of git's small files.
 const SMALL: u64 = 1 << 20;
 
-/// What git says of a folder.
+/// Whether git tracks a folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Tracked {
-    /// It tracks nothing in it.
+    /// Git tracks nothing in it.
     No,
-    /// It tracks this path, from the root of its repository.
+    /// Git tracks this path, which is relative to the root of its repository.
     Yes(PathBuf),
-    /// That cannot be told.
+    /// The repository cannot be read.
     Unknown {
         /// The file that cannot be read.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         why: String,
     },
 }
 
-/// An index as it was looked at: another one is looked at again.
+/// The identity of an index file. If it changes, the index is read again.
 #[derive(Debug, PartialEq, Eq)]
 struct Stamp([i64; 5]);
 
-/// What was found of a folder, and the indexes as they were then.
+/// The result for a folder, and the state of the indexes at that time.
 struct TrackedFolder {
     stamps: Vec<Option<Stamp>>,
     found: Tracked,
 }
 
-/// What was found, by folder: an index of thousands of files is read once.
+/// The results by folder, so that an index of thousands of files is read only once.
 static SEEN: Mutex<BTreeMap<PathBuf, TrackedFolder>> = Mutex::new(BTreeMap::new());
 
-/// Tells whether a repository that the folder is in tracks it, or anything in it. All repositories upwards are asked: one
-/// may have been made inside of another that brought the folder.
+/// Tells whether a repository around the folder tracks it or anything in it. Checks all repositories up to the root,
+/// because one may have been created inside another that brought the folder.
 pub(super) fn tracked(root: &Path, name: &str) -> Tracked {
     let root = match root.canonicalize() {
         Ok(root) => root,
@@ -72,11 +73,11 @@ pub(super) fn tracked(root: &Path, name: &str) -> Tracked {
     found
 }
 
-/// A repository that a project is in.
+/// A repository that contains a project.
 struct Repository {
-    /// The folder that its paths begin at.
+    /// The folder that its paths are relative to.
     top: PathBuf,
-    /// Git's own folder of it.
+    /// Its git folder.
     git: PathBuf,
 }
 
@@ -86,7 +87,7 @@ impl Repository {
         if path.is_dir() {
             return Ok(Self { top: top.to_owned(), git: path });
         }
-        // Of a worktree and of a submodule it is a file that says where the folder is.
+        // In a worktree and in a submodule, `.git` is a file that names the folder.
         let text = small(top, ".git").map_err(|error| unknown(&path, &error))?.unwrap_or_default();
         let git = text.strip_prefix("gitdir: ").map(|git| top.join(git.trim_end_matches(['\n', '\r'])));
         match git.filter(|git| git.is_dir()) {
@@ -135,7 +136,7 @@ impl Repository {
         }
     }
 
-    /// Walks through an index; `None` where there is none.
+    /// Visits the entries of an index; `None` if it does not exist.
     fn walk(&self, name: &str, hash: usize, see: impl FnMut(usize, &[u8])) -> Result<Option<index::Rest>, Tracked> {
         let path = self.git.join(name);
         let bytes = match Door::without_links(&self.git).and_then(|git| git.read_up_to(Path::new(name), LARGEST)) {
@@ -146,7 +147,7 @@ impl Repository {
         index::walk(&bytes, hash, see).map(Some).map_err(|broken: Broken| unknown(&path, &broken))
     }
 
-    /// Returns how many bytes the hashes of the repository have, as its configuration says it.
+    /// Returns how many bytes the repository's hashes have, according to its configuration.
     fn hash_length(&self) -> Result<usize, Shut> {
         let common = small(&self.git, "commondir")?;
         let common = common.map_or_else(|| self.git.clone(), |common| self.git.join(common.trim_end()));
@@ -159,7 +160,7 @@ fn unknown(path: &Path, why: &dyn std::fmt::Display) -> Tracked {
     Tracked::Unknown { path: path.to_owned(), why: why.to_string() }
 }
 
-/// Reads a small file of git's; `None` where there is none.
+/// Reads a small file of git's; `None` if it does not exist.
 fn small(folder: &Path, name: &str) -> Result<Option<String>, Shut> {
     match Door::without_links(folder).and_then(|folder| folder.read_up_to(Path::new(name), SMALL)) {
         Ok(bytes) => String::from_utf8(bytes).map(Some).map_err(|_| Shut::Io(io::ErrorKind::InvalidData.into())),
@@ -168,7 +169,7 @@ fn small(folder: &Path, name: &str) -> Result<Option<String>, Shut> {
     }
 }
 
-/// Reads `extensions.objectformat`. An index that is read with the wrong one is damaged, never empty.
+/// Reads `extensions.objectformat`. An index that is read with the wrong hash length looks damaged, never empty.
 fn is_sha256(config: &str) -> bool {
     let mut is_there = false;
     let mut found = false;
@@ -189,11 +190,11 @@ fn is_sha256(config: &str) -> bool {
     found
 }
 
-/// What a path in an index has to do with a folder.
+/// How a path in an index relates to a folder.
 enum Concern {
-    /// It is the folder, or in it.
+    /// The path is the folder, or in it.
     Tracked(PathBuf),
-    /// It is a folder that the folder is in, and that the index does not list.
+    /// The path is a sparse folder that contains the folder without listing it.
     Hidden,
 }
 
@@ -208,8 +209,8 @@ fn concern(path: &[u8], wanted: &Path) -> Option<Concern> {
     is_within(path, wanted).then(|| Concern::Tracked(PathBuf::from(std::ffi::OsStr::from_bytes(path))))
 }
 
-/// Tells whether a path is a folder or in it. Letters of either case are the same to some file systems, and so are the forms
-/// in which letters beyond ASCII can be written.
+/// Tells whether a path is a folder or inside it. Some file systems ignore case and Unicode normalization, so this
+/// ignores ASCII case and treats any two non-ASCII names as equal.
 fn is_within(path: &[u8], folder: &[u8]) -> bool {
     if folder.is_ascii() {
         let ends = || path.len() == folder.len() || path[folder.len()] == b'/';

@@ -1,4 +1,4 @@
-//! The files of a project's folder: their names and contents.
+//! The names and contents of the files in a project's folder.
 
 use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -11,15 +11,15 @@ use spile_core::problem::Problems;
 use spile_core::source::Source;
 
 impl Project {
-    /// Opens the door to the project's folder, through which each of its files is read and written.
+    /// Opens the door to the project's folder, through which all its files are read and written.
     ///
     /// # Errors
-    /// When there is no such folder.
+    /// When the folder does not exist.
     pub fn door(&self) -> Result<Door, Shut> {
         Door::to_project(&self.root)
     }
 
-    /// Returns the text of a file of the project: one that is checked before it is written, or the one on disk.
+    /// Returns the text of a file of the project: the unwritten one if there is one, else the one on disk.
     ///
     /// # Errors
     /// When it is not a regular file inside the project, is too large, or is not UTF-8.
@@ -27,15 +27,15 @@ impl Project {
         self.text_through(&self.door()?, path)
     }
 
-    /// Returns the text of a file on disk, whatever is to be written there.
+    /// Returns the text of a file on disk, ignoring unwritten changes.
     ///
     /// # Errors
-    /// As [`Self::text`].
+    /// As for [`Self::text`].
     pub fn text_on_disk(&self, path: &Path) -> Result<String, Shut> {
         self.door()?.text_up_to(path, most_bytes(path))
     }
 
-    /// Reads the contract of an integration in an environment, where there is one.
+    /// Reads the contract of an integration in an environment, if there is one.
     pub fn contract(&self, path: &Path, problems: &mut Problems) -> Option<Source> {
         match self.text(path) {
             Err(Shut::Missing) => None,
@@ -43,10 +43,10 @@ impl Project {
         }
     }
 
-    /// Returns which contracts there are, by their paths, from one look at their folder.
+    /// Returns the paths of all contracts with one listing of their folder.
     ///
     /// # Errors
-    /// When that cannot be looked into.
+    /// When the folder cannot be listed.
     pub fn contracts(&self) -> Result<BTreeSet<PathBuf>, Shut> {
         let folder = Path::new(contract::FOLDER);
         let listed = match self.door()?.entries(folder) {
@@ -65,7 +65,7 @@ impl Project {
         }
     }
 
-    /// Returns a mark of the files that the project is read from: another one when a file came, went or was written.
+    /// Returns a fingerprint of the project's files, which changes when a file is added, removed or written.
     #[must_use]
     pub fn mark(&self) -> u64 {
         let mut hasher = DefaultHasher::new();
@@ -86,13 +86,13 @@ impl Project {
         hasher.finish()
     }
 
-    /// Returns the files below a folder, relative to the project and sorted; hidden ones are not looked at.
+    /// Returns the files below a folder, relative to the project and sorted. Hidden files are skipped.
     pub(super) fn files(&self, folder: &str, problems: &mut Problems) -> Vec<PathBuf> {
         let listing = self.door().map(|door| door.list(Path::new(folder))).unwrap_or_default();
         for refused in listing.refused {
             problems.push(&Source::new(refused.path, ""), ProjectFileMistake::from(refused.why));
         }
-        // Somebody meant a file, and would wonder why it is not read.
+        // The user probably meant a file, and would wonder why it is not read.
         for path in listing.folders.iter().filter(|path| is_named_like_a_file(path)) {
             problems.push(&Source::new(path, ""), ProjectFileMistake::from(Shut::NotRegular));
         }
@@ -101,7 +101,7 @@ impl Project {
         let known: BTreeSet<&PathBuf> = found.iter().filter(|path| self.unwritten.contains_key(*path)).collect();
         let more: Vec<PathBuf> = self.unwritten(folder).filter(|path| !known.contains(path)).cloned().collect();
         found.extend(more);
-        // As paths are compared, part by part, and faster than they are: no name has a zero in it.
+        // The same order as comparing paths part by part, but faster. No name contains a zero byte.
         let parts = |path: &PathBuf| -> Vec<u8> {
             let bytes = path.as_os_str().as_encoded_bytes().iter();
             bytes.map(|byte| if *byte == b'/' { 0 } else { *byte }).collect()
@@ -114,7 +114,7 @@ impl Project {
         source_of(path, self.text(path), problems)
     }
 
-    /// Reads a file that the project may do without: a built-in text stands for it.
+    /// Reads a file that the project may omit. The built-in text replaces a missing file.
     pub(super) fn source_or(&self, path: &Path, built_in: &str, problems: &mut Problems) -> Option<Source> {
         match self.text(path) {
             Err(Shut::Missing) => Some(Source::new(path, built_in)),
@@ -122,7 +122,7 @@ impl Project {
         }
     }
 
-    /// Reads files on all cores, and keeps their order; `name` says what each is, or what is wrong with its name.
+    /// Reads files on all cores and keeps their order. `name` returns what each file is, or reports an invalid name.
     pub(super) fn sources<T: Send>(
         &self,
         paths: Vec<PathBuf>,
@@ -136,7 +136,7 @@ impl Project {
         })
     }
 
-    /// Returns the files below a folder that are to be there, and are read from here.
+    /// Returns the unwritten files below a folder.
     fn unwritten(&self, folder: &str) -> impl Iterator<Item = &PathBuf> {
         self.unwritten
             .iter()
@@ -145,17 +145,18 @@ impl Project {
     }
 }
 
-/// Returns how many bytes a file of the project may have: spile writes contracts, of sources of any size.
+/// Returns the most bytes of a file of the project. Contracts may be larger, because spile writes them and sources can
+/// be of any size.
 fn most_bytes(path: &Path) -> u64 {
     if path.starts_with(contract::FOLDER) { contract::MOST_BYTES } else { MOST_BYTES }
 }
 
-/// Tells whether a folder has a name that files have which are read.
+/// Tells whether a folder is named like a file that spile would read.
 fn is_named_like_a_file(path: &Path) -> bool {
     is_almost_one(path) || path.extension().is_some_and(|end| end == "j2")
 }
 
-/// Returns a text with its path, or reports why there is none.
+/// Returns a text with its path, or reports why it cannot be read.
 fn source_of(path: &Path, text: Result<String, Shut>, problems: &mut Problems) -> Option<Source> {
     match text {
         Ok(text) => Some(Source::new(path, text)),

@@ -1,8 +1,8 @@
-//! The journal of a change of several files. A process that is killed in between leaves it, and the next process restores
-//! the files: such a change happens as a whole or not at all.
+//! The journal of a change to several files. If the process is killed during the change, the journal remains, and the
+//! next process restores the files. So a change happens as a whole or not at all.
 //!
-//! A journal says what files are overwritten with, so it is believed only where this user alone can have written it, and
-//! only as a whole: one path that leads out of the project, and nothing is undone.
+//! A journal tells which files to overwrite. So it is trusted only if nobody but this user can have written it, and
+//! only as a whole: if one path leads out of the project, nothing is undone.
 
 use std::fs;
 use std::io;
@@ -17,26 +17,26 @@ use crate::files::own_folder::{Own, OwnFolder};
 use crate::files::refusal::FileRefusal;
 use crate::files::run_lock::{Lock, RunLock};
 
-/// The journal, in spile's own folder.
+/// The journal's name, in spile's own folder.
 const NAME: &str = "edits.json";
 
-/// The version of what is in it. One of another version is for the program that knows it.
+/// The version of the format. A journal of another version is left to the program that knows it.
 const VERSION: u32 = 1;
 
 /// The most bytes of a journal.
 const MOST_BYTES: u64 = 256 << 20;
 
-/// The most files of a journal.
+/// The most files in a journal.
 const MOST_FILES: usize = 100_000;
 
-/// A file that is to change: what it says, and what it is to say; `None` is a file that is not there.
+/// A change of one file: its old and its new text. `None` means that the file does not exist.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileEdit {
     /// The file, relative to the project.
     pub path: PathBuf,
-    /// What it says.
+    /// The old text.
     pub before: Option<String>,
-    /// What it is to say.
+    /// The new text.
     pub after: Option<String>,
 }
 
@@ -47,7 +47,7 @@ struct JournalEntry {
     files: Vec<FileEdit>,
 }
 
-/// What any version of a journal says.
+/// The part of a journal that every version has.
 #[derive(Deserialize)]
 struct JournalHead {
     version: u32,
@@ -70,7 +70,7 @@ impl BadJournal {
     }
 }
 
-/// The right to change files of a project: nobody else does while it is there. It ends with the process, however that ends.
+/// The exclusive right to change files of a project. It ends with the process, even if that is killed.
 #[derive(Debug)]
 pub struct Turn {
     root: PathBuf,
@@ -79,11 +79,12 @@ pub struct Turn {
 }
 
 impl Turn {
-    /// Waits until nobody else changes files of a project, and puts back what somebody left half-way who was killed.
+    /// Waits until no other process changes files of a project, and restores the files of a change that was
+    /// interrupted.
     ///
     /// # Errors
-    /// When another process works for too long, spile's own folder is not this user's, the journal breaks a rule, or a
-    /// file cannot be put back.
+    /// When another process takes too long, spile's own folder does not belong to this user, the journal breaks a rule,
+    /// or a file cannot be restored.
     pub fn of(root: &Path) -> io::Result<Self> {
         let own = own(root);
         let lock = RunLock::hold(&own, Lock::Project)?;
@@ -92,12 +93,12 @@ impl Turn {
         Ok(turn)
     }
 
-    /// Changes files, all of them or none.
+    /// Changes all of the files or none.
     ///
     /// # Errors
-    /// With the file that cannot be written; all are as they were then.
+    /// With the file that cannot be written. All files then have their old content.
     pub fn change(&self, files: &[FileEdit]) -> Result<(), NotWritten> {
-        // One file is replaced as a whole in any case.
+        // A single file is always replaced as a whole, so it needs no journal.
         let is_noted = files.len() > 1;
         let own = |source| NotWritten { doing: "write", path: Path::new(OWN_FOLDER).join(NAME), source };
         if is_noted {
@@ -106,7 +107,7 @@ impl Turn {
         for (at, file) in files.iter().enumerate() {
             if let Err(error) = put(&self.root, file) {
                 for written in files[..at].iter().rev() {
-                    // What cannot be put back now is put back by who comes next.
+                    // If this fails, the next process restores the file.
                     let _ = put(&self.root, &written.back());
                 }
                 if is_noted {
@@ -118,7 +119,7 @@ impl Turn {
         if is_noted { self.forget().map_err(own) } else { Ok(()) }
     }
 
-    /// Writes the journal, with nothing in it that its reader would refuse.
+    /// Writes the journal, with paths that its reader accepts.
     fn note(&self, files: &[FileEdit]) -> Result<(), NotWritten> {
         let mut real = Vec::with_capacity(files.len());
         for file in files {
@@ -136,8 +137,8 @@ impl Turn {
         self.own.replace(NAME, &written)
     }
 
-    /// Returns where a path leads, from the project: a link that stays inside may be on the way to a file that is written,
-    /// and none is on the way to one that is put back.
+    /// Returns the real path of a file, relative to the project. Links that stay inside are allowed when a file is
+    /// written, but not when it is restored.
     fn real(&self, path: &Path) -> io::Result<PathBuf> {
         let root = self.root.canonicalize()?;
         let full = root.join(path);
@@ -145,7 +146,7 @@ impl Turn {
             let real = match there.canonicalize() {
                 Ok(real) => real,
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-                // A file is where a folder would have to be: whoever writes says so.
+                // A file is in place of a folder. The write reports that.
                 Err(error) if error.kind() == io::ErrorKind::NotADirectory => continue,
                 Err(error) => return Err(error),
             };
@@ -157,18 +158,18 @@ impl Turn {
         Err(Shut::Outside.into())
     }
 
-    /// Forgets the journal for good: one that came back with the power would undo what was done since.
+    /// Deletes the journal durably. If it reappeared after a power loss, it would undo later changes.
     fn forget(&self) -> io::Result<()> {
         self.own.remove(NAME)?;
         fs::File::open(self.own.path())?.sync_all()
     }
 
-    /// Puts back the files that a journal names and that are as it was about to make them. What somebody has changed since is
-    /// theirs.
+    /// Restores the files in a journal whose content is what the interrupted change wrote. Files that have changed
+    /// since are left alone.
     fn put_back(&self) -> io::Result<()> {
         let Some(bytes) = self.own.read_private(NAME, MOST_BYTES)? else { return Ok(()) };
         let Some(written) = parsed(&bytes)? else { return Ok(()) };
-        // All of it is looked at before anything of it is done.
+        // Checks all files before changing any.
         let mut left = Vec::new();
         for file in &written.files {
             if read(&self.root, &file.path)? == file.after && file.before != file.after {
@@ -186,7 +187,7 @@ fn own(root: &Path) -> Own {
     Own::at(&root.join(OWN_FOLDER))
 }
 
-/// Reads a journal; `None` where it is another version's.
+/// Parses a journal; `None` if it has another version.
 fn parsed(bytes: &[u8]) -> io::Result<Option<JournalEntry>> {
     let damaged = |error: serde_json::Error| BadJournal::of(format!("it cannot be read ({error})"));
     if serde_json::from_slice::<JournalHead>(bytes).map_err(damaged)?.version != VERSION {
@@ -202,22 +203,22 @@ fn parsed(bytes: &[u8]) -> io::Result<Option<JournalEntry>> {
     Ok(Some(written))
 }
 
-/// Tells whether a path names a file of a project: it stays inside, and leads into none of the private folders.
+/// Tells whether a path names a file of a project: it stays inside and does not lead into a private folder.
 fn is_inside(path: &Path) -> bool {
     let is_name = |part: Component<'_>| matches!(part, Component::Normal(name) if !is_private(name));
     path.components().next().is_some() && path.components().all(is_name)
 }
 
-/// Puts back what somebody left half-way who was killed; waits for a process that is at work.
+/// Restores the files of an interrupted change. Waits for a process that is still running.
 ///
 /// # Errors
-/// When a file cannot be put back, or the journal is not believed.
+/// When a file cannot be restored, or the journal is not trusted.
 pub fn recover(root: &Path) -> io::Result<()> {
     let is_there = |own: &OwnFolder| own.path().join(NAME).symlink_metadata().is_ok();
     if own(root).open()?.as_ref().is_some_and(is_there) { Turn::of(root).map(drop) } else { Ok(()) }
 }
 
-/// Tells whether somebody was killed in the middle of a change, and nobody is about to put that back.
+/// Tells whether a change was interrupted and no running process is about to restore it.
 #[must_use]
 pub fn is_interrupted(root: &Path) -> bool {
     let left = |own: &OwnFolder| {
@@ -230,11 +231,11 @@ pub fn is_interrupted(root: &Path) -> bool {
 /// A file that cannot be written.
 #[derive(Debug)]
 pub struct NotWritten {
-    /// What was tried.
+    /// The attempted action.
     pub doing: &'static str,
     /// The file, relative to the project.
     pub path: PathBuf,
-    /// Why.
+    /// The cause.
     pub source: io::Error,
 }
 
@@ -244,10 +245,10 @@ impl FileEdit {
     }
 }
 
-/// Returns the bytes of a file as text; `None` where it is not there.
+/// Returns a file's content as text; `None` if it does not exist.
 fn read(root: &Path, path: &Path) -> io::Result<Option<String>> {
     match Door::without_links(&root.canonicalize()?).and_then(|root| root.read_up_to(path, MOST_BYTES)) {
-        // What is not text is nothing that was written here.
+        // Content that is not text cannot be what spile wrote, so it will not match.
         Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
         Err(Shut::Missing) => Ok(None),
         Err(Shut::Io(error)) => Err(error),
@@ -261,7 +262,7 @@ fn put(root: &Path, file: &FileEdit) -> Result<(), NotWritten> {
     match (&file.before, &file.after) {
         (_, None) => door.remove(&file.path).map_err(failed("remove")),
         (Some(_), Some(text)) => door.replace(&file.path, text.as_bytes()).map_err(failed("write")),
-        // Nobody else's file is overwritten that came in the meantime.
+        // Does not overwrite a file that was created in the meantime.
         (None, Some(text)) => door.create(&file.path, text.as_bytes()).map_err(failed("write")),
     }
 }

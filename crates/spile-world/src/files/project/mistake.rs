@@ -11,7 +11,7 @@ use spile_core::source::Source;
 /// What can be wrong with a file as a whole.
 #[derive(Debug, thiserror::Error, Diagnostic)]
 pub enum ProjectFileMistake {
-    /// Its name says neither a slug nor an environment.
+    /// Its name contains neither a slug nor an environment.
     #[error("`{name}` is not a valid name for an integration file")]
     #[diagnostic(
         code(spile::files::name),
@@ -23,15 +23,15 @@ pub enum ProjectFileMistake {
     Name {
         /// The file's name.
         name: String,
-        /// Its start.
+        /// The start of the file.
         #[label("this file")]
         span: SourceSpan,
     },
-    /// It is not text.
+    /// The content is not text.
     #[error("the file is not UTF-8")]
     #[diagnostic(code(spile::files::not_utf8), help("save it as UTF-8, or move it out of the folder"))]
     NotUtf8 {
-        /// Its start.
+        /// The start of the file.
         #[label("this file")]
         span: SourceSpan,
     },
@@ -39,34 +39,34 @@ pub enum ProjectFileMistake {
     #[error("the file cannot be read: {message}")]
     #[diagnostic(code(spile::files::unreadable), help("check that it exists and that you can read it"))]
     Unreadable {
-        /// The system's own sentence.
+        /// The system's message.
         message: String,
-        /// Its start.
+        /// The start of the file.
         #[label("this file")]
         span: SourceSpan,
     },
-    /// More bytes than anybody writes.
+    /// It is too large.
     #[error("the file is larger than {mebibytes} MiB")]
     #[diagnostic(
         code(spile::files::too_large),
         help("move it out of the folder if it is not configuration; spile does not read files this large")
     )]
     TooLarge {
-        /// How many MiB it may have.
+        /// The maximum size in MiB.
         mebibytes: u64,
-        /// Its start.
+        /// The start of the file.
         #[label("this file")]
         span: SourceSpan,
     },
-    /// A link leads back to a folder that it is in.
+    /// A link leads back to a folder that contains it.
     #[error("the link is circular, so it is skipped")]
     #[diagnostic(code(spile::files::link_loop), severity(Warning), help("remove the link"))]
     LinkLoop {
-        /// Its start.
+        /// The start of the file.
         #[label("this link")]
         span: SourceSpan,
     },
-    /// A link or a path leads elsewhere.
+    /// A link or a path leads out of the project or into a private folder.
     #[error("the path leads outside the project, into a private folder, or nowhere")]
     #[diagnostic(
         code(spile::files::outside),
@@ -75,49 +75,49 @@ pub enum ProjectFileMistake {
         )
     )]
     Outside {
-        /// Its start.
+        /// The start of the file.
         #[label("this path")]
         span: SourceSpan,
     },
-    /// A folder, a pipe, a device or a socket.
+    /// It is a folder, a pipe, a device or a socket.
     #[error("this is not a regular file")]
     #[diagnostic(
         code(spile::files::not_regular),
         help("replace it with a file: folders, pipes, devices and sockets are not read")
     )]
     NotRegular {
-        /// Its start.
+        /// The start of the file.
         #[label("this path")]
         span: SourceSpan,
     },
-    /// A file where a folder belongs.
+    /// A file is in place of a folder.
     #[error("this is not a folder")]
     #[diagnostic(code(spile::files::not_a_folder), help("move it away, or create a folder with that name"))]
     NotAFolder {
-        /// Its start.
+        /// The start of the file.
         #[label("this path")]
         span: SourceSpan,
     },
-    /// Folders in folders in folders.
+    /// The folders are nested too deeply.
     #[error("folders are nested more than {most} levels deep here")]
     #[diagnostic(code(spile::files::too_deep), help("move the files up, or out of the folder"))]
     TooDeep {
-        /// How deep they may be.
+        /// The maximum depth.
         most: usize,
-        /// Its start.
+        /// The start of the file.
         #[label("this folder")]
         span: SourceSpan,
     },
-    /// More files than anybody has.
+    /// There are too many files.
     #[error("this folder has more than {most} files")]
     #[diagnostic(
         code(spile::files::too_many),
         help("split the project, move other files away, or remove links that lead to the same folders repeatedly")
     )]
     TooMany {
-        /// How many there may be.
+        /// The maximum number.
         most: usize,
-        /// Its start.
+        /// The start of the file.
         #[label("this folder")]
         span: SourceSpan,
     },
@@ -141,7 +141,8 @@ impl From<Shut> for ProjectFileMistake {
     }
 }
 
-/// A file of the project that cannot be used as a whole: an error that names it, with the code and the help of the mistake.
+/// A file of the project that cannot be used as a whole. The error names the file and has the code and the help of the
+/// mistake.
 #[derive(Debug, thiserror::Error)]
 #[error("`{}`: {mistake}", path.display())]
 pub struct FileError {
@@ -152,7 +153,7 @@ pub struct FileError {
 }
 
 impl FileError {
-    /// Says why a file is not read or written.
+    /// Explains why a file cannot be read or written.
     #[must_use]
     pub fn new(path: impl Into<PathBuf>, why: Shut) -> Self {
         Self { path: path.into(), mistake: why.into() }

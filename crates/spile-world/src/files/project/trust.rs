@@ -1,11 +1,11 @@
-//! Whether a project's folder is trusted, as the user says on the command line.
+//! Whether a project's folder is trusted, as set on the command line.
 
-/// Whose a project's folder is.
+/// Whether a project's folder is trusted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Trust {
-    /// The user's own: what spile keeps in its folder may be believed.
+    /// The user's own: what spile stores in its folder is trusted.
     #[default]
     Own,
-    /// A stranger's: its files are read, and nothing else is.
+    /// Possibly an attacker's: the project's files are read, but nothing that spile stores there.
     Untrusted,
 }

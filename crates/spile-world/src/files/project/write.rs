@@ -1,4 +1,4 @@
-//! Writing into a project: files are replaced as a whole, and what is spile's own is for its owner alone.
+//! Writing into a project: files are replaced as a whole, and spile's own files are only accessible to their owner.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -13,49 +13,51 @@ use tempfile::NamedTempFile;
 use super::Project;
 use crate::files::door::{Door, Shut};
 
-/// How the names of files begin and end that are about to replace another. Nobody else's are like that, for what is left of
-/// them is removed.
+/// The prefix and suffix of temporary files that will replace another file. No other files may be named like this,
+/// because leftovers are deleted.
 const TEMPORARY: (&str, &str) = (".spile.", ".tmp");
 
-/// How many letters and digits stand between.
+/// How many random characters are between them.
 const RANDOM: usize = 6;
 
-/// The folders that this process has written to: what others left there has been removed.
+/// The folders that this process has already cleaned of other processes' leftovers.
 static SWEPT: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
 
-/// Makes a file that is about to replace another. It is locked for as long as its process lives, so that what is left of
-/// those that were killed can be told from those at work.
+/// Creates a temporary file that will replace another file. It stays locked while its process lives, which
+/// distinguishes files in use from those that killed processes left behind.
 fn temporary_in(folder: &Path) -> io::Result<NamedTempFile> {
     let is_first = SWEPT.lock().unwrap_or_else(PoisonError::into_inner).insert(folder.to_owned());
     if is_first {
-        // What is left there is in nobody's way; what cannot be written there is told below.
+        // Leftovers do no harm, and if the folder cannot be written to, creating the file reports that.
         let _ = sweep_temporary(folder);
     }
     loop {
         let temporary =
             tempfile::Builder::new().prefix(TEMPORARY.0).suffix(TEMPORARY.1).rand_bytes(RANDOM).tempfile_in(folder)?;
-        // Where there are no locks, nothing is swept either.
+        // On file systems without locks, nothing is swept either.
         let _ = temporary.as_file().lock();
-        // One that was swept before it was locked is made again.
+        // If another process swept the file before it was locked, creates another one.
         if temporary.path().exists() {
             return Ok(temporary);
         }
     }
 }
 
-/// Replaces a file as a whole: a reader, or a program killed at any instant, sees the old bytes or the new ones.
+/// Replaces a file as a whole: a reader sees the old bytes or the new ones, even if the program is killed at any
+/// moment.
 ///
-/// The mode of the old file is kept. A link is replaced itself: [`Door::replace`] follows those that stay inside a project.
+/// The mode of the old file is kept. A link itself is replaced. [`Door::replace`] follows links that stay inside a
+/// project.
 ///
 /// [`Door::replace`]: crate::files::door::Door::replace
 ///
 /// # Errors
-/// When the folder cannot be written to or the disk is full; the old file is then as it was.
+/// When the folder cannot be written to or the disk is full. The old file is unchanged then.
 pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut temporary = temporary_in(folder)?;
     temporary.write_all(bytes)?;
-    // The mode of a link says nothing.
+    // The mode of a link is meaningless.
     let old = path.symlink_metadata().ok().filter(std::fs::Metadata::is_file);
     let mode = old.map_or_else(|| PermissionsExt::from_mode(0o644), |old| old.permissions());
     temporary.as_file().set_permissions(mode)?;
@@ -64,18 +66,18 @@ pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
-/// Replaces a file that the user named on the command line, as [`replace`] does. A link is followed wherever it leads.
+/// Replaces a file that the user named on the command line, like [`replace`]. Links are followed wherever they lead.
 ///
 /// # Errors
-/// As [`replace`].
+/// As for [`replace`].
 pub fn replace_named(path: &Path, bytes: &[u8]) -> io::Result<()> {
     replace(&path.canonicalize().unwrap_or_else(|_| path.to_owned()), bytes)
 }
 
-/// Makes a file as a whole, where there is none: a reader, or a program killed at any instant, sees nothing or all of it.
+/// Creates a file as a whole: a reader sees no file or all of it, even if the program is killed at any moment.
 ///
 /// # Errors
-/// When there is one, the folder cannot be written to, or the disk is full.
+/// When the file exists, the folder cannot be written to, or the disk is full.
 pub fn create(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut temporary = temporary_in(folder)?;
@@ -86,13 +88,13 @@ pub fn create(path: &Path, bytes: &[u8]) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
-/// Replaces a file as a whole, as [`replace`], by one that only its owner can read.
+/// Replaces a file as a whole, like [`replace`], with one that only its owner can read.
 ///
 /// # Errors
-/// As [`replace`].
+/// As for [`replace`].
 pub fn replace_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    // A temporary file is its owner's alone from its first moment.
+    // A temporary file is only accessible to its owner from the start.
     let mut temporary = temporary_in(folder)?;
     temporary.write_all(bytes)?;
     temporary.as_file().sync_all()?;
@@ -100,7 +102,7 @@ pub fn replace_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
-/// Adds to a project's file of lines those that it does not have yet.
+/// Adds the lines that a text file of the project does not contain yet.
 ///
 /// # Errors
 /// When it is not a regular file inside the project, or cannot be written.
@@ -109,7 +111,7 @@ pub fn add_lines(project: &Project, path: &Path, lines: &[&str]) -> Result<(), S
     project.door()?.replace(path, with_lines(text, lines).as_bytes())
 }
 
-/// Makes sure that lines can be added to a project's file: it is a text inside the project, or not there.
+/// Checks that lines can be added to a file of the project: it is text inside the project, or does not exist.
 ///
 /// # Errors
 /// When it is anything else.
@@ -124,7 +126,7 @@ fn lines_of(project: &Project, path: &Path) -> Result<String, Shut> {
     }
 }
 
-/// Returns a text of lines with those that it does not have yet.
+/// Returns a text with the lines added that it does not contain yet.
 #[must_use]
 pub fn with_lines(mut text: String, lines: &[&str]) -> String {
     for line in lines {
@@ -140,7 +142,7 @@ pub fn with_lines(mut text: String, lines: &[&str]) -> String {
     text
 }
 
-/// Removes what a [`replace`] left behind that was killed half-way.
+/// Removes temporary files of a [`replace`] that was killed.
 ///
 /// # Errors
 /// When the folder cannot be read.
@@ -150,10 +152,10 @@ pub(crate) fn sweep_temporary(folder: &Path) -> io::Result<()> {
     if left.peek().is_none() {
         return Ok(());
     }
-    // A clone may bring a pipe of such a name, which would be waited for, or a link.
+    // A clone may contain a link of such a name, or a pipe, which would block.
     let door = Door::without_links(folder)?;
     for name in left {
-        // One that is locked is in use. What cannot be removed is in nobody's way: the next sweep tries again.
+        // A locked file is in use. A file that cannot be removed does no harm, and the next sweep tries again.
         let Some(file) = door.open(Path::new(&name)).ok().filter(|file| file.try_lock().is_ok()) else { continue };
         let _ = std::fs::remove_file(folder.join(&name));
         drop(file);
@@ -166,10 +168,10 @@ fn is_temporary(name: &OsStr) -> bool {
     middle.is_some_and(|middle| middle.len() == RANDOM && middle.bytes().all(|byte| byte.is_ascii_alphanumeric()))
 }
 
-/// Makes spile's own folder, for its owner alone: logs and Meltano's settings of a run are in it.
+/// Creates spile's own folder for its owner alone, because it contains logs and the settings of Meltano runs.
 ///
 /// # Errors
-/// When the folder above cannot be written to.
+/// When the parent folder cannot be written to.
 pub fn make_private(folder: &Path) -> io::Result<()> {
     use std::os::unix::fs::DirBuilderExt;
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)

@@ -1,4 +1,4 @@
-//! A bitmap as git writes it: EWAH, words of 64 bits of which runs of equal ones are written once.
+//! A bitmap in git's EWAH format: 64-bit words, in which a run of equal words is stored only once.
 
 /// The most bits that are read: more entries than any repository has.
 const MOST: usize = 1 << 27;
@@ -8,7 +8,7 @@ const MOST: usize = 1 << 27;
 pub(in crate::files::own_folder) struct Bitmap(Vec<u64>);
 
 impl Bitmap {
-    /// Reads one; `None` where it is damaged. What follows it is left alone.
+    /// Reads a bitmap; `None` if it is damaged. Ignores the bytes that follow it.
     pub(super) fn read(bytes: &[u8]) -> Option<Self> {
         let bits = number(bytes, 0)?;
         let count = number(bytes, 4)?;
@@ -31,7 +31,7 @@ impl Bitmap {
         (found.len() <= most).then_some(Self(found))
     }
 
-    /// Tells whether a number is in it.
+    /// Tells whether the set contains a number.
     pub(in crate::files::own_folder) fn contains(&self, number: usize) -> bool {
         self.0.get(number / 64).is_some_and(|word| word >> (number % 64) & 1 == 1)
     }
@@ -55,7 +55,7 @@ mod tests {
 
     #[test]
     fn runs_and_words_are_read() {
-        // One word of ones, then one that is written out.
+        // A run of one word of ones, then a literal word.
         let bitmap = Bitmap::read(&written(128, &[1 | 1 << 1 | 1 << 33, 0b101])).unwrap();
         let found: Vec<usize> = (0..200).filter(|number| bitmap.contains(*number)).collect();
         assert_eq!(found, (0..64).chain([64, 66]).collect::<Vec<_>>());

@@ -1,4 +1,4 @@
-//! Held against git itself: every form of its index.
+//! Compares the results with git's own for every form of its index.
 
 use super::*;
 
@@ -70,7 +70,7 @@ fn every_version_and_either_hash_is_read_as_git_reads_it() {
             for name in ["a", "a/b", "x", "zz/long/path/to/a/file", &"n".repeat(200)] {
                 repo.add(&format!("files-{name}/{name}.txt"));
             }
-            // Version 3 is what git writes where an entry has more flags.
+            // Git writes version 3 if an entry has extended flags.
             repo.write("intended");
             repo.git(&["add", "--intent-to-add", "intended"]);
             repo.git(&["update-index", "--index-version", version]);
@@ -145,7 +145,7 @@ fn repositories_further_up_worktrees_and_submodules_are_asked() {
     repo.git(&["commit", "--quiet", "-m", "x"]);
     let project = repo.path().join("teams/Ädata");
     assert_eq!(tracked(&project, ".spile"), yes("teams/Ädata/.spile/x"));
-    // A repository that was made inside later does not hide it.
+    // A repository that was created inside later does not hide it.
     git(&project, &["init", "--quiet"]);
     assert_eq!(tracked(&project, ".spile"), yes("teams/Ädata/.spile/x"));
 

@@ -1,4 +1,4 @@
-//! Journals that are believed, and those that are not.
+//! Tests which journals are trusted.
 
 use super::*;
 use crate::files::project::{create, replace};
@@ -7,7 +7,7 @@ fn edit(path: &str, before: Option<&str>, after: Option<&str>) -> FileEdit {
     FileEdit { path: path.into(), before: before.map(str::to_owned), after: after.map(str::to_owned) }
 }
 
-/// A folder in which somebody was killed while they changed these files, after the first of them.
+/// A folder in which a process was killed while it changed these files, after the first of them.
 fn killed(files: &[FileEdit]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let turn = Turn::of(folder.path()).unwrap();
@@ -65,7 +65,7 @@ fn who_puts_back_waits_for_who_is_writing_just_now() {
     assert!(!is_interrupted(folder.path()));
 }
 
-/// A project with a journal of these bytes, as spile writes its own.
+/// A project with a journal of these bytes, stored the way spile stores its own.
 fn with_journal(bytes: &[u8]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     own(folder.path()).make().unwrap().replace(NAME, bytes).unwrap();
