@@ -1,6 +1,6 @@
-//! Processes: Meltano, `sops`, git, editors and commands of the user's.
+//! Child processes: Meltano, `sops`, git, editors and the user's own commands.
 //!
-//! [`child_environment`] starts every child, with only the environment that its caller allows.
+//! [`child_environment`] starts every child process, with only the environment that its caller allows.
 
 pub mod bundled;
 pub mod child_environment;

@@ -1,4 +1,4 @@
-//! Writes the plugins that are part of the program to the place that `pip_url` names.
+//! Writes the plugins that are part of the program to the path that `pip_url` names.
 
 use std::io;
 use std::path::Path;
@@ -9,10 +9,10 @@ use spile_core::connector::bundled::Bundled;
 /// The folder of wheels, in spile's own folder.
 const FOLDER: &str = "plugins";
 
-/// Writes a wheel into spile's own folder. A file of that name with other bytes is replaced and never installed.
+/// Writes a wheel into spile's own folder. A file of that name with other content is replaced and never installed.
 ///
 /// # Errors
-/// When the folder is not this user's own, a link is in the way, or it cannot be written to.
+/// When the folder does not belong to this user, a link is in the way, or it cannot be written to.
 pub fn lay(own: &Own, bundled: Bundled) -> io::Result<()> {
     let folder = own.make()?;
     let (file, wheel) = (Path::new(FOLDER).join(bundled.file_name()), bundled.wheel());

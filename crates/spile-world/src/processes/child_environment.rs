@@ -1,7 +1,7 @@
-//! The environment of spile's children: every child is started here, so none gets all of it by accident.
+//! The environment of child processes. They are all started here, so that none gets the whole environment by accident.
 //!
-//! A plugin and its installer are somebody else's programs: they start with an empty environment and get what
-//! [`RunEnvironment`] passes on. A command that the user has named is the user's own, and gets what the user has.
+//! A plugin and its installer come from third parties. They start with an empty environment and get what
+//! [`RunEnvironment`] passes on. A command that the user has named gets the user's environment.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -13,7 +13,7 @@ use spile_core::secrecy;
 use spile_core::secret::Secret;
 use spile_core::settings::RunEnvironment;
 
-/// What the program that shows notifications needs to find the desktop.
+/// The variables that a notification program needs to find the desktop.
 const DESKTOP: [&str; 10] = [
     "PATH",
     "HOME",
@@ -27,17 +27,17 @@ const DESKTOP: [&str; 10] = [
     "XAUTHORITY",
 ];
 
-/// The environment that spile was started with, for its children; read by the command line, once.
+/// The environment that spile was started with, for its child processes. The command line reads it once.
 #[derive(Clone, Default)]
 pub struct ChildEnvironment(Arc<BTreeMap<OsString, OsString>>);
 
 impl ChildEnvironment {
-    /// Takes all variables that spile has. No child gets them before they are chosen from.
+    /// Takes all variables that spile has. Each child process gets only a selection.
     pub fn of(variables: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
         Self(Arc::new(variables.into_iter().collect()))
     }
 
-    /// Makes the command of a program that is somebody else's: it gets what the project passes on, and nothing more.
+    /// Returns the command of a third-party program. It gets only the variables that the project passes on.
     #[must_use]
     pub fn command(&self, program: impl AsRef<OsStr>, run: &RunEnvironment) -> Command {
         let passes = |name: &OsStr| name.to_str().is_some_and(|name| run.passes(name));
@@ -46,14 +46,14 @@ impl ChildEnvironment {
         command
     }
 
-    /// Returns the value of a variable, where a child of a run gets it.
+    /// Returns the value of a variable if a run's child processes get it.
     #[must_use]
     pub fn passed(&self, name: &str, run: &RunEnvironment) -> Option<String> {
         let value = self.0.get(OsStr::new(name)).filter(|_| run.passes(name))?;
         Some(value.to_string_lossy().into_owned())
     }
 
-    /// Makes the command of the program that shows notifications.
+    /// Returns the command of the program that shows notifications.
     #[must_use]
     pub fn desktop(&self, program: &str) -> Command {
         let mut command = empty(program);
@@ -61,8 +61,8 @@ impl ChildEnvironment {
         command
     }
 
-    /// Returns the values that nobody may see in what a child prints: of variables that open the registry, a channel or
-    /// secrets, and of what is passed on where its name or its value is that of a secret.
+    /// Returns the values to mask in the output of child processes: variables that hold the keys of the registry, of
+    /// channels or of secrets, and passed variables whose name or value looks like a secret.
     #[must_use]
     pub fn secrets(&self, run: &RunEnvironment) -> Vec<Secret> {
         let texts = self.0.iter().filter_map(|(name, value)| Some((name.to_str()?, value.to_str()?)));
@@ -71,15 +71,15 @@ impl ChildEnvironment {
 }
 
 impl fmt::Debug for ChildEnvironment {
-    /// Says the names alone: the values may be secrets.
+    /// Prints only the names, because the values may be secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("ChildEnvironment").field(&self.0.keys().collect::<Vec<_>>()).finish()
     }
 }
 
-/// Returns what of a variable is a secret.
+/// Returns the secret part of a variable, if any.
 fn secret_of<'a>(name: &str, value: &'a str, run: &RunEnvironment) -> Option<&'a str> {
-    // A name like `..._CREDENTIALS` often holds the path of a file, which an error has to be able to show.
+    // A name like `..._CREDENTIALS` often holds a file path, which errors must be able to show.
     let is_called_one = (secrecy::is_name(name) || name.ends_with("_KEY")) && !value.starts_with('/');
     let may_be_one = run.withholds(name) || run.passes(name);
     if run.is_named_by_settings(name) || may_be_one && (is_called_one || secrecy::is_value(value)) {
@@ -88,29 +88,29 @@ fn secret_of<'a>(name: &str, value: &'a str, run: &RunEnvironment) -> Option<&'a
     token_in_address(value).filter(|_| may_be_one)
 }
 
-/// Returns the user of an address, where it is as long as a token: `https://TOKEN@pypi.example.com/simple`.
+/// Returns the user of a URL if it is as long as a token: `https://TOKEN@pypi.example.com/simple`.
 fn token_in_address(address: &str) -> Option<&str> {
     let user = address.split_once("://")?.1.split(['/', '?', '#']).next()?.rsplit_once('@')?.0;
     (user.len() >= SHORTEST_TOKEN).then_some(user)
 }
 
-/// Users are called by shorter names.
+/// The shortest user name that counts as a token. Names of people are shorter.
 const SHORTEST_TOKEN: usize = 16;
 
-/// Makes the command of a program that the user has named, for example an editor, `sops`, what prints a key, or what `exec`
-/// runs: it gets all that the user has.
+/// Returns the command of a program that the user has named: an editor, `sops`, a command that prints a key, or what
+/// `exec` runs. It gets the user's whole environment.
 #[must_use]
 pub fn inheriting(program: impl AsRef<OsStr>) -> Command {
     started(program)
 }
 
-/// Returns the variables of a `.env` that no child may get: Meltano reads that file itself.
+/// Returns the variables in a `.env` that no child process may get. Meltano reads that file itself.
 #[must_use]
 pub fn withheld_in(dotenv: &str, run: &RunEnvironment) -> Vec<String> {
     dotenv.lines().filter_map(assigned).filter(|name| run.withholds(name)).map(str::to_owned).collect()
 }
 
-/// Returns what a `.env` sets a variable to; the last time counts, as for whoever reads it.
+/// Returns the value that a `.env` assigns to a variable. The last assignment counts, as for every reader of the file.
 #[must_use]
 pub fn assigned_in(dotenv: &str, name: &str) -> Option<String> {
     let line = dotenv.lines().rfind(|line| assigned(line) == Some(name))?;
@@ -118,13 +118,13 @@ pub fn assigned_in(dotenv: &str, name: &str) -> Option<String> {
     Some(value.trim_matches(['\'', '"']).to_owned())
 }
 
-/// Returns the line of a `.env`, from 1, that sets a variable last.
+/// Returns the number of the line, from 1, in which a `.env` last assigns a variable.
 #[must_use]
 pub fn assigned_at(dotenv: &str, name: &str) -> Option<usize> {
     dotenv.lines().zip(1..).filter(|(line, _)| assigned(line) == Some(name)).last().map(|(_, number)| number)
 }
 
-/// Returns the variable that a line of a `.env` sets.
+/// Returns the variable that a line of a `.env` assigns.
 fn assigned(line: &str) -> Option<&str> {
     let line = line.trim_start_matches(['\u{feff}', ' ', '\t']);
     let line = line.strip_prefix("export").filter(|rest| rest.starts_with([' ', '\t'])).unwrap_or(line);

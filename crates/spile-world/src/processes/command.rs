@@ -1,4 +1,4 @@
-//! The user's own command, in the user's terminal, with variables that no other process sees.
+//! Runs the user's own command in the user's terminal, with variables that no other process sees.
 
 use std::ffi::OsString;
 use std::process::ExitStatus;
@@ -17,9 +17,8 @@ pub struct NotStarted {
     source: std::io::Error,
 }
 
-/// Runs a command with more variables than the user has, and waits for its end. It is the user's own and gets what the
-/// user has. Signals of the terminal reach it, for it
-/// stays in the terminal's group.
+/// Runs a command with additional variables in the user's environment, and waits until it ends. It stays in the
+/// terminal's process group, so the terminal's signals reach it.
 ///
 /// # Errors
 /// When it cannot be started.

@@ -1,4 +1,5 @@
-//! The user's editor on a private file: the one place where secrets are in plain text on a disk, and only while it runs.
+//! Opens the user's editor on a private file. This is the only place where secrets are in plaintext on disk, and only
+//! while the editor runs.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -12,35 +13,36 @@ use crate::files::own_folder::Own;
 use crate::processes::child_environment::inheriting;
 use spile_core::secret::Secret;
 
-/// Which editor, and where its file may be.
+/// The editor to run, and where its file may be.
 #[derive(Debug, Clone)]
 pub struct Editor {
-    /// The command with its arguments, as `SOPS_EDITOR`, `VISUAL` or `EDITOR` have it; none: the first usual one.
+    /// The command with its arguments, from `SOPS_EDITOR`, `VISUAL` or `EDITOR`; `None` for the first default editor
+    /// that exists.
     pub command: Option<String>,
-    /// `PATH`
+    /// `PATH`.
     pub path: std::ffi::OsString,
-    /// A folder that is not a disk, where there is one: `XDG_RUNTIME_DIR`.
+    /// A folder in memory instead of on disk, if there is one: `XDG_RUNTIME_DIR`.
     pub memory: Option<PathBuf>,
 }
 
-/// Why an editor was of no use.
+/// Why an editor could not be used.
 #[derive(Debug, thiserror::Error, Diagnostic)]
 pub enum EditorError {
-    /// There is none.
+    /// No editor was found.
     #[error("no editor was found")]
     #[diagnostic(code(spile::editor::missing), help("set `EDITOR`, for example `EDITOR=nano`; nothing was written"))]
     Missing,
-    /// The command cannot be taken apart.
+    /// The command cannot be split into words.
     #[error("the editor's command has an unclosed quote")]
     #[diagnostic(code(spile::editor::command), help("fix `EDITOR`; nothing was written"))]
     Command,
-    /// It ended badly.
+    /// The editor failed.
     #[error("the editor `{program}` ended with {status}")]
     #[diagnostic(code(spile::editor::failed), help("nothing was written; try again"))]
     Failed {
         /// The program.
         program: String,
-        /// How it ended.
+        /// Its exit status.
         status: std::process::ExitStatus,
     },
     /// The file or the program cannot be used.
@@ -49,26 +51,26 @@ pub enum EditorError {
     Io {
         /// The folder.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: std::io::Error,
     },
 }
 
-/// The editors that are tried where nobody names one, as sops does.
+/// The editors to try if none is set, the same ones as sops.
 const USUAL: [&str; 3] = ["vim", "nano", "vi"];
 
-/// Where they are in spile's own folder, where the user has none in memory.
+/// The parent of private folders, in spile's own folder, if the user has none in memory.
 const FOLDER: &str = "edit";
 
-/// How the names of private folders begin.
+/// The prefix of private folders.
 const PREFIX: &str = "spile-edit-";
 
 impl Editor {
-    /// Lets the user edit a text and returns what came of it. The file is in a folder that only the user can enter, and
-    /// is overwritten and removed when the editor has ended; what an editor that was killed left is removed by the next.
+    /// Lets the user edit a text, and returns the result. The file is in a folder that only the user can enter. It is
+    /// overwritten and removed when the editor ends. If the program is killed, the next call removes the leftovers.
     ///
     /// # Errors
-    /// When no editor was found, it fails, or the file cannot be made.
+    /// When no editor is found, it fails, or the file cannot be created.
     pub fn edit(&self, text: &Secret, own: &Own) -> Result<Secret, EditorError> {
         let above = match self.memory.as_deref().filter(|folder| folder.is_dir()) {
             Some(memory) => memory.to_owned(),
@@ -89,7 +91,7 @@ impl Editor {
             let bytes = Zeroizing::new(fs::read(&path).map_err(io)?);
             Ok(Secret::new(String::from_utf8_lossy(&bytes)))
         });
-        // Whatever happened: the text goes before its name does.
+        // In any case, overwrites the text before the file is removed.
         if let Ok(file) = File::options().write(true).open(&path) {
             let length = file.metadata().map(|metadata| metadata.len()).unwrap_or_default();
             let blank = vec![b' '; usize::try_from(length).unwrap_or_default()];
@@ -115,19 +117,19 @@ impl Editor {
     }
 }
 
-/// Removes what editors left behind that were killed an hour ago or more: a living one is not disturbed.
+/// Removes leftovers that are more than an hour old, so that running editors are not disturbed.
 fn sweep(above: &Path) {
     let Ok(items) = fs::read_dir(above) else { return };
     let is_old = |path: &Path| {
         let modified = path.metadata().and_then(|metadata| metadata.modified()).ok();
-        // A time to come is that of a clock which was set back: by as much it is old.
+        // If the clock was set back, the file's time is in the future: the difference counts as its age.
         let age = modified.map(|time| time.elapsed().unwrap_or_else(|ahead| ahead.duration()));
         age.is_some_and(|age| age.as_secs() > 3600)
     };
     for path in items.flatten().map(|item| item.path()) {
         let is_ours = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(PREFIX));
         if is_ours && is_old(&path) {
-            // It may have ended in the meantime.
+            // Its editor may have removed it in the meantime.
             let _ = fs::remove_dir_all(&path);
         }
     }

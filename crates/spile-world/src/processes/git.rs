@@ -1,4 +1,5 @@
-//! git, for what only git can do: its configuration, merges of two texts, branches with commits, and what is checked out.
+//! Runs git for what only git can do: configuration, merges of two texts, branches with commits, and the checked-out
+//! commit.
 
 mod changed;
 mod checked_out;
@@ -16,7 +17,7 @@ use command::{Git, Reach, parts};
 pub use checked_out::checked_out;
 pub use commit::{Author, Commit, commit, push, remove_branch};
 
-/// Why git was of no use.
+/// Why git could not do what was asked.
 #[derive(Debug, thiserror::Error, Diagnostic)]
 pub enum GitError {
     /// It cannot be started.
@@ -26,17 +27,17 @@ pub enum GitError {
         help("install git, or do not use the options that need it: `--git`, `--changed-since`")
     )]
     Start(#[source] std::io::Error),
-    /// There is no such commit.
+    /// The commit does not exist.
     #[error("git does not know the commit `{name}`")]
     #[diagnostic(
         code(spile::git::commit),
         help("use a branch, a tag or a commit; in CI, fetch it first: a shallow clone has only one commit")
     )]
     Commit {
-        /// What was named.
+        /// The name that was given.
         name: String,
     },
-    /// A file is not as it was committed.
+    /// A file has uncommitted changes.
     #[error("`{}` has uncommitted changes", path.display())]
     #[diagnostic(
         code(spile::git::uncommitted),
@@ -46,7 +47,7 @@ pub enum GitError {
         /// The file, relative to the project.
         path: PathBuf,
     },
-    /// It does not come to an end.
+    /// It did not finish in time.
     #[error("`git {what}` did not finish within {seconds} seconds")]
     #[diagnostic(
         code(spile::git::timeout),
@@ -55,44 +56,44 @@ pub enum GitError {
         )
     )]
     Slow {
-        /// What it was to do.
+        /// The attempted command.
         what: String,
-        /// How long it was waited for.
+        /// The timeout.
         seconds: u64,
     },
-    /// It refuses.
+    /// It refused.
     #[error("`git {what}` failed: {said}")]
     #[diagnostic(code(spile::git::failed), help("run it in a repository: `git init` creates one"))]
     Failed {
-        /// What it was to do.
+        /// The attempted command.
         what: &'static str,
-        /// Its own words.
+        /// Its error message.
         said: String,
     },
 }
 
-/// Makes sure that a folder is in a repository.
+/// Checks that a folder is in a repository.
 ///
 /// # Errors
-/// When it is not, or git is of no use.
+/// When it is not, or git cannot be used.
 pub async fn check(folder: &Path) -> Result<(), GitError> {
     Git::at(folder, Reach::Repository).succeeds("rev-parse", &["rev-parse", "--git-dir"]).await.map(drop)
 }
 
-/// Sets a key of the repository's configuration.
+/// Sets a key in the repository's configuration.
 ///
 /// # Errors
-/// When the folder is in no repository.
+/// When the folder is not in a repository.
 pub async fn configure(folder: &Path, name: &str, value: &str) -> Result<(), GitError> {
     let git = Git::at(folder, Reach::Repository);
     git.succeeds("config", &["config", "--local", name, value]).await.map(drop)
 }
 
-/// Returns the files below some folders of a project that differ from where a commit and HEAD part: committed, not yet
-/// committed, and gone. Folders and files are relative to the project.
+/// Returns the files below some folders of a project that have changed since the merge base of a commit and HEAD:
+/// committed, uncommitted and deleted. Folders and files are relative to the project.
 ///
 /// # Errors
-/// When the project is in no repository, or there is no such commit.
+/// When the project is not in a repository, or the commit does not exist.
 pub async fn changed_since(project: &Project, name: &str, folders: &[&str]) -> Result<Vec<PathBuf>, GitError> {
     let reach = match project.trust() {
         Trust::Own => Reach::Repository,
@@ -101,23 +102,23 @@ pub async fn changed_since(project: &Project, name: &str, folders: &[&str]) -> R
     changed::since(&Git::at(project.root(), reach), project.root(), name, folders).await
 }
 
-/// What a commit says of itself.
+/// The summary of a commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CommitMessage {
-    /// Its id, as short as it is clear.
+    /// Its abbreviated id.
     pub commit: String,
-    /// Who wrote it.
+    /// The author's name.
     pub author: String,
-    /// When.
+    /// The author's time.
     pub at: jiff::Timestamp,
     /// The first line of its message.
     pub subject: String,
 }
 
-/// Returns the newest commits that changed a file, under whatever name it had, the newest first.
+/// Returns the newest commits that changed a file, newest first. Follows renames.
 ///
 /// # Errors
-/// When the folder is in no repository, or nothing was ever committed.
+/// When the folder is not in a repository, or the repository has no commits.
 pub async fn log(folder: &Path, path: &Path, most: usize) -> Result<Vec<CommitMessage>, GitError> {
     let (most, path) = (format!("--max-count={most}"), path.to_string_lossy().into_owned());
     let plain = ["--no-patch", "--no-ext-diff", "--no-textconv", "--no-show-signature", "--no-mailmap"];
@@ -133,7 +134,7 @@ pub async fn log(folder: &Path, path: &Path, most: usize) -> Result<Vec<CommitMe
     Ok(said.collect())
 }
 
-/// Merges texts line by line, as git does: base, ours, theirs. Tells whether there are conflicts, which are marked.
+/// Merges texts line by line with git: base, ours, theirs. Tells whether there are conflicts, which are marked.
 ///
 /// # Errors
 /// When git fails, or a temporary file cannot be written.
@@ -143,11 +144,11 @@ pub async fn merge_texts(texts: &[String; 3]) -> Result<(String, bool), GitError
     for (path, text) in names.iter().zip(texts) {
         crate::files::project::replace(path, text.as_bytes()).map_err(GitError::Start)?;
     }
-    // The names are those of the folder that git is in.
+    // The names are relative to the folder that git runs in.
     let words = ["merge-file", "-p", "-L", "ours", "-L", "base", "-L", "theirs", "ours", "base", "theirs"];
     let output = Git::at(folder.path(), Reach::RepositoryAlone).run(&words, None).await?;
     match output.status.code() {
-        // The exit code is the number of conflicts; from 128 on it is an error.
+        // The exit code is the number of conflicts. From 128 on, it is an error.
         Some(conflicts @ 0..128) => Ok((String::from_utf8_lossy(&output.stdout).into_owned(), conflicts > 0)),
         _ => Err(GitError::Failed { what: "merge-file", said: output.complaint() }),
     }

@@ -1,8 +1,8 @@
-//! The machine: its name, and how many runs it has room for.
+//! The machine: its name, and how many runs can run at the same time.
 
 use std::num::NonZero;
 
-/// What a run needs in memory: Meltano itself takes a third of it, a tap and a target the rest.
+/// The memory of a run, in bytes. Meltano itself takes a third of it, the tap and the target take the rest.
 pub const MEMORY_OF_A_RUN: u64 = 400 * 1024 * 1024;
 
 /// Returns the machine's name.
@@ -11,7 +11,7 @@ pub fn name() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
-/// Returns how much memory is free, in bytes; only Linux tells.
+/// Returns the free memory in bytes; `None` except on Linux.
 #[must_use]
 pub fn available_memory() -> Option<u64> {
     let text = std::fs::read_to_string("/proc/meminfo").ok()?;
@@ -19,7 +19,7 @@ pub fn available_memory() -> Option<u64> {
     line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok().map(|kib| kib * 1024)
 }
 
-/// Returns how many runs the machine has room for: one for each processor, as far as memory reaches.
+/// Returns how many runs can run at the same time: one per processor, limited by free memory.
 #[must_use]
 pub fn jobs() -> usize {
     let processors = std::thread::available_parallelism().map_or(1, NonZero::get);

@@ -1,8 +1,8 @@
-//! The pinned Meltano of a project: installing it, and running it for one integration at a time.
+//! The pinned Meltano of a project: installs it, and runs it for one integration at a time.
 //!
-//! Apart from everything else because it alone starts Meltano and what Meltano starts. Each invocation sees a private
-//! `meltano.yml` with what it needs and nothing more, so it starts as fast in a large project as in a small one, and
-//! shares `.meltano` (environments of plugins, state, catalogs) with the user's own `meltano run`.
+//! Separate from everything else, because only this module starts Meltano and, through it, the plugins. Each invocation
+//! sees a private `meltano.yml` with only what it needs, so it starts as fast in a large project as in a small one. It
+//! shares `.meltano` (plugin environments, state, catalogs) with the user's own `meltano run`.
 
 mod about;
 mod bookmarks;
@@ -65,26 +65,26 @@ pub use spile_core::run::log::CatalogFacts;
 const STREAMS: &str = "streams.json";
 const LAUNCH: &str = include_str!("meltano/launch.py");
 
-/// Counts the rows of a loader's tables.
+/// Counts the rows in a loader's tables.
 const ROWS: &str = include_str!("meltano/rows.py");
 
-/// The catalog that a run is given.
+/// The file name of the catalog that a run is given.
 const CATALOG: &str = "catalog.json";
 
 /// Makes Meltano log JSON.
 const LOGGING: &str = include_str!("meltano/logging.yml");
 
-/// How many of a log's last lines are kept for an error that quotes them.
+/// How many of the last log lines are kept to quote in an error.
 const LAST_LINES: usize = 60;
 
-/// Hears how a run gets on.
+/// A callback for the progress of a run.
 pub type Tell<'a> = &'a mut (dyn FnMut(Progress) + Send);
 
 /// The pinned Meltano of a project.
 #[derive(Debug, Clone)]
 pub struct Meltano {
     root: PathBuf,
-    /// Spile's own folder.
+    /// spile's own folder.
     own: Own,
     /// Meltano's own folder.
     theirs: Own,
@@ -94,7 +94,7 @@ pub struct Meltano {
 }
 
 impl Meltano {
-    /// Names the Meltano that a project is pinned to; nothing is read or made.
+    /// Names the Meltano version that a project is pinned to. Nothing is read or created.
     #[must_use]
     pub fn new(project_root: &Path, settings: &ProjectSettings) -> Self {
         let root = std::path::absolute(project_root).unwrap_or_else(|_| project_root.to_owned());
@@ -110,10 +110,10 @@ impl Meltano {
         &self.pinned.version
     }
 
-    /// Tests an extractor's connection: reads one record and throws it away.
+    /// Tests an extractor's connection by reading one record, which is discarded.
     ///
     /// # Errors
-    /// When Meltano cannot be started or the log cannot be written; a connection that fails is an outcome.
+    /// When Meltano cannot be started or the log cannot be written. A failed connection is an outcome, not an error.
     pub async fn test(&self, request: &Request, interrupt: &mut watch::Receiver<bool>) -> Result<Finished, RunError> {
         let arguments = ["config", "test", &request.extractor].map(str::to_owned);
         Ok(self.invoke(request, &arguments, interrupt, &mut |_| ()).await?.0)
@@ -122,7 +122,7 @@ impl Meltano {
     /// Moves records from the extractor to the loader.
     ///
     /// # Errors
-    /// When Meltano cannot be started or the log cannot be written; a run that fails is an outcome.
+    /// When Meltano cannot be started or the log cannot be written. A failed run is an outcome, not an error.
     pub async fn run(
         &self,
         request: &Request,
@@ -140,7 +140,7 @@ impl Meltano {
         Ok(self.invoke(request, &arguments, interrupt, tell).await?.0)
     }
 
-    /// Moves the bookmarks under a state id to another one; where there are none, nothing happens.
+    /// Moves the bookmarks of one state id to another. Does nothing if there are none.
     ///
     /// # Errors
     /// When Meltano cannot be started or does not move them.
@@ -163,7 +163,7 @@ impl Meltano {
         Err(RunError::State { from: from.to_owned(), to: to.to_owned(), reason })
     }
 
-    /// Runs Meltano and returns, besides how it ended, its last lines.
+    /// Runs Meltano, and returns its outcome and the last lines of its log.
     async fn invoke<'a>(
         &self,
         request: &Request,
@@ -175,7 +175,7 @@ impl Meltano {
         if !self.is_installed() {
             return Err(RunError::NotInstalled { version: self.version().to_owned() });
         }
-        // What is in it is run.
+        // Programs from this folder are run, so it must belong to this user.
         self.theirs.make().map_err(RunError::io("use", self.theirs.path()))?;
         let hold = match &request.hold {
             Some(hold) => hold.clone(),
@@ -217,7 +217,7 @@ impl Meltano {
         Ok((finished, listener.last.into()))
     }
 
-    /// Returns what strikes the run's secrets out of all that is said, and those of spile's own environment.
+    /// Returns the mask for all output of the run. It covers the run's secrets and those in spile's own environment.
     fn mask(&self, request: &Request) -> io::Result<Mask> {
         let own = request.host.environment.secrets(&self.run_environment);
         let broker = request.bookmarks.as_ref().and_then(|bookmarks| bookmarks.broker.as_ref());
@@ -225,7 +225,7 @@ impl Meltano {
         Mask::of(request.variables.values().chain(&request.masked).chain(&own).chain(token))
     }
 
-    /// Does what a Meltano that was killed could not: its run has ended, and its plugins need their settings no more.
+    /// Finishes the work of a Meltano that was killed: marks its run as ended, and deletes the settings of its plugins.
     fn clear_up(&self, request: &Request) -> Result<(), RunError> {
         let folder = self.meltano_folder();
         let Ok(Some(theirs)) = self.theirs.open() else { return Ok(()) };
@@ -234,7 +234,7 @@ impl Meltano {
         run_folder::clear(&theirs, &request.plugin_names(), |of| of == run).map_err(RunError::io("clear", &folder))
     }
 
-    /// Strikes secrets out of what Meltano keeps of a run: its record of it, and the files of its plugins.
+    /// Removes secrets from what Meltano keeps of a run: its record of the run, and the files of its plugins.
     fn strike(&self, request: &Request, mask: &Mask) -> Result<(), RunError> {
         let folder = self.meltano_folder();
         let Ok(Some(theirs)) = self.theirs.open() else { return Ok(()) };
@@ -244,7 +244,7 @@ impl Meltano {
         leftovers::remove(&folder, &request.plugin_names(), mask).map_err(RunError::io("clear", &folder))
     }
 
-    /// Returns which of these variables Meltano would not find when it puts them into settings.
+    /// Returns which of these variables Meltano would not find when it inserts them into settings.
     ///
     /// # Errors
     /// When the project's `.env` cannot be read.
@@ -258,7 +258,7 @@ impl Meltano {
         Ok(names.into_iter().filter(|name| !is_there(name)).collect())
     }
 
-    /// Fills the folder that Meltano takes for its project.
+    /// Fills the folder that Meltano sees as its project.
     fn fill(&self, private: &Private, request: &Request) -> Result<(), RunError> {
         let files = [("meltano.yml", request.project_file.as_str()), ("launch.py", LAUNCH), ("logging.yml", LOGGING)];
         let counts = (request.verify == Verify::Count).then_some(("rows.py", ROWS));
@@ -279,7 +279,7 @@ impl Meltano {
         Ok(())
     }
 
-    /// Links what is in the project's folder into a run's, hidden things and the run's own files apart.
+    /// Links the content of the project's folder into a run's folder, except for hidden files and the run's own files.
     fn link(&self, private: &Private) -> Result<(), RunError> {
         for item in std::fs::read_dir(&self.root).map_err(RunError::io("read", &self.root))?.flatten() {
             let name = item.file_name();
@@ -292,33 +292,34 @@ impl Meltano {
         Ok(())
     }
 
-    /// Reads the variables that the project sets for Meltano, which reads them itself; `None` where there are none.
+    /// Reads the project's `.env`, which Meltano reads itself; `None` if it does not exist.
     fn dotenv(&self) -> Result<Option<String>, RunError> {
         dotenv(&self.root).map_err(|why| RunError::io("read", &self.root.join(DOTENV))(why.into()))
     }
 
-    /// Returns the command, which makes only files that nobody else can read: Meltano writes the settings of plugins,
-    /// secrets included, to files. No argument holds a secret.
+    /// Returns the command. Only its owner can read the files that it creates, because Meltano writes plugin settings
+    /// with secrets to files. No argument contains a secret.
     fn command(&self, request: &Request, call: &Call<'_>, private: &Private) -> Result<Command, RunError> {
         let run = &self.run_environment;
         let mut command = Command::from(request.host.environment.command("/bin/sh", run));
-        // std has no umask; the shell replaces itself.
+        // std cannot set a umask, so a shell does it and then replaces itself.
         command.args(["-c", "umask 077; exec \"$0\" \"$@\""]).arg(self.python()).arg(private.path("launch.py"));
-        // Who has to live for it to go on: asked for by itself, that could be who took it over.
+        // The process that must live for the run to continue. If `launch.py` asked for its parent, that could already be
+        // the process that adopted it.
         command.arg(std::process::id().to_string()).arg(request.catalog.word());
         command.arg("--log-config").arg(private.path("logging.yml"));
         command.args(["--environment", &request.environment]);
         if let Some(text) = self.dotenv()? {
             command.arg("--env-file").arg(self.root.join(DOTENV));
-            // A variable that is set goes before what that file says of it.
+            // A set variable takes precedence over the assignment in `.env`.
             command.envs(withheld_in(&text, run).into_iter().map(|name| (name, "")));
         }
         for name in &request.hidden {
             command.env_remove(name);
         }
         if request.span == Span::Everything {
-            // Else the new bookmarks would be laid over the old ones: where it breaks off, the next run would go on from the
-            // old ones of all streams that it had not come to.
+            // Otherwise the new bookmarks would be merged into the old ones. If the run were interrupted, the next one
+            // would continue from the old bookmarks of all streams that had not been read yet.
             command.env("MELTANO_RUN_STATE_STRATEGY", "overwrite");
         }
         for (name, secret) in &request.variables {
@@ -334,14 +335,16 @@ impl Meltano {
             .env("MELTANO_SYS_DIR_ROOT", self.meltano_folder())
             .env("MELTANO_SEND_ANONYMOUS_USAGE_STATS", "false")
             .env("PYTHONWARNINGS", "ignore")
-            // Where Meltano keeps a copy of what plugins say, for ever and as they say it: it goes with the run.
+            // Meltano keeps an unmasked copy of the plugins' output here forever. In the run's folder, it is removed
+            // with the run.
             .env("XDG_STATE_HOME", private.folder())
             .env("NO_COLOR", "1")
             .stdin(private.lock(call.input).map_err(RunError::io("lock", private.folder()))?);
         Ok(command)
     }
 
-    /// Meltano's own programs come first, as in an activated environment: it installs plugins with the uv in there.
+    /// Returns the path with Meltano's own programs first, as in an activated environment, because it installs plugins
+    /// with the uv there.
     fn path(&self, host: &Host) -> OsString {
         let mut path = self.venv.join("bin").into_os_string();
         if !host.path.is_empty() {
@@ -364,7 +367,7 @@ impl Meltano {
     }
 }
 
-/// Writes the log and learns from it, line by line.
+/// Writes the log and extracts facts from it, line by line.
 struct Listener<'a> {
     log: RunLog,
     mask: Mask,

@@ -1,7 +1,7 @@
-//! The official `sops`: for keys that only it can use, and for files that it has to keep in its own form.
+//! The official `sops`, for keys that only it supports, and for files that must keep its formatting.
 //!
-//! Values go through its standard input and output, never on its command line; only ciphertext is in files. What it
-//! says on its standard error is never shown: some of its errors quote plaintext.
+//! Values go through its standard input and output, never through its command line, and files only contain ciphertext.
+//! Its error output is never shown, because some errors quote plaintext.
 
 mod error;
 mod plain;
@@ -28,7 +28,7 @@ use scratch::Scratch;
 pub use error::{KnownFailure, ProgramError};
 pub use whole_file::{Format, WholeFile};
 
-/// Settings in the environment that would outdo the rules of `.sops.yaml`.
+/// Variables that would override the rules in `.sops.yaml`.
 const NOT_INHERITED: [&str; 8] = [
     "SOPS_CONFIG",
     "SOPS_KMS_ARN",
@@ -40,36 +40,36 @@ const NOT_INHERITED: [&str; 8] = [
     "SOPS_AGE_RECIPIENTS",
 ];
 
-/// A configuration that says nothing.
+/// An empty configuration.
 const NO_CONFIG: &str = "/dev/null";
 
-/// The official `sops`, as it is found on the path; it has spile's own environment.
+/// The official `sops` on the path. It gets spile's own environment.
 #[derive(Debug, Clone)]
 pub struct Program {
-    /// `PATH`
+    /// `PATH`.
     path: OsString,
 }
 
-/// The standard input by its name: before 3.10 the program does not read it unnamed.
+/// The standard input by name. Before 3.10, the program does not read it by default.
 const STDIN: &str = "/dev/stdin";
 
 impl Program {
-    /// Takes a search path; the program is looked for when it is needed.
+    /// Takes a search path. The program is located when it is needed.
     #[must_use]
     pub fn new(path: OsString) -> Self {
         Self { path }
     }
 
-    /// Returns where the program is.
+    /// Returns the program's path.
     ///
     /// # Errors
-    /// When it is nowhere on the path.
+    /// When it is not on the path.
     pub fn find(&self) -> Result<PathBuf, ProgramError> {
         let host = Host { path: self.path.clone(), ..Host::default() };
         host.find("sops").ok_or_else(|| ProgramError::Missing { path: self.path.to_string_lossy().into_owned() })
     }
 
-    /// Decrypts a document; only what is encrypted, where that is a document in itself.
+    /// Decrypts a document. If only its encrypted part forms a sops document, only that part is sent.
     ///
     /// # Errors
     /// When the program is missing or fails.
@@ -80,11 +80,11 @@ impl Program {
         if !document.metadata.is_profile() {
             return Ok(leaves);
         }
-        // The plain part did not go through the program, and is not authenticated either way.
+        // The plain part does not go through the program, and is not authenticated in either case.
         plain::with_plain_part(document, leaves)
     }
 
-    /// Decrypts a file's text, whose tree is known.
+    /// Decrypts the text of a file whose tree is known.
     ///
     /// # Errors
     /// When the program is missing or fails.
@@ -99,10 +99,11 @@ impl Program {
         plain::leaves(document, &output)
     }
 
-    /// Encrypts secrets under the rule that `.sops.yaml` has for a file, in spile's profile whatever scope it says.
+    /// Encrypts secrets with the recipients of the rule in `.sops.yaml` that matches a file. Always uses spile's
+    /// profile, whatever scope the rule sets.
     ///
     /// # Errors
-    /// When there is no rule, or the program is missing, fails, or is so old that another profile comes out.
+    /// When no rule matches, or the program is missing, fails, or is too old to produce this profile.
     pub async fn encrypt(
         &self,
         values: &[(String, Secret)],
@@ -125,15 +126,15 @@ impl Program {
         Ok(document)
     }
 
-    /// Sets a secret, or removes it; the ciphertexts of the others stay as they are.
+    /// Sets or removes a secret. The ciphertexts of other secrets do not change.
     ///
     /// # Errors
-    /// When the name is one that the program cannot be told, or it is missing or fails.
+    /// When the program cannot handle the name, is missing or fails.
     pub async fn set(&self, document: &Document, name: &str, value: Option<&Secret>) -> Result<Document, ProgramError> {
         self.on_carrier(document, async |file| self.set_in_file(file, &[SECRETS, name], value).await).await
     }
 
-    /// Makes a new data key and encrypts everything with it.
+    /// Creates a new data key and encrypts everything with it.
     ///
     /// # Errors
     /// When the program is missing or fails.
@@ -141,10 +142,10 @@ impl Program {
         self.on_carrier(document, async |file| self.rotate_file(file).await).await
     }
 
-    /// Wraps the data key for the recipients of the rule that `.sops.yaml` has for a file. Values stay as they are.
+    /// Wraps the data key for the recipients of the rule in `.sops.yaml` that matches a file. Values do not change.
     ///
     /// # Errors
-    /// When there is no rule, or the program is missing or fails.
+    /// When no rule matches, or the program is missing or fails.
     pub async fn updatekeys(
         &self,
         document: &Document,
@@ -157,7 +158,7 @@ impl Program {
         .await
     }
 
-    /// Has only the encrypted part changed, where that is a document in itself.
+    /// Changes a document. If only its encrypted part forms a sops document, only that part is sent.
     async fn on_carrier(
         &self,
         whole: &Document,
@@ -187,7 +188,7 @@ impl Program {
         arguments: &[OsString],
         stdin: &[u8],
     ) -> Result<Zeroizing<Vec<u8>>, ProgramError> {
-        // It needs what leads to its own keys: those of clouds, of Vault, of GnuPG.
+        // It inherits the environment, because it needs access to its own keys: in clouds, Vault and GnuPG.
         let mut command = Command::from(inheriting(self.find()?));
         command.arg("--config").arg(config).args(arguments).env("PATH", &self.path);
         for name in NOT_INHERITED {
@@ -199,7 +200,7 @@ impl Program {
         let mut input = child.stdin.take();
         let write = async {
             if let Some(mut input) = input.take() {
-                // A program that ends before it has read everything says why by its exit code.
+                // If the program ends before it has read everything, its exit code tells why.
                 let _ = input.write_all(stdin).await;
                 let _ = input.shutdown().await;
             }
@@ -220,7 +221,7 @@ fn document(doing: &'static str, bytes: &[u8]) -> Result<Document, ProgramError>
     Document::from_json(text).map_err(|_| ProgramError::Answer { doing })
 }
 
-/// Writes a path as the program reads it; it takes every `[` for the start of a key.
+/// Formats a path for the program, which treats every `[` as the start of a key.
 fn index(path: &[&str]) -> Result<String, ProgramError> {
     if let Some(name) = path.iter().find(|name| name.contains('[') || name.is_empty()) {
         return Err(ProgramError::Name { name: (*name).to_owned() });

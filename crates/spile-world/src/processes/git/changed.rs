@@ -1,5 +1,5 @@
-//! What has changed since a commit. git says what was committed; the files themselves are compared here, for git would run
-//! the filters that a repository names over them, and follow links and pipes.
+//! Finds what has changed since a commit. git lists what was committed, but the files are compared here, because git
+//! would run the filters that a repository configures, and follow links and pipes.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -14,14 +14,14 @@ use super::command::{Git, parts};
 use super::file::bytes;
 use spile_core::digest::git_blob;
 
-/// The names of what was committed, by path. Of a file that is the digest of its bytes.
+/// The committed files by path, with the digest of their content.
 type Committed = BTreeMap<PathBuf, String>;
 
-/// Returns the files below some folders that differ from where a commit and HEAD part: committed, not yet committed, and
-/// gone. The folders and the files are relative to the one that git is in.
+/// Returns the files below some folders that have changed since the merge base of a commit and HEAD: committed,
+/// uncommitted and deleted. Folders and files are relative to the folder that git runs in.
 ///
 /// # Errors
-/// When the folder is in no repository, or there is no such commit.
+/// When the folder is not in a repository, or the commit does not exist.
 pub(super) async fn since(git: &Git<'_>, root: &Path, name: &str, folders: &[&str]) -> Result<Vec<PathBuf>, GitError> {
     let base = base(git, name).await?;
     let words = [&["ls-tree", "-r", "-z", &base, "--"], folders].concat();
@@ -36,15 +36,15 @@ pub(super) async fn since(git: &Git<'_>, root: &Path, name: &str, folders: &[&st
             }
         }
     }
-    // What is left is gone.
+    // The remaining files were deleted.
     changed.extend(committed.into_keys());
     Ok(changed)
 }
 
-/// Returns the commit where the named one and HEAD part.
+/// Returns the merge base of the named commit and HEAD.
 async fn base(git: &Git<'_>, name: &str) -> Result<String, GitError> {
     let unknown = || GitError::Commit { name: name.to_owned() };
-    // No name of a commit begins so: git is not even asked.
+    // No commit has such a name, and git might take it for an option.
     if name.is_empty() || name.starts_with('-') {
         return Err(unknown());
     }
@@ -57,11 +57,11 @@ async fn base(git: &Git<'_>, name: &str) -> Result<String, GitError> {
     let commit = String::from_utf8_lossy(&known.stdout).trim().to_owned();
     let bases = git.run(&["merge-base", &commit, "HEAD"], None).await?;
     let base = String::from_utf8_lossy(&bases.stdout).lines().next().map(str::to_owned);
-    // Without a common history, the commit itself.
+    // Without a common history, uses the commit itself.
     Ok(base.filter(|_| bases.status.success()).unwrap_or(commit))
 }
 
-/// Reads a list of `ls-tree`: mode, kind and digest, a tab, and the path.
+/// Parses the output of `ls-tree`: mode, type and digest, a tab, and the path.
 fn committed(output: &[u8]) -> Committed {
     let entry = |part: &OsStr| {
         let part = part.as_bytes();
@@ -72,15 +72,15 @@ fn committed(output: &[u8]) -> Committed {
     parts(output).filter_map(entry).collect()
 }
 
-/// Tells whether a file holds what was committed, but for the ends of its lines: git may have been asked to write those
-/// otherwise. One that cannot be read holds something else.
+/// Tells whether a file still has its committed content, ignoring line endings, which git may be configured to convert.
+/// A file that cannot be read counts as changed.
 fn is_same(item: &DirEntry, was: &str) -> bool {
     let Ok(Some(found)) = read(item) else { return false };
     let unix = || found.split(|byte| *byte == b'\r').collect::<Vec<_>>().concat();
     git_blob(&found, was.len()) == was || found.contains(&b'\r') && git_blob(&unix(), was.len()) == was
 }
 
-/// Returns what git keeps of a file: of a link where it leads.
+/// Returns the content that git stores for a file. For a link that is its target.
 fn read(item: &DirEntry) -> io::Result<Option<Vec<u8>>> {
     if item.path_is_symlink() {
         return Ok(Some(item.path().read_link()?.into_os_string().into_encoded_bytes()));

@@ -1,23 +1,23 @@
-//! What a repository has checked out, read from its own files: to ask git for it would take longer than a plan.
+//! Finds the checked-out commit from a repository's own files, because asking git would take longer than a whole plan.
 
 use std::path::{Path, PathBuf};
 
 use super::file::bytes;
 
-/// Returns the commit that is checked out where a folder is, if that is in a repository.
+/// Returns the commit that is checked out in the repository of a folder, if there is one.
 #[must_use]
 pub fn checked_out(folder: &Path) -> Option<String> {
     let root = folder.canonicalize().ok()?;
     let found = root.ancestors().map(|folder| folder.join(".git")).find(|git| git.exists())?;
-    // Of a worktree and of a submodule it is a file that says where the folder is.
+    // In a worktree and in a submodule, `.git` is a file that names the folder.
     let git = if found.is_dir() { found } else { pointed(&found, &text(&found)?, "gitdir: ")? };
     let head = text(&git.join("HEAD"))?;
     let Some(name) = head.trim().strip_prefix("ref: ") else { return commit(&head) };
-    // A branch is below `refs` and nowhere else.
+    // A branch is always below `refs`.
     if !name.starts_with("refs/") || name.split('/').any(|part| part == "..") {
         return None;
     }
-    // Worktrees share the branches of the repository that they are of.
+    // Worktrees share the branches of their repository.
     let common = text(&git.join("commondir"))
         .and_then(|text| pointed(&git.join("commondir"), &text, ""))
         .unwrap_or_else(|| git.clone());
@@ -28,19 +28,19 @@ pub fn checked_out(folder: &Path) -> Option<String> {
     packed.lines().find_map(|line| commit(line.strip_suffix(name)?.strip_suffix(' ')?))
 }
 
-/// Reads a file of a repository's, which may be a stranger's.
+/// Reads a file of a repository, which may be untrusted.
 fn text(path: &Path) -> Option<String> {
     String::from_utf8(bytes(path).ok()??).ok()
 }
 
-/// Returns the name of a commit, where it is one: what another file holds is nobody's business.
+/// Returns the text if it is a commit id. Other content is not revealed, because a link may lead to any file.
 fn commit(text: &str) -> Option<String> {
     let name = text.trim();
     let is_digest = [40, 64].contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_hexdigit());
     is_digest.then(|| name.to_owned())
 }
 
-/// Returns the folder that a file of git's names, from the folder that the file is in.
+/// Returns the folder that one of git's files points to, resolved relative to that file.
 fn pointed(file: &Path, text: &str, prefix: &str) -> Option<PathBuf> {
     Some(file.parent()?.join(text.trim().strip_prefix(prefix)?))
 }

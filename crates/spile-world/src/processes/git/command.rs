@@ -1,5 +1,5 @@
-//! The one place that starts git. A repository's own configuration and attributes can name programs in two dozen ways:
-//! all of them are switched off, and of the environment git gets no more than it needs.
+//! Starts git. This is the only place that does. A repository's configuration and attributes can run programs in two
+//! dozen ways. All of them are switched off, and git gets no more of the environment than it needs.
 
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
@@ -11,19 +11,19 @@ use tokio::process::{Child, Command};
 
 use super::GitError;
 
-/// How long git may take to read what it has at hand. What takes longer waits for something.
+/// How long git may take for local work. If it takes longer, it is waiting for something.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// How long a push may take: the other side runs checks of its own.
+/// How long a push may take. The other side may run checks of its own.
 const PATIENCE_OF_A_PUSH: Duration = Duration::from_mins(5);
 
-/// How many bytes of an answer are read.
+/// The most bytes of output that are read.
 const MOST_BYTES: u64 = 64 << 20;
 
-/// How many bytes of a complaint are read.
+/// The most bytes of error output that are read.
 const MOST_WORDS: u64 = 16 << 10;
 
-/// What a configuration may not do, whoever wrote it. These win over every file.
+/// Settings that disable what a configuration could start. They override every configuration file.
 const SWITCHED_OFF: [&str; 20] = [
     "commit.gpgSign=false",
     "core.alternateRefsCommand=false",
@@ -47,14 +47,14 @@ const SWITCHED_OFF: [&str; 20] = [
     "submodule.recurse=false",
 ];
 
-/// What only a push needs: whoever reads talks to nobody.
+/// Settings that everything except a push also gets, because only a push needs a network.
 const OFF_FOR_READERS: [&str; 4] =
     ["core.askPass=", "core.sshCommand=false", "credential.helper=", "protocol.allow=never"];
 
-/// What git gets of the environment.
+/// The variables that git gets from the environment.
 const KEPT: [&str; 3] = ["HOME", "TMPDIR", "XDG_CONFIG_HOME"];
 
-/// What a push gets besides: where the keys are, and the way out.
+/// The additional variables for a push: those for keys and proxies.
 const KEPT_FOR_A_PUSH: [&str; 16] = [
     "ALL_PROXY",
     "GIT_ASKPASS",
@@ -74,18 +74,18 @@ const KEPT_FOR_A_PUSH: [&str; 16] = [
     "no_proxy",
 ];
 
-/// What git is started for, and so what it gets.
+/// What git needs access to, which decides what it gets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reach {
-    /// The repository. The user's own configuration counts: it says which repositories of others are safe.
+    /// The repository, with the user's own configuration, which lists the repositories of others that are safe.
     Repository,
-    /// The repository, and no configuration of the user's or of the machine's.
+    /// The repository, without the user's or the machine's configuration.
     RepositoryAlone,
-    /// A remote, by the user's own keys.
+    /// A remote, with the user's own keys.
     Remote,
 }
 
-/// git, in a folder.
+/// git in a folder.
 #[derive(Debug)]
 pub(super) struct Git<'a> {
     folder: &'a Path,
@@ -93,7 +93,7 @@ pub(super) struct Git<'a> {
     variables: Vec<(OsString, OsString)>,
 }
 
-/// What git said.
+/// The output of git.
 #[derive(Debug)]
 pub(super) struct GitOutput {
     pub status: ExitStatus,
@@ -102,7 +102,7 @@ pub(super) struct GitOutput {
 }
 
 impl GitOutput {
-    /// Returns git's own words.
+    /// Returns git's error message.
     pub fn complaint(&self) -> String {
         String::from_utf8_lossy(&self.stderr).trim().to_owned()
     }
@@ -113,13 +113,13 @@ impl<'a> Git<'a> {
         Self { folder, reach, variables: Vec::new() }
     }
 
-    /// Sets a variable of the process.
+    /// Sets an environment variable of the process.
     pub fn with(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
         self.variables.push((name.into(), value.into()));
         self
     }
 
-    /// Returns what git prints; where it refuses, that in its own words.
+    /// Returns git's output, or an error with git's own message.
     pub async fn succeeds(&self, what: &'static str, words: &[&str]) -> Result<Vec<u8>, GitError> {
         let answer = self.run(words, None).await?;
         if answer.status.success() {
@@ -128,7 +128,7 @@ impl<'a> Git<'a> {
         Err(GitError::Failed { what, said: answer.complaint() })
     }
 
-    /// Runs git to its end, or to the end of our patience.
+    /// Runs git until it ends or the timeout expires.
     pub async fn run(&self, words: &[&str], input: Option<&str>) -> Result<GitOutput, GitError> {
         let patience = if self.reach == Reach::Remote { PATIENCE_OF_A_PUSH } else { PATIENCE };
         let mut command = self.command();
@@ -142,8 +142,8 @@ impl<'a> Git<'a> {
         answer.map_err(slow)?.map_err(GitError::Start)
     }
 
-    /// Returns the command. It asks nobody anything: a server has no terminal, and whoever waits for it would wait for
-    /// an answer. It ends when nobody waits for it any more.
+    /// Returns the command. It never prompts, because a server has no terminal, and a prompt would wait forever. It is
+    /// killed if its future is dropped.
     fn command(&self) -> Command {
         let mut command = Command::new("git");
         command.current_dir(self.folder).kill_on_drop(true);
@@ -155,9 +155,9 @@ impl<'a> Git<'a> {
         }
         command.env_clear().env("LC_ALL", "C").env("PATH", path());
         command.envs([("GIT_CONFIG_NOSYSTEM", "1"), ("GIT_ATTR_NOSYSTEM", "1"), ("GIT_TERMINAL_PROMPT", "0")]);
-        // Of ssh no command is set, for that would take the place of the user's own.
+        // No ssh command is set, because that would replace the user's own.
         command.envs([("SSH_ASKPASS", "false"), ("SSH_ASKPASS_REQUIRE", "force")]);
-        // A repository may say that its work tree is elsewhere. It is where the repository was found.
+        // A repository may configure another work tree. The real one is where the repository was found.
         command.envs(work_tree(self.folder).map(|top| ("GIT_WORK_TREE", top)));
         match self.reach {
             Reach::Remote => keep(&mut command, &[&KEPT[..], &KEPT_FOR_A_PUSH].concat()),
@@ -165,7 +165,7 @@ impl<'a> Git<'a> {
             Reach::RepositoryAlone => drop(command.env("GIT_CONFIG_GLOBAL", "/dev/null")),
         }
         if self.reach != Reach::Remote {
-            // An object that is missing stays missing. Older versions know the second of these alone.
+            // Does not fetch missing objects. Older versions of git only support the second variable.
             command.envs([("GIT_NO_LAZY_FETCH", "1"), ("GIT_ALLOW_PROTOCOL", "none"), ("GIT_ASKPASS", "")]);
         }
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
@@ -178,7 +178,7 @@ fn keep(command: &mut Command, names: &[&str]) {
     command.envs(names.iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
 }
 
-/// Returns the folders in which programs are found. One that is relative would be one of the repository.
+/// Returns the folders to search for programs. Relative ones are removed, because they could be in the repository.
 #[expect(clippy::disallowed_methods, reason = "git gets what it needs of the environment, and nothing else")]
 fn path() -> OsString {
     let path = std::env::var_os("PATH").unwrap_or_default();
@@ -186,19 +186,19 @@ fn path() -> OsString {
     std::env::join_paths(absolute).unwrap_or_default()
 }
 
-/// Returns the folder with `.git` that a folder is in.
+/// Returns the nearest parent folder that contains `.git`.
 fn work_tree(folder: &Path) -> Option<OsString> {
     let root = folder.canonicalize().ok()?;
     let top = root.ancestors().find(|folder| folder.join(".git").exists())?;
     Some(top.as_os_str().to_owned())
 }
 
-/// Hands git its input and takes what it says, neither of it without end.
+/// Writes git's input and reads its output, both with limits.
 async fn answer(mut child: Child, input: &str) -> std::io::Result<GitOutput> {
     let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let write = async {
         if let Some(mut stdin) = stdin {
-            // What refuses early closes its input; what it says is what counts.
+            // If git refuses early, it closes its input. Only its output matters.
             let _ = stdin.write_all(input.as_bytes()).await;
         }
     };
@@ -206,7 +206,7 @@ async fn answer(mut child: Child, input: &str) -> std::io::Result<GitOutput> {
     Ok(GitOutput { stdout: stdout?, stderr: stderr?, status: child.wait().await? })
 }
 
-/// Reads an output; whoever writes more than that finds it closed.
+/// Reads an output up to a limit, and then closes it.
 async fn read(output: Option<impl AsyncRead + Unpin>, most: u64) -> std::io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     if let Some(output) = output {
@@ -215,7 +215,7 @@ async fn read(output: Option<impl AsyncRead + Unpin>, most: u64) -> std::io::Res
     Ok(bytes)
 }
 
-/// Returns the lines, or the parts between zeros, of what git printed.
+/// Returns the lines, or the parts between zero bytes, of git's output.
 pub(super) fn parts(output: &[u8]) -> impl Iterator<Item = &OsStr> {
     use std::os::unix::ffi::OsStrExt;
     let parts = output.split(|byte| matches!(byte, 0 | b'\n'));

@@ -1,4 +1,4 @@
-//! Commits that leave the working tree and its index as they are.
+//! Creates commits without touching the working tree or its index.
 
 use std::path::Path;
 
@@ -6,10 +6,10 @@ use super::GitError;
 use super::command::{Git, Reach};
 use crate::files::project::FileEdit;
 
-/// How many names a branch is looked for.
+/// How many names to try for a branch.
 const MOST_NAMES: usize = 100;
 
-/// Who makes a commit.
+/// The author of a commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Author {
     /// The name.
@@ -18,24 +18,24 @@ pub struct Author {
     pub email: String,
 }
 
-/// A commit that is to be.
+/// A commit to create.
 #[derive(Debug)]
 pub struct Commit<'a> {
-    /// The files that it changes: what each has to say in what is checked out, and what it is to say.
+    /// The files that it changes: the expected content in the checked-out commit, and the new content.
     pub files: Vec<&'a FileEdit>,
-    /// Who makes it.
+    /// The author.
     pub author: &'a Author,
-    /// Its message; the branch is called after its first line.
+    /// Its message. The branch is named after the first line.
     pub message: &'a str,
 }
 
-/// git with an index of its own.
+/// git with its own index.
 struct Plumbing<'a>(Git<'a>);
 
-/// Commits changes of files to a new branch that begins where HEAD is; returns the branch and the commit.
+/// Commits file changes to a new branch that starts at HEAD. Returns the branch and the commit.
 ///
 /// # Errors
-/// When the folder is in no repository, nothing was ever committed, or a file is not as it was committed.
+/// When the folder is not in a repository, the repository has no commits, or a file has uncommitted changes.
 pub async fn commit(folder: &Path, commit: &Commit<'_>) -> Result<(String, String), GitError> {
     let scratch = tempfile::tempdir().map_err(GitError::Start)?;
     let git = Plumbing::with(folder, &scratch.path().join("index"), commit.author);
@@ -67,14 +67,14 @@ pub async fn commit(folder: &Path, commit: &Commit<'_>) -> Result<(String, Strin
 /// Pushes a branch.
 ///
 /// # Errors
-/// When there is no such remote, or it refuses.
+/// When the remote does not exist, or refuses.
 pub async fn push(folder: &Path, remote: &str, branch: &str) -> Result<(), GitError> {
     let branch = format!("refs/heads/{branch}");
     let git = Git::at(folder, Reach::Remote);
     git.succeeds("push", &["push", "--quiet", "--no-verify", "--end-of-options", remote, &branch]).await.map(drop)
 }
 
-/// Removes a branch that still ends with a commit.
+/// Removes a branch if it still points to a commit.
 ///
 /// # Errors
 /// When git refuses.
@@ -94,7 +94,7 @@ impl<'a> Plumbing<'a> {
         Self(signed)
     }
 
-    /// Makes a branch that is called after a message, with a number where there is one of that name.
+    /// Creates a branch that is named after a message, with a number if the name is taken.
     async fn branch(&self, message: &str, commit: &str) -> Result<String, GitError> {
         let line = message.lines().next().unwrap_or_default().to_lowercase();
         let words = line.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
@@ -103,7 +103,7 @@ impl<'a> Plumbing<'a> {
         let mut said = String::new();
         for number in 1..MOST_NAMES {
             let name = if number == 1 { plain.clone() } else { format!("{plain}-{number}") };
-            // Zeros are a branch that must not be there yet.
+            // Zeros mean that the branch must not exist yet.
             let zeros = "0".repeat(commit.len());
             let made = self.0.run(&["update-ref", &format!("refs/heads/{name}"), commit, &zeros], None).await?;
             if made.status.success() {
@@ -141,7 +141,7 @@ mod tests {
         crate::files::project::replace(path, text.as_bytes()).unwrap();
     }
 
-    /// A repository with a project in a folder of it.
+    /// A repository with a project in one of its folders.
     fn repository() -> (tempfile::TempDir, std::path::PathBuf) {
         let folder = tempfile::tempdir().unwrap();
         git(folder.path(), &["init", "--quiet", "--initial-branch", "main"]);

@@ -1,4 +1,4 @@
-//! Files that may be anything, even a pipe that nobody writes to or an endless device.
+//! Reads files that may be anything, even a pipe without a writer or an endless device.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -7,12 +7,12 @@ use std::path::Path;
 
 use rustix::fs::OFlags;
 
-/// How many bytes are read of a file.
+/// The most bytes that are read of a file.
 const MOST_BYTES: u64 = 8 << 20;
 
-/// Reads a file; `None` where it is not a regular one, or too large.
+/// Reads a file; `None` if it is not a regular file, or is too large.
 pub(super) fn bytes(path: &Path) -> io::Result<Option<Vec<u8>>> {
-    // Whoever opens a pipe waits for its other end, unless that is not wanted.
+    // Does not wait for the other end of a pipe.
     let flags = (OFlags::NONBLOCK | OFlags::NOCTTY).bits();
     let file = File::options().read(true).custom_flags(flags.cast_signed()).open(path)?;
     if !file.metadata()?.is_file() {

@@ -1,6 +1,6 @@
-//! Asking a tap or target what it takes: installed for a moment, and run with `--about --format=json`.
+//! Asks a tap or target for its settings: installs it temporarily, and runs it with `--about --format=json`.
 //!
-//! Apart from runs: no Meltano is there, no project, and nothing of it stays.
+//! Separate from runs, because this needs neither Meltano nor a project, and leaves nothing behind.
 
 use std::collections::VecDeque;
 use std::ffi::OsString;
@@ -23,64 +23,64 @@ use spile_core::connector::pip;
 use spile_core::problem::{counted, listed};
 use spile_core::settings::RunEnvironment;
 
-/// The most bytes that are taken of what it says.
+/// The most bytes of the answer.
 const LARGEST: usize = 2 * 1024 * 1024;
 
 /// How many of its last lines are kept for an error.
 const LAST_LINES: usize = 60;
 
-/// What is asked, and how.
+/// What to ask, and how.
 #[derive(Debug)]
 pub struct AboutQuestion<'a> {
-    /// What pip installs, as `pip_url` has it.
+    /// The pip requirement, as in `pip_url`.
     pub requirement: &'a str,
-    /// The command that this installs, where the user names it.
+    /// The command that it installs, if the user names one.
     pub executable: Option<&'a str>,
     /// The folder that paths in the requirement are relative to.
     pub root: &'a Path,
-    /// What of the machine's environment children are given.
+    /// The machine's environment, from which child processes get a part.
     pub host: &'a Host,
-    /// Which variables children get.
+    /// Which variables child processes get.
     pub run: &'a RunEnvironment,
-    /// How long installing may take, and then answering.
+    /// The timeout for installing, and again for answering.
     pub timeout: Duration,
 }
 
-/// What a tap or target says of itself.
+/// What a tap or target reports about itself.
 #[derive(Debug)]
 pub struct About {
-    /// The command that said it.
+    /// The command that was run.
     pub executable: String,
-    /// What it said.
+    /// Its output.
     pub text: String,
 }
 
-/// A tap or target does not say what it takes.
+/// Why a tap or target could not be asked.
 #[derive(Debug, thiserror::Error, Diagnostic)]
 pub enum AboutError {
     /// It cannot be installed.
     #[error(transparent)]
     #[diagnostic(transparent)]
     Install(#[from] InstallError),
-    /// The requirement is nothing that pip would take.
+    /// The requirement is not valid for pip.
     #[error("`{requirement}` is not a package")]
     #[diagnostic(code(spile::about::requirement), help("use pip's form, for example `pip:tap-github==1.0`"))]
     Requirement {
         /// The requirement.
         requirement: String,
     },
-    /// There is no such command in it.
+    /// The package does not contain the command.
     #[error("`{requirement}` installs no command {wanted}")]
     #[diagnostic(code(spile::about::executable), help("{help}"))]
     NoExecutable {
-        /// What was installed.
+        /// The package that was installed.
         requirement: String,
-        /// What was looked for.
+        /// The command that was expected.
         wanted: String,
         /// The next step.
         help: String,
     },
-    /// It failed.
+    /// The command failed.
     #[error("`{executable} --about --format=json` failed: {line}")]
     #[diagnostic(
         code(spile::about::failed),
@@ -89,19 +89,19 @@ pub enum AboutError {
     Failed {
         /// The command.
         executable: String,
-        /// Its last line that says something.
+        /// Its last meaningful line.
         line: String,
     },
-    /// It took too long.
+    /// The command took too long.
     #[error("`{executable} --about --format=json` did not respond within {}", counted(*.seconds, "second"))]
     #[diagnostic(code(spile::about::timeout), help("allow more time with `--timeout`, or import a definition instead"))]
     TimedOut {
         /// The command.
         executable: String,
-        /// How long it had.
+        /// The timeout.
         seconds: u64,
     },
-    /// It said something else.
+    /// The command printed something else.
     #[error("`{executable} --about --format=json` printed {what}")]
     #[diagnostic(
         code(spile::about::output),
@@ -110,10 +110,10 @@ pub enum AboutError {
     Output {
         /// The command.
         executable: String,
-        /// What it prints.
+        /// What it printed.
         what: String,
     },
-    /// The user wanted an end.
+    /// The user interrupted.
     #[error("the command was stopped")]
     #[diagnostic(code(spile::about::interrupted), help("run the command again"))]
     Interrupted,
@@ -121,20 +121,20 @@ pub enum AboutError {
     #[error("cannot {doing} `{}`", path.display())]
     #[diagnostic(code(spile::files::io), help("{}", io_help(source)))]
     Io {
-        /// `make`, `start` and so on.
+        /// The verb: `make`, `start` and so on.
         doing: &'static str,
         /// The folder or program.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
 }
 
 impl About {
-    /// Installs a tap or target into an environment that is gone afterwards, and asks it.
+    /// Installs a tap or target into a temporary environment, and asks it.
     ///
     /// # Errors
-    /// When it cannot be installed, or does not answer as those of the Singer SDK do.
+    /// When it cannot be installed, or does not answer like plugins built with the Singer SDK.
     pub async fn ask(asked: &AboutQuestion<'_>, interrupt: &mut watch::Receiver<bool>) -> Result<Self, AboutError> {
         let requirement = asked.requirement;
         let packages = shlex::split(requirement).filter(|packages| !packages.is_empty());
@@ -151,7 +151,8 @@ impl About {
     }
 }
 
-/// Returns the command to ask: the one that the user names, that of the package's name, or the only one of a tap or target.
+/// Returns the command to ask: the one that the user names, the one named like the package, or the only one of a tap or
+/// target.
 fn executable(venv: &Venv<'_>, asked: &AboutQuestion<'_>) -> Result<String, AboutError> {
     let folder = venv.folder.join("bin");
     let read = std::fs::read_dir(&folder);
@@ -238,13 +239,13 @@ async fn said(
     }
 }
 
-/// Takes the JSON out of what was printed: some print a line before it.
+/// Extracts the JSON from the output. Some plugins print lines before it.
 fn json(executable: &str, bytes: &[u8]) -> Result<String, AboutError> {
     let text = String::from_utf8_lossy(bytes);
     let end = text.rfind('}').unwrap_or_default();
     let starts = text.match_indices('{').map(|(at, _)| at).filter(|at| *at == 0 || text[..*at].ends_with('\n'));
     let is_json = |found: &&str| serde_json::from_str::<serde_json::Value>(found).is_ok();
-    // As many lines before it as no program has that is made for this.
+    // No program that supports this prints more lines before it.
     let found = starts.take(5).filter_map(|start| text.get(start..=end)).find(is_json);
     if let Some(found) = found {
         return Ok(found.to_owned());

@@ -1,4 +1,4 @@
-//! Where a run keeps its bookmarks, and what `launch.py` is told of it.
+//! Where a run stores its bookmarks, and how `launch.py` learns about it.
 
 use std::sync::Arc;
 
@@ -10,65 +10,66 @@ use crate::stores::bookmarks::Broker;
 use spile_core::connector::bundled::STATE_BACKEND;
 use spile_core::settings::StateBackend;
 
-/// The variable from which Meltano reads where state is kept.
+/// The variable that tells Meltano where to store state.
 const VARIABLE: &str = "MELTANO_STATE_BACKEND_URI";
 
-/// What Meltano calls its own database.
+/// Meltano's name for its own database.
 const SYSTEM_DATABASE: &str = "systemdb";
 
-/// The address of spile's add-on: its scheme is the name of the add-on's entry point.
+/// The address of spile's state backend. Its scheme is the name of the backend's entry point.
 const REGISTRY: &str = "spile://registry";
 
-/// The file that tells `launch.py`, which removes it before it starts anything.
+/// The file with the instructions for `launch.py`, which removes it before it starts anything.
 const FILE: &str = "bookmarks.json";
 
-/// Where bookmarks are kept.
+/// Where bookmarks are stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Backend {
     /// In the hosted registry.
     Registry,
-    /// In Meltano's own database, on this machine.
+    /// In Meltano's own database on this machine.
     Local,
     /// At an address that `spile.toml` names.
     At(String),
-    /// Where a variable or `meltano.yml` tells Meltano to: it knows where.
+    /// Where a variable or `meltano.yml` tells Meltano to. spile does not look it up.
     Theirs,
 }
 
-/// What a run is told of its bookmarks.
+/// What a run needs to know about its bookmarks.
 #[derive(Debug, Clone)]
 pub struct Bookmarks {
-    /// Where they are kept.
+    /// Where they are stored.
     pub backend: Backend,
-    /// Who keeps them, by the name of the project: those of another one are not taken.
+    /// The project that they belong to. A run does not use the bookmarks of another project.
     pub project: String,
-    /// The way to the registry, where they are kept there.
+    /// The connection to the registry, if they are stored there.
     pub broker: Option<Arc<Broker>>,
-    /// What another place has, which counts only where the backend has none.
+    /// The bookmarks that another place has. They count only if the backend has none.
     pub elsewhere: Option<Elsewhere>,
 }
 
-/// Bookmarks that another place has.
+/// Bookmarks in another place than the configured one.
 #[derive(Debug, Clone)]
 pub struct Elsewhere {
-    /// The bookmarks, as Meltano keeps them: `{"completed": {}, "partial": {}}`.
+    /// The bookmarks in Meltano's format: `{"completed": {}, "partial": {}}`.
     pub state: String,
-    /// What to do about it.
+    /// What to do with them.
     pub missing: Missing,
 }
 
-/// What to do where a backend has no bookmarks and another place has.
+/// What to do if the backend has no bookmarks but another place does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Missing {
-    /// Refuse to begin from nothing.
+    /// Refuse to start from the beginning.
     Refuse,
     /// Copy them.
     Copy,
 }
 
 impl Meltano {
-    /// Returns where the bookmarks of a run are kept: where `spile.toml` says, else where Meltano itself is told to, by a
-    /// variable, the project's `.env` or its `meltano.yml`, and where nobody says, in the registry where that is hosted.
+    /// Returns where a run's bookmarks are stored: where `spile.toml` says, or else where a variable, the project's
+    /// `.env` or its `meltano.yml` tells Meltano to. By default they are stored in the registry if it is hosted, and
+    /// otherwise in Meltano's own database.
     ///
     /// # Errors
     /// When the project's `.env` cannot be read.
@@ -91,7 +92,8 @@ impl Meltano {
         Ok(told.map_or(default, |told| if told == SYSTEM_DATABASE { Backend::Local } else { Backend::Theirs }))
     }
 
-    /// Returns what Meltano's own database on this machine keeps under a state id, as Meltano's other backends keep it.
+    /// Returns the state that Meltano's own database on this machine has for a state id, in the format of other
+    /// backends.
     ///
     /// # Errors
     /// When the database cannot be read.
@@ -101,7 +103,7 @@ impl Meltano {
         system_db::state(&theirs, id).map_err(RunError::io("read", &path))
     }
 
-    /// Tells `launch.py` of the bookmarks of a run.
+    /// Writes the instructions about a run's bookmarks for `launch.py`.
     pub(super) fn tell_bookmarks(private: &run_folder::Private, request: &Request) -> Result<(), RunError> {
         let Some(bookmarks) = &request.bookmarks else { return Ok(()) };
         let wheel = STATE_BACKEND.file_name();
@@ -119,25 +121,26 @@ impl Meltano {
     }
 }
 
-/// Whether the registry of an environment is a hosted one.
+/// Whether an environment's registry is hosted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum IsHosted {
-    /// It is.
+    /// The registry is hosted.
     Yes,
-    /// It is a file.
+    /// The registry is a local file.
     No,
 }
 
 impl Bookmarks {
-    /// Returns that nothing else than Meltano's own database is asked: another backend may be down, and says so in a run.
+    /// Returns bookmarks that only use Meltano's own database. Another backend may be unreachable, which should only
+    /// matter in a run.
     pub(super) fn in_the_database() -> Self {
         Self { backend: Backend::Local, project: String::new(), broker: None, elsewhere: None }
     }
 
-    /// Returns the variable that tells Meltano, where it is not told already.
+    /// Returns the variable that sets Meltano's backend; `None` if the user has already set it.
     pub(super) fn variable(&self) -> Option<(&'static str, &str)> {
         let address = match &self.backend {
-            // Before the broker is there, for example while plugins are installed, nothing is looked up.
+            // Without a broker, for example while plugins are installed, no bookmarks are read.
             Backend::Registry => self.broker.as_ref().map(|_| REGISTRY)?,
             Backend::Local => SYSTEM_DATABASE,
             Backend::At(address) => address,
@@ -148,7 +151,7 @@ impl Bookmarks {
 }
 
 impl Backend {
-    /// Tells whether several projects may keep bookmarks there under the same ids.
+    /// Tells whether several projects may store bookmarks there under the same ids.
     fn may_be_shared(&self) -> bool {
         match self {
             Self::At(_) | Self::Theirs => true,
@@ -157,9 +160,9 @@ impl Backend {
     }
 }
 
-/// Returns what a `meltano.yml` says of where state is kept, in either of the forms that Meltano takes.
+/// Returns the backend that a `meltano.yml` sets, in either of the two forms that Meltano accepts.
 fn in_project_file(text: &str) -> Option<String> {
-    // What is rendered says nothing of it; reading all of a large one takes longer than looking for the word.
+    // Rendered files do not set it, and searching for the word is faster than parsing a large file.
     if !text.contains("state_backend") {
         return None;
     }

@@ -1,4 +1,4 @@
-//! What goes into one invocation of Meltano, and what of it is kept besides the log.
+//! The input of one invocation of Meltano, and the output that is kept in addition to the log.
 
 use std::borrow::Cow;
 use std::io;
@@ -6,13 +6,13 @@ use std::io;
 use super::child::Pieces;
 use super::mask::Mask;
 
-/// The arguments of one invocation, and what its plugin reads and writes.
+/// The arguments of one invocation, and the input and output of its plugin.
 pub(super) struct Call<'a> {
-    /// What Meltano is asked to do.
+    /// The arguments for Meltano.
     pub arguments: &'a [String],
-    /// What is on the standard input of its plugin.
+    /// The standard input of its plugin.
     pub input: &'a str,
-    /// What takes its standard output; the log does without one.
+    /// Collects its standard output. If it is `None`, the output goes only to the log.
     pub output: Option<&'a mut Collected>,
 }
 
@@ -35,32 +35,32 @@ impl<'a> From<&'a Vec<String>> for Call<'a> {
 }
 
 impl Call<'_> {
-    /// Returns in which pieces its standard output is heard.
+    /// Returns how its standard output is split.
     pub(super) fn pieces(&self) -> Pieces {
         if self.output.is_some() { Pieces::Chunks } else { Pieces::Lines }
     }
 }
 
-/// The whole standard output of an invocation, up to a size.
+/// The whole standard output of an invocation, up to a size limit.
 #[derive(Debug)]
 pub(super) struct Collected {
     bytes: Vec<u8>,
-    /// As it came, where a secret was struck out of it.
+    /// The original output, if a secret was masked in it.
     unstruck: Option<Vec<u8>>,
     most: usize,
     is_too_much: bool,
 }
 
 impl Collected {
-    /// Makes an empty one that takes so many bytes.
+    /// Creates an empty one with a limit in bytes.
     pub(super) fn up_to(most: usize) -> Self {
         Self { bytes: Vec::new(), unstruck: None, most, is_too_much: false }
     }
 
-    /// Takes a piece.
+    /// Appends a piece.
     ///
     /// # Errors
-    /// When it is too much.
+    /// When the limit is exceeded.
     pub(super) fn take(&mut self, piece: &[u8]) -> io::Result<()> {
         if self.bytes.len() + piece.len() > self.most {
             self.is_too_much = true;
@@ -71,14 +71,14 @@ impl Collected {
         Ok(())
     }
 
-    /// Strikes secrets out of it, once all of it is there: one may span two pieces.
+    /// Masks secrets once the output is complete, because a secret may span two pieces.
     pub(super) fn strike(&mut self, mask: &Mask) {
         if let Cow::Owned(struck) = mask.apply(&self.bytes) {
             self.unstruck = Some(std::mem::replace(&mut self.bytes, struck));
         }
     }
 
-    /// Returns all of it, and as it came where a secret was struck out of it; `None` where that was too much.
+    /// Returns the output, and its original if a secret was masked; `None` if the limit was exceeded.
     pub(super) fn into_bytes(self) -> Option<(Vec<u8>, Option<Vec<u8>>)> {
         (!self.is_too_much).then_some((self.bytes, self.unstruck))
     }

@@ -1,4 +1,5 @@
-//! A child process: followed line by line, stopped with everything that it started, and never left behind.
+//! A child process: it is followed line by line, stopped together with everything that it started, and never left
+//! behind.
 
 use std::future::pending;
 use std::io;
@@ -11,38 +12,38 @@ use tokio::process::{Child, Command};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
 
-/// How long a child that was asked to stop may take; then it is killed.
+/// How long a child process may take to stop before it is killed.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// How long what a child leaves behind may go on: with an open output, or after the child was stopped. Then it is killed.
+/// How long leftover processes may keep an output open, or run after the child was stopped, before they are killed.
 const LEFTOVERS: Duration = Duration::from_secs(3);
 
-/// The most bytes of a line of a log; what is longer is to be cut by who hears it, so that memory is bounded.
+/// The most bytes of a log line. The receiver truncates longer lines, so that memory is bounded.
 pub(super) const LONGEST_LINE: usize = 1024 * 1024;
 
-/// How much of a longer line is heard besides, for a secret that crosses the cut.
+/// How many bytes beyond that limit are received, so that a secret across the limit can be found.
 const BEYOND: usize = 64 * 1024;
 
-/// What ends a child before it ends itself.
+/// What ends a child process before it ends by itself.
 pub(super) struct Limits<'a> {
-    /// How long it may take.
+    /// The timeout.
     pub timeout: Option<Duration>,
-    /// Turns true when the user wants an end.
+    /// Becomes true when the user interrupts.
     pub interrupt: &'a mut watch::Receiver<bool>,
-    /// In which pieces its standard output is heard.
+    /// How its standard output is split.
     pub pieces: Pieces,
 }
 
-/// In which pieces an output is heard.
+/// How an output is split.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Pieces {
-    /// Line by line, without their ends; what is too long is cut.
+    /// Into lines without their line breaks. Lines that are too long are truncated.
     Lines,
-    /// As it comes, every byte of it.
+    /// Into chunks as they arrive, without losing any byte.
     Chunks,
 }
 
-/// Where a child says something.
+/// The output that a piece comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Channel {
     /// Its standard output.
@@ -51,32 +52,32 @@ pub(super) enum Channel {
     Errors,
 }
 
-/// How a child ended.
+/// How a child process ended.
 #[derive(Debug)]
 pub(super) enum ChildEnd {
-    /// By itself.
+    /// It exited by itself.
     Exited(ExitStatus),
-    /// It took too long.
+    /// It was stopped because it took too long.
     TimedOut,
-    /// The user wanted it.
+    /// It was stopped because the user interrupted.
     Interrupted,
 }
 
-/// Why a child could not be followed to its end.
+/// Why a child process could not be followed to its end.
 #[derive(Debug)]
 pub(super) enum Lost {
-    /// It did not start.
+    /// It could not be started.
     Start(io::Error),
-    /// Who hears its lines failed; the child was stopped.
+    /// The receiver of its output failed, so it was stopped.
     Hearing(io::Error),
 }
 
-/// Hears a piece of an output.
+/// A receiver for pieces of output.
 pub(super) type Hear<'a> = &'a mut (dyn FnMut(Channel, &[u8]) -> io::Result<()> + Send);
 
-/// Starts a child in a process group of its own and follows it until it and its output have ended.
+/// Starts a child process in its own process group, and follows it until it has ended and closed its output.
 ///
-/// The group is what keeps a Ctrl-C of the terminal from it: the caller passes that on, once, as `interrupt`.
+/// The group protects it from the terminal's Ctrl-C. The caller passes that on once, through `interrupt`.
 pub(super) async fn follow(mut command: Command, limits: Limits<'_>, hear: Hear<'_>) -> Result<ChildEnd, Lost> {
     command.stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0).kill_on_drop(true);
     let mut child = command.spawn().map_err(Lost::Start)?;
@@ -85,7 +86,7 @@ pub(super) async fn follow(mut command: Command, limits: Limits<'_>, hear: Hear<
     let mut errors = Lines::new(child.stderr.take(), Pieces::Lines);
     let mut stop = None;
     let mut status = None;
-    // A time that no clock reaches is none.
+    // A deadline beyond the clock's range means no deadline.
     let mut deadline = limits.timeout.and_then(|timeout| Instant::now().checked_add(timeout));
     while status.is_none() || output.is_open() || errors.is_open() {
         let line = tokio::select! {
@@ -108,7 +109,7 @@ pub(super) async fn follow(mut command: Command, limits: Limits<'_>, hear: Hear<
                 } else {
                     group.kill();
                     if status.is_some() {
-                        // What holds an output still has left the group on purpose, and is heard no more.
+                        // A process that still holds an output has deliberately left the group. Its output is ignored.
                         break;
                     }
                     deadline = None;
@@ -134,7 +135,7 @@ pub(super) async fn follow(mut command: Command, limits: Limits<'_>, hear: Hear<
     }
 }
 
-/// Why a child is being stopped.
+/// Why a child process is being stopped.
 enum Stop {
     Interrupted,
     TimedOut,
@@ -144,7 +145,7 @@ enum Stop {
 async fn wanted(interrupt: &mut watch::Receiver<bool>) {
     let is_wanted = interrupt.wait_for(|wanted| *wanted).await.is_ok();
     if !is_wanted {
-        // Nobody can want it any more.
+        // Nobody can interrupt any more.
         pending::<()>().await;
     }
 }
@@ -156,7 +157,7 @@ async fn reached(deadline: Option<Instant>) {
     }
 }
 
-/// A child and everything that it started; killed when it is dropped before its end.
+/// A child process and everything that it started. Dropping it before the end kills them.
 struct Group(Option<Pid>);
 
 impl Group {
@@ -164,25 +165,27 @@ impl Group {
         Self(child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw))
     }
 
-    /// Asks the leader alone: Meltano stops its plugins itself, and keeps the state that the target has confirmed.
+    /// Asks only the leader to stop, because Meltano stops its plugins itself and stores the state that the target has
+    /// confirmed.
     fn ask_to_stop(&self) -> Instant {
         if let Some(leader) = self.0 {
-            // It may have ended by itself in the meantime.
+            // It may have ended in the meantime.
             let _ = kill_process(leader, Signal::TERM);
         }
         Instant::now() + GRACE
     }
 
-    /// Kills what is left. The id is still the group's: something holds the output open, or the leader is not reaped.
+    /// Kills what is left. The group id is still valid, because a member holds the output open or the leader has not
+    /// been reaped.
     fn kill(&self) {
         if let Some(leader) = self.0 {
-            // The last of it may have ended in the meantime.
+            // The last member may have ended in the meantime.
             let _ = kill_process_group(leader, Signal::KILL);
         }
     }
 
-    /// Waits for the members that outlive a stopped leader, and kills those that take too long. A plugin whose output
-    /// goes to Meltano holds none of ours open, so the end of the output says nothing about it.
+    /// Waits for members that outlive a stopped leader, and kills those that take too long. A plugin whose output goes
+    /// to Meltano does not hold an output of ours open, so the end of the output is no sign of its end.
     async fn wait_until_empty(&self) {
         let Some(leader) = self.0 else { return };
         let mut deadline = Instant::now() + LEFTOVERS;
@@ -190,7 +193,7 @@ impl Group {
         while test_kill_process_group(leader).is_ok() {
             if Instant::now() >= deadline {
                 if is_killed {
-                    // Not even a kill ends it: it hangs in the kernel, and nothing more can be done.
+                    // Even killing does not end it: it hangs in the kernel, and nothing more can be done.
                     return;
                 }
                 self.kill();
@@ -212,7 +215,7 @@ impl Drop for Group {
     }
 }
 
-/// The lines of an output, each of bounded length; or its bytes as they come.
+/// The lines of an output, each of limited length, or its bytes as they arrive.
 struct Lines<R> {
     reader: Option<BufReader<R>>,
     line: Vec<u8>,
@@ -229,11 +232,11 @@ impl<R: AsyncRead + Unpin> Lines<R> {
         self.reader.is_some()
     }
 
-    /// Returns the next line; `None` at the end. What is read is kept when the future is dropped half-way.
+    /// Returns the next line; `None` at the end. Dropping the future does not lose what was read.
     async fn next(&mut self) -> Option<Vec<u8>> {
         loop {
             let reader = self.reader.as_mut()?;
-            // An output that cannot be read is at its end; the exit status says what happened.
+            // A read error ends the output. The exit status tells what happened.
             let read = reader.fill_buf().await.unwrap_or_default();
             if self.pieces == Pieces::Chunks && !read.is_empty() {
                 let chunk = read.to_vec();

@@ -1,4 +1,5 @@
-//! Comparing a source with its destination: both plugins are made ready as for a run, and asked instead of run.
+//! Compares a source with its destination: prepares both plugins as for a run, but queries them instead of running
+//! them.
 
 use serde::Serialize;
 use tokio::sync::watch;
@@ -7,10 +8,11 @@ use super::call::{Call, Collected};
 use super::{Finished, Meltano, Outcome, ROWS, Request, RunError};
 use spile_core::run::Cause;
 
-/// The folder of what asks, in a run's own. Nothing of the project is beside it, so that Python imports nothing from there.
+/// The folder of the comparison's scripts, inside a run's folder. It is separate so that Python does not import files
+/// of the project.
 const FOLDER: &str = "compare";
 
-/// What asks.
+/// The comparison's scripts.
 const FILES: [(&str, &str); 6] = [
     ("driver.py", include_str!("compare/driver.py")),
     ("source.py", include_str!("compare/source.py")),
@@ -20,34 +22,34 @@ const FILES: [(&str, &str); 6] = [
     ("rows.py", ROWS),
 ];
 
-/// The most bytes of an answer: figures of tens of thousands of streams.
+/// The most bytes of the answer: figures of tens of thousands of streams.
 const LARGEST: usize = 64 * 1024 * 1024;
 
-/// What both sides are asked.
+/// What to ask both sides.
 #[derive(Debug, Clone, Serialize)]
 pub struct Question {
-    /// The streams; all that are read where none is named.
+    /// The streams to compare. Empty for all that are read.
     pub streams: Vec<String>,
-    /// How many rows of each have their values compared.
+    /// How many rows of each stream are compared by value.
     pub sample: u32,
 }
 
-/// What they answered.
+/// The result of a comparison.
 #[derive(Debug)]
 pub struct Comparison {
-    /// How that ended.
+    /// How it ended.
     pub outcome: Outcome,
-    /// The answer as JSON, where it went well.
+    /// The answer as JSON, if it succeeded.
     pub answer: Vec<u8>,
 }
 
 impl Meltano {
-    /// Asks an extractor's source and its loader's destination what they have, each by the plugin's own code and in the
-    /// plugin's own environment. Neither plugin runs, nothing is written, and no bookmark is read.
+    /// Asks an extractor's source and its loader's destination for their data, with each plugin's own code and in its
+    /// own environment. Neither plugin runs, nothing is written, and no bookmarks are read.
     ///
     /// # Errors
-    /// When Meltano cannot be started or a file cannot be written; a side that cannot be asked is an outcome or a part of
-    /// the answer.
+    /// When Meltano cannot be started or a file cannot be written. A side that cannot be queried is an outcome or part
+    /// of the answer, not an error.
     pub async fn compare(
         &self,
         request: &Request,

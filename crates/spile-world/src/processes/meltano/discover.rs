@@ -1,4 +1,4 @@
-//! Discovery: asking a tap for all that its source offers.
+//! Discovery: asks a tap for everything that its source offers.
 
 use tokio::sync::watch;
 
@@ -6,28 +6,28 @@ use super::call::{Call, Collected};
 use super::{Finished, Meltano, Outcome, Request, RunError};
 use spile_core::run::Cause;
 
-/// The most bytes of a catalog: five times what a large Salesforce says.
+/// The most bytes of a catalog: five times the size of a large Salesforce's.
 const LARGEST: usize = 256 * 1024 * 1024;
 
-/// What a tap said of its source.
+/// The result of a discovery.
 #[derive(Debug)]
 pub struct Discovery {
-    /// How that ended.
+    /// How it ended.
     pub outcome: Outcome,
-    /// What it wrote: a catalog, where it went well.
+    /// The tap's output, which is a catalog if it succeeded.
     pub catalog: Vec<u8>,
-    /// The same as it came, where a secret was struck out of it: for a run alone, and never shown or kept.
+    /// The original output, if a secret was masked in it. Only for use in a run; it is never shown or stored.
     pub unstruck: Option<Vec<u8>>,
 }
 
 impl Meltano {
-    /// Asks an extractor what its source offers, whatever is selected of that.
+    /// Asks an extractor for everything that its source offers, regardless of the selection.
     ///
-    /// `meltano invoke TAP --discover` hands the tap's own words on. `--dump=catalog` and `select --list` apply the
-    /// selection to a catalog that may be an earlier one, and change the files that a sync reads.
+    /// `meltano invoke TAP --discover` passes the tap's output through. `--dump=catalog` and `select --list` apply the
+    /// selection to a catalog that may be older, and change the files that a sync reads.
     ///
     /// # Errors
-    /// When Meltano cannot be started or the log cannot be written; a tap that fails is an outcome.
+    /// When Meltano cannot be started or the log cannot be written. A tap that fails is an outcome, not an error.
     pub async fn discover(
         &self,
         request: &Request,

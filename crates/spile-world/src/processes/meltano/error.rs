@@ -1,4 +1,4 @@
-//! How installing and running Meltano go wrong, and what to do then.
+//! How installing and running Meltano can fail, and what to do about it.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -7,20 +7,20 @@ use miette::Diagnostic;
 
 use crate::stores::target::io_help;
 
-/// Meltano, or a plugin of it, cannot be installed.
+/// Why Meltano or one of its plugins cannot be installed.
 #[derive(Debug, thiserror::Error, Diagnostic)]
 pub enum InstallError {
-    /// No Python runs on this machine.
+    /// No working Python was found on this machine.
     #[error("no Python was found on the PATH")]
     #[diagnostic(
         code(spile::meltano::no_python),
         help("install Python {needed} or newer, or uv (https://docs.astral.sh/uv), which brings its own")
     )]
     NoPython {
-        /// The oldest that would do.
+        /// The oldest supported version.
         needed: String,
     },
-    /// Every Python is too old.
+    /// Every Python found is too old.
     #[error("Python {found} at `{}` is too old for Meltano", path.display())]
     #[diagnostic(
         code(spile::meltano::old_python),
@@ -31,10 +31,10 @@ pub enum InstallError {
         found: String,
         /// Where it is.
         path: PathBuf,
-        /// The oldest that would do.
+        /// The oldest supported version.
         needed: String,
     },
-    /// Debian and Ubuntu ship Python without `venv`.
+    /// The Python has no `venv` module, as on Debian and Ubuntu.
     #[error("Python {version} cannot create a virtual environment: its `venv` module is missing")]
     #[diagnostic(
         code(spile::meltano::no_venv),
@@ -44,7 +44,7 @@ pub enum InstallError {
         /// The version of that Python.
         version: String,
     },
-    /// A plugin names a Python that this machine does not have.
+    /// A plugin needs a Python that this machine does not have.
     #[error("{what} needs `{python}`, which is not on this machine: {line}")]
     #[diagnostic(
         code(spile::meltano::no_interpreter),
@@ -55,9 +55,9 @@ pub enum InstallError {
     NoInterpreter {
         /// What is being installed.
         what: String,
-        /// The Python, as the connector names it.
+        /// The Python that the connector names.
         python: String,
-        /// The installer's own words.
+        /// The installer's message.
         line: String,
     },
     /// The package index cannot be reached.
@@ -71,10 +71,10 @@ pub enum InstallError {
     Offline {
         /// What is being installed.
         what: String,
-        /// The installer's own words.
+        /// The installer's message.
         line: String,
     },
-    /// The package index has no such version.
+    /// The package index does not have this version.
     #[error("cannot find {what} to install: {line}")]
     #[diagnostic(
         code(spile::meltano::no_such_version),
@@ -85,10 +85,10 @@ pub enum InstallError {
     NoSuchVersion {
         /// What is being installed.
         what: String,
-        /// The installer's own words.
+        /// The installer's message.
         line: String,
     },
-    /// The packages ask for versions of another one that exclude each other.
+    /// The packages require conflicting versions of another package.
     #[error("{what} cannot be installed, because its dependencies conflict: {reason}")]
     #[diagnostic(
         code(spile::meltano::conflict),
@@ -99,7 +99,7 @@ pub enum InstallError {
     Conflict {
         /// What is being installed.
         what: String,
-        /// The resolver's own reason.
+        /// The resolver's explanation.
         reason: String,
     },
     /// The disk is full.
@@ -112,18 +112,18 @@ pub enum InstallError {
         /// What is being installed.
         what: String,
     },
-    /// The installer failed for a reason of its own.
+    /// The installer failed for another reason.
     #[error("{what} cannot be installed: {line}")]
     #[diagnostic(code(spile::meltano::install), help("{help}"))]
     Failed {
         /// What is being installed.
         what: String,
-        /// Its last line that says something.
+        /// Its last meaningful line.
         line: String,
-        /// The lines before it, or where they are.
+        /// The lines before it, or where to find them.
         help: String,
     },
-    /// The user wanted an end.
+    /// The user interrupted.
     #[error("the installation was stopped")]
     #[diagnostic(
         code(spile::meltano::interrupted),
@@ -134,19 +134,19 @@ pub enum InstallError {
     #[error("cannot {doing} `{}`", path.display())]
     #[diagnostic(code(spile::files::io), help("{}", io_help(source)))]
     Io {
-        /// `make`, `start` and so on.
+        /// The verb: `make`, `start` and so on.
         doing: &'static str,
         /// The file or program.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
 }
 
-/// A run cannot be started or followed; a run that fails is not an error but an `Outcome`.
+/// Why a run cannot be started or followed. A run that fails is not an error but an `Outcome`.
 #[derive(Debug, thiserror::Error, Diagnostic)]
 pub enum RunError {
-    /// Meltano is not there.
+    /// Meltano is not installed.
     #[error("Meltano {version} is not installed in this project")]
     #[diagnostic(code(spile::meltano::missing), help("run `spile up` to install it"))]
     NotInstalled {
@@ -157,13 +157,13 @@ pub enum RunError {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Install(#[from] InstallError),
-    /// The log cannot be written, so the run was stopped: nobody could tell afterwards what it did.
+    /// The log cannot be written, so the run was stopped, because nobody could tell afterwards what it did.
     #[error("the run was stopped: its log `{}` cannot be written", path.display())]
     #[diagnostic(code(spile::meltano::log), help("{}", io_help(source)))]
     Log {
         /// The log's file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
     /// Bookmarks cannot be moved.
@@ -173,22 +173,22 @@ pub enum RunError {
         help("until they are moved, a sync reads everything again; check `meltano state list`")
     )]
     State {
-        /// The state id they are under.
+        /// The state id that has them now.
         from: String,
-        /// The state id they belong under.
+        /// The state id that should have them.
         to: String,
-        /// What Meltano said.
+        /// Meltano's message.
         reason: String,
     },
     /// A file or a program cannot be used.
     #[error("cannot {doing} `{}`", path.display())]
     #[diagnostic(code(spile::files::io), help("{}", io_help(source)))]
     Io {
-        /// `make`, `start` and so on.
+        /// The verb: `make`, `start` and so on.
         doing: &'static str,
         /// The file or program.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
 }
@@ -199,7 +199,7 @@ impl InstallError {
         move |source| Self::Io { doing, path, source }
     }
 
-    /// Returns what an installer's last lines mean, of something that needs a Python of its own, or Meltano's.
+    /// Interprets the last lines of an installer. `python` is set if the plugin needs another Python than Meltano's.
     pub(super) fn of_installer(what: &str, python: Option<&str>, lines: &[String]) -> Self {
         let found = |signs: &[&str]| {
             lines.iter().rev().find(|line| {
@@ -211,7 +211,7 @@ impl InstallError {
         if let (Some(python), Some(line)) = (python, found(&NO_INTERPRETER)) {
             return Self::NoInterpreter { what, python: python.to_owned(), line: tidy(line) };
         }
-        // Asked in this order: without a network pip says at last that there is no such version.
+        // The order matters: without a network, pip finally reports that the version does not exist.
         if found(&["no space left on device", "os error 28", "errno 28"]).is_some() {
             return Self::DiskFull { what };
         }
@@ -232,11 +232,11 @@ impl InstallError {
     }
 }
 
-/// What uv and virtualenv print when they find no Python of that name, and where uv cannot download one either.
+/// What uv and virtualenv print when they find no Python of that name and uv cannot download one.
 const NO_INTERPRETER: [&str; 4] =
     ["no interpreter found", "failed to find interpreter", "python-build-standalone", "python installation found"];
 
-/// What pip and uv print when they reach no index.
+/// What pip and uv print when they cannot reach the package index.
 const OFFLINE: [&str; 9] = [
     "name resolution",
     "dns error",
@@ -249,7 +249,7 @@ const OFFLINE: [&str; 9] = [
     "tunnel connection failed",
 ];
 
-/// What pip and uv print when the index has no such version.
+/// What pip and uv print when the package index does not have the version.
 const NO_SUCH_VERSION: [&str; 5] = [
     "no matching distribution",
     "could not find a version",
@@ -258,8 +258,8 @@ const NO_SUCH_VERSION: [&str; 5] = [
     "was not found in the package registry",
 ];
 
-/// Returns why a resolver finds no versions that go together; `None` where it only misses one. uv explains itself below its
-/// first line, with what depends on what; pip lists who asks for what.
+/// Returns why a resolver finds no compatible versions; `None` if it only misses one. uv explains below its first line
+/// which package depends on which. pip lists the conflicting requirements.
 fn conflict(lines: &[String]) -> Option<String> {
     let after = |sign: &str| {
         let at = lines.iter().position(|line| line.to_lowercase().contains(sign))?;
@@ -270,13 +270,13 @@ fn conflict(lines: &[String]) -> Option<String> {
         return Some(asked.take(MOST_REASONS).collect::<Vec<_>>().join("; "));
     }
     let reason = after("no solution found")?;
-    // Hints about the machine follow an empty line.
+    // Hints about the machine follow after an empty line.
     let reason =
         reason.into_iter().take_while(|line| !line.is_empty()).take(MOST_REASONS).collect::<Vec<_>>().join(" ");
     reason.contains("depends on").then_some(reason)
 }
 
-/// How many lines of a resolver's reason are shown.
+/// How many lines of a resolver's explanation are shown.
 const MOST_REASONS: usize = 12;
 
 fn tidy(line: &str) -> String {

@@ -1,4 +1,4 @@
-//! Holding an extractor: while one run has it, no other run of it begins on this machine.
+//! Holds an extractor, so that no other run of it starts on this machine.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,8 @@ use super::run_folder::{self, Holder, NoRunFolder, Private};
 use super::{Meltano, Request, RunError, system_db};
 use crate::files::own_folder::Own;
 
-/// What keeps other runs of an extractor away; it lasts until it is dropped and every process of the run has ended.
+/// A lock that prevents other runs of an extractor. It lasts until it is dropped and every process of the run has
+/// ended.
 #[derive(Debug)]
 pub struct Hold(Private);
 
@@ -25,28 +26,28 @@ impl Hold {
 /// Why an extractor cannot be held.
 #[derive(Debug)]
 pub enum NotHeld {
-    /// Another run has it.
+    /// Another run holds it.
     Busy(Box<Holder>),
-    /// A file cannot be made.
+    /// A file cannot be created.
     Failed(RunError),
 }
 
 impl Meltano {
-    /// Holds the first of these plugins for a run, which uses them all.
+    /// Holds the first of these plugins for a run that uses all of them.
     ///
     /// # Errors
-    /// When another run has it, or a file cannot be made.
+    /// When another run holds it, or a file cannot be created.
     pub fn hold(&self, run: Uuid, environment: &str, plugins: Vec<String>) -> Result<Arc<Hold>, NotHeld> {
         let claims = plugins.first().cloned();
         self.made(&Holder { claims, ..holder(run, environment, plugins) })
     }
 
-    /// Makes the folder of an invocation that keeps nobody away.
+    /// Creates the folder of an invocation that does not lock out others.
     pub(super) fn hold_unclaimed(&self, request: &Request) -> Result<Arc<Hold>, RunError> {
         let holder = holder(request.run_id, &request.environment, request.plugin_names());
         self.made(&holder).map_err(|refused| match refused {
             NotHeld::Failed(error) => error,
-            // It claims nothing.
+            // This cannot happen, because nothing is claimed.
             NotHeld::Busy(_) => RunError::io("create", &self.runs_folder())(io::ErrorKind::ResourceBusy.into()),
         })
     }
@@ -59,8 +60,8 @@ impl Meltano {
         })
     }
 
-    /// Clears away what runs left behind that were killed: their folders, settings of plugins in plain text, what still
-    /// runs of them, and Meltano's own lock. Which they were is remembered until [`Meltano::forget`].
+    /// Cleans up after runs that were killed: removes their folders, the plaintext settings of their plugins and
+    /// Meltano's own lock, and ends their remaining processes. The runs are remembered until [`Meltano::forget`].
     ///
     /// # Errors
     /// When a file cannot be removed.
@@ -75,7 +76,7 @@ impl Meltano {
         run_folder::sweep(&self.own, &self.theirs, &bury).map_err(RunError::io("sweep", &self.runs_folder()))
     }
 
-    /// Returns the runs of an environment that were killed and that nobody has told the registry of yet.
+    /// Returns the killed runs of an environment that have not been reported to the registry yet.
     ///
     /// # Errors
     /// When a file cannot be read.
@@ -85,12 +86,12 @@ impl Meltano {
 
     /// Forgets a run that was killed.
     pub fn forget(&self, run: Uuid) {
-        // Remembered once more, it is told once more.
+        // If this fails, the run is only reported once more.
         let _ = self.own.open().map(|own| own.map(|own| own.remove(buried(run))));
     }
 }
 
-/// The folder of runs that died, in spile's own.
+/// The folder of killed runs, inside spile's own folder.
 const DIED: &str = "died";
 
 fn buried(run: Uuid) -> PathBuf {
@@ -114,5 +115,5 @@ fn died(own: &Own, environment: &str) -> io::Result<Vec<Uuid>> {
     Ok(runs)
 }
 
-/// The most bytes of the name of an environment.
+/// The most bytes of an environment's name.
 const MOST_BYTES: u64 = 4096;

@@ -1,4 +1,4 @@
-//! What Meltano needs of the machine: programs on the PATH, and a Python that is new enough.
+//! What Meltano needs from the machine: programs on the path, and a Python that is new enough.
 
 use std::ffi::OsString;
 use std::os::unix::fs::PermissionsExt;
@@ -8,45 +8,45 @@ use super::InstallError;
 use crate::ChildEnvironment;
 use spile_core::settings::RunEnvironment;
 
-/// The oldest Python that Meltano runs on (`Requires-Python` of 4.4.1).
+/// The oldest Python that Meltano supports (`Requires-Python` of 4.4.1).
 const OLDEST: (u32, u32) = (3, 10);
 
-/// The names of Python, the likeliest first.
+/// The names of Python, most likely first.
 const NAMES: [&str; 7] = ["python3", "python3.13", "python3.12", "python3.11", "python3.10", "python3.14", "python"];
 
-/// What the user's environment says that children and installers need; read by the command line, once.
+/// The parts of the user's environment that child processes and installers need. The command line reads them once.
 #[derive(Debug, Clone, Default)]
 pub struct Host {
-    /// `PATH`
+    /// `PATH`.
     pub path: OsString,
     /// The Python that the user prefers.
     pub python: Option<OsString>,
-    /// What children are chosen variables from.
+    /// The variables that child processes get a selection of.
     pub environment: ChildEnvironment,
 }
 
-/// A Python that Meltano can be installed with.
+/// A Python that can run Meltano.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Python {
-    /// Its version: `3.11.7`.
+    /// Its version, for example `3.11.7`.
     pub version: String,
-    /// Where it really is, not where a shim of it is.
+    /// Its real path, not that of a shim.
     pub path: PathBuf,
 }
 
 impl Host {
-    /// Returns the program of that name.
+    /// Returns the path of a program.
     #[must_use]
     pub fn find(&self, name: &str) -> Option<PathBuf> {
-        // A folder that depends on where somebody is may be the project's.
+        // Relative folders are ignored, because they may be in the project.
         let folders = std::env::split_paths(&self.path).filter(|folder| folder.is_absolute());
         folders.map(|folder| folder.join(name)).find(|path| is_program(path))
     }
 
-    /// Returns the preferred Python, or the first on the path that is new enough.
+    /// Returns the preferred Python, or the first one on the path that is new enough.
     ///
     /// # Errors
-    /// When there is none, or each is too old.
+    /// When there is none, or all are too old.
     pub fn python(&self) -> Result<Python, InstallError> {
         let mut too_old = None;
         for path in self.pythons() {
@@ -63,7 +63,7 @@ impl Host {
         })
     }
 
-    /// Asks a Python who it is; `None` where it does not run, for example a shim with nothing behind it.
+    /// Asks a Python for its version and path; `None` if it does not run, for example because it is an empty shim.
     fn ask(&self, path: &Path) -> Option<(Python, (u32, u32))> {
         let mut command = self.environment.command(path, &RunEnvironment::default());
         let question = "import sys; print(*sys.version_info[:3], sep='.'); print(sys.executable)";
@@ -83,7 +83,7 @@ impl Host {
     }
 }
 
-/// Reads what a Python says of itself.
+/// Parses a Python's answer.
 fn said(output: Vec<u8>) -> Option<(Python, (u32, u32))> {
     let text = String::from_utf8(output).ok()?;
     let (version, executable) = text.trim_end().split_once('\n')?;

@@ -1,4 +1,4 @@
-//! Installs the pinned Meltano into the project, once, even if other processes install it too.
+//! Installs the pinned Meltano into the project once, even if several processes install it at the same time.
 
 use std::fs;
 use std::io;
@@ -12,18 +12,18 @@ use super::{Host, InstallError, Meltano, run_folder};
 use crate::files::project::replace;
 use crate::files::run_lock::{Lock, RunLock};
 
-/// The file in the environment that is written last: without it the environment is half-made.
+/// The file that is written last. An environment without it is incomplete.
 const MARKER: &str = ".spile-installed";
 
-/// The folder of the environment, in spile's own.
+/// The folder of the environment, inside spile's own folder.
 pub(super) const VENV: &str = "meltano";
 
-/// How often runs are looked for that still use the environment.
+/// How often to check whether runs still use the environment.
 const PATIENCE: Duration = Duration::from_millis(100);
 
 impl Meltano {
-    /// Tells whether the pinned version is there, complete, with a Python that still exists. What is not this user's own is
-    /// not there.
+    /// Tells whether the pinned version is completely installed and its Python still exists. A folder that does not
+    /// belong to this user does not count.
     #[must_use]
     pub fn is_installed(&self) -> bool {
         let own = self.own.open().ok().flatten();
@@ -31,11 +31,11 @@ impl Meltano {
         marker.trim() == self.marked() && self.python().exists()
     }
 
-    /// Installs the pinned version where it is not there; waits for another spile that does so already, and for what runs
-    /// from another version.
+    /// Installs the pinned version if it is missing. Waits for another spile that is installing it, and for runs that
+    /// use another version.
     ///
     /// # Errors
-    /// When there is no Python, no network, no such version or no space, or the user wants an end.
+    /// When there is no Python, no network, no such version or no disk space, or the user interrupts.
     pub async fn install(&self, host: &Host, interrupt: &mut watch::Receiver<bool>) -> Result<(), InstallError> {
         if self.is_installed() {
             return Ok(());
@@ -44,14 +44,14 @@ impl Meltano {
         if self.is_installed() {
             return Ok(());
         }
-        // What runs still runs from what is there, and loads more of it as it goes.
+        // A run still uses the existing environment, and loads more of it over time.
         while run_folder::any_lives(&self.own).map_err(InstallError::io("read", &self.runs_folder()))? {
             if *interrupt.borrow() {
                 return Err(InstallError::Interrupted);
             }
             tokio::time::sleep(PATIENCE).await;
         }
-        // Of another version, or half-made.
+        // It has another version, or is incomplete.
         match fs::remove_dir_all(&self.venv) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 return Err(InstallError::io("remove", &self.venv)(error));
@@ -72,7 +72,7 @@ impl Meltano {
         format!("meltano{extras}=={}", self.version())
     }
 
-    /// Returns what the marker of a complete environment says: the version, and what is installed with it.
+    /// Returns the marker of a complete environment: the version and the extras.
     fn marked(&self) -> String {
         format!("{} {}", self.version(), self.extras()).trim_end().to_owned()
     }
@@ -81,7 +81,7 @@ impl Meltano {
         self.pinned.extras.iter().map(String::as_str).collect::<Vec<_>>().join(",")
     }
 
-    /// Waits for a lock in spile's own folder; it is free again when it is dropped, or spile dies.
+    /// Waits for a lock in spile's own folder. It is released when it is dropped or spile dies.
     pub(super) async fn lock(&self, lock: Lock, interrupt: &watch::Receiver<bool>) -> Result<RunLock, InstallError> {
         let held = RunLock::hold_unless(&self.own, lock, interrupt).await;
         held.map_err(InstallError::io("lock", self.own.path()))?.ok_or(InstallError::Interrupted)

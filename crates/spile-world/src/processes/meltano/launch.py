@@ -1,20 +1,22 @@
-"""Starts Meltano as its own command does, with some things added that it has no switch for.
+"""Starts Meltano like its own command, with additions that it has no switch for:
 
-Records are counted on their way from the tap to the target: many taps and targets do not say how many they handled. Where
-`rows.py` is beside it, the loader's tables are counted before and after. Bookmarks are told, those that the tap begins with
-and those that it leaves, whatever backend keeps them; where there have to be some, or they are another project's, the tap is
-not started. The files with the settings of plugins, secrets included, bear the name of the run. A tap that is asked what it
-offers is given nothing that an earlier run has left. A catalog that is too old is discovered anew, and what the catalog says
-of the selection is told: streams that are selected and missing, and streams that arrive and are not selected. Where a folder
-`compare` is beside it, both plugins are asked what they have, and neither runs. And when spile dies, Meltano is asked to stop,
-so that it closes its run, and is killed with its plugins when it does not.
-
-And it starts faster: nothing that Meltano imports becomes garbage, so none is looked for until it is there.
+- Counts records on their way from the tap to the target, because many taps and targets do not report how many they handled.
+- Counts the rows in the loader's tables before and after the run, if `rows.py` is in the same folder.
+- Reports the bookmarks that the tap starts with and those that it leaves, whatever backend stores them. Does not start the
+  tap if bookmarks are required and missing, or belong to another project.
+- Names the files with plugin settings, which contain secrets, after the run.
+- Gives a tap that discovers nothing that an earlier run has left.
+- Discovers a catalog again if it is too old, and reports how it differs from the selection: selected streams that are
+  missing, and streams that arrive without being selected.
+- Queries both plugins instead of running them, if there is a folder `compare` next to this file.
+- Asks Meltano to stop when spile dies, so that it closes its run, and kills it with its plugins if it does not.
+- Starts faster: garbage collection is off during imports, because nothing that Meltano imports becomes garbage.
 """
 
 import sys
 
-# It lies in the folder of a run, among links to files of the project, which would be imported in the place of libraries.
+# This file is in the folder of a run, among links to files of the project, which Python would import instead of
+# libraries.
 sys.path.pop(0)
 
 import atexit
@@ -32,12 +34,12 @@ import subprocess
 import threading
 import time
 
-# What Singer's libraries write: these keys, in this order. Everything else is parsed.
+# Singer libraries write these keys in this order. Everything else is parsed.
 USUAL = re.compile(r'\s*\{\s*"type"\s*:\s*"RECORD"\s*,\s*"stream"\s*:\s*"([^"\\]*)"')
 
 
 def line_of(event, level="info", **facts):
-    """Returns a line of the log that says something to spile, in members that Meltano's own lines do not have."""
+    """Returns a log line for spile, with members that Meltano's own lines do not have."""
     return json.dumps({"event": event, "level": level, **facts})
 
 
@@ -46,7 +48,7 @@ def say(*args, **facts):
 
 
 def package_of(program):
-    """Returns the package that a plugin's program belongs to, with its version; `None` where it is none of Python's."""
+    """Returns the package of a plugin's program with its version; `None` if the program is not from a Python package."""
     folder = os.path.dirname(os.path.dirname(program))
     for packages in glob.glob(os.path.join(glob.escape(folder), "lib", "python*", "site-packages")):
         for found in glob.glob(os.path.join(glob.escape(packages), "*.dist-info", "entry_points.txt")):
@@ -58,7 +60,7 @@ def package_of(program):
 
 
 def tell_facts(invoker):
-    """Tells which package a plugin is, and which catalog it is given."""
+    """Reports the plugin's package and the catalog that it is given."""
     facts = {}
     if package := package_of(str(invoker.exec_path())):
         facts["packages"] = {invoker.plugin.name: package}
@@ -71,15 +73,15 @@ def tell_facts(invoker):
 
 
 class Arrivals:
-    """Has the tables of a loader counted before its records go into them, and when it has ended.
+    """Has the tables of a loader counted before its records are loaded, and after it has ended.
 
-    A table is counted when its stream's schema comes by: its records come later, and wait until that is done.
+    A table is counted when the schema of its stream arrives. Its records come later, and wait until that is done.
     """
 
     SECONDS = 30
-    # Of so many records the keys are looked at.
+    # For how many records the keys are compared.
     KEYS = 100_000
-    # Streams in a line.
+    # How many streams are reported in one line.
     PIECE = 100
     ENDED = "the program that counts rows has ended"
     NO_PYTHON = "its program is not from a Python package"
@@ -94,7 +96,7 @@ class Arrivals:
         atexit.register(self.tell)
 
     def start(self, block):
-        """Starts what counts, in the environment of the loader, which is about to start."""
+        """Starts the counting program in the environment of the loader, which is about to start."""
         program = str(block.invoker.exec_path())
         python = os.path.join(os.path.dirname(program), "python")
         if not os.path.exists(python):
@@ -126,8 +128,8 @@ class Arrivals:
         return json.loads(line)
 
     def writeline(self, line):
-        """Takes in a line before the loader does: what it does about a schema may already change its table."""
-        # Some taps say the schema before every record.
+        """Handles a line before the loader gets it, because a schema may already make the loader change its table."""
+        # Some taps repeat the schema before every record.
         if ('"SCHEMA"' not in line and '"ACTIVATE_VERSION"' not in line) or hash(line) in self.schemas:
             return
         self.schemas.add(hash(line))
@@ -158,7 +160,7 @@ class Arrivals:
 
     def tell(self):
         handle = self.block and self.block._process_handle
-        # Of a loader that failed nobody expects anything.
+        # If the loader failed, the rows are not expected to match.
         if not self.streams or (handle and handle.returncode != 0):
             return
         counts = self.ask(None) if self.counter else {}
@@ -173,9 +175,9 @@ class Arrivals:
 
 
 class Counter:
-    """Counts the records of a tap: one of the writers that Meltano hands every line to."""
+    """Counts the records of a tap, as one of the writers that Meltano passes every line to."""
 
-    # Of a line that is no message only the beginning is told: spile strikes secrets out, and quotes less than this.
+    # Only the start of an invalid line is reported. spile masks secrets in it, and quotes less than this.
     LONGEST = 16 * 1024
 
     def __init__(self, arrivals):
@@ -201,7 +203,7 @@ class Counter:
             self.tell()
 
     def look_at(self, line):
-        """Tells the first line that is no message: a loader that stumbles over it seldom says what it read."""
+        """Reports the first line that is not a message, because a loader that fails on it rarely reports what it read."""
         if line.strip() and not (line.lstrip().startswith("{") and '"type"' in line):
             self.is_clean = False
             say("The tap wrote a line that is not a Singer message", spile_not_singer=line[: self.LONGEST])
@@ -223,7 +225,7 @@ class Counter:
 
 
 def count_records(counters):
-    """Hooks a counter behind the target's input, so that it counts only what the target was given."""
+    """Hooks a counter into the target's input, so that it counts only what the target gets."""
     from meltano.core.block.singer import SingerBlock
 
     script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "rows.py")
@@ -252,9 +254,9 @@ def count_records(counters):
 
 
 class Bookmarks:
-    """Tells the Singer state that a tap is given, and the last one that is kept, now and then and at the end."""
+    """Reports the Singer state that a tap gets, and the last one that was stored, every few seconds and at the end."""
 
-    # The registry keeps them with the run: what is longer is of use to nobody who reads it there.
+    # The registry stores the state with the run. A longer one is of no use to people who read it there.
     LONGEST = 64 * 1024
     PAUSE = 5
 
@@ -283,7 +285,7 @@ class Bookmarks:
 
 
 def tell_bookmarks():
-    """Hooks into where Meltano looks bookmarks up and where it keeps them."""
+    """Hooks into Meltano where it reads bookmarks and where it stores them."""
     from meltano.core.plugin.singer.tap import SingerTap
     from meltano.core.state_service import StateService
 
@@ -414,15 +416,15 @@ def narrow_run(streams):
 
 
 class Catalogs:
-    """Keeps the catalog of a tap fresh, and tells what it has to do with the selection."""
+    """Keeps the catalog of a tap up to date, and reports how it differs from the selection."""
 
     def __init__(self, wanted, counters):
-        # `kept` leaves it to Meltano; `renew` discovers anew; `try` does too, and keeps the old one where that fails; `given`
-        # takes the one that spile has asked for.
+        # `kept` leaves it to Meltano. `renew` discovers again. `try` does too, but keeps the old catalog if that fails.
+        # `given` uses the one that spile provides.
         self.wanted = wanted
         self.counters = counters
         self.is_discovered = False
-        # The catalog of this run with the rules applied, or the patterns that the tap is never told.
+        # Either the catalog of this run with the rules applied, or the patterns if the tap does not get a catalog.
         self.catalog = None
         self.ignored = None
 
@@ -448,7 +450,7 @@ class Catalogs:
 
     @staticmethod
     def usable(tap, invoker):
-        """Returns the last catalog and its key, where it is one of the same settings."""
+        """Returns the last catalog and its key if they belong to the same settings."""
         try:
             catalog = invoker.files["catalog"].read_bytes()
             key = invoker.files["catalog_cache_key"].read_text()
@@ -457,7 +459,7 @@ class Catalogs:
         return (catalog, key) if catalog and key == tap.catalog_cache_key(invoker) else None
 
     def compare(self, rules, catalog):
-        """Tells which streams are wanted by name or pattern, and not in the catalog."""
+        """Reports streams that are selected by name or pattern but missing in the catalog."""
         self.catalog = catalog
         streams = [stream.get("tap_stream_id", "") for stream in catalog.get("streams", []) if isinstance(stream, dict)]
         known, missing = set(streams), []
@@ -470,7 +472,7 @@ class Catalogs:
             say("Not in the catalog: " + ", ".join(missing), spile_catalog={"missing": missing})
 
     def tell_selected(self):
-        """Tells how many streams are selected, and which have arrived though they are not."""
+        """Reports how many streams are selected, and which have arrived without being selected."""
         arrived = sorted({stream for counter in self.counters for stream in counter.records})
         if self.ignored is not None:
             is_selected = self.selected_by(self.ignored)
@@ -484,7 +486,7 @@ class Catalogs:
             say("Read without being selected: " + ", ".join(unselected), spile_catalog={"unselected": unselected})
 
     def unselected(self, arrived):
-        # A stream may bear another name than its id; of one that no entry is about nothing is known.
+        # A stream's name may differ from its id. Streams without a catalog entry are ignored.
         selected, known = set(), set()
         for stream in (self.catalog or {}).get("streams", []):
             names = {stream.get("tap_stream_id"), stream.get("stream")} & set(arrived)
@@ -513,7 +515,7 @@ class Catalogs:
 
 
 class Matching:
-    """Which rules are about a node of a catalog, remembered: most nodes of thousands of streams get the same answer."""
+    """Finds and caches the rules for a node of a catalog, because most nodes of thousands of streams share the result."""
 
     def __init__(self):
         self.rules = None
@@ -532,10 +534,10 @@ class Matching:
 
 
 class Walk:
-    """Visits a catalog as Meltano's own executor of rules does: the same nodes, in the same order.
+    """Visits a catalog like Meltano's own executor of rules: the same nodes in the same order.
 
-    Meltano matches three patterns against the path of every value, and writes a line for a log that nobody reads for every
-    rule that it applies: with thousands of streams that takes several seconds.
+    Meltano matches three patterns against the path of every value, and logs a line that nobody reads for every rule that it
+    applies. With thousands of streams that takes several seconds.
     """
 
     STREAM = re.compile(r"streams\[\d+\]$")
@@ -565,7 +567,7 @@ class Walk:
                 self.known = {tuple(one["breadcrumb"]) for one in node["metadata"] if "breadcrumb" in one}
             elif self.METADATA.search(path) and "breadcrumb" in node:
                 self.executor.metadata_node(node, path)
-        # Most dictionaries of a catalog are on no such path.
+        # Most dictionaries in a catalog are not on such a path.
         elif ".properties." in path and self.PROPERTY.search(path):
             self.property(path)
             return True
@@ -573,16 +575,16 @@ class Walk:
 
     def property(self, path):
         breadcrumb = path[path.index("properties") :].split(".")
-        # Each new one would be looked for among all of its stream.
+        # Without this, each new breadcrumb would be searched for among all those of its stream.
         if tuple(breadcrumb) not in self.known:
             self.known.add(tuple(breadcrumb))
             self.executor.ensure_metadata(breadcrumb)
 
 
 class Parsed:
-    """Stands in for the module `json` where Meltano reads catalogs, so that each is parsed once.
+    """Replaces the module `json` where Meltano reads catalogs, so that each catalog is parsed only once.
 
-    Meltano parses a catalog to see whether it is one, forgets it, and parses it again to apply the rules to it.
+    Meltano parses a catalog to validate it, discards it, and parses it again to apply the rules.
     """
 
     def __init__(self):
@@ -592,7 +594,7 @@ class Parsed:
         about = os.fstat(file.fileno())
         about = (about.st_dev, about.st_ino, about.st_size, about.st_mtime_ns)
         if about == self.about:
-            # It is handed out for good: what is done to it is not what the file says.
+            # The value is returned only once, because the caller changes it and it no longer matches the file.
             value, self.about, self.value = self.value, None, None
             return value
         self.about, self.value = about, json.load(file)
@@ -603,7 +605,7 @@ class Parsed:
 
 
 def quicken():
-    """Makes Meltano faster with large catalogs: each is parsed once and rules are matched once."""
+    """Makes Meltano faster with large catalogs: each is parsed once, and rules are matched once."""
     from meltano.core.plugin.singer import tap
     from meltano.core.plugin.singer.catalog import MetadataExecutor, MetadataRule, SelectionType
 
@@ -621,9 +623,9 @@ def quicken():
 
 
 async def redirect(stream, *files, write_str=False):
-    """Writes what a tap says of its streams to files, whatever its lines are.
+    """Writes the output of a tap's discovery to files, regardless of line breaks.
 
-    Meltano reads it line by line, and waits for ever for a tap whose catalog is one line of more than 10 MiB.
+    Meltano reads it line by line, and waits forever if the catalog is one line of more than 10 MiB.
     """
     while stream and (data := await stream.read(1 << 16)):
         for file in files:
@@ -631,7 +633,7 @@ async def redirect(stream, *files, write_str=False):
 
 
 def watch_catalogs(wanted, counters):
-    """Hooks into where Meltano discovers the catalog of a tap and where it applies the selection to it."""
+    """Hooks into Meltano where it discovers the catalog of a tap and where it applies the selection to it."""
     from meltano.core.plugin.error import PluginLacksCapabilityError
     from meltano.core.plugin.singer import tap
     from meltano.core.plugin.singer.tap import SingerTap
@@ -675,9 +677,9 @@ def watch_catalogs(wanted, counters):
 
 
 class Guard:
-    """Keeps a run from beginning with bookmarks that are not its own, or from nothing where there have to be some."""
+    """Keeps a run from starting with the bookmarks of another project, or without any if there should be some."""
 
-    # Beside the Singer state, in whatever keeps it: Meltano carries along what it does not know.
+    # Stored next to the Singer state in every backend, because Meltano preserves unknown members.
     MARK = "spile_project"
 
     def __init__(self, told):
@@ -724,7 +726,7 @@ def refuse(why):
 
 
 def take_bookmarks():
-    """Reads what spile tells of the bookmarks, and removes it: it may hold a token, which is no plugin's business."""
+    """Reads spile's instructions about bookmarks and deletes the file: it may contain a token that plugins must not see."""
     root = os.environ["MELTANO_PROJECT_ROOT"]
     path = os.path.join(root, "bookmarks.json")
     try:
@@ -742,7 +744,7 @@ def take_bookmarks():
 
 
 def guard_bookmarks(told):
-    """Hooks into where Meltano reads state, a full refresh included, and into where it writes it."""
+    """Hooks into Meltano where it reads state, also for a full refresh, and where it writes it."""
     from meltano.core.plugin.singer.tap import SingerTap
     from meltano.core.state_service import StateService
 
@@ -758,7 +760,7 @@ def guard_bookmarks(told):
     async def look_up_state(self, plugin_invoker):
         context = plugin_invoker.context
         if context and context.job and context.full_refresh:
-            # Meltano would find out after everything is read that what it leaves cannot be kept.
+            # Otherwise Meltano would notice only after reading everything that the new state cannot be stored.
             with StateService(project=context.project, session=context.session) as service:
                 service.get_state(context.job.job_name)
         await look_up(self, plugin_invoker)
@@ -769,7 +771,7 @@ def guard_bookmarks(told):
 
 
 def name_settings():
-    """Names the files with a plugin's settings after the run, so that those of a run that was killed are known."""
+    """Names the files with a plugin's settings after the run, so that those of a killed run can be recognized."""
     from meltano.core.plugin.singer.base import SingerPlugin
 
     run = os.path.basename(os.environ["MELTANO_PROJECT_ROOT"])
@@ -777,14 +779,14 @@ def name_settings():
 
 
 def discover_afresh():
-    """Gives a tap its settings alone: with the catalog of its last sync many say that one again, selection and all."""
+    """Gives a tap only its settings: with the catalog of the last sync, many taps return that one, selection included."""
     from meltano.core.plugin.singer.tap import SingerTap
 
     SingerTap.exec_args = lambda self, invoker: ["--config", invoker.files["config"]]
 
 
 def compare_instead(folder):
-    """Has both plugins asked instead of run, where spile wants to know whether they agree."""
+    """Has both plugins queried instead of run, if spile wants to compare them."""
     asked = os.path.join(folder, "asked.json")
     if os.path.exists(asked):
         sys.path.insert(0, folder)
@@ -798,7 +800,7 @@ def stop_with(parent):
         time.sleep(1)
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(10)
-    # It leads a group of its own, with all that it started.
+    # This process leads its own group, which contains everything that it started.
     os.killpg(os.getpgrp(), signal.SIGKILL)
 
 
@@ -823,7 +825,7 @@ if __name__ == "__main__":
             quicken()
         if "--discover" in sys.argv:
             discover_afresh()
-    except Exception as error:  # Another Meltano than this was written for: it runs all the same.
+    except Exception as error:  # An unexpected version of Meltano still runs, without these additions.
         print(f"records are not counted, bookmarks are not reported or guarded, or catalogs are not watched: {error}", file=sys.stderr)
     if streams:
         narrow_run(streams)
@@ -832,11 +834,11 @@ if __name__ == "__main__":
     from meltano.cli import main
 
     gc.freeze()
-    # A large catalog is millions of values, none of them garbage: with the usual threshold they are looked through again
-    # and again while it is read.
+    # A large catalog is millions of values, none of them garbage. With the default thresholds, they would be scanned
+    # again and again while it is read.
     gc.set_threshold(500_000, 20, 20)
     gc.enable()
-    # At the end everything is given back at once.
+    # At the end, everything is freed at once.
     atexit.register(gc.freeze)
     sys.argv[0] = "meltano"
     sys.exit(main())

@@ -1,7 +1,7 @@
-//! What Meltano keeps of a plugin between runs: its catalog, and its logging configuration.
+//! The files that Meltano keeps for a plugin between runs: its catalog, and its logging configuration.
 //!
-//! A catalog is what the tap said, as it said it, so a tap that names a stream after a secret leaves it there. Such a file
-//! is removed: Meltano makes it again, and one with a changed name in it would be read.
+//! A catalog is the tap's unmasked output, so a tap that names a stream after a secret leaves it there. Such a file is
+//! removed instead of masked: Meltano creates it again, but would read a masked one with its changed names.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -9,13 +9,14 @@ use std::path::{Path, PathBuf};
 
 use super::mask::Mask;
 
-/// The most bytes of a file that are looked at; a larger one is removed unseen where there are secrets.
+/// The most bytes of a file that are searched. If there are secrets, a larger file is removed without a search.
 const LARGEST: u64 = 256 * 1024 * 1024;
 
-/// What Meltano compares to know whether a catalog still holds.
+/// What Meltano compares to find out whether a catalog is still valid.
 const CACHE_KEY: &str = "tap.properties.cache_key";
 
-/// Removes the files of these plugins that hold a secret. Those with settings are not touched: they go with their runs.
+/// Removes the files of these plugins that contain a secret. Settings files are left alone, because they are removed
+/// with their runs.
 pub(super) fn remove(meltano_runs: &Path, plugins: &[String], mask: &Mask) -> io::Result<()> {
     for folder in plugins.iter().map(|plugin| meltano_runs.join(plugin)) {
         for path in files(&folder)? {
@@ -47,7 +48,7 @@ fn holds_secret(path: &Path, mask: &Mask) -> io::Result<bool> {
     let mut text = Vec::new();
     match File::open(path) {
         Ok(file) => file.take(LARGEST + 1).read_to_end(&mut text)?,
-        // A run of another environment was faster.
+        // A run of another environment removed it first.
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
         Err(error) => return Err(error),
     };

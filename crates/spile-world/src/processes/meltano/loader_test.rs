@@ -1,15 +1,15 @@
-//! Testing a loader: it is fed one record, and judged by how it ends.
+//! Tests a loader by feeding it one record and checking how it ends.
 //!
-//! `meltano config test` cannot do it: in Meltano 4.4.1 it ends with exit code 1 and a `ProcessLookupError` whether the
-//! loader went well or not.
+//! `meltano config test` cannot do this: in Meltano 4.4.1 it exits with code 1 and a `ProcessLookupError` whether the
+//! loader succeeded or not.
 
 use tokio::sync::watch;
 
 use super::call::Call;
 use super::{Finished, Meltano, Request, RunError};
 
-/// A stream `spile_test` of one record, as a tap writes it. It has a field beside its key, as most have: of one that has
-/// none target-duckdb 0.8.0 fails.
+/// A stream `spile_test` with one record, as a tap writes it. It has a field in addition to its key, because
+/// target-duckdb 0.8.0 fails without one.
 const MESSAGES: &str = concat!(
     r#"{"type": "SCHEMA", "stream": "spile_test", "key_properties": ["id"], "#,
     r#""schema": {"type": "object", "properties": {"id": {"type": "integer"}, "#,
@@ -22,12 +22,12 @@ const MESSAGES: &str = concat!(
 );
 
 impl Meltano {
-    /// Tests a loader: hands it a stream `spile_test` of one record, which stays in the destination.
+    /// Tests a loader with a stream `spile_test` of one record, which stays in the destination.
     ///
-    /// The request is the loader's own: its `extractor` names the plugin that is tested, whatever that is.
+    /// The request is the loader's own: its `extractor` names the plugin to test, whatever its role.
     ///
     /// # Errors
-    /// When Meltano cannot be started or the log cannot be written; a loader that fails is an outcome.
+    /// When Meltano cannot be started or the log cannot be written. A loader that fails is an outcome, not an error.
     pub async fn test_loader(
         &self,
         request: &Request,

@@ -1,8 +1,9 @@
-//! Masks secrets in the output of plugins, however often they were encoded on the way.
+//! Masks secrets in the output of plugins, even if they were encoded several times.
 //!
-//! spile's own output cannot hold a secret, by type. A tap is somebody else's program, and some print the address they
-//! connect to, password and all, when that fails. This is a second line: it knows the values of this run and looks for
-//! them in the text as it is and in what every usual encoding of it says. A plugin that wants to get a secret out can.
+//! spile's own output cannot contain a secret, because types prevent it. But a tap is a third-party program, and some
+//! print the address they connect to, including the password, when the connection fails. This is a second line of
+//! defense: it knows the values of this run, and searches for them in the text itself and in everything that decoding
+//! the text in the usual ways gives. It does not stop a plugin that leaks a secret on purpose.
 
 mod blocks;
 mod layer;
@@ -20,37 +21,37 @@ use layer::Layer;
 use spile_core::secret::Secret;
 use view::View;
 
-/// How many encodings are undone, one inside the other: four of a program's, and the log's own.
+/// How many nested encodings are decoded: four of a program's, and the log's own.
 const DEEPEST: usize = 5;
 
-/// How much of a text is looked at in one piece, so that memory is bounded.
+/// How much of a text is searched in one piece, so that memory is bounded.
 const WINDOW: usize = 512 * 1024;
 
-/// How far two pieces of a text reach into each other: as long as a secret that spans their border may be, in all
-/// its encodings. Of a longer secret each line is one by itself.
+/// How much neighboring pieces overlap: the longest a secret across their border may be in its encoded form. Each line
+/// of a longer secret counts as a secret of its own.
 const OVERLAP: usize = 64 * 1024;
 
-/// What is in a log in place of a secret.
+/// What replaces a secret in a log.
 pub(super) const STRUCK: &str = "(secret)";
 
-/// The secrets of one run, and how they are found.
+/// The secrets of one run, ready for searching.
 #[derive(Debug)]
 pub(super) struct Mask(Option<Sought>);
 
-/// What is looked for.
+/// The patterns to search for.
 #[derive(Debug)]
 struct Sought {
     /// The secrets.
     whole: AhoCorasick,
-    /// Their ends, for what undoes an encoding may take the first letter of a secret for the end of an escape before it.
+    /// Their ends, because decoding may mistake the first letter of a secret for the end of an escape before it.
     ends: AhoCorasick,
 }
 
 impl Mask {
-    /// Makes one; where there is nothing to strike out, lines pass as they are.
+    /// Creates a mask. Without secrets, text passes unchanged.
     ///
     /// # Errors
-    /// When there is more than can be looked for, which is gigabytes.
+    /// When there are too many patterns, which takes gigabytes.
     pub(super) fn of<'a>(secrets: impl Iterator<Item = &'a Secret>) -> io::Result<Self> {
         let texts: BTreeSet<String> = secrets.flat_map(|secret| texts::of(secret.expose())).collect();
         if texts.is_empty() {
@@ -62,13 +63,13 @@ impl Mask {
         Ok(Self(Some(Sought { whole, ends: built(ends.into_iter().collect())? })))
     }
 
-    /// Strikes the secrets out of a text.
+    /// Masks the secrets in a text.
     pub(super) fn apply<'a>(&self, text: &'a [u8]) -> Cow<'a, [u8]> {
         self.apply_up_to(text.len(), text)
     }
 
-    /// Strikes the secrets out of the first `most` bytes of a text. What follows is left out, and looked at all the same:
-    /// a secret may span that border.
+    /// Masks the secrets in the first `most` bytes of a text. The rest is dropped but still searched, because a secret
+    /// may span the border.
     pub(super) fn apply_up_to<'a>(&self, most: usize, text: &'a [u8]) -> Cow<'a, [u8]> {
         let most = most.min(text.len());
         let spans = self.0.as_ref().map(|sought| sought.spans(text)).unwrap_or_default();
@@ -86,14 +87,14 @@ impl Mask {
         Cow::Owned(struck)
     }
 
-    /// Tells whether a text holds a secret.
+    /// Tells whether a text contains a secret.
     pub(super) fn finds(&self, text: &[u8]) -> bool {
         self.0.as_ref().is_some_and(|sought| !sought.spans(text).is_empty())
     }
 }
 
 impl Sought {
-    /// Returns where secrets are, in order and apart from each other.
+    /// Returns the positions of secrets, sorted and without overlaps.
     fn spans(&self, text: &[u8]) -> Vec<Range<usize>> {
         let mut found = Vec::new();
         for start in (0..text.len()).step_by(WINDOW) {
@@ -107,7 +108,7 @@ impl Sought {
     }
 }
 
-/// Puts together what overlaps.
+/// Merges overlapping ranges.
 fn apart(mut spans: Vec<Range<usize>>) -> Vec<Range<usize>> {
     spans.sort_by_key(|span| (span.start, span.end));
     spans.dedup_by(|next, last| {
@@ -120,8 +121,8 @@ fn apart(mut spans: Vec<Range<usize>>) -> Vec<Range<usize>> {
     spans
 }
 
-/// A search through one text and all that it says in some encoding, the fewest encodings first: two ways to one view need
-/// only one look, and the shorter of them leaves the most to be undone.
+/// A search through a text and everything that decoding it gives, fewest decodings first. A view that can be reached in
+/// two ways is searched once, by the shorter way, which leaves the most decodings.
 struct Look<'a> {
     sought: &'a Sought,
     seen: BTreeSet<u64>,
@@ -154,7 +155,7 @@ impl Look<'_> {
         }
     }
 
-    /// Returns what a text says in each encoding, where that was not looked at before.
+    /// Returns the results of each decoding that have not been searched yet.
     fn said_by(&mut self, view: &View<'_>) -> Vec<View<'static>> {
         let layers = Layer::ALL.into_iter().filter_map(|layer| layer.undo(view));
         let mut said: Vec<View<'static>> = layers.chain(blocks::texts_in(view)).collect();
@@ -163,7 +164,7 @@ impl Look<'_> {
     }
 }
 
-/// Whether escapes were undone on the way to a view.
+/// Whether escapes were decoded on the way to a view.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Escapes {
     None,

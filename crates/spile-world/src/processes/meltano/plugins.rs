@@ -1,4 +1,4 @@
-//! Installs the plugins of a run, and checks without starting Python that they are there.
+//! Installs the plugins of a run, and checks whether they are installed without starting Python.
 
 use std::fs;
 use std::io;
@@ -16,34 +16,34 @@ use spile_core::connector::bundled::{Bundled, FOLDER};
 use spile_core::connector::{Plugin, Role};
 use spile_core::digest::hash;
 
-/// Where Meltano keeps what it installed into an environment, as a hash (its `venv_service.py`).
+/// Where Meltano stores a hash of what it installed into an environment (see its `venv_service.py`).
 const FINGERPRINT: &str = "venv/.meltano_plugin_fingerprint";
 
-/// Where spile keeps which version of Meltano made the database.
+/// Where spile stores which version of Meltano created the database.
 const DATABASE_MARKER: &str = ".spile-database";
 
-/// Where spile keeps which `pip_url` gave which fingerprint, for those that Meltano expands before it hashes them.
+/// Where spile stores which `pip_url` gave which fingerprint, for values that Meltano expands before it hashes them.
 const MARKER: &str = ".spile-installed";
 
 impl Meltano {
-    /// Tells whether the plugins of a run and Meltano's database are there; starts no Python to find out.
+    /// Tells whether the plugins of a run and Meltano's database are ready, without starting Python.
     #[must_use]
     pub fn is_ready(&self, request: &Request) -> bool {
         self.has_database() && wanted(request).iter().all(|one| self.has_plugin(one))
     }
 
-    /// Installs the plugins of a run that are not there, and lets Meltano make its database; parallel runs wait for
-    /// each other, for two Meltanos that make one database fail ("Cannot upgrade the system database").
+    /// Installs the missing plugins of a run, and lets Meltano create its database. Parallel runs wait for each other,
+    /// because two Meltanos that create one database fail ("Cannot upgrade the system database").
     ///
     /// # Errors
-    /// When Meltano cannot be started or a plugin cannot be installed, or the user wants an end.
+    /// When Meltano cannot be started or a plugin cannot be installed, or the user interrupts.
     pub async fn make_ready(&self, request: &Request, interrupt: &mut watch::Receiver<bool>) -> Result<(), RunError> {
         let _lock = self.lock(Lock::Plugins, interrupt).await?;
         for one in wanted(request).iter().filter(|one| !self.has_plugin(one)) {
             if let Some(wheel) = Bundled::of(one.pip_url) {
                 bundled::lay(&self.own, wheel).map_err(RunError::io("write", &self.root.join(FOLDER)))?;
             }
-            // One at a time, so that an error has one name; a plugin takes seconds and is installed once.
+            // One at a time, so that an error names one plugin. A plugin takes seconds and is installed only once.
             let what = format!("{} `{}`", one.kind, one.name);
             let step = Step { what: &what, python: one.python, arguments: &["install", one.name] };
             self.prepare(request, step, interrupt).await?;
@@ -82,7 +82,7 @@ impl Meltano {
         self.believed().and_then(|theirs| theirs.text(DATABASE_MARKER)).is_some_and(|version| version == self.version())
     }
 
-    /// Returns Meltano's folder where it is this user's own: what is in it is run.
+    /// Returns Meltano's folder if it belongs to this user, because programs in it are run.
     fn believed(&self) -> Option<OwnFolder> {
         self.theirs.open().ok().flatten()
     }
@@ -100,8 +100,8 @@ impl Meltano {
         has_python && (fingerprint(wanted.pip_url).as_deref() == Some(found.as_str()) || is_marked())
     }
 
-    /// Returns what is installed of a plugin, by name and version, as the names of its packages' folders say it; nothing
-    /// where it is not installed.
+    /// Returns the installed packages of a plugin with their versions, as the names of their folders tell; empty if it
+    /// is not installed.
     ///
     /// # Errors
     /// When a folder cannot be read.
@@ -121,25 +121,25 @@ impl Meltano {
     }
 }
 
-/// A command of Meltano that makes something a run needs.
+/// A Meltano command that prepares something for a run.
 #[derive(Clone, Copy)]
 struct Step<'a> {
-    /// What it makes, as people say it.
+    /// What it prepares, as a phrase for people.
     what: &'a str,
-    /// The Python that it needs besides Meltano's.
+    /// The Python that it needs, if not Meltano's.
     python: Option<&'a str>,
     arguments: &'a [&'a str],
 }
 
 /// A plugin that a run needs.
 struct NeededPlugin<'a> {
-    /// What it is, as people say it.
+    /// Its kind, as people say it.
     kind: String,
-    /// The list of plugins that it is in, and the folder that Meltano keeps it in.
+    /// The list of plugins that contains it, which is also the name of its folder in Meltano's.
     list: &'static str,
     name: &'a str,
     pip_url: &'a str,
-    /// The Python that it is installed with, where that is not Meltano's.
+    /// The Python to install it with, if not Meltano's.
     python: Option<&'a str>,
 }
 
@@ -149,13 +149,13 @@ impl<'a> NeededPlugin<'a> {
         Self { kind: role.to_string(), list: role.plural(), name: &plugin.name, pip_url: &plugin.pip_url, python }
     }
 
-    /// Returns where Meltano keeps it, from its own folder.
+    /// Returns its path relative to Meltano's own folder.
     fn folder(&self) -> PathBuf {
         Path::new(self.list).join(self.name)
     }
 }
 
-/// Returns all plugins of a request, its mappers included.
+/// Returns all plugins of a request, including its mappers.
 fn wanted(request: &Request) -> Vec<NeededPlugin<'_>> {
     let plugins = request.plugins.iter().map(|(role, plugin)| NeededPlugin::of(*role, plugin));
     let mappers = request.mappers.iter().map(|mapper| NeededPlugin {
@@ -192,8 +192,8 @@ fn remembered(wanted: &NeededPlugin<'_>, fingerprint: &str) -> String {
     format!("{}\n{fingerprint}\n", hash(wanted.pip_url.as_bytes()))
 }
 
-/// Returns Meltano's fingerprint of a `pip_url`: its sorted words, hashed; `None` where only Meltano can tell, because
-/// it unquotes or expands them first.
+/// Returns Meltano's fingerprint of a `pip_url`, the hash of its sorted words; `None` if only Meltano can compute it,
+/// because it unquotes or expands the words first.
 fn fingerprint(pip_url: &str) -> Option<String> {
     if pip_url.contains(['$', '\'', '"', '\\', '#']) {
         return None;

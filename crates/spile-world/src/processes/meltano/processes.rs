@@ -1,4 +1,5 @@
-//! Processes of this machine: whether the spile that began a run still lives, and ending what a run left behind.
+//! Processes on this machine: finds out whether the spile that started a run is still alive, and ends what a run left
+//! behind.
 
 use std::fs;
 use std::path::Path;
@@ -6,12 +7,12 @@ use std::path::Path;
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use serde::{Deserialize, Serialize};
 
-/// A process, told apart from a later one that has its number.
+/// A process, distinguishable from a later one that reuses its id.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Identity {
-    /// Its number.
+    /// Its process id.
     pub id: u32,
-    /// When it began, in ticks since the machine did; only Linux tells.
+    /// When it started, in ticks since the machine booted. Only known on Linux.
     began: Option<u64>,
 }
 
@@ -22,7 +23,7 @@ impl Identity {
         Self { id, began: began(id) }
     }
 
-    /// Tells whether it lives.
+    /// Tells whether the process is alive.
     pub(super) fn lives(&self) -> bool {
         let id = i32::try_from(self.id).ok().and_then(Pid::from_raw);
         let is_there = id.is_some_and(|id| test_kill_process(id) != Err(rustix::io::Errno::SRCH));
@@ -30,21 +31,21 @@ impl Identity {
     }
 }
 
-/// Returns field 22 of `/proc/<id>/stat`; the name, field 2, is in parentheses and may hold anything.
+/// Returns field 22 of `/proc/<id>/stat`. Field 2, the name, is in parentheses and may contain anything.
 fn began(id: u32) -> Option<u64> {
     let stat = fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
     stat.rsplit_once(") ")?.1.split(' ').nth(19)?.parse().ok()
 }
 
-/// Kills every process that was started for the run with that folder: each has it in its environment, as
-/// `MELTANO_PROJECT_ROOT`. Where there is no `/proc` nothing is found, and nothing is killed.
+/// Kills every process that was started for the run with this folder. They are recognized by `MELTANO_PROJECT_ROOT` in
+/// their environment. Without `/proc`, nothing is found or killed.
 pub(super) fn kill_all_of(folder: &Path) {
     let mark = [b"MELTANO_PROJECT_ROOT=", folder.as_os_str().as_encoded_bytes()].concat();
     let Ok(processes) = fs::read_dir("/proc") else { return };
     for process in processes.flatten() {
         let id = process.file_name().to_str().and_then(|name| name.parse().ok()).and_then(Pid::from_raw);
         let Some(id) = id else { continue };
-        // Those of other users cannot be read, and are not ours.
+        // Processes of other users cannot be read, and are not ours.
         let environment = fs::read(process.path().join("environ")).unwrap_or_default();
         if environment.split(|byte| *byte == 0).any(|variable| variable == mark) {
             // It may have ended in the meantime.

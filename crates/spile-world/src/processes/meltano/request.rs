@@ -16,32 +16,32 @@ use spile_core::run::{Cause, Details, StreamFilter};
 use spile_core::secret::Secret;
 use spile_core::settings::Verify;
 
-/// What one invocation needs.
+/// The input of one invocation.
 #[derive(Debug, Clone)]
 pub struct Request {
-    /// The run's id; Meltano keeps its own record of the run under it.
+    /// The run's id, which Meltano uses for its own record of the run.
     pub run_id: Uuid,
-    /// The text of the `meltano.yml` that it sees instead of the user's.
+    /// The text of the `meltano.yml` that Meltano sees instead of the user's.
     pub project_file: String,
     /// Meltano's environment.
     pub environment: String,
     /// The extractor's name in the project file.
     pub extractor: String,
-    /// The loader's; a test has none.
+    /// The loader's name; `None` for a test.
     pub loader: Option<String>,
-    /// What its records go through on the way to the loader, in order.
+    /// The mappers between extractor and loader, in order.
     pub mappers: Vec<Mapper>,
     /// Secret settings, by the variable that Meltano reads each from.
     pub variables: BTreeMap<String, Secret>,
-    /// Secrets that it is not given, and that must not show either.
+    /// Additional secrets to mask that the invocation is not given.
     pub masked: Vec<Secret>,
-    /// Settings that differ from the project file's, by the variable that Meltano reads each from.
+    /// Settings that differ from the project file, by the variable that Meltano reads each from.
     pub settings: BTreeMap<String, String>,
     /// The base plugins to install.
     pub plugins: Vec<(Role, Plugin)>,
-    /// What is beside the project file.
+    /// What is next to the project file.
     pub surroundings: Surroundings,
-    /// What a run reads.
+    /// How much a run reads.
     pub span: Span,
     /// Which streams it reads, and which of them from their beginning.
     pub filter: StreamFilter,
@@ -49,64 +49,64 @@ pub struct Request {
     pub verify: Verify,
     /// Where the tap's catalog comes from.
     pub catalog: Catalog,
-    /// Where its bookmarks are kept; left to Meltano where none are looked up.
+    /// Where bookmarks are stored; `None` to leave it to Meltano.
     pub bookmarks: Option<Bookmarks>,
-    /// Where the whole log goes; what is there stays in front of it.
+    /// The file that the whole log is appended to.
     pub log: PathBuf,
-    /// Variables of the user's that it must not see: those of base plugins, which Meltano hands to every plugin that
-    /// inherits from one.
+    /// The user's variables to hide from Meltano: settings of base plugins, which Meltano would pass to every plugin
+    /// that inherits from one.
     pub hidden: Vec<String>,
-    /// How long it may take.
+    /// The timeout.
     pub timeout: Option<Duration>,
-    /// What of the user's environment it is given.
+    /// The part of the user's environment that it gets.
     pub host: Host,
-    /// What keeps other runs away and lasts for several invocations; without one, each has a folder of its own.
+    /// A lock that prevents other runs across several invocations. Without it, each invocation has its own folder.
     pub hold: Option<Arc<Hold>>,
 }
 
-/// A mapping that records go through, and the plugin that does it.
+/// A mapping that records go through, and its plugin.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mapper {
-    /// The name that tasks call it by.
+    /// The name of the mapping.
     pub mapping: String,
-    /// The plugin; its definition is the template's.
+    /// The plugin. The template defines it.
     pub plugin: String,
-    /// What is installed of it.
+    /// What to install.
     pub pip_url: String,
 }
 
-/// What Meltano finds beside the project file.
+/// What Meltano finds next to the project file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Surroundings {
-    /// Nothing: what spile renders needs nothing.
+    /// Nothing, because what spile renders needs no other files.
     Nothing,
-    /// The files and folders of the user's project, as links: what others wrote may name some, by paths that begin in
-    /// the project, and Meltano keeps definitions of plugins in `plugins/`.
+    /// Links to the files and folders of the user's project, because a handwritten file may refer to them by relative
+    /// paths, and Meltano stores plugin definitions in `plugins/`.
     Project,
 }
 
 /// Where the catalog of a tap comes from.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Catalog {
-    /// From where Meltano takes it: its last one, as long as the settings stay as they are.
+    /// Meltano's cached catalog, as long as the settings do not change.
     Kept,
-    /// From the tap, which is asked again.
+    /// A new discovery.
     Renewed,
-    /// From the tap, which is asked again; from the last one of the same settings where that fails.
+    /// A new discovery, or the cached catalog for the same settings if that fails.
     RenewedWherePossible,
-    /// From whoever has asked the tap: this one.
+    /// This catalog, which was discovered before.
     Given(Arc<Vec<u8>>),
 }
 
 impl fmt::Debug for Catalog {
-    // What a tap says may have a secret in it.
+    // The tap's output may contain a secret.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.word())
     }
 }
 
 impl Catalog {
-    /// Returns the word that `launch.py` knows.
+    /// Returns the corresponding argument of `launch.py`.
     pub(super) fn word(&self) -> &'static str {
         match self {
             Self::Kept => "kept",
@@ -117,12 +117,12 @@ impl Catalog {
     }
 }
 
-/// What a run reads.
+/// How much a run reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Span {
-    /// What is new since the bookmark.
+    /// Only what is new since the bookmark.
     New,
-    /// Everything, whatever the bookmark says.
+    /// Everything, regardless of the bookmark.
     Everything,
 }
 
@@ -133,21 +133,21 @@ impl Request {
         std::iter::once(&self.extractor).chain(mappers).chain(&self.loader).cloned().collect()
     }
 
-    /// Returns the request as installers get it: what pip runs of a package has no business with its secrets.
+    /// Returns the request without secrets, for installers: code that pip runs must not get them.
     pub(super) fn without_secrets(&self) -> Self {
         let masked = self.variables.values().chain(&self.masked).cloned().collect();
         Self { variables: BTreeMap::new(), masked, ..self.clone() }
     }
 }
 
-/// Something that Meltano tells while it runs.
+/// Something that Meltano reports while it runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Progress {
-    /// Records of a stream went through.
+    /// Records of a stream were moved.
     Records {
         /// The stream.
         stream: String,
-        /// How many so far.
+        /// The total so far.
         records: u64,
     },
 }
@@ -155,45 +155,45 @@ pub enum Progress {
 /// How a run ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// Well.
+    /// It succeeded.
     Succeeded,
-    /// Not well.
+    /// It failed.
     Failed {
-        /// The line that says best why.
+        /// The line that explains the failure best.
         message: String,
-        /// What kind of thing that is.
+        /// The kind of failure.
         cause: Cause,
     },
     /// It was stopped because it took too long.
     TimedOut {
-        /// How long it had.
+        /// The timeout.
         after: Duration,
     },
-    /// It was stopped because the user wanted an end.
+    /// It was stopped because the user interrupted.
     Interrupted,
 }
 
 /// A run that has ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finished {
-    /// How.
+    /// How it ended.
     pub outcome: Outcome,
     /// How many records went from the extractor to the loader.
     pub records: u64,
-    /// The same by stream.
+    /// The number of records by stream.
     pub streams: BTreeMap<String, u64>,
-    /// The Singer state that it began with, where it told.
+    /// The Singer state that it started with, if it was reported.
     pub bookmark_before: Option<Value>,
-    /// The Singer state that was kept last, where it told.
+    /// The Singer state that was stored last, if it was reported.
     pub bookmark_after: Option<Value>,
-    /// What else was found out.
+    /// More facts about the run.
     pub details: Details,
-    /// What became of the tap's catalog.
+    /// What happened to the tap's catalog.
     pub catalog: CatalogFacts,
 }
 
 impl Finished {
-    /// Returns the end of a run that was decided before anything was read.
+    /// Returns the end of a run whose outcome was decided before anything was read.
     #[must_use]
     pub fn without_records(outcome: Outcome) -> Self {
         Self {

@@ -1,17 +1,18 @@
-"""Tells how many rows the tables of a loader have. Runs in the loader's own environment, beside it.
+"""Counts the rows in the tables of a loader. Runs next to the loader, in the loader's own environment.
 
-Its arguments are the loader's program and the file with its settings. It says that it is ready before the loader starts:
-of DuckDB's files only one program at a time has one open. Then each line of its input asks for something, and each line of
-its output answers: a Singer message `SCHEMA` for the table of that stream, how many rows it has and how records go in; `null` for
-how many rows each of these tables has at the end.
+Its arguments are the loader's program and the file with its settings. It reports that it is ready before the loader starts,
+because only one program at a time can open a DuckDB file. Then it answers each line of its input with a line of output. For a
+Singer message `SCHEMA`, the answer is the table of that stream, how many rows it has and how records are loaded into it. For
+`null`, the answer is how many rows each of these tables has at the end.
 
-Names of tables are not worked out here: the loader's own code says them.
+The names of tables are not computed here but by the loader's own code.
 """
 
 import sys
 
 if __name__ == "__main__":
-    # It lies in the folder of a run, among links to files of the project, which would be imported in the place of libraries.
+    # This file is in the folder of a run, among links to files of the project, which Python would import instead of
+    # libraries.
     sys.path.pop(0)
 
 import csv
@@ -22,24 +23,24 @@ from importlib import import_module, metadata
 
 DUCKDB = "spile_target_duckdb.target"
 SECONDS = 10
-# Of a database that is read before it is known which tables are asked for.
+# The limit for a database whose tables are counted before it is known which of them are needed.
 TABLES = 2_000
 
 
 class Unknown(Exception):
-    """Why nobody can tell: a clause that does not name the loader."""
+    """Why the rows cannot be counted: a clause that does not name the loader."""
 
 
 class Tables:
-    """The tables, or files, of a loader. `place` returns what the one of a stream is called, how records go into it, and
-    what `rows` counts it by."""
+    """The tables or files of a loader. `place` returns the name of a stream's table, how records are loaded into it, and
+    the key that `rows` counts it by."""
 
     def finish(self):
-        """The loader has ended."""
+        """Called when the loader has ended."""
 
 
 class Json(Tables):
-    """target-jsonl: appends to a file for each stream, or to a new one in each run."""
+    """target-jsonl: appends to a file for each stream, or creates a new file in each run."""
 
     def __init__(self, config):
         self.folder, self.name = config.get("destination_path") or "", config.get("custom_name")
@@ -66,7 +67,7 @@ def lines(path):
 
 
 class Csv(Tables):
-    """meltanolabs-target-csv: writes the file of a stream anew in each run."""
+    """meltanolabs-target-csv: rewrites the file of a stream in each run."""
 
     def __init__(self, target):
         self.target = target
@@ -88,7 +89,7 @@ class Csv(Tables):
 
 
 class Duck(Tables):
-    """spile's own loader for DuckDB. All tables are counted at once, and the file is closed again."""
+    """spile's own loader for DuckDB. Counts all tables at once and then closes the file."""
 
     def __init__(self, config):
         self.config = config
@@ -98,7 +99,7 @@ class Duck(Tables):
         from spile_target_duckdb.stream import place
 
         schema, table = place(message["stream"], self.config)
-        # What is marked as deleted goes away at once.
+        # Rows that are marked as deleted are removed immediately.
         merges = "other" if self.config.get("hard_delete") else "merge"
         load = merges if message.get("key_properties") else "append"
         return f"{schema}.{table}", load, (schema.lower(), table.lower())
@@ -107,7 +108,7 @@ class Duck(Tables):
         return self.counts.get(table, 0)
 
     def opened(self):
-        """Returns a connection that reads; `None` where there is no file yet."""
+        """Returns a connection for reading; `None` if the file does not exist yet."""
         import duckdb
 
         path = self.config.get("path") or self.config.get("filepath") or ""
@@ -137,7 +138,7 @@ class Duck(Tables):
 
 
 class Sql(Tables):
-    """Any loader whose sinks are the Meltano SDK's `SQLSink`."""
+    """Any loader whose sinks are based on the Meltano SDK's `SQLSink`."""
 
     def __init__(self, target):
         self.target = target
@@ -172,7 +173,7 @@ def sink_of(target, message, **more):
 
 
 def module_of(program):
-    """Returns the module that a program of Python is in, and what of it is called."""
+    """Returns the module of a Python program, and the name of its entry point in it."""
     entry = next(iter(metadata.entry_points(group="console_scripts", name=program)), None)
     if entry is None:
         raise Unknown("its program is not from a Python package")
@@ -206,17 +207,17 @@ def answer(ask):
 
 
 class Session:
-    """What is asked, in its order."""
+    """Answers questions in the order in which they are asked."""
 
     def __init__(self, program, path):
         self.module, self.called = module_of(program)
-        # The file is gone before the loader ends.
+        # The file is deleted before the loader ends.
         with open(path, encoding="utf-8") as file:
             self.config = json.load(file)
         self.asked = {}
         self.made = None
         if self.module == DUCKDB:
-            # Before the loader opens it. The others are asked while they start.
+            # Counts before the loader opens the file. Other loaders can be queried while they start.
             self.tables()
 
     def tables(self):
@@ -239,7 +240,7 @@ class Session:
 
 
 def main():
-    # Whatever the loader's code prints is no answer.
+    # Output of the loader's code must not be mistaken for an answer.
     output, sys.stdout = sys.stdout, sys.stderr
 
     def say(value):

@@ -1,14 +1,14 @@
-//! The private folder of a run, and the cleanup of folders of dead runs.
+//! The private folder of a run, and the cleanup after dead runs.
 //!
-//! A run's folder holds a `lock` file, locked for as long as any process of the run lives: Meltano gets it as its
-//! standard input, which its tap inherits, and a lock ends when the last holder of the file does. So a run is dead
-//! when its lock is free, whoever was killed, and no process id has to be believed.
+//! A run's folder contains a `lock` file, which is locked while any process of the run is alive: Meltano gets it as
+//! standard input, which its tap inherits, and the lock ends when the last process closes the file. So a run is dead
+//! when its lock is free, no matter which process was killed, and without relying on process ids.
 //!
-//! What a plugin is to read from its standard input follows in that file what it says of the run, so that a loader that
-//! is fed holds the lock as a tap does.
+//! The file starts with a description of the run. If a plugin needs input, that follows in the same file, so that a
+//! loader that is fed also holds the lock, as a tap does.
 //!
-//! The lock also keeps a second run of the same extractor away: Meltano hands bookmarks and catalogs to a tap in files
-//! that bear the plugin's name alone.
+//! The lock also prevents a second run of the same extractor, because Meltano passes bookmarks and catalogs to a tap in
+//! files that are named after the plugin only.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -26,42 +26,42 @@ use crate::files::own_folder::{Own, OwnFolder};
 use crate::files::project::make_private;
 use crate::files::run_lock::{Lock, RunLock};
 
-/// The folder of the folders of runs, in spile's own.
+/// The parent of run folders, inside spile's own folder.
 pub(super) const RUNS: &str = "runs";
 
 /// The name of the locked file.
 const LOCK: &str = "lock";
 
-/// The name of the file that says since when what is left of a run has been without its spile.
+/// The name of the file whose time tells since when a run has been without its spile.
 const ORPHANED: &str = "orphaned";
 
-/// How long what is left of a run may take to end by itself: Meltano notices within a second, and `launch.py` kills
-/// what does not stop for it within ten.
+/// How long the rest of a run may take to end by itself. Meltano notices within a second, and `launch.py` kills within
+/// ten what does not stop.
 const GRACE: Duration = Duration::from_secs(15);
 
-/// Who a run is and what it uses, as its lock file says it.
+/// The description of a run in its lock file.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Holder {
-    /// The run.
+    /// The run's id.
     pub run: Uuid,
-    /// Its environment.
+    /// The run's environment.
     pub environment: String,
     /// The plugins that it uses.
     pub plugins: Vec<String>,
-    /// The plugin that nobody else may run meanwhile.
+    /// The plugin that no other run may use at the same time.
     pub claims: Option<String>,
-    /// Since when.
+    /// When the run started.
     pub since: Timestamp,
-    /// The spile that began it.
+    /// The spile process that started it.
     pub process: processes::Identity,
 }
 
 /// Why a run gets no folder.
 #[derive(Debug)]
 pub(super) enum NoRunFolder {
-    /// Another run has what it claims.
+    /// Another run uses the claimed plugin.
     Busy(Box<Holder>),
-    /// A file cannot be made.
+    /// A file cannot be created.
     Io(io::Error),
 }
 
@@ -71,17 +71,17 @@ impl From<io::Error> for NoRunFolder {
     }
 }
 
-/// The folder of one run; removed when it is dropped.
+/// The folder of one run. Dropping it removes the folder.
 #[derive(Debug)]
 pub struct Private {
     folder: PathBuf,
     lock: File,
-    /// How many bytes of the locked file say what the run is.
+    /// How many bytes of the lock file describe the run.
     said: u64,
 }
 
 impl Private {
-    /// Makes a folder in spile's own for a run.
+    /// Creates a folder for a run inside spile's own folder.
     pub(super) fn make(own: &Own, holder: &Holder) -> Result<Self, NoRunFolder> {
         let _gate = gate(own)?;
         let own = own.make()?;
@@ -96,12 +96,12 @@ impl Private {
         Ok(Self { folder, lock, said: said.len() as u64 })
     }
 
-    /// Returns the path of a file in it.
+    /// Returns the path of a file in the folder.
     pub(super) fn path(&self, name: &str) -> PathBuf {
         self.folder.join(name)
     }
 
-    /// Returns the folder.
+    /// Returns the folder's path.
     pub(super) fn folder(&self) -> &Path {
         &self.folder
     }
@@ -111,24 +111,24 @@ impl Private {
         self.write_bytes(name, text.as_bytes())
     }
 
-    /// Writes a file that is not text.
+    /// Writes a binary file that only its owner can read.
     pub(super) fn write_bytes(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
         create(&self.path(name))?.write_all(bytes)
     }
 
-    /// Makes a folder in it that only its owner can look into.
+    /// Creates a folder in it that only its owner can enter.
     pub(super) fn make_folder(&self, name: &str) -> io::Result<()> {
         make_private(&self.path(name))
     }
 
-    /// Returns the locked file once more, to be read from where `input` begins in it: the lock lasts until all of them
+    /// Returns another handle of the lock file, positioned at the start of `input`. The lock lasts until all handles
     /// are closed.
     pub(super) fn lock(&self, input: &str) -> io::Result<File> {
         let mut lock = self.lock.try_clone()?;
         lock.seek(SeekFrom::Start(self.said))?;
         lock.set_len(self.said)?;
         lock.write_all(input.as_bytes())?;
-        // All who have the file open by way of this one read from the same place.
+        // All handles share the read position.
         lock.seek(SeekFrom::Start(self.said))?;
         Ok(lock)
     }
@@ -136,7 +136,7 @@ impl Private {
 
 impl Drop for Private {
     fn drop(&mut self) {
-        // What cannot be removed now is swept later.
+        // If this fails, a later sweep removes it.
         let _ = fs::remove_dir_all(&self.folder);
     }
 }
@@ -146,7 +146,7 @@ fn create(path: &Path) -> io::Result<File> {
     File::options().read(true).write(true).create(true).truncate(true).mode(0o600).open(path)
 }
 
-/// Keeps sweeping away from folders that are just being made.
+/// Keeps sweeps away while a folder is being created.
 fn gate(own: &Own) -> io::Result<RunLock> {
     RunLock::hold(own, Lock::Runs)
 }
@@ -162,14 +162,14 @@ fn who_claims(own: &OwnFolder, claim: &str) -> io::Result<Option<Holder>> {
     Ok(living.into_iter().filter_map(|found| found.holder).find(claims))
 }
 
-/// Tells whether a run lives.
+/// Tells whether any run is alive.
 pub(super) fn any_lives(own: &Own) -> io::Result<bool> {
     let Some(folder) = with_runs(own) else { return Ok(false) };
     let _gate = gate(own)?;
     Ok(all(&folder)?.iter().any(|found| found.is_alive))
 }
 
-/// Returns spile's own folder where there has been a run.
+/// Returns spile's own folder if there has ever been a run.
 fn with_runs(own: &Own) -> Option<OwnFolder> {
     own.open().ok().flatten().filter(|folder| folder.path().join(RUNS).is_dir())
 }
@@ -178,7 +178,7 @@ fn with_runs(own: &Own) -> Option<OwnFolder> {
 struct FoundFolder {
     folder: PathBuf,
     is_alive: bool,
-    /// Nobody, where it was killed before it said.
+    /// `None` if the run was killed before it wrote its description.
     holder: Option<Holder>,
 }
 
@@ -195,13 +195,13 @@ fn all(own: &OwnFolder) -> io::Result<Vec<FoundFolder>> {
     Ok(found)
 }
 
-/// Removes the folders of runs that died, and the settings of their plugins that Meltano wrote in plain text. `bury` is
-/// told of each before it is forgotten.
+/// Removes the folders of dead runs, and the settings that Meltano wrote in plaintext for their plugins. Calls `bury`
+/// for each run before it is forgotten.
 ///
-/// Those of living runs of spile bear other names; and a plugin reads its file when it starts, so a `meltano run` beside
-/// it loses nothing either.
+/// The settings of living runs have other names. A plugin reads its file when it starts, so a parallel `meltano run`
+/// loses nothing either.
 ///
-/// What is left of a run whose spile is gone ends by itself; what has not after a while is killed.
+/// The rest of a run whose spile is gone should end by itself. If it has not after a while, it is killed.
 pub(super) fn sweep(own: &Own, theirs: &Own, bury: &dyn Fn(&Holder) -> io::Result<()>) -> io::Result<()> {
     let Some(folder) = with_runs(own) else { return Ok(()) };
     let _gate = gate(own)?;
@@ -220,9 +220,9 @@ pub(super) fn sweep(own: &Own, theirs: &Own, bury: &dyn Fn(&Holder) -> io::Resul
             }
             bury(holder)?;
         }
-        // Last, so that a sweep which is killed half-way is made up for by the next one.
+        // Removes the folder last, so that the next sweep can finish an interrupted one.
         match fs::remove_dir_all(&found.folder) {
-            // A run that has just ended removes its own, and was faster.
+            // A run that has just ended may have removed its own folder first.
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             Ok(()) | Err(_) => {}
         }
@@ -230,11 +230,11 @@ pub(super) fn sweep(own: &Own, theirs: &Own, bury: &dyn Fn(&Holder) -> io::Resul
     Ok(())
 }
 
-/// Kills what is left of a run that has been without its spile for longer than it may take to end by itself.
+/// Kills the rest of a run that has been without its spile for too long to end by itself.
 fn end_orphan(folder: &Path) -> io::Result<()> {
     let marker = folder.join(ORPHANED);
     match fs::metadata(&marker) {
-        // A clock that was set back makes it wait again.
+        // If the clock was set back, this waits longer.
         Ok(since) if since.modified()?.elapsed().is_ok_and(|age| age > GRACE) => {
             processes::kill_all_of(folder);
             Ok(())
@@ -244,19 +244,20 @@ fn end_orphan(folder: &Path) -> io::Result<()> {
     }
 }
 
-/// Tells whether a run lives, and what it says of itself.
+/// Returns whether a run is alive, and its description.
 fn inspect(own: &OwnFolder, lock: &Path) -> io::Result<(bool, Option<Holder>)> {
-    // Without one it was killed before it had one.
+    // Without a lock file, the run was killed before it created one.
     let Some(mut file) = own.open(lock)? else { return Ok((false, None)) };
     let mut said = Vec::new();
     file.read_to_end(&mut said)?;
     let is_alive = file.try_lock().is_err();
-    // Behind it may be what a plugin reads.
+    // The input of a plugin may follow.
     let holder = serde_json::Deserializer::from_slice(&said).into_iter().next();
     Ok((is_alive, holder.and_then(Result::ok)))
 }
 
-/// Removes what Meltano wrote in plain text for plugins: `<name>/{tap,target}.<run>.config.json`, of those runs.
+/// Removes the settings that Meltano wrote in plaintext for plugins of these runs:
+/// `<name>/{tap,target}.<run>.config.json`.
 pub(super) fn clear(theirs: &OwnFolder, plugins: &[String], is_of: impl Fn(&str) -> bool) -> io::Result<()> {
     let run = |name: &str| {
         let middle = name.strip_suffix(".config.json")?;
@@ -277,7 +278,7 @@ pub(super) fn clear(theirs: &OwnFolder, plugins: &[String], is_of: impl Fn(&str)
 mod tests {
     use super::*;
 
-    /// Lets go of a run's lock and leaves its folder, as a kill does.
+    /// Releases a run's lock but leaves its folder, as a kill does.
     fn kill(mut run: Private) -> PathBuf {
         run.lock = File::open("/dev/null").unwrap();
         let folder = run.folder.clone();

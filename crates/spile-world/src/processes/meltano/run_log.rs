@@ -1,4 +1,4 @@
-//! The log of a run: a file of bounded size, of which there is a bounded number.
+//! The log of a run: a file of limited size, of which a limited number is kept.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -8,27 +8,27 @@ use std::time::SystemTime;
 use crate::files::own_folder::{Own, OwnFolder};
 use crate::files::project::OWN_FOLDER;
 
-/// The most bytes of one piece of a log. A run has two at most: the newest, and the one before it.
+/// The most bytes of one part of a log. A run has two parts at most: the newest and the one before it.
 const LARGEST: u64 = 32 * 1024 * 1024;
 
 /// The log that a run writes.
 #[derive(Debug)]
 pub(super) struct RunLog {
     own: OwnFolder,
-    /// The file, in that folder.
+    /// The file's path inside that folder.
     path: PathBuf,
     file: File,
     written: u64,
 }
 
 impl RunLog {
-    /// Opens a log in spile's own folder; what is there stays in front.
+    /// Opens a log in spile's own folder for appending.
     pub(super) fn open(own: OwnFolder, path: &Path) -> io::Result<Self> {
         let file = own.append(path)?;
         Ok(Self { own, path: path.to_owned(), written: file.metadata()?.len(), file })
     }
 
-    /// Writes a line in one piece, so that who follows the log never sees half of it.
+    /// Writes a line in one piece, so that a reader never sees half of it.
     pub(super) fn write(&mut self, line: &[u8]) -> io::Result<()> {
         if self.written + line.len() as u64 > LARGEST {
             self.turn()?;
@@ -38,7 +38,7 @@ impl RunLog {
         Ok(())
     }
 
-    /// Puts the piece aside, in the place of the one before, and begins the next.
+    /// Moves the current part to the place of the previous one, and starts a new one.
     fn turn(&mut self) -> io::Result<()> {
         let path = self.own.path().join(&self.path);
         fs::rename(&path, before(&path))?;
@@ -51,7 +51,7 @@ impl RunLog {
     }
 }
 
-/// Returns where the piece before the newest is.
+/// Returns the path of the part before the newest.
 #[must_use]
 pub fn before(log: &Path) -> PathBuf {
     let mut name = log.as_os_str().to_owned();
@@ -59,12 +59,12 @@ pub fn before(log: &Path) -> PathBuf {
     name.into()
 }
 
-/// Returns the path of a log from spile's own folder.
+/// Returns a log's path relative to spile's own folder.
 pub(super) fn in_own(log: &Path) -> &Path {
     log.strip_prefix(OWN_FOLDER).unwrap_or(log)
 }
 
-/// Removes the logs beside this one but for the newest `most`. What cannot be removed is in nobody's way.
+/// Removes the logs in the same folder except for the newest `most`. A log that cannot be removed does no harm.
 pub fn keep_logs(root: &Path, log: &Path, most: u16) {
     let Ok(Some(own)) = Own::at(&root.join(OWN_FOLDER)).open() else { return };
     let folder = in_own(log).parent().unwrap_or(Path::new(""));

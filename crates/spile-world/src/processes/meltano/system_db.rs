@@ -1,5 +1,5 @@
-//! Meltano's own record of runs. A run that was killed is `RUNNING` there for five minutes more, and keeps the next one
-//! of the same pipeline away; spile knows at once that it is dead.
+//! Meltano's own record of runs. After a kill, a run stays `RUNNING` there for five minutes and blocks the next run of
+//! the same pipeline, although spile knows at once that it is dead.
 
 use std::io;
 use std::path::Path;
@@ -13,27 +13,27 @@ use uuid::Uuid;
 use super::mask::{Mask, STRUCK};
 use crate::files::own_folder::OwnFolder;
 
-/// The file, in Meltano's folder.
+/// The file in Meltano's folder.
 pub(super) const FILE: &str = "meltano.db";
 
-/// How long a writer is waited for.
+/// How long to wait for another writer.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The member of a record that holds bookmarks, which are nobody's secret and have to stay as they are.
+/// The member of a record that contains bookmarks. They are not secret and must not change.
 const BOOKMARKS: &str = "singer_state";
 
-/// What is in a record in place of what a run said of which no secret is known any more.
+/// What replaces the output of a run whose secrets are no longer known.
 const FORGOTTEN: &str = "The output of this run was removed: the run was killed before its secrets were masked.";
 
-/// Ends a run there as Meltano itself would after five minutes (`fail_stale` of its `job.py`).
+/// Marks a run as ended, as Meltano itself would after five minutes (`fail_stale` in its `job.py`).
 ///
-/// Where Meltano keeps its record elsewhere (`MELTANO_DATABASE_URI`), or never began the run, there is nothing to end.
+/// Does nothing if Meltano uses another database (`MELTANO_DATABASE_URI`) or never started the run.
 pub(super) fn end(folder: &OwnFolder, run: Uuid) -> io::Result<()> {
     in_runs(folder, |connection| end_in(connection, run))
 }
 
 fn end_in(connection: &Connection, run: Uuid) -> rusqlite::Result<()> {
-    // As SQLAlchemy writes times and ids.
+    // The format in which SQLAlchemy stores times and ids.
     let now = Timestamp::now().strftime("%Y-%m-%d %H:%M:%S%.6f").to_string();
     let sql = "update runs set state = 'FAIL', ended_at = ?2, \
                payload = json_set(coalesce(payload, '{}'), '$.error', 'The process was killed.') \
@@ -41,7 +41,7 @@ fn end_in(connection: &Connection, run: Uuid) -> rusqlite::Result<()> {
     connection.execute(sql, params![run.simple().to_string(), now]).map(drop)
 }
 
-/// Removes what a run said that was killed: nobody knows any more which secrets it had.
+/// Removes the output of a killed run, because its secrets are no longer known and cannot be masked.
 pub(super) fn forget_error(folder: &OwnFolder, run: Uuid) -> io::Result<()> {
     in_runs(folder, |connection| forget_error_in(connection, run))
 }
@@ -54,7 +54,7 @@ fn forget_error_in(connection: &Connection, run: Uuid) -> rusqlite::Result<()> {
     overwrite(connection, changed)
 }
 
-/// Returns what is kept under a state id, in the form in which every other backend keeps it.
+/// Returns the state of a state id, in the format that all other backends use.
 pub(super) fn state(folder: &OwnFolder, id: &str) -> io::Result<Option<String>> {
     let mut found = None;
     in_runs(folder, |connection| {
@@ -65,7 +65,7 @@ pub(super) fn state(folder: &OwnFolder, id: &str) -> io::Result<Option<String>> 
 }
 
 fn state_in(connection: &Connection, id: &str) -> rusqlite::Result<Option<String>> {
-    // Meltano writes each half as JSON. What says nothing is not a bookmark.
+    // Meltano stores each half as JSON. An empty half contains no bookmarks.
     let sql = "select coalesce(completed_state, '{}'), coalesce(partial_state, '{}') from state where state_id = ?1";
     let halves = connection.query_row(sql, [id], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)));
     let halves = halves.optional()?.map(|(completed, partial)| [completed, partial]);
@@ -74,7 +74,7 @@ fn state_in(connection: &Connection, id: &str) -> rusqlite::Result<Option<String
     Ok(halves.map(|[completed, partial]| format!("{{\"completed\": {completed}, \"partial\": {partial}}}")))
 }
 
-/// Strikes secrets out of what a run said there, and out of what the database keeps of it besides. Bookmarks stay.
+/// Masks secrets in the output of a run that the database stores, and erases what they were. Bookmarks do not change.
 pub(super) fn strike(folder: &OwnFolder, run: Uuid, mask: &Mask) -> io::Result<()> {
     in_runs(folder, |connection| strike_in(connection, run, mask))
 }
@@ -92,7 +92,7 @@ fn strike_in(connection: &Connection, run: Uuid, mask: &Mask) -> rusqlite::Resul
     overwrite(connection, changed)
 }
 
-/// Does something to Meltano's database, where there is one with runs in it; it is not made.
+/// Runs an operation on Meltano's database if it exists and has a table of runs. Does not create it.
 fn in_runs(folder: &OwnFolder, work: impl FnOnce(&Connection) -> rusqlite::Result<()>) -> io::Result<()> {
     if folder.found(FILE)?.is_none() {
         return Ok(());
@@ -100,7 +100,7 @@ fn in_runs(folder: &OwnFolder, work: impl FnOnce(&Connection) -> rusqlite::Resul
     for working in ["meltano.db-journal", "meltano.db-wal", "meltano.db-shm"] {
         folder.place(working)?;
     }
-    // SQLite follows no link on the whole way, and the way to the project may have some.
+    // SQLite refuses links anywhere in the path, but the path to the project may contain some.
     let path = folder.path().canonicalize()?.join(FILE);
     open(&path)
         .and_then(|connection| connection.map_or(Ok(()), |connection| work(&connection)))
@@ -112,20 +112,19 @@ fn open(path: &Path) -> rusqlite::Result<Option<Connection>> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(PATIENCE)?;
-    // What is overwritten is gone from the file as well.
+    // Overwritten content is also erased from the file.
     connection.pragma_update(None, "secure_delete", true)?;
     let has_table = "select exists (select 1 from sqlite_schema where type = 'table' and name = 'runs')";
     let has_table = connection.query_row(has_table, [], |row| row.get::<_, bool>(0))?;
     Ok(has_table.then_some(connection))
 }
 
-/// Leaves no byte behind of what rows said before they were changed: neither in pages that Meltano has let go of, nor in
-/// the log of the database.
+/// Erases the previous content of changed rows from free pages and from the database's log.
 fn overwrite(connection: &Connection, changed: usize) -> rusqlite::Result<()> {
     if changed > 0 {
         unless_busy(connection.execute_batch("vacuum"))?;
     }
-    // Others that have it open at the moment leave that to the last of them.
+    // If other processes have it open, the last of them does this.
     unless_busy(connection.query_row("pragma wal_checkpoint(truncate)", [], |_| Ok(())))
 }
 
@@ -140,7 +139,7 @@ fn unless_busy(done: rusqlite::Result<()>) -> rusqlite::Result<()> {
     }
 }
 
-/// Returns a record without secrets; `None` where it has none.
+/// Returns a record without secrets; `None` if it contains none.
 fn struck(payload: &str, mask: &Mask) -> Option<String> {
     let Ok(Value::Object(members)) = serde_json::from_str(payload) else {
         return mask.finds(payload.as_bytes()).then(|| "{}".to_owned());
@@ -206,7 +205,7 @@ mod tests {
 
     const SECRET: &str = "hunter2-and-\"more\"";
 
-    /// A database as Meltano's, with one run that said a secret again and again.
+    /// A database like Meltano's, with one run whose output contains a secret several times.
     fn told(root: &Path) -> (OwnFolder, Uuid) {
         let (folder, run) = (Own::of_meltano(root).make().unwrap(), Uuid::from_u128(7));
         let database = Connection::open(folder.path().join(FILE)).unwrap();

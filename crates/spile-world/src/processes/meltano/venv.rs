@@ -17,27 +17,27 @@ use spile_core::settings::RunEnvironment;
 /// How many of an installer's last lines are kept for its error.
 const LAST_LINES: usize = 60;
 
-/// An environment to make.
+/// An environment to create.
 pub(super) struct Venv<'a> {
     /// Its folder.
     pub folder: &'a Path,
-    /// What the user reads of when it cannot be made.
+    /// What is being installed, as errors call it.
     pub what: &'a str,
-    /// The folder that paths of packages are relative to.
+    /// The folder that package paths are relative to.
     pub root: &'a Path,
-    /// What of the machine it is made with.
+    /// The programs and the environment to create it with.
     pub host: &'a Host,
     /// Which variables installers get.
     pub run: &'a RunEnvironment,
-    /// How long each step may take.
+    /// The timeout of each step.
     pub timeout: Option<Duration>,
 }
 
 impl Venv<'_> {
-    /// Makes it with these packages; uv takes seconds.
+    /// Creates it with these packages. With uv, this takes seconds.
     ///
     /// # Errors
-    /// When there is no Python, no network, no such version or no space, or the user wants an end.
+    /// When there is no Python, no network, no such version or no disk space, or the user interrupts.
     pub async fn make(&self, packages: &[String], interrupt: &mut watch::Receiver<bool>) -> Result<(), InstallError> {
         match self.host.find("uv") {
             Some(uv) => self.make_with_uv(&uv, packages, interrupt).await,
@@ -45,12 +45,12 @@ impl Venv<'_> {
         }
     }
 
-    /// Returns its Python.
+    /// Returns the path of its Python.
     pub fn python(&self) -> PathBuf {
         self.program("python")
     }
 
-    /// Returns a program of it.
+    /// Returns the path of one of its programs.
     pub fn program(&self, name: &str) -> PathBuf {
         self.folder.join("bin").join(name)
     }
@@ -61,7 +61,7 @@ impl Venv<'_> {
         packages: &[String],
         interrupt: &mut watch::Receiver<bool>,
     ) -> Result<(), InstallError> {
-        // uv brings a Python where there is none that would do.
+        // uv downloads a Python if none is suitable.
         let python: OsString =
             self.host.python().map_or_else(|_| ">=3.10".into(), |python| python.path.into_os_string());
         let mut venv = self.installer(uv);

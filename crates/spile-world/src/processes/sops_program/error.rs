@@ -1,4 +1,4 @@
-//! Errors of the official program: what its exit codes mean, and the few of its sentences that are known.
+//! Errors of the official program: the meaning of its exit codes, and of the few messages that are known.
 
 use std::path::PathBuf;
 
@@ -10,39 +10,39 @@ use spile_core::sops::BadRules;
 /// Why the official program did not do what it was asked.
 #[derive(Debug, thiserror::Error, Diagnostic)]
 pub enum ProgramError {
-    /// It is not there.
+    /// It is not installed.
     #[error("this needs the official `sops`, which is not on the PATH")]
     #[diagnostic(
         code(spile::sops::missing),
         help("install sops 3.11 or newer: https://getsops.io\nspile looked for it in {path}")
     )]
     Missing {
-        /// `PATH`
+        /// `PATH`.
         path: String,
     },
     /// It failed.
     #[error("the official `sops` could not {doing}: {}", said(*code, *reason))]
     #[diagnostic(code(spile::sops::failed), help("{}", reason.map_or(OTHERWISE, KnownFailure::help)))]
     Failed {
-        /// What it was asked, as a verb.
+        /// The attempted action, as a verb.
         doing: &'static str,
-        /// Its exit code; `None` when it was killed by a signal.
+        /// Its exit code; `None` if a signal killed it.
         code: Option<i32>,
-        /// Why, where that is known.
+        /// The reason, if it is known.
         reason: Option<KnownFailure>,
     },
-    /// What it wrote is not a document, or another one.
+    /// Its output is not a document, or a different one.
     #[error("the official `sops` was asked to {doing}, but its output is not valid")]
     #[diagnostic(code(spile::sops::answer), help("check that `sops --version` is 3.11 or newer"))]
     Answer {
-        /// What it was asked, as a verb.
+        /// The attempted action, as a verb.
         doing: &'static str,
     },
-    /// A document came out that cannot be edited by hand.
+    /// The resulting document cannot be edited by hand.
     #[error("the official `sops` did not limit the encryption and the MAC to `secrets`")]
     #[diagnostic(code(spile::sops::profile), help("install sops 3.11 or newer: https://getsops.io"))]
     OtherProfile,
-    /// A name that it cannot be told.
+    /// A name that the program cannot handle.
     #[error("the official `sops` does not support the name `{name}`")]
     #[diagnostic(code(spile::sops::name), help("choose a name without `[`"))]
     Name {
@@ -53,7 +53,7 @@ pub enum ProgramError {
     #[error("`.sops.yaml` cannot be used: {0}")]
     #[diagnostic(code(spile::sops::rules), help("fix it; see https://getsops.io for its format"))]
     Rules(#[source] BadRules),
-    /// No rule is for the file.
+    /// No rule matches the file.
     #[error("`.sops.yaml` has no rule for `{}`", file.display())]
     #[diagnostic(
         code(spile::sops::no_rule),
@@ -63,30 +63,31 @@ pub enum ProgramError {
         /// The file.
         file: PathBuf,
     },
-    /// The system refuses.
+    /// The system refused.
     #[error("cannot {doing}")]
     #[diagnostic(code(spile::sops::io), help("{}", io_help(source)))]
     Io {
-        /// What was tried.
+        /// The attempted action.
         doing: &'static str,
-        /// Why.
+        /// The cause.
         source: std::io::Error,
     },
 }
 
 impl ProgramError {
-    /// The exit code of a document that none of the keys opens.
+    /// The exit code for a document that no key decrypts.
     pub const NO_DATA_KEY: i32 = 128;
 }
 
 const OTHERWISE: &str =
     "run the same command with `sops` by hand: its output may contain secrets, so spile does not show it";
 
-/// What is known of why the program failed; recognised by a part of its own sentence, and said in ours.
+/// A known reason for a failure. It is recognized by a part of the program's message, and explained in spile's own
+/// words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KnownFailure(&'static (&'static str, &'static str, &'static str));
 
-/// Parts of sentences, what they mean, and the next step.
+/// Parts of messages, what they mean, and the next step.
 const KNOWN: [(&str, &str, &str); 15] = [
     (
         "no matching creation rules found",
@@ -118,7 +119,7 @@ const KNOWN: [(&str, &str, &str); 15] = [
 ];
 
 impl KnownFailure {
-    /// Looks for a sentence that is known.
+    /// Searches for a known message.
     pub(super) fn of(errors: &str) -> Option<Self> {
         KNOWN.iter().find(|(part, ..)| errors.contains(part)).map(Self)
     }
@@ -138,7 +139,7 @@ fn said(code: Option<i32>, reason: Option<KnownFailure>) -> String {
     format!("{meaning} (exit code {code})")
 }
 
-/// What an exit code says (`cmd/sops/codes/codes.go`).
+/// Returns the meaning of an exit code (`cmd/sops/codes/codes.go`).
 fn meaning(code: i32) -> &'static str {
     match code {
         2 => "it cannot read its input",

@@ -1,11 +1,11 @@
-//! The program's plaintext, put back on the tree of the document that it comes from.
+//! Merges the program's plaintext into the tree of the document that it comes from.
 
 use super::ProgramError;
 use spile_core::secret::Secret;
 use spile_core::sops::node::Node;
 use spile_core::sops::{Document, Enc, Leaf, PREFIX, PlainKind, SECRETS, Scope};
 
-/// Returns the leaves of a document, with the values that the program has printed as JSON.
+/// Returns the leaves of a document with the values that the program printed as JSON.
 pub(super) fn leaves(document: &Document, output: &[u8]) -> Result<Vec<Leaf>, ProgramError> {
     let scope = document.metadata.scope().map_err(|_| UNEXPECTED)?;
     let Ok(Node::Map(mut plain)) = serde_json::from_slice::<Node>(output) else { return Err(UNEXPECTED) };

@@ -8,7 +8,7 @@ use super::{ProgramError, WholeFile};
 use crate::files::door::text_named;
 use spile_core::sops::{Rule, Rules, Scoped};
 
-/// A folder for one call, for its owner alone; only ciphertext and rules are ever in it.
+/// A folder for one call that only its owner can access. It only ever contains ciphertext and rules.
 pub(super) struct Scratch(tempfile::TempDir);
 
 impl Scratch {
@@ -31,10 +31,10 @@ impl Scratch {
             .map_err(|source| ProgramError::Io { doing: "read the private copy", source })
     }
 
-    /// Writes the one rule of a file as a configuration. The program would match the rules against the path of the
-    /// copy, and differs between its versions in what it makes of a path that is given to it.
+    /// Writes the one rule that matches a file as a configuration. The program itself would match the rules against the
+    /// path of the copy, and its versions differ in how they treat a path that is passed to them.
     pub(super) fn config(&self, config: &Path, filename: &Path, which: Scoped) -> Result<PathBuf, ProgramError> {
-        // The project's door has found it; it may be in the repository above the project.
+        // The project's door has found this file, which may be in the repository above the project.
         let text =
             text_named(config).map_err(|why| ProgramError::Io { doing: "read `.sops.yaml`", source: why.into() })?;
         let rules = Rules::read(&text).map_err(ProgramError::Rules)?;
@@ -46,7 +46,7 @@ impl Scratch {
     }
 }
 
-/// Writes a file for its owner alone.
+/// Writes a file that only its owner can access.
 fn write_private(path: &Path, text: &str) -> Result<PathBuf, ProgramError> {
     let file = std::fs::File::options().write(true).create_new(true).mode(0o600).open(path);
     let written = file.and_then(|mut file| file.write_all(text.as_bytes()));

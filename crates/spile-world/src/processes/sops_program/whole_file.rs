@@ -1,4 +1,4 @@
-//! Files that the program keeps in its own form: each is copied into a private folder, changed there and read back.
+//! Files whose formatting the program must keep. Each is copied into a private folder, changed there and read back.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -10,7 +10,7 @@ use super::{NO_CONFIG, Program, ProgramError, index};
 use spile_core::secret::Secret;
 use spile_core::sops::{Document, NotADocument, Scoped};
 
-/// The form of a file.
+/// The format of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
     /// JSON.
@@ -20,17 +20,17 @@ pub enum Format {
 }
 
 impl Format {
-    /// Returns the form that a file's name says; YAML where it says none.
+    /// Returns the format for a file name; YAML by default.
     #[must_use]
     pub fn of(path: &Path) -> Self {
         let is_json = path.extension().is_some_and(|extension| extension == "json");
         if is_json { Self::Json } else { Self::Yaml }
     }
 
-    /// Reads a document.
+    /// Parses a document.
     ///
     /// # Errors
-    /// When it is none.
+    /// When the text is not a sops document.
     pub fn read(self, text: &str) -> Result<Document, NotADocument> {
         match self {
             Self::Json => Document::from_json(text),
@@ -46,22 +46,22 @@ impl Format {
     }
 }
 
-/// A file beside an integration that is a sops document as a whole.
+/// A file next to an integration that is a sops document as a whole.
 #[derive(Debug, Clone, Copy)]
 pub struct WholeFile<'a> {
     /// Its text.
     pub text: &'a str,
-    /// Its form.
+    /// Its format.
     pub format: Format,
-    /// The `.sops.yaml` that says how it is indented, where there is one.
+    /// The `.sops.yaml` that defines its indentation, if there is one.
     pub config: Option<&'a Path>,
 }
 
 impl Program {
-    /// Sets a value of a file or removes it, and returns the new text.
+    /// Sets or removes a value in a file, and returns the new text.
     ///
     /// # Errors
-    /// When a name is one that the program cannot be told, or it is missing or fails.
+    /// When the program cannot handle a name, is missing or fails.
     pub async fn set_in_file(
         &self,
         file: WholeFile<'_>,
@@ -85,7 +85,7 @@ impl Program {
         scratch.read(file)
     }
 
-    /// Makes a new data key for a file, and returns the new text.
+    /// Creates a new data key for a file, and returns the new text.
     ///
     /// # Errors
     /// When the program is missing or fails.
@@ -100,10 +100,11 @@ impl Program {
         scratch.read(file)
     }
 
-    /// Wraps a file's data key for the recipients of the rule that `.sops.yaml` has for it, and returns the new text.
+    /// Wraps a file's data key for the recipients of the rule in `.sops.yaml` that matches it, and returns the new
+    /// text.
     ///
     /// # Errors
-    /// When there is no rule, or the program is missing or fails.
+    /// When no rule matches, or the program is missing or fails.
     pub async fn updatekeys_file(&self, file: WholeFile<'_>, filename: &Path) -> Result<String, ProgramError> {
         let scratch = Scratch::new()?;
         let copy = scratch.copy(file)?;

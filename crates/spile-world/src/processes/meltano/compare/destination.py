@@ -1,7 +1,7 @@
-"""Tells what the tables, or files, of a loader have. Runs in the loader's own environment, beside it.
+"""Queries the tables or files of a loader. Runs next to the loader, in the loader's own environment.
 
-Its arguments are the loader's program and the file with its settings. Each line of its input asks for something, and each line
-of its output answers. What tables and columns are called, the loader's own code says.
+Its arguments are the loader's program and the file with its settings. It answers each line of its input with a line of
+output. The names of tables and columns come from the loader's own code.
 """
 
 import csv
@@ -15,16 +15,16 @@ import values
 from rows import Unknown, answer
 from serving import serve
 
-# The keys of a file that are told apart at most.
+# The most distinct keys in a file that are counted.
 KEYS = 2_000_000
-# Keys in one question to a database.
+# The number of keys in one database query.
 PIECE = 100
-# The column that says that a row is deleted.
+# The column that marks a row as deleted.
 DELETED = "_sdc_deleted_at"
 
 
 class Database:
-    """A table of a database, asked with SQL."""
+    """A database table, queried with SQL."""
 
     def __init__(self, message, key):
         properties = message["schema"]["properties"]
@@ -32,7 +32,7 @@ class Database:
         self.key = key
 
     def found(self, conform, columns):
-        """Notes which column each property is in; those that have none are lacking."""
+        """Records the column of each property. Properties without a column are lacking."""
         by_name = {name.lower(): name for name in columns}
         names = {name: conform(name) for name in self.kinds}
         self.columns = {name: by_name[to.lower()] for name, to in names.items() if to.lower() in by_name}
@@ -50,7 +50,7 @@ class Database:
 
 
 class Sql(Database):
-    """A table of any loader whose sinks are the Meltano SDK's `SQLSink`."""
+    """A table of any loader whose sinks are based on the Meltano SDK's `SQLSink`."""
 
     def __init__(self, tables, message, sink):
         super().__init__(message, message["key_properties"])
@@ -154,7 +154,7 @@ class Duck(Database):
 
 
 class Files(Database):
-    """Files that hold a record a line. Of several records with one key the last holds."""
+    """Files with one record per line. If several records have the same key, the last one counts."""
 
     lacking = ()
 
@@ -194,7 +194,7 @@ class Files(Database):
 
 
 class Json(Files):
-    """Files of target-jsonl."""
+    """The files of target-jsonl."""
 
     def __init__(self, _, message, pattern):
         super().__init__(message, message["key_properties"])
@@ -210,7 +210,7 @@ class Json(Files):
 
 
 class Csv(Files):
-    """The file of a stream of meltanolabs-target-csv, which tells no null from an empty text, and writes Python for JSON."""
+    """A stream's file of meltanolabs-target-csv, which writes null as empty text, and Python literals instead of JSON."""
 
     is_blank = True
 
@@ -229,7 +229,7 @@ class Csv(Files):
 
 
 class Missing(Exception):
-    """There is no table yet."""
+    """The table does not exist yet."""
 
 
 KINDS = {rows.Json: Json, rows.Csv: Csv, rows.Duck: Duck, rows.Sql: Sql}
@@ -240,7 +240,7 @@ def quoted(name):
 
 
 class Session:
-    """What is asked of a destination."""
+    """Answers questions about a destination."""
 
     def __init__(self, program, path):
         with open(path, encoding="utf-8") as file:

@@ -1,7 +1,7 @@
-"""Compares a source with its destination, in the place of a run. Runs within Meltano, which has both plugins prepared.
+"""Compares a source with its destination instead of running them. Runs inside Meltano, which prepares both plugins.
 
-`source.py` is asked in the tap's environment and `destination.py` in the loader's; what they answer goes to the standard
-output as one JSON value. No record comes by here: of sampled rows keys and digests do.
+`source.py` runs in the tap's environment and `destination.py` in the loader's. Their answers are printed to standard output
+as one JSON value. Records never pass through here, only keys and digests of sampled rows.
 """
 
 import asyncio
@@ -12,21 +12,21 @@ import sys
 
 import values
 
-# Keys of rows that are told as examples.
+# How many keys of rows are reported as examples.
 EXAMPLES = 3
 NULL, EMPTY = values.digest(values.NULL), values.digest("")
 
 
 class Unknown(Exception):
-    """Why one side cannot tell."""
+    """Why one side cannot be compared."""
 
 
 class Failed(Exception):
-    """Why one side has no answer, though it ought to."""
+    """Why one side has no answer although it should."""
 
 
 class Side:
-    """A program that is asked."""
+    """A program that answers questions."""
 
     def __init__(self, block, script, *files):
         program = str(block.invoker.exec_path())
@@ -62,7 +62,7 @@ class Side:
 
 
 def compared(source, destination, stream, size):
-    """Compares one stream: `stream` is what the source said of it."""
+    """Compares one stream. `stream` is the source's description of it."""
     name, told = stream
     message = {"type": "SCHEMA", **{key: told[key] for key in ("stream", "schema", "key_properties")}}
     try:
@@ -90,7 +90,7 @@ def compared(source, destination, stream, size):
 
 
 def sampled(rows, destination, there):
-    """Holds rows of the source against those with the same keys."""
+    """Compares rows of the source with the destination's rows of the same keys."""
     found = {}
     for key, digests in destination.ask("sample", [key for key, _ in rows])["rows"]:
         found.setdefault(tuple(key), []).append(digests)
@@ -101,7 +101,7 @@ def sampled(rows, destination, there):
         if candidates is None:
             missing.append(key)
             continue
-        # A loader that only appends has several: one of them is enough.
+        # A loader that only appends has several candidates. It is enough if one of them matches.
         differing = [[name for name in digests.keys() & one.keys() if not is_same(digests[name], one[name])] for one in candidates]
         least = min(differing, key=len)
         if least:
@@ -117,7 +117,7 @@ def same_where_blank(one, other):
 
 
 def compare(tap, target, asked):
-    """Returns what is known of each stream that is read, and which others there are."""
+    """Returns the result for each stream that is read, and the names of the other streams."""
     source = destination = None
     try:
         files = tap.invoker.files
@@ -141,7 +141,7 @@ def compare(tap, target, asked):
 
 
 def take_over(path):
-    """Hooks into where Meltano would run both plugins."""
+    """Hooks into Meltano where it would run both plugins."""
     from meltano.core.block.extract_load import ExtractLoadBlocks
     from meltano.core.plugin.singer.tap import SingerTap
 
@@ -149,7 +149,7 @@ def take_over(path):
         asked = json.load(file)
 
     async def look_up_state(*_):
-        # No bookmark is needed.
+        # No bookmarks are needed.
         pass
 
     async def run(self):

@@ -1,12 +1,12 @@
-"""How a program that is asked answers: a line of JSON for each line of its input, until that ends."""
+"""Serves questions: answers each line of JSON on standard input with a line of JSON, until the input ends."""
 
 import json
 import sys
 
 
 def serve(begin, answer):
-    """Answers questions with the methods of what `begin` makes; `answer` runs what may fail, and says why it did."""
-    # Whatever a plugin's code prints is no answer.
+    """Answers questions with the methods of the object that `begin` creates. `answer` calls them and reports failures."""
+    # Output of a plugin's code must not be mistaken for an answer.
     output, sys.stdout = sys.stdout, sys.stderr
     session = answer(begin)
     for line in sys.stdin:

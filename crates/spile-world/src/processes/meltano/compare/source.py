@@ -1,8 +1,7 @@
-"""Tells what a source has. Runs in the tap's own environment, beside it.
+"""Queries a source. Runs next to the tap, in the tap's own environment.
 
-Its arguments are the tap's program, the file with its settings and the one with its catalog, selection included. Each line of
-its input asks for something, and each line of its output answers. How to connect, and what becomes of a row on its way, the
-tap's own code says.
+Its arguments are the tap's program, the file with its settings and the file with its catalog, including the selection. It
+answers each line of its input with a line of output. Connecting, and converting rows, is left to the tap's own code.
 """
 
 import json
@@ -16,7 +15,7 @@ from serving import serve
 
 
 def selected(stream):
-    """Returns the metadata of a stream itself, and the names of its fields that are read."""
+    """Returns the metadata of a stream itself, and the names of its selected fields."""
     own, fields = {}, []
     said = {tuple(one.get("breadcrumb") or ()): one.get("metadata") or {} for one in stream.get("metadata", [])}
     own = said.get((), {})
@@ -40,7 +39,7 @@ class Stream:
         properties = (entry.get("schema") or {}).get("properties") or {}
         self.properties = {name: properties[name] for name in self.fields}
         self.kinds = {name: values.kind_of(schema) for name, schema in self.properties.items()}
-        # What was set by hand stands before what the tap found out.
+        # Settings made by hand take precedence over what the tap discovered.
         keys = own.get("table-key-properties") or own.get("view-key-properties") or entry.get("key_properties") or []
         self.key = [name for name in keys if name in self.properties]
         if len(self.key) < len(keys):
@@ -61,7 +60,7 @@ class Stream:
 
 
 class Postgres:
-    """What tap-postgres of MeltanoLabs reads."""
+    """Reads what MeltanoLabs' tap-postgres reads."""
 
     def __init__(self, tap_class, config, catalog):
         self.config = config
@@ -91,7 +90,7 @@ class Postgres:
 
     def literal(self, column, kind, text):
         value = values.typed(kind, text)
-        # The server reads it as it reads the column.
+        # The server parses it like the column's own values.
         return self.dialect.cast(self.dialect.literal(str(value), self.dialect.String()), column.type)
 
     def ask(self, query):
@@ -104,7 +103,7 @@ class Postgres:
     def span(self, name, until):
         sa, column = self.dialect, self.table.columns[name]
         if self.of.kinds[name] not in ("number", "moment", "date"):
-            # Sorted alike everywhere, and there are types that have no least value.
+            # Text sorts the same way everywhere, and some types have no least value.
             column = sa.cast(column, sa.Text()).collate("C")
         found = self.ask(self.rows(sa.func.min(column).label("least"), sa.func.max(column).label("greatest"), until=until))[0]
         return values.span(self.of.kinds[name], found["least"], found["greatest"])
@@ -127,10 +126,10 @@ class Postgres:
 
 
 class Mysql:
-    """What tap-mysql of singer-io reads."""
+    """Reads what singer-io's tap-mysql reads."""
 
     def __init__(self, config):
-        # As the tap itself does: it takes times for those of the machine.
+        # Like the tap itself, because it interprets times in the machine's time zone.
         os.environ["TZ"] = "UTC"
         self.config = config
 
@@ -184,7 +183,7 @@ class Mysql:
 
 
 class Session:
-    """What is asked of a source."""
+    """Answers questions about a source."""
 
     def __init__(self, program, config, catalog):
         module, called = module_of(program)
@@ -234,7 +233,7 @@ def source_of(entry, config, catalog):
 
 
 def answer(ask):
-    """Returns an answer, or why there is none: because nobody can tell, or because something went wrong."""
+    """Returns an answer, or why there is none: the source cannot be queried, or something went wrong."""
     try:
         return ask()
     except Unknown as error:

@@ -1,7 +1,7 @@
-"""Values of both sides of a comparison, each brought to one text, so that what means the same reads the same.
+"""Normalizes values from both sides of a comparison to text, so that values with the same meaning are equal.
 
-A property's schema says what its values are. A source and a destination never agree on types: a time has a zone here and
-none there, a number is a text, an object a text of JSON.
+A property's schema defines the type of its values. A source and a destination never agree on types: a time has a zone only
+on one side, a number is text, or an object is text that contains JSON.
 """
 
 import hashlib
@@ -15,12 +15,12 @@ MOMENT = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)(?:[Tt ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d+))?)?\s*([Zz]|[+-]\d\d(?::?\d\d)?)?)?$", re.ASCII
 )
 TRUE, FALSE = ("true", "t", "1", "yes"), ("false", "f", "0", "no")
-# No value reads like it: a text begins with another character.
+# No value equals this, because a text starts with another character.
 NULL = "\x00null"
 
 
 def kind_of(schema):
-    """Returns what the values of a property are: one of `boolean`, `number`, `moment`, `date`, `time`, `json`, `text`."""
+    """Returns the kind of a property's values: `boolean`, `number`, `moment`, `date`, `time`, `json` or `text`."""
     types, form = found_in(schema)
     types -= {"null"}
     if form in ("singer.decimal", "x-singer.decimal"):
@@ -35,7 +35,7 @@ def kind_of(schema):
 
 
 def found_in(schema):
-    """Returns the types of a property, and its format, also where they stand in branches."""
+    """Returns the types and the format of a property, including those in branches."""
     if not isinstance(schema, dict):
         return set(), None
     said = schema.get("type", [])
@@ -47,7 +47,7 @@ def found_in(schema):
 
 
 def text_of(kind, value):
-    """Returns the one text of a value."""
+    """Returns the normalized text of a value."""
     if value is None:
         return NULL
     if kind == "json":
@@ -65,7 +65,7 @@ def text_of(kind, value):
 
 
 def typed(kind, value):
-    """Returns a value as Python has it: a truth, a number, a moment in UTC, a day, a time; else a text."""
+    """Returns a value as a Python bool, number, UTC moment, date or time; otherwise as text."""
     try:
         return {"boolean": truth, "number": decimal, "moment": moment, "date": day, "time": clock}[kind](value)
     except (ArithmeticError, KeyError, TypeError, ValueError):
@@ -103,7 +103,7 @@ def decimal(value):
 
 
 def number(value):
-    # `normalize` would round what has more digits than its context.
+    # `normalize` would round numbers with more digits than its context.
     sign, digits, exponent = value.as_tuple()
     text = "".join(map(str, digits)).lstrip("0")
     if not text:
@@ -117,7 +117,7 @@ def moment(value):
     if isinstance(value, timedelta):
         return EPOCH + value
     if isinstance(value, datetime):
-        # What has no zone is in UTC: so taps send it, and so loaders keep it.
+        # A time without a zone is in UTC, because taps send it and loaders store it that way.
         return value.replace(tzinfo=timezone.utc) if value.tzinfo is None else value.astimezone(timezone.utc)
     if isinstance(value, date):
         return datetime(value.year, value.month, value.day, tzinfo=timezone.utc)
@@ -153,7 +153,7 @@ def clock(value):
 
 
 def of_json(value):
-    """Returns JSON with sorted keys and plain numbers; a text that holds an object or a list counts as that."""
+    """Returns JSON with sorted keys and plain numbers. Text that contains an object or a list is treated as such."""
     if isinstance(value, str):
         try:
             read = json.loads(value, parse_float=Decimal)
@@ -170,7 +170,7 @@ def plain_json(value):
         return [plain_json(inner) for inner in value]
     if value is None or isinstance(value, (bool, str)):
         return value
-    # Told from the text of the same digits, which is nobody's number.
+    # Distinguishes a number from a text with the same digits.
     return {"": plain(value)} if isinstance(value, (int, float, Decimal)) else plain(value)
 
 
@@ -184,7 +184,7 @@ def digests(kinds, row):
 
 
 class Span:
-    """The least and the greatest of values."""
+    """The least and the greatest of a series of values."""
 
     def __init__(self, kind):
         self.kind, self.least, self.greatest = kind, None, None

@@ -1,28 +1,28 @@
-//! Base64 and hexadecimal digits: whole runs of letters that say bytes.
+//! Decodes base64 and hexadecimal: encodings that turn bytes into whole runs of letters.
 //!
-//! A run may begin in the middle of a longer one, so it is read from each of its first letters. Of what comes of that only
-//! text counts: of a wrong beginning comes noise, and there is little text in noise.
+//! An encoded run may start in the middle of a longer one, so decoding starts at each of its first letters. Only
+//! decoded text counts: decoding from a wrong start gives noise, which contains little text.
 
 use std::ops::Range;
 
 use super::view::View;
 
-/// The shortest text that is looked at.
+/// The shortest text that is searched.
 const SHORTEST: usize = 5;
 
-/// Lines of base64 are broken where they are as long as this, or longer.
+/// Base64 lines are broken at this length or later.
 const BROKEN_AT: usize = 60;
 
-/// A way to write bytes.
+/// An encoding of bytes.
 #[derive(Debug, Clone, Copy)]
 enum Digits {
-    /// Six bits in each letter, of either alphabet.
+    /// Six bits per letter, in either alphabet.
     Base64,
-    /// Four bits in each letter, in either case.
+    /// Four bits per letter, in either case.
     Hex,
 }
 
-/// Returns each text that a run of digits says.
+/// Returns each text that a run of letters decodes to.
 pub(super) fn texts_in(view: &View<'_>) -> Vec<View<'static>> {
     let mut said = Vec::new();
     for digits in [Digits::Base64, Digits::Hex] {
@@ -37,10 +37,10 @@ pub(super) fn texts_in(view: &View<'_>) -> Vec<View<'static>> {
     said
 }
 
-/// What a letter that is not a digit is worth.
+/// The value of a letter that is not a digit.
 const NONE: u8 = 0xff;
 
-/// What each letter is worth in base64, in either of its alphabets.
+/// The value of each letter in base64, in either alphabet.
 const BASE64: [u8; 256] = {
     let mut values = [NONE; 256];
     let letters = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -54,7 +54,7 @@ const BASE64: [u8; 256] = {
     values
 };
 
-/// What each letter is worth as a hexadecimal digit.
+/// The value of each letter as a hexadecimal digit.
 const HEX: [u8; 256] = {
     let mut values = [NONE; 256];
     let mut value = 0;
@@ -74,7 +74,7 @@ impl Digits {
         }
     }
 
-    /// Returns how many letters begin again with a byte.
+    /// Returns how many letters form a group that starts at a byte boundary.
     fn group(self) -> usize {
         match self {
             Self::Base64 => 4,
@@ -93,7 +93,7 @@ impl Digits {
         }
     }
 
-    /// Finds the next run, over the ends of its lines.
+    /// Finds the next run. A run may continue over line breaks.
     fn run(self, bytes: &[u8], from: usize) -> Option<Range<usize>> {
         let values = self.values();
         let is_digit = |byte: &u8| values[usize::from(*byte)] != NONE;
@@ -121,7 +121,7 @@ impl Digits {
         }
     }
 
-    /// Returns where the letters of a run are, without the ends of its lines; nothing, where it has none.
+    /// Returns the positions of a run's letters without its line breaks; `None` if it has no line breaks.
     fn letters(self, bytes: &[u8], run: &Range<usize>) -> Option<Vec<usize>> {
         let ends = bytes[run.clone()].contains(&b'\n') || bytes[run.clone()].contains(&b'\r');
         let is_digit = |at: &usize| self.values()[usize::from(bytes[*at])] != NONE;
@@ -129,17 +129,17 @@ impl Digits {
     }
 }
 
-/// A run of digits.
+/// A run of letters.
 struct Read<'v, 'a> {
     digits: Digits,
     view: &'v View<'a>,
     run: Range<usize>,
-    /// Where its letters are, where other things stand between them.
+    /// The positions of its letters, if there are line breaks between them.
     letters: Option<Vec<usize>>,
 }
 
 impl Read<'_, '_> {
-    /// Returns where a letter is in the view, and after the last one where the run ends.
+    /// Returns the position of a letter in the view. After the last letter, that is the end of the run.
     fn at(&self, number: usize) -> usize {
         match &self.letters {
             Some(letters) => letters.get(number).copied().unwrap_or(self.run.end),
@@ -151,7 +151,7 @@ impl Read<'_, '_> {
         self.letters.as_ref().map_or(self.run.len(), Vec::len)
     }
 
-    /// Returns what it says from one of its first letters on.
+    /// Decodes the run, starting at one of its first letters.
     fn bytes(&self, shift: usize) -> Vec<u8> {
         let count = self.count();
         let (values, text) = (self.digits.values(), self.view.bytes());
@@ -173,7 +173,7 @@ impl Read<'_, '_> {
         bytes
     }
 
-    /// Returns some of the bytes as a view, each with the place of its group of letters.
+    /// Returns some of the bytes as a view, each with the position of its group of letters.
     fn view(&self, bytes: &[u8], shift: usize, text: Range<usize>, end: u32) -> View<'static> {
         let group_bytes = self.digits.group() * self.digits.bits() / 8;
         let start_of = |group: usize| self.view.start(self.at(shift + group * self.digits.group()));
@@ -184,7 +184,7 @@ impl Read<'_, '_> {
     }
 }
 
-/// Finds what of bytes is text, in pieces that are long enough.
+/// Finds the parts of bytes that are text and long enough.
 fn texts(bytes: &[u8]) -> Vec<Range<usize>> {
     let (mut found, mut start, mut at) = (Vec::new(), 0, 0);
     while at < bytes.len() {
@@ -200,7 +200,7 @@ fn texts(bytes: &[u8]) -> Vec<Range<usize>> {
     found
 }
 
-/// Returns the length of the letter at the start, in UTF-8; nothing where there is none.
+/// Returns the length of the UTF-8 letter at the start; 0 if there is none.
 fn letter(bytes: &[u8]) -> usize {
     let length = match bytes[0] {
         b'\t' | b'\n' | b'\r' | b' '..=b'~' => return 1,

@@ -1,29 +1,29 @@
-//! Encodings that write letters by escapes and leave the others as they are.
+//! Decodes encodings that escape some letters and leave the others unchanged.
 //!
-//! Each is undone wherever its escapes are, because it is unknown where a program started to encode.
+//! Each is decoded wherever its escapes occur, because it is unknown where a program started to encode.
 
 use super::view::{DecodedView, View};
 
 /// An encoding of single letters.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Layer {
-    /// `\n`, `\"`, `\x41`, `\u0041`: JSON, Python's `repr`, C and what is like it; a shell's `\ `.
+    /// `\n`, `\"`, `\x41`, `\u0041` in JSON, Python's `repr`, C and similar languages; a shell's `\ `.
     Backslash,
-    /// `%41`, in URLs.
+    /// `%41` in URLs.
     Percent,
     /// The same in forms, where `+` is a space.
     Form,
-    /// `&quot;`, `&#39;`, `&#x27;`: HTML and XML.
+    /// `&quot;`, `&#39;`, `&#x27;` in HTML and XML.
     Entity,
-    /// `''`: SQL and YAML.
+    /// `''` in SQL and YAML.
     DoubledQuote,
-    /// `""`: CSV.
+    /// `""` in CSV.
     DoubledDoubleQuote,
-    /// `'"'"'` and `'\''`: a quote within quotes of a shell.
+    /// `'"'"'` and `'\''`: a quote inside a shell's quotes.
     Shell,
 }
 
-/// What one escape says, in UTF-8, and how long it is.
+/// The UTF-8 bytes that one escape stands for, and its length.
 struct Escape {
     said: [u8; 4],
     length: usize,
@@ -53,10 +53,10 @@ impl Layer {
         Self::Shell,
     ];
 
-    /// Returns what a text says in it; `None` where that is the text itself.
+    /// Decodes a text; `None` if it contains no escapes.
     pub(super) fn undo(self, view: &View<'_>) -> Option<View<'static>> {
         let bytes = view.bytes();
-        // Few texts hold any, and to ask that takes next to no time.
+        // Few texts contain escapes, and this check takes almost no time.
         let (mark, other) = self.marks();
         if !bytes.contains(&mark) && !bytes.contains(&other) || matches!(self, Self::Form) && !bytes.contains(&b'+') {
             return None;
@@ -78,7 +78,7 @@ impl Layer {
         Some(made.done())
     }
 
-    /// Returns the next escape and where it is.
+    /// Returns the next escape and its position.
     fn next(self, bytes: &[u8], from: usize) -> Option<(usize, Escape)> {
         let (mark, other) = self.marks();
         let mut at = from;
@@ -92,7 +92,7 @@ impl Layer {
         None
     }
 
-    /// Returns the one or two bytes with which an escape begins.
+    /// Returns the one or two bytes that an escape can start with.
     fn marks(self) -> (u8, u8) {
         match self {
             Self::Backslash => (b'\\', b'\\'),
@@ -139,7 +139,7 @@ fn backslash(text: &[u8]) -> Option<Escape> {
     Some(Escape::byte(control, 2))
 }
 
-/// `\xe9`: a letter in Python's `repr` of a text. In that of bytes it takes several of them, where UTF-8 does.
+/// `\xe9`: a letter in Python's `repr` of a text. In the `repr` of bytes, a UTF-8 letter takes several of them.
 fn x(text: &[u8]) -> Option<Escape> {
     let first = x_byte(text)?;
     let length = match first {
@@ -167,7 +167,7 @@ fn octal(text: &[u8]) -> Option<Escape> {
     Some(Escape::byte(u8::try_from(value).ok()?, 1 + digits))
 }
 
-/// `\u00e9`, two of them for what is beyond, or `\u{e9}`.
+/// `\u00e9`, a surrogate pair of two, or `\u{e9}`.
 fn unicode(text: &[u8]) -> Option<Escape> {
     if text.get(2) == Some(&b'{') {
         let digits = text[3..].iter().take(6).take_while(|digit| digit.is_ascii_hexdigit()).count();
@@ -188,7 +188,7 @@ fn percent(text: &[u8]) -> Option<Escape> {
     Some(Escape::byte(u8::try_from(byte).ok()?, 3))
 }
 
-/// The named ones that escape text, and every number.
+/// The named entities that escape text, and all numeric ones.
 fn entity(text: &[u8]) -> Option<Escape> {
     const NAMED: [(&[u8], u8); 6] =
         [(b"amp", b'&'), (b"lt", b'<'), (b"gt", b'>'), (b"quot", b'"'), (b"apos", b'\''), (b"sol", b'/')];
@@ -205,7 +205,7 @@ fn entity(text: &[u8]) -> Option<Escape> {
     Escape::letter(code?, end + 1)
 }
 
-/// As long as an entity may be: `&#x0010ffff;`.
+/// The longest entity: `&#x0010ffff;`.
 const LONGEST_ENTITY: usize = 12;
 
 fn hex(digits: &[u8]) -> Option<u32> {

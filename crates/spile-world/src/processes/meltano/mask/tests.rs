@@ -1,4 +1,4 @@
-//! Tests of the mask against what programs print.
+//! Tests the mask against what programs print.
 
 use std::fmt::Write;
 use std::time::{Duration, Instant};
@@ -70,7 +70,7 @@ fn base64_is_read_from_each_of_its_bytes_and_struck_out_in_whole_groups() {
             assert!(masked.ends_with(", and more"), "{masked}");
         }
     }
-    // In the middle of a word of the same letters, and over the ends of its lines.
+    // In the middle of a word of the same letters, and across line breaks.
     assert!(struck("hunter2hunter2", &format!("path/{}", STANDARD.encode("hunter2hunter2"))).contains("(secret)"));
     let long = STANDARD.encode(format!("{}hunter2-hunter2{}", "x".repeat(50), "y".repeat(50)));
     let broken = format!("{}\\n{}", &long[..76], &long[76..]);
@@ -101,7 +101,7 @@ fn other_encodings_are_undone_too() {
 
 #[test]
 fn an_escape_that_takes_up_how_a_secret_begins_hides_nothing() {
-    // What is before the secret is not JSON, and what is inside it is.
+    // The text before the secret is not JSON, but the secret itself contains escapes.
     assert_eq!(struck("network\"1234", r#"C:\network\"1234"#), "C:(secret)");
     assert_eq!(struck("41 \"Elm\" street", r#"100%41 \"Elm\" street"#), "100(secret)");
     assert_eq!(struck("41%abcdefgh", "100%41%25abcdefgh"), "100(secret)");
@@ -133,7 +133,7 @@ fn each_line_of_a_key_in_json_is_a_secret() {
 fn a_line_of_ten_megabytes_takes_no_more_than_linear_time() {
     let secret = Secret::new("a secret that is nowhere");
     let mask = Mask::of([&secret].into_iter()).unwrap();
-    // What is full of escapes is looked at more often, and no more than linear is that too.
+    // Text that is full of escapes is decoded more often, but that must be linear too.
     for (piece, length) in
         [("\\u0041%41&amp;''\\\\", 1), ("QUJD/+", 10), ("\"\"'\"'\"'", 1), ("{\"a\": \"b c\"}, ", 10), ("x", 10)]
     {
@@ -144,7 +144,7 @@ fn a_line_of_ten_megabytes_takes_no_more_than_linear_time() {
     }
 }
 
-/// Encodings as programs write them, without the quotes around them.
+/// Encodings as programs write them, without the surrounding quotes.
 #[derive(Debug, Clone, Copy)]
 enum Encoding {
     Json,
@@ -240,7 +240,7 @@ fn ascii(json: &str) -> String {
     })
 }
 
-/// Tells whether any eight bytes of a text are in another one.
+/// Tells whether any eight bytes of a text occur in another one.
 fn shows(masked: &[u8], encoded: &str) -> bool {
     encoded.as_bytes().windows(8).any(|piece| masked.windows(8).any(|window| window == piece))
 }

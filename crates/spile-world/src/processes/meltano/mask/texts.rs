@@ -1,20 +1,21 @@
-//! What of a secret is one by itself.
+//! The parts of a secret that are secrets of their own.
 
 use serde_json::Value;
 
-/// Shorter values are words of any language: striking them out would leave nothing of a log.
+/// The shortest value to mask. Shorter ones are ordinary words, and masking them would leave nothing of a log.
 const SHORTEST: usize = 5;
 
-/// A secret of JSON has other texts in it than secrets, for example `string`.
+/// The shortest text to mask inside a JSON secret, which also contains ordinary words like `string`.
 const SHORTEST_INSIDE: usize = 8;
 
-/// How many letters of a secret an escape before it can take up: those of `\u00e9`.
+/// How many letters of a secret an escape before it can consume: those of `\u00e9`.
 const LONGEST_ESCAPE: usize = 4;
 
-/// Of longer secrets no ends are sought: each of their lines is sought by itself.
+/// The longest secret whose ends are searched for. Of longer ones, each line is searched for separately.
 const LONGEST_WITH_ENDS: usize = 4096;
 
-/// All of it, each of its lines, the texts of its JSON and each of their lines, the password of its address.
+/// Returns the whole secret, each of its lines, the texts in its JSON and each of their lines, and the password in its
+/// URL.
 pub(super) fn of(secret: &str) -> Vec<String> {
     let mut whole = vec![secret.to_owned()];
     if let Ok(json) = serde_json::from_str(secret) {
@@ -39,7 +40,7 @@ fn of_json(json: &Value, texts: &mut Vec<String>) {
     }
 }
 
-/// The text without its first letters, as many as an escape before it can take up.
+/// Returns the text without its first letters, as many as an escape before it can consume.
 pub(super) fn ends(text: &str) -> impl Iterator<Item = &str> {
     let begins = text.char_indices().map(|(at, _)| at).skip(1).take(LONGEST_ESCAPE);
     let ends = begins.map(|at| &text[at..]).filter(|end| end.len() >= SHORTEST);

@@ -1,37 +1,38 @@
-//! A text as one of its encodings says it, each byte with its place in the text as it was printed.
+//! A decoded text, in which each byte knows its position in the printed text.
 
 use std::borrow::Cow;
 use std::hash::{DefaultHasher, Hasher};
 use std::ops::Range;
 
-/// A text as one of its encodings says it.
+/// A decoded text.
 ///
-/// Bytes that come of one escape have one place, that of the escape: no half of one is ever struck out.
+/// All bytes of one escape have the escape's position, so that half an escape is never masked.
 pub(super) struct View<'a> {
     bytes: Cow<'a, [u8]>,
-    /// Where what each byte was made of begins; nothing, where the text is as it was printed.
+    /// Where the source of each byte starts; `None` if the text is as printed.
     places: Option<Vec<u32>>,
-    /// Where what the last byte was made of ends.
+    /// Where the source of the last byte ends.
     end: u32,
 }
 
 impl<'a> View<'a> {
-    /// Takes a text as it was printed; it is no longer than a window.
+    /// Returns a view of a text as printed, which must not be longer than a window.
     pub(super) fn of(text: &'a [u8]) -> Self {
         Self { bytes: Cow::Borrowed(text), places: None, end: place(text.len()) }
     }
 
-    /// Takes bytes and where what each was made of begins; what the last was made of ends at `end`.
+    /// Creates a view from bytes and the positions where their sources start. The source of the last byte ends at
+    /// `end`.
     pub(super) fn made(bytes: Vec<u8>, places: Vec<u32>, end: u32) -> View<'static> {
         View { bytes: Cow::Owned(bytes), places: Some(places), end }
     }
 
-    /// Returns what it says.
+    /// Returns the decoded bytes.
     pub(super) fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 
-    /// Returns where what a byte was made of begins.
+    /// Returns where the source of a byte starts.
     pub(super) fn start(&self, at: usize) -> u32 {
         match &self.places {
             Some(places) => places.get(at).copied().unwrap_or(self.end),
@@ -39,28 +40,28 @@ impl<'a> View<'a> {
         }
     }
 
-    /// Returns where what a byte was made of ends.
+    /// Returns where the source of a byte ends.
     pub(super) fn end(&self, at: usize) -> u32 {
         let start = self.start(at);
         let Some(places) = &self.places else { return (start + 1).min(self.end) };
         places[at..].iter().find(|next| **next != start).copied().unwrap_or(self.end)
     }
 
-    /// Returns where some bytes stand in the text as it was printed.
+    /// Returns the range of the printed text that some bytes come from.
     pub(super) fn span(&self, bytes: Range<usize>) -> Range<usize> {
         let (start, end) = (self.start(bytes.start), self.end(bytes.end.saturating_sub(1)));
         start as usize..end as usize
     }
 
-    /// Returns the same for the end of a secret, together with the escape that took up how it begins; `None` where there
-    /// is no escape before it.
+    /// Returns the range for the end of a secret, including the escape before it that consumed the secret's first
+    /// letters; `None` if there is no such escape.
     pub(super) fn span_behind_escape(&self, bytes: Range<usize>) -> Option<Range<usize>> {
         let near = bytes.start.saturating_sub(NEAR)..bytes.start;
         let is_escape = |at: &usize| self.end(*at) - self.start(*at) > 1;
         near.rev().find(is_escape).map(|escape| self.span(escape..bytes.end))
     }
 
-    /// Returns what tells it from other views of one text.
+    /// Returns a hash that distinguishes this view from other views of the same text.
     pub(super) fn fingerprint(&self) -> u64 {
         let mut hasher = DefaultHasher::new();
         hasher.write(&self.bytes);
@@ -70,10 +71,10 @@ impl<'a> View<'a> {
     }
 }
 
-/// How far before the end of a secret an escape may be that took up how it begins.
+/// How far before the end of a secret the escape that consumed its first letters may be.
 const NEAR: usize = 4;
 
-/// The view that comes of another one, byte by byte.
+/// A view that is decoded from another one, byte by byte.
 pub(super) struct DecodedView<'v, 'a> {
     from: &'v View<'a>,
     bytes: Vec<u8>,
@@ -85,7 +86,7 @@ impl<'v, 'a> DecodedView<'v, 'a> {
         Self { from, bytes: Vec::with_capacity(room), places: Vec::with_capacity(room) }
     }
 
-    /// Takes bytes as they are.
+    /// Copies bytes unchanged.
     pub(super) fn keep(&mut self, bytes: Range<usize>) {
         self.bytes.extend_from_slice(&self.from.bytes[bytes.clone()]);
         match &self.from.places {
@@ -94,20 +95,20 @@ impl<'v, 'a> DecodedView<'v, 'a> {
         }
     }
 
-    /// Takes what an escape says that begins at a byte.
+    /// Appends what an escape at a byte stands for.
     pub(super) fn say(&mut self, at: usize, said: &[u8]) {
         let start = self.from.start(at);
         self.bytes.extend_from_slice(said);
         self.places.extend(std::iter::repeat_n(start, said.len()));
     }
 
-    /// Returns all of it.
+    /// Returns the finished view.
     pub(super) fn done(self) -> View<'static> {
         View { bytes: Cow::Owned(self.bytes), places: Some(self.places), end: self.from.end }
     }
 }
 
-/// A place in a window, which is a few MiB at most.
+/// A position in a window, which is a few MiB at most.
 fn place(at: usize) -> u32 {
     u32::try_from(at).unwrap_or(u32::MAX)
 }
