@@ -1,7 +1,8 @@
-//! The hosts that the user trusts on this machine: which secret of the environment may be sent to which host of a file.
+//! The hosts that the user trusts on this machine: which secret from the environment may be sent to which host in a
+//! file.
 //!
-//! They are stored in the user's own state folder, by host and variable, so that they cover every clone of a project and no
-//! clone can bring them.
+//! Agreements are stored in the user's own state folder by host and variable. So they cover every clone of a project,
+//! and no clone can bring its own.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -19,10 +20,10 @@ use spile_core::problem::Problems;
 use spile_core::settings::{self, Agreement, Sent, TRUST_OPTION, TRUST_VARIABLE, TrustedHost};
 use spile_core::source::Source;
 
-/// The form of the file that this program writes.
+/// The version of the file format that this program writes.
 const VERSION: u32 = 1;
 
-/// A word of `SPILE_TRUST_REGISTRY` that is not a host.
+/// An entry of `SPILE_TRUST_REGISTRY` that is not a host.
 #[derive(Debug, thiserror::Error, Diagnostic)]
 #[error("`{word}` is not a host")]
 #[diagnostic(
@@ -35,19 +36,19 @@ struct NoHost {
     span: SourceSpan,
 }
 
-/// What was agreed to on this machine.
+/// The agreements of the user on this machine.
 #[derive(Debug, Default)]
 pub struct Agreements {
-    /// The hosts that the command line and the environment trust, with the word that says so.
+    /// The hosts that the command line and the environment trust, each with the option or variable that names it.
     trusted: Vec<(TrustedHost, &'static str)>,
     file: Option<PathBuf>,
-    /// Where it may not lie: a branch could bring it.
+    /// The repositories that must not contain the file, because a branch could bring it.
     repositories: Vec<PathBuf>,
-    /// What was agreed to since the program began: it holds also where it cannot be kept.
+    /// The agreements since the program started. They are valid even if they cannot be stored.
     now: Mutex<BTreeSet<Agreement>>,
 }
 
-/// The file.
+/// The content of the file.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct AgreementsFile {
@@ -55,7 +56,7 @@ struct AgreementsFile {
     agreed: BTreeSet<KeptAgreement>,
 }
 
-/// An agreement as the file has it.
+/// An agreement as the file stores it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct KeptAgreement {
@@ -72,14 +73,14 @@ impl From<&Agreement> for KeptAgreement {
 }
 
 impl Agreements {
-    /// Names where agreements are kept; nothing is read yet.
+    /// Names the file of agreements. Nothing is read yet.
     #[must_use]
     pub fn of(folders: &UserFolders) -> Self {
         let file = folders.state.as_ref().map(|folder| folder.join("registries.json"));
         Self { file, repositories: folders.repositories.clone(), ..Self::default() }
     }
 
-    /// Trusts the hosts of the command line and of `SPILE_TRUST_REGISTRY`.
+    /// Trusts the hosts from the command line and from `SPILE_TRUST_REGISTRY`.
     #[must_use]
     pub fn trusting(mut self, option: &[TrustedHost], variable: Option<&str>, problems: &mut Problems) -> Self {
         self.trusted.extend(option.iter().map(|host| (host.clone(), TRUST_OPTION)));
@@ -93,8 +94,8 @@ impl Agreements {
         self
     }
 
-    /// Tells whether something was agreed to. The file is read each time: what is agreed to at a terminal holds at once for
-    /// a server. One that cannot be believed or understood agrees to nothing.
+    /// Tells whether the user has agreed to something. Reads the file each time, so that a server notices an agreement
+    /// made at a terminal at once. A file that is not trusted or cannot be parsed contains no agreements.
     #[must_use]
     pub fn cover(&self, agreement: &Agreement) -> bool {
         self.trusted.iter().any(|(host, _)| host.is(&agreement.host))
@@ -102,10 +103,10 @@ impl Agreements {
             || self.kept().is_ok_and(|kept| kept.agreed.contains(&agreement.into()))
     }
 
-    /// Remembers that somebody has agreed.
+    /// Records an agreement.
     ///
     /// # Errors
-    /// When it cannot be kept for the next time; until the program ends it holds all the same.
+    /// When it cannot be stored for the next time. It is still valid until the program ends.
     pub fn remember(&self, agreement: &Agreement) -> io::Result<()> {
         self.with_now(|now| now.insert(agreement.clone()));
         let no_place = || io::Error::other("your home folder is unknown or inside the project's repository");
@@ -118,10 +119,10 @@ impl Agreements {
         replace_private(file, text.as_bytes())
     }
 
-    /// Returns what is agreed to, in words, each with where that is said.
+    /// Returns all agreements as text, each with its source.
     ///
     /// # Errors
-    /// When what is kept cannot be believed or understood.
+    /// When the file is not trusted or cannot be parsed.
     pub fn listed(&self) -> io::Result<Vec<String>> {
         let mut listed: Vec<String> = self.trusted.iter().map(|(host, from)| format!("{host} ({from})")).collect();
         let from = self.file.as_ref().map(|file| file.display().to_string()).unwrap_or_default();

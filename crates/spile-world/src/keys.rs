@@ -1,6 +1,6 @@
-//! Keys: age identities, found where sops finds them, and the documents that they decrypt.
+//! Keys: age identities, searched for in the same places as sops does, and the documents that they decrypt.
 //!
-//! Apart from `sops` because identities are in files, in the environment and behind commands.
+//! Separate from `sops`, because identities come from files, the environment and commands.
 
 mod ask;
 mod command;
@@ -29,21 +29,22 @@ pub use key_search::{KeySearch, SearchedPlace};
 pub use places::Places;
 pub use wrap::{BadRecipient, Reason, wrap};
 
-/// How the post-quantum recipients begin, which our age does not know.
+/// The prefix of post-quantum recipients, which the age library does not support.
 const POST_QUANTUM: &str = "age1pq1";
 
-/// How soon it is looked again where no key fits: a server lives longer than a command that fails at boot, or a file that
-/// is not there yet.
+/// How long to wait before searching again when no key fits. A server may start before a command works or a file
+/// exists.
 const AGAIN: Duration = Duration::from_mins(1);
 
-/// The keys of whoever runs spile. Nothing is read until the first document has to be opened; then once, and again where
-/// no key fits.
+/// The keys of the user who runs spile. They are read when the first document has to be decrypted, and again if no key
+/// fits.
 pub struct Keys {
     places: Places,
     found: Mutex<Option<(Instant, Arc<KeySearch>)>>,
-    /// What commands said for a recipient; they may know another key for each.
+    /// The results of commands by recipient. A command may return a different key for each recipient.
     asked: Mutex<BTreeMap<String, Arc<KeySearch>>>,
-    /// Data keys that were made here, by what is wrapped of them: who has just encrypted can test it before it is written.
+    /// Data keys that were created here, by their wrapped form, so that new ciphertext can be tested before it is
+    /// written.
     made: Mutex<BTreeMap<String, DataKey>>,
 }
 
@@ -54,31 +55,31 @@ impl fmt::Debug for Keys {
 }
 
 impl Keys {
-    /// Takes the places to look at, and looks at none yet.
+    /// Creates the keys from the places to search. Nothing is searched yet.
     #[must_use]
     pub fn new(places: Places) -> Self {
         Self { places, found: Mutex::default(), asked: Mutex::default(), made: Mutex::default() }
     }
 
-    /// Returns every place looked at with what was found there; looks now, where that was not done.
+    /// Returns every searched place with what was found there. Searches now if that has not happened yet.
     pub fn found(&self) -> Arc<KeySearch> {
         self.look(None)
     }
 
-    /// Returns the places that are looked at.
+    /// Returns the places to search.
     #[must_use]
     pub fn places(&self) -> &Places {
         &self.places
     }
 
-    /// Returns the official program that these places know of.
+    /// Returns the official `sops` program on the path of these places.
     #[must_use]
     pub fn program(&self) -> Program {
         Program::new(self.places.path.clone())
     }
 
     fn look(&self, recipient: Option<&str>) -> Arc<KeySearch> {
-        // What is in it was complete when it was put in, whoever panicked afterwards.
+        // A poisoned lock is fine: the value was complete when it was stored.
         let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
         let look = || {
             forbid_core_dumps();
@@ -87,7 +88,7 @@ impl Keys {
         found.get_or_insert_with(look).1.clone()
     }
 
-    /// Forgets what was found, where that was long enough ago; tells whether it has.
+    /// Discards the search result if it is old enough. Tells whether it did.
     fn forgets(&self, after: Duration) -> bool {
         let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
         if found.as_ref().is_none_or(|(since, _)| since.elapsed() < after) {
@@ -98,11 +99,11 @@ impl Keys {
         true
     }
 
-    /// Unwraps the data key natively. Own public keys are matched against the recipients first; the rest is tried only
-    /// when none matches: plugins, files behind a passphrase, recipients written otherwise.
+    /// Unwraps the data key natively. Tries the identities whose public keys match a recipient first, and the others
+    /// only if none matches: plugins, passphrase-protected files, and recipients in another notation.
     ///
     /// # Errors
-    /// When no key opens it; with everything that was looked at.
+    /// When no key decrypts it, with every place that was searched.
     pub fn data_key(&self, metadata: &Metadata) -> Result<DataKey, NoKey> {
         self.data_key_after(metadata, AGAIN)
     }
@@ -113,7 +114,7 @@ impl Keys {
     }
 
     fn unwrapped(&self, metadata: &Metadata) -> Result<DataKey, NoKey> {
-        // An incomplete entry is the document's mistake, and is reported as one by who reads it.
+        // An incomplete entry is a mistake in the document, which its reader reports.
         let wrapped = metadata.age().unwrap_or_default();
         if let Some(made) = self.made(&wrapped) {
             return Ok(made);
@@ -138,7 +139,7 @@ impl Keys {
         })
     }
 
-    /// Keeps a data key that was made here, for as long as these keys are held.
+    /// Remembers a data key that was created here, for as long as these keys exist.
     pub fn keep(&self, wrapped: &[Wrapped], key: &DataKey) {
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
         made.extend(wrapped.iter().map(|one| (one.enc.clone(), key.clone())));
@@ -159,11 +160,11 @@ impl Keys {
         found
     }
 
-    /// Opens a document: natively where an age identity fits; else, where it has keys of other kinds, key groups or
-    /// post-quantum recipients, with the official program.
+    /// Decrypts a document: natively if an age identity fits; otherwise with the official program, if the document has
+    /// keys of other kinds, key groups or post-quantum recipients.
     ///
     /// # Errors
-    /// When no key fits, values do not decrypt, or the program is needed and fails.
+    /// When no key fits, values cannot be decrypted, or the program is needed and fails.
     pub async fn open(&self, document: &Document) -> Result<Vec<Leaf>, OpenError> {
         if needs_comments(document)? {
             return Err(OpenError::Comments);
@@ -177,10 +178,11 @@ impl Keys {
         }
     }
 
-    /// Opens a file whose text is at hand: as [`Keys::open`], and also where comments decide what is encrypted.
+    /// Decrypts a file whose text is available. Like [`Keys::open`], and also works if comments decide what is
+    /// encrypted.
     ///
     /// # Errors
-    /// As [`Keys::open`].
+    /// As for [`Keys::open`].
     pub async fn open_text(&self, document: &Document, text: &str, format: Format) -> Result<Vec<Leaf>, OpenError> {
         if needs_comments(document)? {
             return Ok(self.program().decrypt_text(document, text, format).await?);
@@ -195,7 +197,7 @@ impl Keys {
     }
 }
 
-/// Does what may wait for a command or for a passphrase; where others work on this thread too, another one takes them over.
+/// Runs code that may wait for a command or a passphrase. If the thread has other tasks, they move to another one.
 fn waiting<T>(act: impl FnOnce() -> T) -> T {
     let has_others = tokio::runtime::Handle::try_current()
         .is_ok_and(|runtime| runtime.runtime_flavor() == tokio::runtime::RuntimeFlavor::MultiThread);
@@ -207,13 +209,14 @@ fn needs_comments(document: &Document) -> Result<bool, Fault> {
     Ok(matches!(document.metadata.scope()?, Scope::Comments))
 }
 
-/// Tells whether the official program may know more than spile.
+/// Tells whether the official program may support more than spile here.
 fn is_for_program(metadata: &Metadata) -> bool {
     let is_post_quantum = |wrapped: &Wrapped| wrapped.recipient.trim().starts_with(POST_QUANTUM);
     metadata.needs_program() || metadata.age().is_ok_and(|age| age.iter().any(is_post_quantum))
 }
 
-/// The program's own error says less than ours where it has no key either, or is missing and is but one way of several.
+/// Chooses the more helpful error: spile's own, if the program has no key either, or is missing and was only one of
+/// several ways.
 fn delegated(
     opened: Result<Vec<Leaf>, ProgramError>,
     no_key: NoKey,
@@ -229,7 +232,7 @@ fn delegated(
     })
 }
 
-/// The tries to unwrap one document's data key.
+/// The attempts to unwrap one document's data key.
 struct Tries {
     asking: Asking,
     damaged: Vec<String>,
@@ -243,7 +246,7 @@ impl Tries {
                 if let Some(key) = identity.unwrap(enc, self.asking) {
                     return Some(key);
                 }
-                // A key whose passphrase nobody gave has not been tried.
+                // An identity whose passphrase was not entered has not been tried.
                 if identity.may_be_tried() && !self.damaged.contains(recipient) {
                     self.damaged.push(recipient.clone());
                 }
@@ -255,17 +258,17 @@ impl Tries {
     fn rest<'a>(&self, found: impl Iterator<Item = &'a KeySearch>, wrapped: &[Wrapped]) -> Option<DataKey> {
         let mut identities: Vec<&Identity> =
             found.flat_map(KeySearch::identities).filter(|i| i.may_be_tried()).collect();
-        // Plugins and passphrases may need somebody: what needs nobody comes first.
+        // Tries identities that need no user first: plugins and passphrases may need one.
         identities.sort_by_key(|identity| identity.public().is_none());
         let unwrap = |identity: &&Identity| wrapped.iter().find_map(|w| identity.unwrap(&w.enc, self.asking));
         identities.iter().find_map(unwrap)
     }
 }
 
-/// Keeps what is in memory from now on out of a core dump.
+/// Keeps the memory of this process out of core dumps from now on.
 fn forbid_core_dumps() {
     let limit = Rlimit { current: Some(0), maximum: getrlimit(Resource::Core).maximum };
-    // Where the system does not let it, spile works all the same.
+    // spile also works if the system refuses this.
     let _ = setrlimit(Resource::Core, limit);
 }
 

@@ -1,13 +1,13 @@
-//! Everything that spile reads and changes outside itself, and [`World`], one handle on each.
+//! Everything that spile reads and changes outside itself, and [`World`], which holds one handle for each.
 //!
-//! | room | what is in it |
+//! | room | contents |
 //! |---|---|
 //! | [`files`] | the project's files, `.spile`, `meltano.yml`, outputs, the user's own files, locks |
 //! | [`stores`] | registries, runs, bookmarks, deliveries, audit, tokens: SQLite, Supabase, memory |
-//! | [`processes`] | Meltano, `sops`, git, editors; what a child gets of the environment |
+//! | [`processes`] | Meltano, `sops`, git, editors, and which part of the environment a child process gets |
 //! | [`net`] | the hub, public keys for signing in, notifications |
-//! | [`keys`] | age identities and what they open |
-//! | [`agreements`] | which secret of the environment may be sent to which host |
+//! | [`keys`] | age identities and decryption with them |
+//! | [`agreements`] | which secret from the environment may be sent to which host |
 //!
 //! ```
 //! use spile_core::problem::Problems;
@@ -18,7 +18,7 @@
 //! std::fs::write(root.join("spile.toml"), "[project]\nname = 'acme'\n")?;
 //! std::os::unix::fs::symlink("/etc/passwd", root.join("integrations"))?;
 //!
-//! // What leaves the project is not followed, and says so at its place.
+//! // A link that leads out of the project is not followed. It is reported as a problem at its path.
 //! let mut problems = Problems::default();
 //! let project = Project::find(root).map_err(|_| "no spile.toml here or above")?;
 //! assert_eq!(project.root(), root);
@@ -69,50 +69,50 @@ pub use stores::supabase::{Supabase, SupabaseError};
 pub use stores::target::{Origin, Target, TargetError};
 pub use stores::tokens::Tokens;
 
-/// The handles on everything outside that operations need, in one environment.
+/// The handles that operations use for everything outside the program, in one environment.
 #[derive(Clone)]
 pub struct World {
     /// The project's folder.
     pub project: Project,
-    /// Where rows are kept.
+    /// The registry that keeps the rows.
     pub registry: Arc<dyn Registry>,
-    /// The registry where it is a hosted one, for what only those have.
+    /// The same registry if it is hosted, for operations that only hosted registries support.
     pub supabase: Option<Arc<Supabase>>,
-    /// Where runs are kept.
+    /// The store of runs.
     pub runs: Arc<dyn Runs>,
-    /// Where it is remembered what was sent to channels.
+    /// The log of what was sent to channels.
     pub alerts: Arc<dyn Alerts>,
-    /// What sends to channels.
+    /// Sends messages to channels.
     pub notifier: Notifier,
-    /// `meltano.yml`
+    /// `meltano.yml`.
     pub meltano_file: Arc<dyn Target<Record = Entry>>,
-    /// What is rendered beside it.
+    /// The other files that are rendered next to `meltano.yml`.
     pub outputs: OutputFiles,
     /// The pinned Meltano.
     pub meltano: Meltano,
-    /// The keys that open secrets.
+    /// The keys that decrypt secrets.
     pub keys: Arc<Keys>,
-    /// Tells the time.
+    /// Returns the current time.
     pub clock: fn() -> Timestamp,
 }
 
-/// What the user's environment gives to a world; read by the command line, once.
+/// What a world takes from the user's environment. The command line reads it once.
 #[derive(Debug, Clone)]
 pub struct Outside {
-    /// The keys that open secrets.
+    /// The keys that decrypt secrets.
     pub keys: Arc<Keys>,
-    /// The variables that `spile.toml` may name.
+    /// The variables that `spile.toml` may refer to.
     pub variables: Variables,
-    /// Which secrets of the environment may be sent to which hosts.
+    /// Which secrets from the environment may be sent to which hosts.
     pub agreements: Arc<Agreements>,
-    /// The environment that children get a part of.
+    /// The environment that child processes get a part of.
     pub children: ChildEnvironment,
-    /// Who vouches for the servers that spile itself talks to.
+    /// The certificate authorities for the servers that spile itself talks to.
     pub authorities: Authorities,
 }
 
 impl Outside {
-    /// Returns an environment that gives nothing: no keys, no variables, no agreements.
+    /// Returns an environment without keys, variables or agreements.
     #[must_use]
     pub fn nothing() -> Self {
         let keys = Arc::new(Keys::new(keys::Places::default()));
@@ -126,25 +126,25 @@ impl Outside {
     }
 }
 
-/// What a registry keeps, each as its own handle.
+/// The stores of a registry, each as its own handle.
 type Stores = (Arc<dyn Registry>, Arc<dyn Runs>, Arc<dyn Alerts>);
 
 /// Why a world cannot be opened.
 #[derive(Debug)]
 pub enum NoWorld {
-    /// `spile.toml` names what is not there, or may not be read.
+    /// `spile.toml` refers to something that does not exist or may not be read.
     Problems(Report),
-    /// Nobody has agreed to send the key of the registry to the host that `spile.toml` names.
+    /// The user has not agreed to send the registry's key to the host that `spile.toml` names.
     NotAgreed(Box<Placed<Agreement>>),
-    /// The registry's address or key is of no use.
+    /// The registry's address or key is not valid.
     Supabase(SupabaseError),
 }
 
 impl World {
-    /// Opens the handles that the settings name; nothing is read, made or sent yet.
+    /// Opens the handles that the settings name. Nothing is read, created or sent yet.
     ///
     /// # Errors
-    /// When a variable that the registry needs is not set, may not be read or is not what it should be, or when nobody has
+    /// When a variable that the registry needs is not set, may not be read or is not valid, or when the user has not
     /// agreed to send the key to its host.
     pub fn open(
         project: &Project,
@@ -169,15 +169,15 @@ impl World {
         Ok(Self { supabase, alerts, ..Self::with(project, settings, registry, runs, outside) })
     }
 
-    /// Opens all handles but those of the registry: it is an empty one in memory there. No variable is needed.
+    /// Opens all handles except the registry's, which is replaced by an empty one in memory. This needs no variables.
     #[must_use]
     pub fn offline(project: &Project, settings: &ProjectSettings, outside: &Outside) -> Self {
         let (registry, runs) = (Arc::new(Memory::default()), Arc::new(stores::memory::MemoryRuns::default()));
         Self::with(project, settings, registry, runs, outside)
     }
 
-    /// Opens a world without a way out, for a stranger's project: no registry, no variable, no key, and nothing that spile
-    /// keeps in the project's folder.
+    /// Opens an isolated world for an untrusted project: without a registry, variables or keys, and without the files
+    /// that spile keeps in the project's folder.
     #[must_use]
     pub fn untrusted(project: &Project, settings: &ProjectSettings) -> Self {
         Self::offline(&project.clone().untrusted(), settings, &Outside::nothing())

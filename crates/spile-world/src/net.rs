@@ -1,4 +1,4 @@
-//! The network: Meltano's hub, public keys for signing in, and notifications.
+//! The network: Meltano's hub, public keys for login, and notifications.
 
 pub mod authorities;
 pub mod hub;

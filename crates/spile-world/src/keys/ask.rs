@@ -4,7 +4,7 @@ use age::secrecy::SecretString;
 
 use spile_core::secret::Secret;
 
-/// Asks for passphrases and PINs, where there is somebody.
+/// Asks for passphrases and PINs, if there is a user to ask.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Asking(pub Option<fn(&str) -> Option<Secret>>);
 
@@ -16,7 +16,7 @@ impl Asking {
 }
 
 impl age::Callbacks for Asking {
-    /// Nothing prints but the output door of `cli`: what a plugin tells is shown with its next question.
+    /// Shows nothing, because only the output door of `cli` may print. The plugin's next question has to do.
     fn display_message(&self, _: &str) {}
 
     fn confirm(&self, _: &str, _: &str, _: Option<&str>) -> Option<bool> {

@@ -1,4 +1,4 @@
-//! Commands that print a key: started without a shell, with a time limit, and only their output is read.
+//! Commands that print a key. They run without a shell and with a time limit, and only their output is read.
 
 use std::ffi::OsStr;
 use std::io::Read;
@@ -11,13 +11,13 @@ use zeroize::Zeroizing;
 use super::identity::{LONGEST, Unread};
 use crate::processes::child_environment::inheriting;
 
-/// How long a command may take. Somebody may have to touch a key for it.
+/// How long a command may take. The user may have to touch a hardware key.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How often a command is looked after that has closed its output.
+/// The interval for checking whether a command that has closed its output has ended.
 const PATIENCE: Duration = Duration::from_millis(10);
 
-/// Returns what a command prints. It may hold secrets, and so may its errors: those are not heard.
+/// Returns what a command prints. Its error output is discarded, because it may contain secrets too.
 pub(super) fn output(words: &str, path: &OsStr, recipient: Option<&str>) -> Result<Zeroizing<Vec<u8>>, Unread> {
     within(TIMEOUT, words, path, recipient)
 }
@@ -26,7 +26,7 @@ fn within(timeout: Duration, words: &str, path: &OsStr, recipient: Option<&str>)
     let words = shlex::split(words).filter(|words| !words.is_empty()).ok_or(Unread::NoCommand)?;
     let mut command = inheriting(&words[0]);
     command.args(&words[1..]).env("PATH", path).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-    // In the group of spile's: one of its own could not ask for a PIN at the terminal.
+    // Stays in spile's process group. In a group of its own, the command could not ask for a PIN at the terminal.
     if let Some(recipient) = recipient {
         command.env("SOPS_AGE_RECIPIENT", recipient);
     }
@@ -34,7 +34,7 @@ fn within(timeout: Duration, words: &str, path: &OsStr, recipient: Option<&str>)
     let deadline = Instant::now() + timeout;
     let answer = listen(&mut child).recv_timeout(timeout);
     let Some(status) = ended(&mut child, deadline) else {
-        // It may have ended by itself in the meantime.
+        // The command may have ended by itself in the meantime.
         let _ = child.kill();
         let _ = child.wait();
         return Err(Unread::TimedOut(timeout.as_secs()));
@@ -46,23 +46,23 @@ fn within(timeout: Duration, words: &str, path: &OsStr, recipient: Option<&str>)
     answer.map_err(|_| Unread::TimedOut(timeout.as_secs()))
 }
 
-/// Hears the output in a thread: what a command leaves behind may hold it open for ever.
+/// Reads the output in a thread, because a process that the command leaves behind may keep it open forever.
 fn listen(child: &mut Child) -> mpsc::Receiver<Zeroizing<Vec<u8>>> {
     let (say, hear) = mpsc::channel();
     let output = child.stdout.take();
     std::thread::spawn(move || {
         let mut bytes = Zeroizing::new(Vec::new());
         if let Some(output) = output {
-            // An output that cannot be read is at its end; the exit status says what happened.
+            // A read error ends the output. The exit status tells what happened.
             let _ = output.take(LONGEST).read_to_end(&mut bytes);
         }
-        // Nobody hears it any more when the command has taken too long.
+        // Nobody receives this if the command has taken too long.
         let _ = say.send(bytes);
     });
     hear
 }
 
-/// Waits for the end; `None` where it does not come in time.
+/// Waits until the command ends; `None` if it takes too long.
 fn ended(child: &mut Child, deadline: Instant) -> Option<std::io::Result<ExitStatus>> {
     loop {
         match child.try_wait().transpose() {

@@ -1,4 +1,4 @@
-//! Errors of opening documents.
+//! Errors that occur when documents are decrypted.
 
 use std::fmt::Write;
 
@@ -8,18 +8,18 @@ use super::key_search::{KeySearch, SearchedPlace};
 use crate::processes::sops_program::ProgramError;
 use spile_core::sops::Fault;
 
-/// No key opens a document. It says where keys were looked for, for that is what one has to know then.
+/// No key decrypts a document. Lists the searched places, because that is what the user needs to fix it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Diagnostic)]
 #[error("none of your keys can decrypt the secrets")]
 #[diagnostic(code(spile::secrets::no_key), help("{}", self.help_text()))]
 pub struct NoKey {
-    /// For whom the document is encrypted.
+    /// The document's recipients.
     pub recipients: Vec<String>,
-    /// The places and what was found in each.
+    /// The searched places and what was found in each.
     pub places: Vec<Looked>,
-    /// The recipients that a key found belongs to, though it does not open what is wrapped for them.
+    /// The recipients for which a matching key exists that does not unwrap their data key.
     pub damaged: Vec<String>,
-    /// The file that sops reads where no variable says another.
+    /// The file that sops reads if no variable names another.
     pub default_file: Option<String>,
     /// Whether the official program was asked too.
     pub official: Official,
@@ -28,22 +28,22 @@ pub struct NoKey {
 /// Whether the official program was asked for the data key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Official {
-    /// There was no reason to.
+    /// There was no reason to ask it.
     NotAsked,
-    /// It could not get the data key either.
+    /// It could not unwrap the data key either.
     Refused,
-    /// It might know more, and is not there.
+    /// It might support more, but is not installed.
     Missing,
 }
 
-/// A place that was looked at.
+/// A place that was searched.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Looked {
     /// The variable or the path.
     pub name: String,
-    /// What was there, in lines.
+    /// What was found there, as lines.
     pub found: Vec<String>,
-    /// Whether there was something that could not be read.
+    /// Whether it contained something that could not be read.
     pub is_faulty: bool,
 }
 
@@ -52,7 +52,7 @@ impl Looked {
         Self { name: place.name.clone(), found: place.describe(), is_faulty: place.is_faulty() }
     }
 
-    /// Returns the places of both, each finding once.
+    /// Returns the places of both searches without duplicates.
     pub(super) fn all(found: &KeySearch, asked: &[&KeySearch]) -> Vec<Self> {
         let mut all: Vec<Self> = Vec::new();
         for place in found.places.iter().chain(asked.iter().flat_map(|found| &found.places)) {
@@ -120,7 +120,8 @@ impl NoKey {
         format!("put a recipient's private key into {default}, or set SOPS_AGE_KEY_FILE to its file")
     }
 
-    /// Returns the place to fix first. An SSH key in its usual place may be there for other reasons than sops.
+    /// Returns the place to fix first. SSH keys in their default places do not count, because they may be there for
+    /// other reasons.
     fn faulty(&self) -> Option<&Looked> {
         let is_for_sops = |name: &str| name.starts_with("SOPS_") || self.default_file.as_deref() == Some(name);
         self.places.iter().find(|place| place.is_faulty && is_for_sops(&place.name))
@@ -128,25 +129,25 @@ impl NoKey {
 }
 
 fn line(text: &mut String, line: &str) {
-    // Writing to memory does not fail.
+    // Writing to memory cannot fail.
     let _ = writeln!(text, "  {line}");
 }
 
-/// Why a document does not open.
+/// Why a document cannot be decrypted.
 #[derive(Debug, thiserror::Error, Diagnostic)]
 pub enum OpenError {
-    /// No key opens it.
+    /// No key decrypts it.
     #[error(transparent)]
     #[diagnostic(transparent)]
     NoKey(Box<NoKey>),
-    /// Its data key is there, and it does not open.
+    /// The data key was unwrapped, but the document does not decrypt with it.
     #[error("the secrets cannot be decrypted: {0}")]
     #[diagnostic(
         code(spile::secrets::cannot_open),
         help("restore the file from git, or repeat the change with `spile secrets`")
     )]
     Fault(#[source] Fault),
-    /// Comments say what is encrypted, and a document that was read has none.
+    /// Comments decide what is encrypted, but a parsed document has none.
     #[error("comments decide which values are encrypted, and only the whole file has them")]
     #[diagnostic(
         code(spile::secrets::comments),
@@ -155,7 +156,7 @@ pub enum OpenError {
         )
     )]
     Comments,
-    /// The official program was needed.
+    /// The official program was needed and failed.
     #[error(transparent)]
     #[diagnostic(transparent)]
     Program(#[from] ProgramError),

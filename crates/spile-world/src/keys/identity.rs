@@ -1,4 +1,4 @@
-//! Identities: what opens a data key, read from lines and from SSH keys.
+//! Identities that unwrap data keys, read from lines of text and from SSH keys.
 
 use std::io::Read;
 use std::sync::OnceLock;
@@ -12,72 +12,72 @@ use super::ask::Asking;
 use spile_core::secret::Secret;
 use spile_core::sops::DataKey;
 
-/// How many bytes of an identity file are read; rage reads no more either.
+/// The most bytes of an identity file, the same limit as rage's.
 pub(super) const LONGEST: u64 = 1 << 24;
 
-/// The most work that a passphrase may cost; age's own limit.
+/// The highest work factor of a passphrase, the same limit as age's.
 const MAX_WORK_FACTOR: u8 = 22;
 
-/// How files begin that hold identities behind a passphrase.
+/// How passphrase-protected identity files begin.
 const LOCKED: [&[u8]; 2] = [b"age-encryption", b"-----BEGIN AGE"];
 
-/// Something that may open a data key.
+/// Something that may unwrap a data key.
 pub(super) enum Identity {
-    /// `AGE-SECRET-KEY-1...`
+    /// `AGE-SECRET-KEY-1...`.
     X25519 { public: String, key: x25519::Identity },
-    /// An SSH key, with its passphrase given where it has one.
+    /// An SSH key, which may be passphrase-protected.
     Ssh { public: String, key: SshKey },
-    /// `AGE-PLUGIN-...`
+    /// `AGE-PLUGIN-...`.
     Plugin(age::plugin::Identity),
-    /// `AGE-SECRET-KEY-PQ-1...`: only the official program can use it.
+    /// `AGE-SECRET-KEY-PQ-1...`, which only the official program supports.
     PostQuantum,
-    /// A file of identities behind a passphrase.
+    /// A passphrase-protected file of identities.
     Locked(Locked),
 }
 
 /// A private SSH key.
 pub(super) enum SshKey {
-    /// One without a passphrase.
+    /// A key without a passphrase.
     Open(Box<ssh::Identity>),
-    /// One with a passphrase, which is asked for once.
+    /// A key with a passphrase, which is asked for once.
     Locked { place: String, key: Box<ssh::EncryptedKey>, opened: OnceLock<Result<Box<ssh::Identity>, Unread>> },
 }
 
-/// A file of identities behind a passphrase, which is asked for once.
+/// A passphrase-protected file of identities. The passphrase is asked for once.
 pub(super) struct Locked {
     place: String,
     bytes: Zeroizing<Vec<u8>>,
     opened: OnceLock<Result<Vec<Identity>, Unread>>,
 }
 
-/// Why identities could not be read. Nothing of it carries what was read.
+/// Why identities could not be read. Never contains what was read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unread {
-    /// The system refuses.
+    /// The system refused.
     #[error("cannot be read: {0}")]
     Io(String),
-    /// It is not text.
+    /// The content is not text.
     #[error("is not UTF-8")]
     NotText,
-    /// A line is not an identity.
+    /// This line is not an identity.
     #[error("line {0} is not an age identity, so nothing in it is used")]
     Line(usize),
-    /// An SSH key of another kind or form.
+    /// An SSH key of a type or format that age does not support.
     #[error("is not an SSH key that age can use: ed25519 or rsa, in OpenSSH format")]
     NotSsh,
-    /// A command's key must not need a passphrase.
+    /// A command returned a passphrase-protected key, which is not supported.
     #[error("is a passphrase-protected SSH key, which a command cannot provide")]
     LockedOfCommand,
-    /// Nobody to ask.
+    /// A passphrase is needed, but there is no terminal.
     #[error("needs a passphrase, and there is no terminal to prompt on")]
     NobodyToAsk,
-    /// Not the right passphrase, or a damaged file.
+    /// The passphrase is wrong, or the file is damaged.
     #[error("cannot be opened with that passphrase")]
     Passphrase,
     /// The command cannot be split into words.
     #[error("is not a valid command: it is empty, or a quote is not closed")]
     NoCommand,
-    /// The command does not start.
+    /// The command cannot be started.
     #[error("its command cannot be started: {0}")]
     NotStarted(String),
     /// The command failed.
@@ -89,7 +89,7 @@ pub enum Unread {
 }
 
 impl Identity {
-    /// Returns the public key where it is known without asking anybody.
+    /// Returns the public key if it is known without asking the user.
     pub(super) fn public(&self) -> Option<&str> {
         match self {
             Self::X25519 { public, .. } | Self::Ssh { public, .. } => Some(public),
@@ -97,7 +97,7 @@ impl Identity {
         }
     }
 
-    /// Says what it is, for people.
+    /// Describes the identity for people.
     pub(super) fn describe(&self) -> Vec<String> {
         match self {
             Self::X25519 { public, .. } | Self::Ssh { public, key: SshKey::Open(_) } => vec![public.clone()],
@@ -116,7 +116,7 @@ impl Identity {
         }
     }
 
-    /// Tries to unwrap a data key. Whoever has to be asked for a passphrase is asked now, and never again.
+    /// Tries to unwrap a data key. If a passphrase is needed, asks for it once and remembers it.
     pub(super) fn unwrap(&self, enc: &str, asking: Asking) -> Option<DataKey> {
         match self {
             Self::X25519 { key, .. } => unwrap(enc, key),
@@ -131,8 +131,8 @@ impl Identity {
         }
     }
 
-    /// Tells whether trying it on somebody else's data key asks nobody. A locked SSH key says for whom it is; there is
-    /// no sense in asking for its passphrase when that is somebody else.
+    /// Tells whether the identity can be tried on any data key. A locked SSH key cannot: its public key is known, and
+    /// it makes no sense to ask for its passphrase if it is not a recipient.
     pub(super) fn may_be_tried(&self) -> bool {
         !matches!(self, Self::PostQuantum | Self::Ssh { key: SshKey::Locked { .. }, .. })
     }
@@ -164,7 +164,7 @@ impl Locked {
     }
 }
 
-/// Reads a passphrase's file.
+/// Decrypts a passphrase-protected file.
 fn unlock(bytes: &[u8], passphrase: SecretString) -> Option<Zeroizing<String>> {
     let mut identity = age::scrypt::Identity::new(passphrase);
     identity.set_max_work_factor(MAX_WORK_FACTOR);
@@ -183,16 +183,16 @@ fn unwrap(enc: &str, identity: &dyn age::Identity) -> Option<DataKey> {
     DataKey::from_bytes(&bytes)
 }
 
-/// How many identities a line may hold.
+/// How many identities a line may contain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum IdentityCount {
-    /// One, as in files and what commands print.
+    /// One, as in files and in the output of commands.
     OneInALine,
-    /// Several with spaces between, as in `SOPS_AGE_KEY`.
+    /// Several, separated by spaces, as in `SOPS_AGE_KEY`.
     Several,
 }
 
-/// Reads what a place holds: identities, or an armored file of them behind a passphrase.
+/// Reads the content of a place: identities, or a passphrase-protected armored file of identities.
 pub(super) fn read(bytes: Zeroizing<Vec<u8>>, place: &str, words: IdentityCount) -> Result<Vec<Identity>, Unread> {
     if LOCKED.iter().any(|start| bytes.starts_with(start)) {
         let place = place.to_owned();
@@ -250,7 +250,7 @@ pub(super) fn read_ssh(bytes: &[u8], place: &str, from: From) -> Result<Identity
     Ok(Identity::Ssh { public, key })
 }
 
-/// Reads identities that somebody holds as a secret.
+/// Reads identities from a secret.
 pub(super) fn read_secret(secret: &Secret, place: &str) -> Result<Vec<Identity>, Unread> {
     read(Zeroizing::new(secret.expose().as_bytes().to_vec()), place, IdentityCount::Several)
 }

@@ -13,10 +13,10 @@ use super::Places;
 use crate::files::project::make_private;
 use crate::stores::target::io_help;
 
-/// A new key cannot be kept.
+/// Why a new key cannot be stored.
 #[derive(Debug, thiserror::Error, Diagnostic)]
 pub enum NoIdentity {
-    /// Nobody says where.
+    /// Neither home nor configuration folder is known.
     #[error("there is no home folder to store a key in")]
     #[diagnostic(code(spile::secrets::no_home), help("set `HOME` or `XDG_CONFIG_HOME`"))]
     NoHome,
@@ -26,13 +26,13 @@ pub enum NoIdentity {
     Io {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: std::io::Error,
     },
 }
 
-/// Makes an X25519 identity in the file where sops looks without being told, for its owner alone, behind what is there
-/// already. Returns the file and the public key.
+/// Creates an X25519 identity and appends it to the file that sops reads by default, which only its owner can read.
+/// Returns the file and the public key.
 ///
 /// # Errors
 /// When the file cannot be written.
@@ -46,7 +46,7 @@ pub fn make_identity(places: &Places) -> Result<(PathBuf, String), NoIdentity> {
     }
     let mut file = File::options().append(true).create(true).mode(0o600).open(&path).map_err(io)?;
     let secret = identity.to_string();
-    // The form of age-keygen's files.
+    // The format of age-keygen's files.
     let lines = zeroize::Zeroizing::new(format!("# public key: {public}\n{}\n", secret.expose_secret()));
     file.write_all(lines.as_bytes()).and_then(|()| file.sync_all()).map_err(io)?;
     Ok((path, public))

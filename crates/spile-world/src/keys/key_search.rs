@@ -10,36 +10,36 @@ use super::command;
 use super::identity::{self, From, Identity, IdentityCount, LONGEST, Unread};
 use super::places::Places;
 
-/// Every place that was looked at, in the order in which sops looks.
+/// Every place that was searched, in the same order as sops searches.
 #[derive(Debug)]
 pub struct KeySearch {
     /// The places.
     pub places: Vec<SearchedPlace>,
-    /// For whom the commands were asked.
+    /// The recipient that was passed to the commands.
     pub(super) recipient: Option<String>,
 }
 
-/// One place and what was there.
+/// One place and what was found there.
 pub struct SearchedPlace {
     /// The variable or the path.
     pub name: String,
     pub(super) state: PlaceState,
 }
 
-/// What was at a place.
+/// What was found at a place.
 pub(super) enum PlaceState {
     /// The variable is not set.
     NotSet,
-    /// There is no such file.
+    /// The file does not exist.
     NoFile,
-    /// Identities, or none.
+    /// The identities, possibly none.
     Held(Vec<Identity>),
     /// Something that could not be read.
     Unread(Unread),
 }
 
 impl KeySearch {
-    /// Returns the public keys of all identities that say theirs.
+    /// Returns the public keys of all identities that reveal theirs.
     pub fn public_keys(&self) -> impl Iterator<Item = &str> {
         self.identities().filter_map(Identity::public)
     }
@@ -48,7 +48,7 @@ impl KeySearch {
         self.places.iter().flat_map(SearchedPlace::identities)
     }
 
-    /// Looks everywhere. A command that wants to know for whom is told of one recipient.
+    /// Searches all places. Commands receive one recipient, if they depend on it.
     pub(super) fn look(places: &Places, recipient: Option<&str>) -> Self {
         let mut found = Vec::new();
         let ssh = |path: &Path, name: &str| ssh_file(path, name);
@@ -75,7 +75,7 @@ impl KeySearch {
         Self { places: found, recipient: recipient.map(str::to_owned) }
     }
 
-    /// Asks only the commands, for another recipient.
+    /// Runs only the commands, for another recipient.
     pub(super) fn ask_commands(places: &Places, recipient: &str) -> Self {
         let is_set = |place: &SearchedPlace| !matches!(place.state, PlaceState::NotSet);
         let asked = [ssh_command(places, Some(recipient)), age_command(places, Some(recipient))];
@@ -93,7 +93,7 @@ impl SearchedPlace {
         Self { name: name.to_owned(), state: PlaceState::NotSet }
     }
 
-    /// A file that somebody named has to be there.
+    /// Reports a missing file as an error, because a variable names it.
     fn must_exist(mut self) -> Self {
         if matches!(self.state, PlaceState::NoFile) {
             self.state = PlaceState::Unread(Unread::Io("the file does not exist".to_owned()));
@@ -108,13 +108,13 @@ impl SearchedPlace {
         }
     }
 
-    /// Tells whether there was something that could not be read.
+    /// Tells whether the place contained something that could not be read.
     #[must_use]
     pub fn is_faulty(&self) -> bool {
         matches!(self.state, PlaceState::Unread(_))
     }
 
-    /// Says what was there, in lines: each a public key, or the one reason why there is none.
+    /// Describes what was found, as lines: public keys, or the one reason why there is none.
     #[must_use]
     pub fn describe(&self) -> Vec<String> {
         match &self.state {
@@ -133,7 +133,7 @@ impl fmt::Debug for SearchedPlace {
     }
 }
 
-/// Reads a file; `None` where there is none.
+/// Reads a file; `None` if it does not exist.
 fn bytes(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, Unread> {
     let file = match std::fs::File::open(path) {
         Ok(file) => file,

@@ -1,39 +1,39 @@
-//! Places: where age identities are looked for.
+//! The places to search for age identities.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 use spile_core::secret::Secret;
 
-/// Where age identities are looked for, as the environment says; made by `cli` alone.
+/// The places to search for age identities, as set in the environment. Only `cli` creates this.
 #[derive(Debug, Clone, Default)]
 pub struct Places {
-    /// `HOME`
+    /// `HOME`.
     pub home: Option<PathBuf>,
-    /// `XDG_CONFIG_HOME`
+    /// `XDG_CONFIG_HOME`.
     pub xdg_config_home: Option<PathBuf>,
     /// `SOPS_AGE_KEY`: the identities themselves.
     pub age_key: Option<Secret>,
-    /// `SOPS_AGE_KEY_FILE`
+    /// `SOPS_AGE_KEY_FILE`.
     pub age_key_file: Option<PathBuf>,
     /// `SOPS_AGE_KEY_CMD`: a command that prints identities.
     pub age_key_cmd: Option<String>,
-    /// `SOPS_AGE_SSH_PRIVATE_KEY_FILE`
+    /// `SOPS_AGE_SSH_PRIVATE_KEY_FILE`.
     pub ssh_private_key_file: Option<PathBuf>,
     /// `SOPS_AGE_SSH_PRIVATE_KEY_CMD`: a command that prints an SSH key.
     pub ssh_private_key_cmd: Option<String>,
-    /// `PATH`, for children.
+    /// `PATH`, for child processes.
     pub path: OsString,
-    /// Asks for a passphrase; `None` where nobody can answer.
+    /// Asks for a passphrase; `None` if there is no terminal.
     pub ask: Option<fn(&str) -> Option<Secret>>,
 }
 
 impl Places {
-    /// Reads the environment. What is set and empty is taken as not set, but for `PATH`.
+    /// Reads the environment. Except for `PATH`, an empty variable counts as not set.
     pub fn from_environment(read: impl Fn(&str) -> Option<OsString>) -> Self {
         let set = |name: &str| read(name).filter(|value| !value.is_empty());
         let path = |name: &str| set(name).map(PathBuf::from);
-        // What is not UTF-8 is not an identity and no command either: it is reported when it is read.
+        // Text that is not UTF-8 is neither an identity nor a command. Reading it later reports that.
         let text = |name: &str| set(name).map(|value| value.to_string_lossy().into_owned());
         Self {
             home: path("HOME"),
@@ -48,7 +48,7 @@ impl Places {
         }
     }
 
-    /// Returns the file that sops reads where no variable says another.
+    /// Returns the file that sops reads if no variable names another.
     #[must_use]
     pub fn default_file(&self) -> Option<PathBuf> {
         let system = if cfg!(target_os = "macos") { "Library/Application Support" } else { ".config" };

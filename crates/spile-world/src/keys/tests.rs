@@ -17,7 +17,7 @@ fn identity() -> (x25519::Identity, Secret, String) {
     (key, secret, public)
 }
 
-/// Places below an empty home.
+/// Places below an empty home folder.
 fn places(home: &TempDir) -> Places {
     Places { home: Some(home.path().to_owned()), path: "/usr/bin:/bin".into(), ..Places::default() }
 }

@@ -1,4 +1,4 @@
-//! Wrapping a data key for a recipient.
+//! Wraps a data key for a recipient.
 
 use std::io::Write;
 
@@ -15,29 +15,29 @@ use spile_core::sops::{DataKey, Wrapped};
 pub struct BadRecipient {
     /// The recipient, as written.
     pub recipient: String,
-    /// Why.
+    /// The reason.
     pub reason: Reason,
 }
 
 /// What is wrong with a recipient.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Reason {
-    /// It is none of the forms.
+    /// It has none of the supported forms.
     #[error("it is not an age recipient")]
     Unknown,
-    /// Somebody has put the private key where the public one belongs.
+    /// It is a private key.
     #[error("it is a private key")]
     Private,
-    /// It has the form of an SSH key and is none, or of a kind that age does not know.
+    /// It looks like an SSH key but is not valid, or has a type that age does not support.
     #[error("it is not a valid `ssh-ed25519` or `ssh-rsa` key, or it is a weak one")]
     Ssh,
-    /// Only the official program can.
+    /// Only the official program supports it.
     #[error("it is a post-quantum recipient, which only the official `sops` supports")]
     PostQuantum,
     /// The plugin is missing.
     #[error("the program `age-plugin-{0}` is not on the PATH")]
     NoPlugin(String),
-    /// The plugin, or the system, refuses.
+    /// The plugin or the system refused.
     #[error("its plugin failed")]
     Failed,
 }
@@ -60,10 +60,10 @@ impl Reason {
 }
 
 /// Wraps a data key for one age recipient: X25519 (`age1...`), SSH (`ssh-ed25519 ...`, `ssh-rsa ...`), or a plugin's
-/// (`age1<plugin>1...`), whose program has to be on the path.
+/// (`age1<plugin>1...`), whose program must be on the path.
 ///
 /// # Errors
-/// When the recipient is none, or its plugin is missing or fails.
+/// When the recipient is not valid, or its plugin is missing or fails.
 pub fn wrap(key: &DataKey, recipient: &str) -> Result<Wrapped, BadRecipient> {
     let recipient = recipient.trim();
     let bad = |reason| {
@@ -95,7 +95,7 @@ fn parse(text: &str) -> Result<Box<dyn age::Recipient>, Reason> {
     Ok(Box::new(plugin.map_err(|_| Reason::NoPlugin(name))?))
 }
 
-/// An armored age file that holds the key, as sops writes it: 64 columns, and a newline at the end.
+/// Returns an armored age file with the key, formatted as sops does: 64 columns, with a newline at the end.
 fn armored(recipient: &dyn age::Recipient, key: &DataKey) -> Result<String, age::EncryptError> {
     let mut armored = Vec::new();
     let encryptor = age::Encryptor::with_recipients(std::iter::once(recipient))?;
@@ -110,7 +110,7 @@ fn armored(recipient: &dyn age::Recipient, key: &DataKey) -> Result<String, age:
     Ok(text)
 }
 
-/// Returns a recipient as it compares: without the comment of an SSH key.
+/// Returns a recipient in a form that can be compared: without the comment of an SSH key.
 pub(super) fn normal(recipient: &str) -> String {
     let recipient = recipient.trim();
     match recipient.parse::<age::ssh::Recipient>() {

@@ -1,6 +1,6 @@
-//! Who vouches for the servers that spile itself talks to, by the user's environment.
+//! The certificate authorities for the servers that spile itself talks to, according to the user's environment.
 //!
-//! One place makes every client. Proxies and `SSL_CERT_FILE` are read by the libraries beneath; all of it comes from the
+//! All HTTP clients are created here. The libraries below read proxies and `SSL_CERT_FILE`. Everything comes from the
 //! environment that spile was started with, never from a project's `.env`.
 
 use std::ffi::OsString;
@@ -8,28 +8,28 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Variables that add certificates to the system's: those of Python's and curl's programs. `SSL_CERT_FILE` and
-/// `SSL_CERT_DIR` stand for the system's, as with OpenSSL.
+/// Variables that add certificates to the system's, as used by Python programs and curl. `SSL_CERT_FILE` and
+/// `SSL_CERT_DIR` replace the system's, as in OpenSSL.
 const VARIABLES: [&str; 2] = ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"];
 
-/// Files of certificates that are trusted besides the system's.
+/// Certificate files that are trusted in addition to the system's.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Authorities(Vec<(&'static str, PathBuf)>);
 
-/// Why no connection can be made, before anybody is asked.
+/// Why no client can be created.
 #[derive(Debug, thiserror::Error)]
 pub enum NoClient {
-    /// A file of certificates cannot be read.
+    /// A certificate file cannot be read.
     #[error("`{variable}` is set to `{}`, which cannot be read", path.display())]
     Unreadable {
         /// The variable.
         variable: &'static str,
         /// The file or folder.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
-    /// A file of certificates has none.
+    /// A certificate file contains no certificate.
     #[error("`{variable}` is set to `{}`, which contains no certificate", path.display())]
     NoCertificate {
         /// The variable.
@@ -43,7 +43,7 @@ pub enum NoClient {
 }
 
 impl Authorities {
-    /// Takes what the user's environment names.
+    /// Returns the files that the user's environment names.
     #[must_use]
     pub fn of(variables: impl Fn(&str) -> Option<OsString>) -> Self {
         let said = |name: &'static str| {
@@ -52,10 +52,10 @@ impl Authorities {
         Self(VARIABLES.into_iter().filter_map(said).collect())
     }
 
-    /// Returns the certificates, each file as its text of PEM.
+    /// Returns the certificates as the PEM text of each file.
     ///
     /// # Errors
-    /// When one cannot be read, or holds no certificate.
+    /// When a file cannot be read, or contains no certificate.
     pub fn certificates(&self) -> Result<Vec<Vec<u8>>, NoClient> {
         let mut all = Vec::new();
         for (variable, path) in &self.0 {
@@ -69,12 +69,12 @@ impl Authorities {
         Ok(all)
     }
 
-    /// Begins a client.
+    /// Returns a client builder that trusts these authorities.
     ///
     /// # Errors
-    /// As [`Self::certificates`].
+    /// As for [`Self::certificates`].
     pub fn client(&self) -> Result<reqwest::ClientBuilder, NoClient> {
-        // A second client finds it installed.
+        // Fails if an earlier client has already installed it, which is fine.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut certificates = Vec::new();
         for text in self.certificates()? {
@@ -86,14 +86,14 @@ impl Authorities {
 }
 
 impl NoClient {
-    /// Wraps the library's own error, which may have an address in it.
+    /// Wraps the library's error without the address that it may contain.
     #[must_use]
     pub fn tls(error: reqwest::Error) -> Self {
         Self::Tls(error.without_url())
     }
 }
 
-/// Reads a file of certificates, or all files of a folder that have one.
+/// Reads a certificate file, or all files in a folder that contain a certificate.
 fn texts(path: &Path) -> io::Result<Vec<Vec<u8>>> {
     let has_one = |text: &Vec<u8>| text.windows(MARK.len()).any(|part| part == MARK);
     if !path.is_dir() {

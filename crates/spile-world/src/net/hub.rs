@@ -1,4 +1,4 @@
-//! The hub: Meltano's catalog of plugins over HTTP, and its local copy for times without a network.
+//! The hub: Meltano's catalog of plugins over HTTP, and its local copy for use without a network.
 
 mod error;
 mod hub_cache;
@@ -16,40 +16,40 @@ use spile_core::secret::Secret;
 pub use error::HubError;
 pub use hub_cache::{HubCache, Index, KeptPlugin};
 
-/// Where Meltano's own hub is.
+/// The address of Meltano's own hub.
 const PUBLIC: &str = "https://hub.meltano.com";
 
-/// How long one answer may take.
+/// The timeout of one request.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A hub.
+/// A client of a hub.
 #[derive(Debug, Clone)]
 pub struct Hub {
     http: reqwest::Client,
     root: String,
 }
 
-/// Where a hub is, as the user says it: with the words that Meltano reads.
+/// The address of a hub, in the same variables that Meltano reads.
 #[derive(Debug)]
 pub struct Address {
-    /// Where its API is.
+    /// The root of its API.
     root: String,
-    /// What goes into `Authorization`.
+    /// The value of the `Authorization` header.
     authorization: Option<Secret>,
 }
 
-/// A definition that the hub gave.
+/// A definition that the hub returned.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HubResponse {
     /// Its text.
     pub text: String,
-    /// The mark by which the hub tells whether it has changed.
+    /// The `ETag` that tells whether it has changed.
     pub etag: Option<String>,
 }
 
 impl Address {
-    /// Takes `MELTANO_HUB_API_ROOT`, `MELTANO_HUB_URL` and `MELTANO_HUB_URL_AUTH` from the user's environment; `asked`
-    /// stands for the second, and is not told what the last says.
+    /// Reads `MELTANO_HUB_API_ROOT`, `MELTANO_HUB_URL` and `MELTANO_HUB_URL_AUTH` from the user's environment. `asked`
+    /// replaces the address, and that hub is not sent the authorization.
     #[must_use]
     pub fn of(asked: Option<&str>, variables: fn(&str) -> Option<String>) -> Self {
         let said = |name: &str| variables(name).filter(|value| !value.trim().is_empty());
@@ -64,10 +64,10 @@ impl Address {
 }
 
 impl Hub {
-    /// Makes a client; nothing is asked.
+    /// Creates a client. Nothing is sent yet.
     ///
     /// # Errors
-    /// When the address is none, or the machine's certificates cannot be read.
+    /// When the address is not valid, or the machine's certificates cannot be read.
     pub fn new(address: &Address, authorities: &Authorities) -> Result<Self, HubError> {
         let url = Url::parse(&address.root).ok().filter(|url| matches!(url.scheme(), "https" | "http"));
         let host = url.as_ref().and_then(Url::host_str).map(str::to_owned);
@@ -94,26 +94,26 @@ impl Hub {
         Ok(Self { http, root: address.root.clone() })
     }
 
-    /// Returns where its API is.
+    /// Returns the root of its API.
     #[must_use]
     pub fn root(&self) -> &str {
         &self.root
     }
 
-    /// Asks which plugins of a role there are.
+    /// Fetches the list of plugins of a role.
     ///
     /// # Errors
-    /// When it does not answer, or with something else.
+    /// When the hub does not respond, or with something else.
     pub async fn index(&self, role: Role) -> Result<String, HubError> {
         let request = self.http.get(format!("{}/plugins/{}/index", self.root, role.plural()));
         let (_, text) = self.ask(request).await?;
         Ok(text)
     }
 
-    /// Asks for a definition; `None` where it is as `etag` marks it.
+    /// Fetches a definition; `None` if it has not changed since `etag`.
     ///
     /// # Errors
-    /// When it does not answer, or with something else.
+    /// When the hub does not respond, or with something else.
     pub async fn definition(&self, plugin: &Indexed, etag: Option<&str>) -> Result<Option<HubResponse>, HubError> {
         let mut request = self.http.get(format!("{}/plugins/{}/{}", self.root, plugin.role.plural(), plugin.name()));
         if let Some(etag) = etag {
@@ -140,12 +140,12 @@ impl Hub {
                 break;
             }
         }
-        // One that is too large is cut, and refused by its size.
+        // A response that is too large is truncated here and refused later because of its size.
         Ok((head, String::from_utf8_lossy(&bytes).into_owned()))
     }
 }
 
-/// What of an answer is not text.
+/// The parts of a response besides its text.
 struct ResponseHead {
     status: StatusCode,
     etag: Option<String>,

@@ -1,4 +1,4 @@
-//! The public keys of an OpenID Connect provider: fetched when an unknown key is needed, and from time to time.
+//! The public keys of an OpenID Connect provider. They are fetched when an unknown key is needed, and periodically.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -9,16 +9,17 @@ use url::Url;
 
 use crate::Authorities;
 
-/// How long keys are taken to be all there are.
+/// How long the fetched keys are considered complete.
 const KEYS_LAST: Duration = Duration::from_mins(10);
 
-/// How soon they are asked for again because of a key that is not known: who sends nonsense causes no flood.
+/// The shortest time between two fetches because of an unknown key, so that invalid tokens cannot cause a flood of
+/// requests.
 const PAUSE: Duration = Duration::from_secs(30);
 
-/// How soon they are asked for again where there was no answer.
+/// The shortest time until the next fetch after the provider did not respond.
 const PAUSE_WHEN_AWAY: Duration = Duration::from_secs(5);
 
-/// How long the provider has to answer.
+/// The timeout of a request to the provider.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The keys of one provider.
@@ -29,37 +30,37 @@ struct Inner {
     url: Url,
     http: Option<reqwest::Client>,
     known: Mutex<CachedKeys>,
-    /// Who asks, so that the others wait for that answer.
+    /// Held by the task that fetches, so that others wait for its result.
     asking: tokio::sync::Mutex<()>,
 }
 
-/// What is known of the provider.
+/// The cached keys of the provider.
 #[derive(Default)]
 struct CachedKeys {
     keys: Option<Arc<JwkSet>>,
-    /// When it was asked last, and why there was no answer where there was none.
+    /// When the provider was last asked, and the reason if it did not respond.
     asked: Option<(Instant, Option<String>)>,
 }
 
-/// Why a key cannot be had.
+/// Why a key is not available.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NoJwk {
     /// The provider has no such key.
     Unknown,
-    /// The provider does not answer, and why.
+    /// The provider does not respond, with the reason.
     Away(String),
 }
 
 impl CachedKeys {
-    /// Returns the one key that may check these signatures and has this id, where one is named. Where several may, none is
-    /// meant.
+    /// Returns the key that can verify this algorithm's signatures and has this id, if an id is given. Returns `None`
+    /// if several keys match, because none of them is clearly meant.
     fn find(&self, id: Option<&str>, algorithm: Algorithm) -> Option<Jwk> {
         let is_named = |key: &Jwk| id.is_none_or(|id| key.common.key_id.as_deref() == Some(id));
         let mut found = self.keys.as_ref()?.keys.iter().filter(|key| is_named(key) && may_check(key, algorithm));
         found.next().filter(|_| found.next().is_none()).cloned()
     }
 
-    /// Tells whether the provider was asked so recently that it is not asked again because of a key that is not known.
+    /// Tells whether the provider was asked too recently to ask it again because of an unknown key.
     fn is_recent(&self) -> bool {
         let pause = |why: &Option<String>| if why.is_some() { PAUSE_WHEN_AWAY } else { PAUSE };
         self.asked.as_ref().is_some_and(|(at, why)| at.elapsed() < pause(why))
@@ -77,8 +78,8 @@ impl CachedKeys {
     }
 }
 
-/// Tells whether a key may check signatures of an algorithm: it is of that kind, and its provider says nothing else of it
-/// (RFC 7517, sections 4.2 to 4.4).
+/// Tells whether a key can verify signatures of an algorithm: it is of that type, and its provider does not restrict it
+/// to other uses (RFC 7517, sections 4.2 to 4.4).
 fn may_check(key: &Jwk, algorithm: Algorithm) -> bool {
     let common = &key.common;
     common.public_key_use.as_ref().is_none_or(|used| *used == PublicKeyUse::Signature)
@@ -112,7 +113,7 @@ fn is_on(key: &AlgorithmParameters, curve: &EllipticCurve) -> bool {
 }
 
 impl Jwks {
-    /// Names where the keys are; nothing is asked yet.
+    /// Creates a client for the keys at a URL. Nothing is sent yet.
     #[must_use]
     pub fn at(url: Url, authorities: &Authorities) -> Self {
         let client = authorities.client().ok();
@@ -121,11 +122,12 @@ impl Jwks {
         Self(Arc::new(Inner { url, http, known: Mutex::default(), asking: tokio::sync::Mutex::default() }))
     }
 
-    /// Returns the key of that id, or the only one, that may check signatures of an algorithm. One that is known is given at once, however long the provider takes to
-    /// say whether it still has it: keys that were good do not turn bad because their provider is away.
+    /// Returns the key with this id, or the only key, that can verify signatures of an algorithm. A known key is
+    /// returned immediately, even if the provider is slow to confirm it: valid keys do not become invalid while their
+    /// provider is unreachable.
     ///
     /// # Errors
-    /// When the provider has no such key, or does not answer.
+    /// When the provider has no such key, or does not respond.
     pub async fn key(&self, id: Option<&str>, algorithm: Algorithm) -> Result<Jwk, NoJwk> {
         let (found, is_fresh) = self.with(|known| (known.find(id, algorithm), known.is_fresh()));
         if let Some(key) = found {
@@ -139,7 +141,7 @@ impl Jwks {
         self.with(|known| known.find(id, algorithm).ok_or_else(|| known.missing()))
     }
 
-    /// Asks the provider, unless that was done meanwhile by whoever is waited for.
+    /// Asks the provider, unless another task has done so in the meantime.
     async fn ask_unless(&self, is_done: fn(&CachedKeys) -> bool) {
         if self.with(|known| is_done(known)) {
             return;

@@ -1,7 +1,7 @@
 //! Notifications: sends finished messages to Slack, a webhook, a mail server or the desktop.
 //!
-//! Nothing waits for them for long: each attempt has a time limit, each message has few attempts, and a failure is only
-//! reported.
+//! Nothing waits long for a notification: each attempt has a timeout, each message has few attempts, and a failure is
+//! only reported.
 
 mod desktop;
 mod email;
@@ -29,15 +29,15 @@ pub use patience::Patience;
 /// A message, worded for its channel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Parcel {
-    /// Its id: one that is sent again has the same.
+    /// Its id. It stays the same if the message is sent again.
     pub id: Uuid,
     /// When it was written.
     pub at: Timestamp,
-    /// Its text: JSON for a webhook; for mail and the desktop the first line is the subject.
+    /// Its text: JSON for a webhook. For mail and the desktop, the first line is the subject.
     pub text: String,
 }
 
-/// What sends.
+/// Sends messages to channels.
 #[derive(Debug, Clone)]
 pub struct Notifier {
     variables: Variables,
@@ -47,30 +47,31 @@ pub struct Notifier {
     patience: Patience,
 }
 
-/// By which means a message is sent.
+/// How a message is sent.
 struct Means<'a> {
-    /// Who vouches for the server.
+    /// The certificate authorities to trust.
     authorities: &'a Authorities,
-    /// How long is waited, and how often it is tried.
+    /// The timeout and the number of attempts.
     patience: &'a Patience,
 }
 
 impl Notifier {
-    /// Makes one that puts in the user's variables when it sends, and sends passwords where that was agreed to.
+    /// Creates a notifier that resolves the user's variables when it sends, and sends passwords only with the user's
+    /// agreement.
     #[must_use]
     pub fn new(outside: &Outside) -> Self {
         let Outside { variables, agreements, children, authorities, .. } = outside.clone();
         Self { variables, agreements, children, authorities, patience: Patience::default() }
     }
 
-    /// Makes one that waits as long as it is told.
+    /// Replaces the timeouts and retries.
     #[must_use]
     pub fn with_patience(self, patience: Patience) -> Self {
         Self { patience, ..self }
     }
 
-    /// Reports what keeps a channel from being used on this machine: variables that may not be read, a mail server that
-    /// nobody has agreed to.
+    /// Reports what prevents a channel from being used on this machine: variables that may not be read, or a mail
+    /// server that the user has not agreed to.
     pub fn check(&self, sender: &Sender, problems: &mut Problems) {
         for name in sender.variables().iter().filter(|name| !self.variables.allowed().admits(name)) {
             problems.push(&name.place.source, not_allowed(name));
@@ -81,16 +82,16 @@ impl Notifier {
         }
     }
 
-    /// Returns what nobody has agreed to yet and has to, before something is sent.
+    /// Returns the agreement that is missing before anything may be sent.
     #[must_use]
     pub fn missing_agreement(&self, sender: &Sender) -> Option<Placed<settings::Agreement>> {
         sender.agreement().filter(|agreement| !self.agreements.cover(agreement))
     }
 
-    /// Sends a message; tries again what may pass by itself. Returns what came back, in a word or two.
+    /// Sends a message, and retries after temporary failures. Returns the response in a word or two.
     ///
     /// # Errors
-    /// When it did not get through.
+    /// When the message was not delivered.
     pub async fn send(&self, sender: &Sender, parcel: &Parcel) -> Result<String, NotSent> {
         let (authorities, patience) = (&self.authorities, &self.patience);
         let means = Means { authorities, patience };
@@ -105,7 +106,7 @@ impl Notifier {
         }
     }
 
-    /// Returns an address. One from a variable may open what it leads to, so it has to be encrypted on its way.
+    /// Returns an address. An address from a variable may itself be a secret, so it must use HTTPS.
     fn web(&self, url: &Placed<TextOrVariable>) -> Result<Secret, NotSent> {
         let secret = self.given(url)?;
         match &url.value {
@@ -123,7 +124,7 @@ impl Notifier {
         }
     }
 
-    /// Returns the value of a variable, which may be a secret, whatever it is.
+    /// Returns the value of a variable, and always treats it as a secret.
     fn value(&self, name: &Placed<VariableName>) -> Result<Secret, NotSent> {
         self.variables.value(name).map(Secret::new).map_err(|why| match why {
             NoValue::Unset => NotSent::Unset { name: name.value.clone() },

@@ -7,64 +7,64 @@ use crate::net::authorities::NoClient;
 /// What can go wrong with the hub.
 #[derive(Debug, thiserror::Error, Diagnostic)]
 pub enum HubError {
-    /// The address is none.
+    /// The address is not valid.
     #[error("`{root}` is not the address of a hub")]
     #[diagnostic(
         code(spile::hub::address),
         help("include the scheme, as in `--hub https://hub.meltano.com`, or unset `MELTANO_HUB_URL`")
     )]
     Address {
-        /// What was given.
+        /// The given address.
         root: String,
     },
-    /// What is to go into a header cannot.
+    /// The authorization cannot be sent in a header.
     #[error("`MELTANO_HUB_URL_AUTH` is not a valid HTTP header value")]
     #[diagnostic(code(spile::hub::authorization), help("set it to one line, for example `Bearer …`"))]
     Authorization,
-    /// No client can be made.
+    /// No client can be created.
     #[error("cannot make secure connections")]
     #[diagnostic(code(spile::hub::client), help("install the system's CA certificates"))]
     Client {
-        /// Why.
+        /// The cause.
         source: NoClient,
     },
-    /// Nobody answers.
+    /// The hub did not respond.
     #[error("the hub at `{root}` cannot be reached: {why}")]
     #[diagnostic(
         code(spile::hub::unreached),
         help("everything else works without the hub: its local copy stays, and `connectors import` accepts files")
     )]
     Unreached {
-        /// Where its API is.
+        /// The root of its API.
         root: String,
-        /// What the network says.
+        /// The network's error message.
         why: String,
     },
-    /// It answers with a refusal.
+    /// The hub responded with an error status.
     #[error("the hub at `{root}` responded with status {status}")]
     #[diagnostic(
         code(spile::hub::refused),
         help("check `MELTANO_HUB_URL` and `MELTANO_HUB_URL_AUTH`; with 429 or 5xx try again later")
     )]
     Refused {
-        /// Where its API is.
+        /// The root of its API.
         root: String,
-        /// Its status.
+        /// The status.
         status: u16,
     },
-    /// What is kept of it cannot be read or written.
+    /// The local copy cannot be read or written.
     #[error("cannot {doing} the local copy of the hub in `.spile/hub`")]
     #[diagnostic(code(spile::hub::kept), help("{}", crate::stores::target::io_help(.source)))]
     Kept {
         /// `read` or `write`.
         doing: &'static str,
-        /// Why.
+        /// The cause.
         source: std::io::Error,
     },
 }
 
 impl HubError {
-    /// Says what the network says, in the innermost words: those around them only name the address again.
+    /// Describes a network error by its innermost cause. The outer messages only repeat the address.
     pub(super) fn unreached(root: &str, error: reqwest::Error) -> Self {
         let error = error.without_url();
         let mut cause: &dyn std::error::Error = &error;

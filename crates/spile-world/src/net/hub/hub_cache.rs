@@ -1,4 +1,4 @@
-//! The local copy of the hub: every definition as it was served, and an index for searches.
+//! The local copy of the hub: every definition as received, and an index for searching.
 
 use std::path::{Path, PathBuf};
 
@@ -14,55 +14,56 @@ use spile_core::digest::hash;
 /// The most bytes of a definition.
 const MOST_BYTES: u64 = 8 << 20;
 
-/// The folder of what is kept of the hub.
+/// The folder of the local copy.
 #[derive(Debug, Clone)]
 pub struct HubCache(Own);
 
-/// What is kept, by plugin.
+/// The index of the local copy, by plugin.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Index {
-    /// Where the hub's API is.
+    /// The root of the hub's API.
     pub hub: String,
-    /// When it was asked last.
+    /// When the hub was last asked.
     pub updated_at: Timestamp,
-    /// Its plugins, a variant each; sorted.
+    /// The plugins, one entry per variant, sorted.
     pub plugins: Vec<KeptPlugin>,
 }
 
-/// What is kept of one variant of a plugin.
+/// The index entry for one variant of a plugin.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeptPlugin {
-    /// Which side of a pipeline it is.
+    /// Its role in a pipeline.
     pub kind: Role,
     /// Its name, for example `tap-github`.
     pub plugin: String,
-    /// Whose implementation it is.
+    /// The variant, which names the implementation's author.
     pub variant: String,
-    /// Whether it is what the hub gives to those who name no variant.
+    /// Whether the hub uses it if no variant is named.
     pub is_default: bool,
-    /// The mark by which the hub tells whether it has changed.
+    /// The `ETag` that tells whether it has changed.
     pub etag: Option<String>,
     /// The SHA-256 of its definition, in hexadecimal.
     pub sha256: String,
-    /// What people call it.
+    /// Its display name.
     pub label: String,
     /// One sentence for the catalog.
     pub description: String,
-    /// The shelf of the catalog it is on.
+    /// Its category in the catalog.
     pub category: Option<String>,
-    /// What else it is found by.
+    /// Other search terms.
     pub keywords: Vec<String>,
 }
 
 impl KeptPlugin {
-    /// Returns what `connectors import` takes: `hub:tap-github`, with its variant where it is not the hub's default.
+    /// Returns the name that `connectors import` takes: `hub:tap-github`, with the variant if it is not the hub's
+    /// default.
     #[must_use]
     pub fn name(&self) -> String {
         let variant = if self.is_default { String::new() } else { format!("--{}", self.variant) };
         format!("hub:{}{variant}", self.plugin)
     }
 
-    /// Returns it as the hub's index has it.
+    /// Returns the entry in the form of the hub's own index.
     #[must_use]
     pub fn indexed(&self) -> Indexed {
         let (role, plugin, variant) = (self.kind, self.plugin.clone(), self.variant.clone());
@@ -71,27 +72,27 @@ impl KeptPlugin {
 }
 
 impl HubCache {
-    /// Names the folder in a project's own one; nothing is read or made.
+    /// Names the folder in a project's own folder. Nothing is read or created.
     #[must_use]
     pub fn of(own_folder: &Path) -> Self {
         Self(Own::at(own_folder))
     }
 
-    /// Reads the index; `None` where the hub was never asked, or an older version has kept it otherwise.
+    /// Reads the index; `None` if there is none, or an older version stored it in another format.
     ///
     /// # Errors
-    /// When it is there and cannot be read.
+    /// When it exists but cannot be read.
     pub fn index(&self) -> Result<Option<Index>, HubError> {
-        // Where the folder is not this user's own, the hub was never asked.
+        // If the folder does not belong to this user, there is no local copy.
         let Ok(Some(own)) = self.0.open() else { return Ok(None) };
         let read = own.read(INDEX).map_err(|source| HubError::Kept { doing: "read", source })?;
         Ok(read.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
     }
 
-    /// Reads a definition; `None` where it is not there as the index says it.
+    /// Reads a definition; `None` if it is missing or does not match the index.
     ///
     /// # Errors
-    /// When it is there and cannot be read.
+    /// When it exists but cannot be read.
     pub fn definition(&self, plugin: &KeptPlugin) -> Result<Option<String>, HubError> {
         let Ok(Some(own)) = self.0.open() else { return Ok(None) };
         let read = own.read_up_to(path(&plugin.indexed()), MOST_BYTES);
@@ -100,17 +101,17 @@ impl HubCache {
         Ok(whole.and_then(|bytes| String::from_utf8(bytes).ok()))
     }
 
-    /// Keeps a definition. The index has its hash: one that was written by half is asked for again.
+    /// Stores a definition. The index has its hash, so a half-written one is detected and fetched again.
     ///
     /// # Errors
     /// When it cannot be written.
     pub fn keep(&self, plugin: &Indexed, text: &str) -> Result<(), HubError> {
-        // The hash is what tells a whole file, and a thousand need no thousand syncs.
+        // Written without syncing to disk, because the hash detects damage, and a thousand syncs would be slow.
         let written = self.0.make().and_then(|own| own.write(path(plugin), text.as_bytes()));
         written.map_err(|source| HubError::Kept { doing: "write", source })
     }
 
-    /// Keeps an index, and lets go of the definitions that are no longer in it.
+    /// Stores the index, and deletes the definitions that are no longer in it.
     ///
     /// # Errors
     /// When it cannot be written.

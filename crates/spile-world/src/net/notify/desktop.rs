@@ -1,4 +1,4 @@
-//! Desktop notifications, with the program that each desktop has for them.
+//! Desktop notifications, sent with the desktop's own program.
 
 use std::process::Stdio;
 
@@ -8,7 +8,7 @@ use super::patience::FailedTry;
 use super::{NotSent, Parcel, Patience};
 use crate::ChildEnvironment;
 
-/// Words come as arguments and not as a script, so that no quote ends one.
+/// Takes the texts as arguments instead of inserting them into the script, so that quotes cannot break it.
 #[cfg(target_os = "macos")]
 const SCRIPT: &str = "on run words\ndisplay notification (item 2 of words) with title (item 1 of words)\nend run";
 
@@ -26,7 +26,7 @@ fn command(children: &ChildEnvironment, title: &str, body: &str) -> (&'static st
 
 #[cfg(not(target_os = "macos"))]
 fn command(children: &ChildEnvironment, title: &str, body: &str) -> (&'static str, Command) {
-    // The body may hold marks of the desktop's; this one holds none.
+    // The body may contain the desktop's markup, so it is escaped.
     let body = body.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
     let mut command = Command::from(children.desktop("notify-send"));
     command.args(["--app-name=spile", "--", title, &body]);

@@ -1,4 +1,4 @@
-//! Mail, over the user's own server. A password goes only over TLS or to this machine.
+//! Mail through the user's own server. A password is sent only over TLS or to this machine.
 
 use lettre::message::Mailbox;
 use lettre::message::header::ContentType;
@@ -16,14 +16,14 @@ use spile_core::source::Placed;
 
 type Transport = AsyncSmtpTransport<Tokio1Executor>;
 
-/// A mail server, and the password that may go there. [`Login::agreed`] is the one way to make it.
+/// A mail server, and the password that may be sent to it. [`Login::agreed`] is the only way to create it.
 pub(super) struct Login {
     server: MailServer,
     password: Option<Secret>,
 }
 
 impl Login {
-    /// Puts in what variables say, and makes sure that the user agreed to send the password there.
+    /// Resolves the variables, and checks that the user has agreed to send the password to this server.
     pub(super) fn agreed(email: &Email, notifier: &Notifier) -> Result<Self, NotSent> {
         let own = email.agreement().filter(|agreement| !notifier.agreements.cover(agreement));
         if let Some(Placed { value: agreement, place }) = own {
@@ -51,7 +51,7 @@ pub(super) async fn send(email: &Email, login: &Login, parcel: &Parcel, means: &
     Ok(format!("status {}", answer.code()))
 }
 
-/// Writes the letter: the first line of the text is its subject.
+/// Composes the mail. The first line of the text is the subject.
 fn letter(email: &Email, parcel: &Parcel) -> Result<Message, NotSent> {
     let (subject, body) = parcel.text.split_once('\n').unwrap_or((&parcel.text, ""));
     let mailbox = |text: &str| text.parse::<Mailbox>().map_err(unwritten);
@@ -59,7 +59,7 @@ fn letter(email: &Email, parcel: &Parcel) -> Result<Message, NotSent> {
     let id = format!("<{}@{}>", parcel.id, from.email.domain());
     let builder = Message::builder().from(from).subject(subject.trim()).message_id(Some(id)).date(parcel.at.into());
     let builder = email.to.iter().try_fold(builder, |builder, to| mailbox(to).map(|to| builder.to(to)))?;
-    // What answers by itself, for example a notice of absence, does not answer this.
+    // Automatic replies, for example out-of-office notices, do not answer such a message.
     let builder = builder.header(ContentType::TEXT_PLAIN).header(AutoSubmitted);
     builder.body(body.trim_start_matches('\n').to_owned()).map_err(unwritten)
 }
@@ -97,12 +97,12 @@ fn transport(Login { server, password }: &Login, means: &Means<'_>) -> Result<Tr
     let builder =
         Transport::builder_dangerous(host.clone()).tls(tls).port(server.port()).timeout(Some(means.patience.each));
     let Some(password) = password else { return Ok(builder.build()) };
-    // `user%40example.com` is how an address is written before an `@`.
+    // In a URL, the `@` of a user name is encoded: `user%40example.com`.
     let user = percent_decode_str(server.url().username()).decode_utf8_lossy().into_owned();
     Ok(builder.credentials(Credentials::new(user, password.expose().to_owned())).build())
 }
 
-/// Returns what is asked of the certificate of a server.
+/// Returns the TLS parameters for a server's certificate.
 fn parameters(host: &str, authorities: &Authorities) -> Result<TlsParameters, NotSent> {
     let unfit = |error: lettre::transport::smtp::Error| NotSent::Mail { message: error.to_string() };
     let mut builder = TlsParameters::builder(host.to_owned());
@@ -112,7 +112,7 @@ fn parameters(host: &str, authorities: &Authorities) -> Result<TlsParameters, No
     builder.build().map_err(unfit)
 }
 
-/// A server that quotes what it was sent quotes no password here.
+/// Describes an error without the password, which a server may quote.
 fn failed(error: &lettre::transport::smtp::Error, password: Option<&Secret>) -> FailedTry {
     let mut message = error.to_string();
     let mut cause = std::error::Error::source(error);

@@ -1,4 +1,4 @@
-//! Why a message was not delivered. No variant holds an address, because whoever knows one may post.
+//! Why a message was not delivered. No variant contains an address, because whoever knows it can post.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use miette::Diagnostic;
 use crate::net::authorities::NoClient;
 use spile_core::settings::{NotifyMistake, VariableName};
 
-/// What `spile.toml` asks for and nobody on this machine allows, and where it asks.
+/// Something that `spile.toml` asks for but the user of this machine has not allowed, with its position.
 #[derive(Debug, thiserror::Error)]
 #[error("{at}: {mistake}")]
 pub struct Forbidden {
@@ -25,104 +25,104 @@ impl Diagnostic for Forbidden {
     }
 }
 
-/// Why a message did not get through.
+/// Why a message was not delivered.
 #[derive(Debug, thiserror::Error, Diagnostic)]
 pub enum NotSent {
-    /// `spile.toml` asks for what nobody on this machine allows.
+    /// `spile.toml` asks for something that the user of this machine has not allowed.
     #[error(transparent)]
     #[diagnostic(transparent)]
     Forbidden(#[from] Box<Forbidden>),
-    /// A variable of a channel that nobody set.
+    /// A variable of the channel is not set.
     #[error("the environment variable `{name}` is not set")]
     #[diagnostic(code(spile::notify::unset), help("set it where spile runs; `spile check` does not need it"))]
     Unset {
         /// The variable.
         name: VariableName,
     },
-    /// What a variable of a channel holds is not what it should be.
+    /// A variable of the channel has an invalid value.
     #[error("the value of `{key}` is not a valid {what}")]
     #[diagnostic(code(spile::notify::value), help("copy the whole value again from its source"))]
     Value {
-        /// The key of `spile.toml`.
+        /// The key in `spile.toml`.
         key: &'static str,
-        /// What it should be.
+        /// What the value should be.
         what: &'static str,
     },
-    /// The system has no certificates to trust.
+    /// The system has no trusted certificates.
     #[error("cannot make secure connections")]
     #[diagnostic(
         code(spile::notify::client),
         help("install the system's CA certificates, for example the package `ca-certificates`")
     )]
     Client {
-        /// Why.
+        /// The cause.
         source: NoClient,
     },
-    /// Nobody answers at a channel's address.
+    /// The channel's address cannot be reached.
     #[error("it cannot be reached")]
     #[diagnostic(code(spile::notify::unreached), help("check the address and the network"))]
     Unreached {
-        /// Why.
+        /// The cause.
         source: reqwest::Error,
     },
-    /// A channel takes too long.
+    /// The channel did not respond in time.
     #[error("it did not respond within {seconds} seconds")]
     #[diagnostic(code(spile::notify::timeout), help("check the address and the network"))]
     Timeout {
-        /// How long was waited.
+        /// The timeout.
         seconds: u64,
     },
-    /// A channel wants fewer messages.
+    /// The channel limits the rate of messages.
     #[error("it limits the rate of messages: status {status}")]
     #[diagnostic(code(spile::notify::busy), help("lower `most_per_hour`, or wait: the next run tries again"))]
     Busy {
-        /// The status of the answer.
+        /// The status of the response.
         status: u16,
     },
-    /// A channel has a fault of its own.
+    /// The channel is not available.
     #[error("it responded with status {status}")]
     #[diagnostic(code(spile::notify::unavailable), help("check the service; the next run tries again"))]
     Unavailable {
-        /// The status of the answer.
+        /// The status of the response.
         status: u16,
     },
-    /// A channel refuses the message.
+    /// The channel rejected the message.
     #[error("it rejected the message: status {status}{}", said.as_ref().map(|said| format!(", `{said}`")).unwrap_or_default())]
     #[diagnostic(
         code(spile::notify::refused),
         help("check the address, which may have been revoked; if you use your own template, check its output")
     )]
     Refused {
-        /// The status of the answer.
+        /// The status of the response.
         status: u16,
-        /// The service's own word.
+        /// The service's error word.
         said: Option<String>,
     },
-    /// A channel sends elsewhere; nobody follows.
+    /// The channel redirects, which spile does not follow.
     #[error("it redirects: status {status}")]
     #[diagnostic(
         code(spile::notify::redirected),
         help("spile does not follow redirects: set the address that it leads to, if you trust it")
     )]
     Redirected {
-        /// The status of the answer.
+        /// The status of the response.
         status: u16,
     },
-    /// The mail server refuses, or cannot be reached.
+    /// The mail server rejected the message, or cannot be reached.
     #[error("the mail server rejected the message: {message}")]
     #[diagnostic(code(spile::notify::mail), help("check `server`, `password`, `from` and `to`"))]
     Mail {
-        /// The server's own sentence.
+        /// The server's message.
         message: String,
     },
-    /// A mail cannot be written.
+    /// The mail cannot be composed.
     #[error("the message cannot be composed: {message}")]
     #[diagnostic(code(spile::notify::letter), help("check `from`, `to` and the template"))]
     Letter {
-        /// Why.
+        /// The reason.
         message: String,
     },
-    /// There is no desktop that shows notifications.
+    /// No desktop can show notifications.
     #[error("`{program}` cannot show the notification: {message}")]
     #[diagnostic(
         code(spile::notify::desktop),
@@ -131,7 +131,7 @@ pub enum NotSent {
     Desktop {
         /// The program that shows notifications.
         program: &'static str,
-        /// Why.
+        /// The reason.
         message: String,
     },
 }

@@ -1,4 +1,4 @@
-//! Posting JSON: no redirect is followed, and no error names an address.
+//! Posts JSON. Redirects are not followed, and errors contain no address.
 
 use std::time::Duration;
 
@@ -10,16 +10,16 @@ use super::{Means, NotSent};
 use crate::net::authorities::{Authorities, NoClient};
 use spile_core::secret::Secret;
 
-/// The most of an answer that is read.
+/// The most bytes of a response that are read.
 const LONGEST_ANSWER: usize = 4096;
 
-/// What is posted.
+/// The content to post.
 pub(super) struct Post {
     pub(super) headers: HeaderMap,
     pub(super) body: String,
 }
 
-/// Posts until it is taken or refused; returns the status.
+/// Posts until the message is accepted or rejected. Returns the status.
 pub(super) async fn post(address: &Secret, post: &Post, means: &Means<'_>) -> Result<String, NotSent> {
     let url = Url::parse(address.expose()).ok().filter(|url| matches!(url.scheme(), "https" | "http"));
     let url = url.ok_or(NotSent::Value { key: "url", what: "address" })?;
@@ -59,8 +59,8 @@ async fn answer(response: Response) -> Result<String, FailedTry> {
     })
 }
 
-/// Reads the word that a service answers with, for example Slack's `no_service`. Whatever is not one is not quoted: it may
-/// hold anything.
+/// Returns the word that a service responds with, for example Slack's `no_service`. Anything else is not quoted,
+/// because it may contain secrets.
 async fn said(mut response: Response) -> Option<String> {
     let mut text = Vec::new();
     while let Ok(Some(chunk)) = response.chunk().await {

@@ -1,18 +1,18 @@
-//! Time limits and retries of a message.
+//! Timeouts and retries of a message.
 
 use std::future::Future;
 use std::time::Duration;
 
 use super::NotSent;
 
-/// How long a message is tried for.
+/// The timeouts and retries of a message.
 #[derive(Debug, Clone)]
 pub struct Patience {
-    /// How long one try may take.
+    /// The timeout of one attempt.
     pub each: Duration,
-    /// How long is waited before each further try, where the other side does not say.
+    /// The delay before each retry, unless the channel specifies one.
     pub waits: Vec<Duration>,
-    /// The longest that the other side may make this program wait.
+    /// The longest delay that a channel may ask for.
     pub longest_wait: Duration,
 }
 
@@ -26,14 +26,14 @@ impl Default for Patience {
     }
 }
 
-/// A try that did not get through.
+/// A failed attempt.
 pub(super) struct FailedTry {
     pub(super) error: NotSent,
-    /// Whether the same may get through later, and when the other side wants it tried again.
+    /// Whether a retry may succeed, and when the channel asks for it.
     pub(super) later: Later,
 }
 
-/// Whether and when to try again.
+/// Whether and when to retry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Later {
     Never,
@@ -48,7 +48,7 @@ impl From<NotSent> for FailedTry {
 }
 
 impl Patience {
-    /// Tries until it gets through, or will not.
+    /// Retries until an attempt succeeds or the failure is final.
     pub(super) async fn tries<T, F: Future<Output = Result<T, FailedTry>>>(
         &self,
         attempt: impl Fn() -> F,
@@ -65,7 +65,7 @@ impl Patience {
             let wait = match failed.later {
                 Later::Never => return Err(failed.error),
                 Later::Soon => *wait,
-                // Who is asked to come back next hour comes back with the next run.
+                // If the channel asks for a longer delay, the next run tries again.
                 Later::After(asked) if asked > self.longest_wait => return Err(failed.error),
                 Later::After(asked) => asked,
             };

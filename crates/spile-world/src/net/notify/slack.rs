@@ -1,4 +1,4 @@
-//! Slack's incoming webhooks, which Mattermost and others take too.
+//! Slack's incoming webhooks, which Mattermost and others support too.
 
 use reqwest::header::HeaderMap;
 

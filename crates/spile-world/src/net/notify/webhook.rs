@@ -1,4 +1,5 @@
-//! Webhooks: JSON with a signature over the time and the raw body, so that the receiver knows who wrote it and when.
+//! Webhooks: JSON with a signature over the time and the raw body, so that the receiver can verify the sender and the
+//! time.
 
 use hmac::{Hmac, KeyInit, Mac};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
@@ -9,13 +10,13 @@ use super::{Means, NotSent, Parcel};
 use spile_core::digest::hex;
 use spile_core::secret::Secret;
 
-/// The id of the message: one that is sent again has the same.
+/// The id of the message. It stays the same if the message is sent again.
 const DELIVERY: HeaderName = HeaderName::from_static("x-spile-delivery");
 
-/// Seconds since 1970, as they are signed.
+/// The signed time, in seconds since 1970.
 const TIMESTAMP: HeaderName = HeaderName::from_static("x-spile-timestamp");
 
-/// `sha256=` and the HMAC-SHA256 of `<timestamp>.<body>` in hex.
+/// `sha256=` and the HMAC-SHA256 of `<timestamp>.<body>` in hexadecimal.
 const SIGNATURE: HeaderName = HeaderName::from_static("x-spile-signature");
 
 pub(super) async fn send(
@@ -26,7 +27,7 @@ pub(super) async fn send(
 ) -> Result<String, NotSent> {
     let timestamp = parcel.at.as_second().to_string();
     let mut headers = HeaderMap::new();
-    // Digits, hexadecimal digits and dashes are always taken.
+    // Digits, hexadecimal digits and dashes are always valid in headers.
     let mut set = |name, value: &str| HeaderValue::from_str(value).map(|value| drop(headers.insert(name, value)));
     let is_set = set(DELIVERY, &parcel.id.to_string()).and_then(|()| set(TIMESTAMP, &timestamp));
     let is_signed = secret.map_or(Ok(()), |secret| {
@@ -37,9 +38,10 @@ pub(super) async fn send(
     post(url, &Post { headers, body: parcel.text.clone() }, means).await
 }
 
-/// Signs the time with the body, as GitHub and Stripe do together: who listens in cannot send an old one again later.
+/// Signs the time together with the body, as GitHub and Stripe do, so that an intercepted message cannot be sent again
+/// later.
 fn signature(secret: &Secret, timestamp: &str, body: &str) -> String {
-    // HMAC takes a key of any length.
+    // HMAC accepts a key of any length.
     let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret.expose().as_bytes()) else { return String::new() };
     for part in [timestamp, ".", body] {
         mac.update(part.as_bytes());
