@@ -1,7 +1,8 @@
-//! sops documents, natively: the format to the byte, in JSON, YAML and TOML; pure but for randomness.
+//! sops documents in JSON, YAML and TOML, read and written byte-compatibly without the sops program. Pure except for
+//! randomness.
 //!
-//! Separate from integrations because it is another project's format: <https://getsops.io>. The nearest crate, `rops`, drops
-//! recipients and comments when it rewrites a document, and its documents have no version.
+//! Separate from integrations, because the format belongs to another project: <https://getsops.io>. The closest crate,
+//! `rops`, drops recipients and comments when it rewrites a document, and its documents have no version.
 
 mod cipher;
 mod document;

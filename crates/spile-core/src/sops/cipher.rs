@@ -1,4 +1,4 @@
-//! The cipher of sops: AES-256-GCM with a nonce of 32 bytes, the path of keys as associated data.
+//! The cipher of sops: AES-256-GCM with a nonce of 32 bytes, and the path of keys as associated data.
 
 use aes_gcm::aead::array::Array;
 use aes_gcm::aead::consts::U32;
@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use super::enc::{Enc, PlainKind};
 
-/// AES-256-GCM as sops has it: the nonce is not the usual 12 bytes.
+/// AES-256-GCM as sops uses it, with a nonce that is longer than the usual 12 bytes.
 type Wide = AesGcm<Aes256, U32>;
 
 /// The key of one document: 32 random bytes, wrapped once for every recipient.
@@ -17,37 +17,37 @@ type Wide = AesGcm<Aes256, U32>;
 pub struct DataKey(Zeroizing<[u8; 32]>);
 
 impl DataKey {
-    /// Makes one of the system's randomness.
+    /// Creates a random key.
     #[must_use]
     pub fn generate() -> Self {
         Self(Zeroizing::new(Array::<u8, U32>::generate().into()))
     }
 
-    /// Takes what a recipient has unwrapped; `None` where that has not 32 bytes.
+    /// Returns the key that a recipient has unwrapped; `None` if it does not have 32 bytes.
     #[must_use]
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         <[u8; 32]>::try_from(bytes).ok().map(|bytes| Self(Zeroizing::new(bytes)))
     }
 
-    /// Returns the bytes, to be wrapped for a recipient.
+    /// Returns the bytes, for wrapping.
     #[must_use]
     pub fn expose(&self) -> &[u8] {
         self.0.as_slice()
     }
 
-    /// Encrypts under a fresh nonce. Nothing becomes nothing: sops never encrypts an empty text.
+    /// Encrypts with a new nonce. Returns `None` for an empty text, because sops never encrypts one.
     #[must_use]
     pub fn encrypt(&self, plain: &[u8], kind: PlainKind, associated: &[u8]) -> Option<Enc> {
         let iv = Array::<u8, U32>::generate();
         let payload = Payload { msg: plain, aad: associated };
-        // It fails only on texts of more than 64 GiB.
+        // This only fails for texts of more than 64 GiB.
         let mut data = Wide::new(&Array::from(*self.0)).encrypt(&iv, payload).ok()?;
         let tag = data.split_off(plain.len());
         (!plain.is_empty()).then(|| Enc { data, iv: iv.to_vec(), tag, kind })
     }
 
-    /// Decrypts; `None` where key, associated data and ciphertext do not belong together, or the nonce is of a length
-    /// that sops never wrote.
+    /// Decrypts; `None` if key, associated data and ciphertext do not match, or sops never writes a nonce of this
+    /// length.
     #[must_use]
     pub fn decrypt(&self, enc: &Enc, associated: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
         let sealed = [enc.data.as_slice(), &enc.tag].concat();

@@ -1,4 +1,4 @@
-//! Documents: a tree of values with its metadata; opened, changed and sealed again.
+//! Documents: trees of values with metadata. They can be opened, changed and sealed again.
 
 mod open;
 
@@ -18,13 +18,13 @@ pub use open::{Fault, Leaf, bool_of};
 /// The key of the metadata.
 const SOPS: &str = "sops";
 
-/// The table of a file of spile's that is encrypted.
+/// The table in spile's files that is encrypted.
 pub const SECRETS: &str = "secrets";
 
-/// A sops document, as far as it is read without a key.
+/// A sops document, as far as it can be read without a key.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Document {
-    /// The values; `sops` is not among them.
+    /// The values, without `sops`.
     pub tree: Members,
     /// The `sops` block.
     pub metadata: Metadata,
@@ -33,15 +33,15 @@ pub struct Document {
 /// Why a text is not a sops document.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotADocument {
-    /// It cannot be parsed. The parser's sentence is left out where it would quote the text.
+    /// It cannot be parsed. The parser's message is omitted if it would quote the text.
     #[error("it is not valid {format}: {message}")]
     Syntax {
         /// JSON or YAML.
         format: &'static str,
-        /// Where, in lines and columns.
+        /// The position, as line and column.
         message: String,
     },
-    /// Its top is not a map.
+    /// It is not a map.
     #[error("its top is not a map")]
     NotAMap,
     /// It has no `sops` block.
@@ -50,19 +50,19 @@ pub enum NotADocument {
     /// The block is invalid.
     #[error("its `sops` metadata is invalid: {0}")]
     Metadata(#[from] BadMetadata),
-    /// YAML of several documents holds no integration's secrets.
+    /// A YAML file with several documents cannot contain an integration's secrets.
     #[error("it holds several YAML documents")]
     Several,
-    /// Each of them copies what it stands for.
+    /// It has too many aliases, and each would be expanded to a copy.
     #[error("it has too many aliases (`*`) for its size")]
     Aliases,
 }
 
 impl Document {
-    /// Reads the members of a document's top.
+    /// Creates a document from its top-level members.
     ///
     /// # Errors
-    /// When there is no metadata among them.
+    /// When they contain no metadata.
     pub fn from_members(mut members: Members) -> Result<Self, NotADocument> {
         let at = members.iter().position(|(key, _)| key == SOPS).ok_or(NotADocument::NoMetadata)?;
         match members.remove(at).1 {
@@ -71,10 +71,10 @@ impl Document {
         }
     }
 
-    /// Reads JSON.
+    /// Parses JSON.
     ///
     /// # Errors
-    /// When it is not JSON, or no sops document.
+    /// When it is not valid JSON, or not a sops document.
     pub fn from_json(text: &str) -> Result<Self, NotADocument> {
         let node = serde_json::from_str::<Node>(text).map_err(|error| NotADocument::Syntax {
             format: "JSON",
@@ -83,10 +83,10 @@ impl Document {
         Self::from_node(node)
     }
 
-    /// Reads YAML of one document.
+    /// Parses YAML with a single document.
     ///
     /// # Errors
-    /// When it is not YAML, or no sops document.
+    /// When it is not valid YAML, or not a sops document.
     pub fn from_yaml(text: &str) -> Result<Self, NotADocument> {
         let syntax = |error: yaml_serde::Error| NotADocument::Syntax {
             format: "YAML",
@@ -117,7 +117,7 @@ impl Document {
         }
     }
 
-    /// Makes an empty document in spile's profile for a data key that is wrapped already.
+    /// Creates an empty document in spile's profile for a data key that has already been wrapped.
     #[must_use]
     pub fn profile(age: &[Wrapped]) -> Self {
         Self { tree: vec![(SECRETS.to_owned(), Node::Map(Members::new()))], metadata: Metadata::profile(age) }
@@ -132,14 +132,14 @@ impl Document {
         }
     }
 
-    /// Returns `secrets` and `sops` alone: with a MAC over encrypted values only, a whole document in itself.
+    /// Returns only `secrets` and `sops`. If the MAC covers only encrypted values, this is a complete document.
     #[must_use]
     pub fn carrier(&self) -> Self {
         let tree = vec![(SECRETS.to_owned(), Node::Map(self.secrets().to_vec()))];
         Self { tree, metadata: self.metadata.clone() }
     }
 
-    /// Returns every text of the document with its path, in their order: the ciphertexts, and what is plain.
+    /// Returns every text in the document with its path, in document order: ciphertexts and plaintexts.
     #[must_use]
     pub fn ciphertexts(&self) -> Vec<(Vec<String>, String)> {
         let mut found = Vec::new();
@@ -147,15 +147,15 @@ impl Document {
         found
     }
 
-    /// Returns the document as the official sops reads it: JSON, values in their order, metadata sorted by name.
+    /// Returns the document as JSON for the official sops: values in document order, metadata sorted by name.
     #[must_use]
     pub fn to_json(&self) -> String {
-        // Keys are text and values are of JSON: there is nothing that cannot be written.
+        // This cannot fail, because keys are text and values come from JSON.
         serde_json::to_string_pretty(self).unwrap_or_default()
     }
 
-    /// Sets a secret of `secrets`, and leaves the ciphertext of an equal one as it is, so that a diff shows what has
-    /// changed and nothing else. Tells whether it did. [`Document::seal`] has to follow.
+    /// Sets a member of `secrets`. Keeps the ciphertext if the value is the same, so that a diff shows only real
+    /// changes. Tells whether it changed. [`Document::seal`] must be called afterwards.
     pub fn set(&mut self, name: &str, value: &Secret, key: &DataKey) -> bool {
         let associated = associated(&[SECRETS, name]);
         let is_same = |node: &Node| match node.as_text().map(str::parse::<Enc>) {
@@ -177,7 +177,7 @@ impl Document {
         true
     }
 
-    /// Removes a secret and tells whether it was there. [`Document::seal`] has to follow.
+    /// Removes a secret, and tells whether it existed. [`Document::seal`] must be called afterwards.
     pub fn remove(&mut self, name: &str) -> bool {
         self.change_secrets(|members| {
             let before = members.len();
@@ -186,7 +186,7 @@ impl Document {
         })
     }
 
-    /// Changes the members of `secrets`; a document without them gets them.
+    /// Changes the members of `secrets`, which is created if it does not exist.
     fn change_secrets<T>(&mut self, change: impl FnOnce(&mut Members) -> T) -> T {
         let at = self.tree.iter().position(|(key, _)| key == SECRETS);
         let at = at.unwrap_or(self.tree.len());
@@ -199,10 +199,10 @@ impl Document {
         changed
     }
 
-    /// Creates the MAC over the current values, with the current time.
+    /// Creates the MAC over the current values with the current time.
     ///
     /// # Errors
-    /// When a value does not decrypt with that key.
+    /// When a value cannot be decrypted with this key.
     pub fn seal(&mut self, key: &DataKey, now: jiff::Timestamp) -> Result<(), Fault> {
         let leaves = self.leaves(key)?;
         let at = now.round(jiff::Unit::Second).unwrap_or(now).to_string();
@@ -223,7 +223,7 @@ impl Serialize for Document {
     }
 }
 
-/// Members in the order of their names.
+/// Serializes members sorted by name.
 struct Sorted<'a>(&'a Members);
 
 impl Serialize for Sorted<'_> {

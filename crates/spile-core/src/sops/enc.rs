@@ -11,28 +11,28 @@ use base64::engine::general_purpose::STANDARD;
 pub struct Enc {
     /// The ciphertext without its tag.
     pub data: Vec<u8>,
-    /// The nonce: 32 bytes where sops or spile wrote it.
+    /// The nonce, which has 32 bytes if sops or spile wrote it.
     pub iv: Vec<u8>,
     /// The tag: 16 bytes.
     pub tag: Vec<u8>,
-    /// What the plaintext is.
+    /// The type of the plaintext.
     pub kind: PlainKind,
 }
 
-/// What a plaintext is.
+/// The type of a plaintext.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PlainKind {
     /// Text.
     Str,
-    /// A whole number in decimal.
+    /// An integer in decimal.
     Int,
     /// A number in decimal, without an exponent.
     Float,
     /// `True` or `False`.
     Bool,
-    /// RFC 3339.
+    /// A time in RFC 3339.
     Time,
-    /// Bytes; only old documents have them.
+    /// Bytes, which only old documents contain.
     Bytes,
     /// A comment.
     Comment,
@@ -54,25 +54,26 @@ impl PlainKind {
     }
 }
 
-/// Why a text is not an encrypted value. None of these carries the text: it may be a secret that nobody encrypted.
+/// Why a text is not an encrypted value. No variant contains the text, because it may be a secret that was never
+/// encrypted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NotEnc {
-    /// It is something else altogether.
+    /// It is not encrypted.
     #[error("it is not encrypted")]
     Plain,
-    /// It begins like one and does not end like one.
+    /// It begins like an encrypted value but does not end like one.
     #[error("it is cut short")]
     CutShort,
-    /// It is encrypted by something that sops does not know.
+    /// Its cipher is not supported by sops.
     #[error("its cipher is not `AES256_GCM`, the only one that sops knows")]
     Cipher,
-    /// A part is missing, twice there or unknown.
+    /// A part is missing, duplicated or unknown.
     #[error("its parts are not `data`, `iv`, `tag`, and `type`")]
     Parts,
-    /// A part is not base64, or empty.
+    /// A part is empty or not valid base64.
     #[error("its `{0}` is not base64")]
     Base64(&'static str),
-    /// The tag is cut.
+    /// The tag is truncated.
     #[error("its `tag` does not have 16 bytes")]
     Tag,
     /// The type is unknown.

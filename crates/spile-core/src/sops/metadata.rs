@@ -1,16 +1,16 @@
-//! Metadata: the `sops` block of a document, with everything in it that spile does not know.
+//! Metadata: the `sops` block of a document, including the parts that spile does not know.
 
 use super::enc::{Enc, NotEnc};
 use super::node::{Members, Node, find};
 use super::scope::{KEYS as SCOPES, NoScope, Scope};
 
-/// The oldest sops that understands what spile writes: the first that knows `mac_only_encrypted`.
+/// The oldest sops that can read what spile writes, because it was the first with `mac_only_encrypted`.
 pub const VERSION: &str = "3.9.0";
 
-/// The pattern of the scope of every file of spile's.
+/// The pattern for the encrypted part of all of spile's files.
 pub const ENCRYPTED: &str = "^secrets$";
 
-/// The lists of keys of the metadata, by what people call them.
+/// The lists of keys in the metadata, with their display names.
 const LISTS: [(&str, &str); 7] = [
     ("age", "age"),
     ("pgp", "PGP"),
@@ -37,40 +37,40 @@ pub struct Wrapped {
 /// Why metadata cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadMetadata {
-    /// What the `sops` key holds is not a table.
+    /// The value of `sops` is not a table.
     #[error("it is not a table")]
     NotATable,
-    /// A key has to be there.
+    /// A required key is missing.
     #[error("it has no `{0}`")]
     Missing(&'static str),
-    /// An invalid version.
+    /// The version is not valid.
     #[error("its `version` is not a version")]
     Version,
-    /// An invalid time.
+    /// The time is not valid.
     #[error("its `lastmodified` is not an RFC 3339 time")]
     Time,
     /// The MAC is not a ciphertext.
     #[error("its `mac` is not a ciphertext: {0}")]
     Mac(NotEnc),
-    /// Several scopes.
+    /// It sets several scopes.
     #[error(transparent)]
     Scope(#[from] NoScope),
     /// It has no recipients.
     #[error("it has no recipients")]
     NoRecipients,
-    /// An invalid age recipient.
+    /// An age recipient is not valid.
     #[error("a recipient in its `age` has no `recipient` or no `enc`")]
     Wrapped,
 }
 
 impl Metadata {
-    /// Takes a block as it was read.
+    /// Creates metadata from a block as read.
     #[must_use]
     pub fn new(members: Members) -> Self {
         Self(members)
     }
 
-    /// Makes the block of a new document in spile's profile, without a MAC.
+    /// Creates the block of a new document in spile's profile, without a MAC.
     #[must_use]
     pub fn profile(age: &[Wrapped]) -> Self {
         let text = |text: &str| Node::Text(text.to_owned());
@@ -85,7 +85,7 @@ impl Metadata {
         metadata
     }
 
-    /// Returns the block in spile's profile, with all else that it says; the MAC is made again after that.
+    /// Returns the block converted to spile's profile, keeping its other members. The MAC must be created again.
     #[must_use]
     pub fn in_profile(&self) -> Self {
         let Self(profile) = Self::profile(&[]);
@@ -104,7 +104,7 @@ impl Metadata {
         find(&self.0, key).and_then(Node::as_text).filter(|text| !text.is_empty())
     }
 
-    /// Replaces a member, or adds it.
+    /// Replaces or adds a member.
     pub(super) fn set(&mut self, key: &str, node: Node) {
         match self.0.iter_mut().find(|(name, _)| name == key) {
             Some((_, known)) => *known = node,
@@ -112,7 +112,7 @@ impl Metadata {
         }
     }
 
-    /// Returns every mistake that can be seen without a key. A document that the official program wrote has none.
+    /// Returns every mistake that can be found without a key. Documents that the official program wrote have none.
     #[must_use]
     pub fn mistakes(&self) -> Vec<BadMetadata> {
         let mut mistakes = Vec::new();
@@ -136,10 +136,11 @@ impl Metadata {
         mistakes
     }
 
-    /// Returns `lastmodified` as the MAC is bound to it: as Go writes it again, whole seconds, UTC as `Z`.
+    /// Returns `lastmodified` in the form that the MAC is bound to: as Go formats it, in whole seconds, with UTC as
+    /// `Z`.
     ///
     /// # Errors
-    /// When it is missing or no time.
+    /// When it is missing or not a time.
     pub fn last_modified(&self) -> Result<String, BadMetadata> {
         let text = self.text("lastmodified").ok_or(BadMetadata::Missing("lastmodified"))?;
         text.parse::<jiff::Timestamp>().map_err(|_| BadMetadata::Time)?;
@@ -151,10 +152,10 @@ impl Metadata {
         Ok(format!("{}{offset}", head.replace(['t', ' '], "T")))
     }
 
-    /// Returns the MAC, encrypted.
+    /// Returns the encrypted MAC.
     ///
     /// # Errors
-    /// When it is missing or no ciphertext.
+    /// When it is missing or not a ciphertext.
     pub fn mac(&self) -> Result<Enc, BadMetadata> {
         self.text("mac").ok_or(BadMetadata::Missing("mac"))?.parse().map_err(BadMetadata::Mac)
     }
@@ -162,12 +163,12 @@ impl Metadata {
     /// Returns which values are encrypted.
     ///
     /// # Errors
-    /// When it says so twice.
+    /// When several settings determine it.
     pub fn scope(&self) -> Result<Scope, NoScope> {
         Scope::of(&self.0)
     }
 
-    /// Tells whether the MAC is over encrypted values alone.
+    /// Tells whether the MAC covers only encrypted values.
     #[must_use]
     pub fn mac_only_encrypted(&self) -> bool {
         match find(&self.0, "mac_only_encrypted") {
@@ -177,7 +178,8 @@ impl Metadata {
         }
     }
 
-    /// Tells whether the plain part of a file may be edited by hand: `[secrets]` alone is encrypted and authenticated.
+    /// Tells whether the plain part of a file may be edited by hand, because only `[secrets]` is encrypted and
+    /// authenticated.
     #[must_use]
     pub fn is_profile(&self) -> bool {
         self.mac_only_encrypted()
@@ -185,7 +187,7 @@ impl Metadata {
             && matches!(self.scope(), Ok(Scope::EncryptedRegex(_)))
     }
 
-    /// Returns the data key as wrapped for age recipients.
+    /// Returns the data key as wrapped for each age recipient.
     ///
     /// # Errors
     /// When an entry is incomplete.
@@ -196,7 +198,7 @@ impl Metadata {
         entries.iter().map(|entry| wrapped(entry).ok_or(BadMetadata::Wrapped)).collect()
     }
 
-    /// Replaces the data key's wrappings for age recipients.
+    /// Replaces the data key as wrapped for each age recipient.
     pub fn set_age(&mut self, age: &[Wrapped]) {
         let entry = |Wrapped { recipient, enc }: &Wrapped| {
             let text = |text: &String| Node::Text(text.clone());
@@ -205,7 +207,7 @@ impl Metadata {
         self.set("age", Node::List(age.iter().map(entry).collect()));
     }
 
-    /// Returns the kinds of keys that only the official program can use.
+    /// Returns the kinds of keys that only the official program supports.
     #[must_use]
     pub fn foreign_kinds(&self) -> Vec<&'static str> {
         let held = |key: &str| find(&self.0, key).is_some_and(|list| !list.is_empty());
@@ -214,22 +216,22 @@ impl Metadata {
         kinds
     }
 
-    /// Tells whether the data key is split over groups; a list of keys at the top makes sops pass groups over.
+    /// Tells whether the data key is split across groups. sops ignores groups if there are keys at the top level.
     #[must_use]
     pub fn has_groups(&self) -> bool {
         let held = |key: &str| find(&self.0, key).is_some_and(|list| !list.is_empty());
         held("key_groups") && !LISTS.into_iter().any(|(key, _)| held(key))
     }
 
-    /// Tells whether reading it may need the official program: it has other keys than age's, or its scope is decided by
-    /// comments.
+    /// Tells whether reading the document may require the official program, because it has keys other than age keys, or
+    /// comments decide what is encrypted.
     #[must_use]
     pub fn needs_program(&self) -> bool {
         !self.foreign_kinds().is_empty() || matches!(self.scope(), Ok(Scope::Comments))
     }
 
-    /// Returns everyone who can read the document, as people know them: age recipients as they are, others with
-    /// their kind, groups numbered.
+    /// Returns all recipients for people: age recipients as written, others with their kind, and groups with their
+    /// number.
     #[must_use]
     pub fn recipients(&self) -> Vec<String> {
         if self.has_groups() {
@@ -244,7 +246,7 @@ impl Metadata {
     }
 }
 
-/// Returns the keys of one group, by what sops distinguishes them by.
+/// Returns the keys of one group, by the property that sops identifies them by.
 fn named(members: &Members) -> Vec<String> {
     let mut names = Vec::new();
     for (list, kind) in LISTS {
@@ -265,7 +267,7 @@ fn named(members: &Members) -> Vec<String> {
     names
 }
 
-/// `3.9.0`, with a `v` before it or more behind it, as semantic versions are.
+/// Tells whether a text is a version like `3.9.0`, optionally with a `v` before it or a semantic-version suffix.
 fn is_version(text: &str) -> bool {
     let core = text.trim_start_matches('v').split(['-', '+']).next().unwrap_or_default();
     let parts: Vec<&str> = core.split('.').collect();

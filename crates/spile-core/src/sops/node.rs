@@ -1,4 +1,4 @@
-//! Nodes: what a sops document holds, in the order in which it was written, for the MAC depends on it.
+//! Nodes: the content of a sops document in the order in which it was written, because the MAC depends on the order.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -15,15 +15,15 @@ pub type Members = Vec<(String, Node)>;
 /// One value of a document, read from JSON, YAML or TOML.
 #[derive(Clone, PartialEq)]
 pub enum Node {
-    /// Nothing; TOML has none.
+    /// Null, which TOML does not have.
     Null,
-    /// `true` or `false`
+    /// `true` or `false`.
     Bool(bool),
-    /// A whole number.
+    /// An integer.
     Integer(i64),
     /// Any other number.
     Float(f64),
-    /// Text; every ciphertext is one.
+    /// Text, including every ciphertext.
     Text(String),
     /// A list.
     List(Vec<Node>),
@@ -31,7 +31,7 @@ pub enum Node {
     Map(Members),
 }
 
-/// What a node holds may be a secret that somebody forgot to encrypt.
+/// Hides the content, because it may be a secret that was never encrypted.
 impl fmt::Debug for Node {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Node")
@@ -39,7 +39,7 @@ impl fmt::Debug for Node {
 }
 
 impl Node {
-    /// Returns the member of a map.
+    /// Returns a member of a map.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&Node> {
         match self {
@@ -48,7 +48,7 @@ impl Node {
         }
     }
 
-    /// Returns the text.
+    /// Returns the text, if the node is a text.
     #[must_use]
     pub fn as_text(&self) -> Option<&str> {
         match self {
@@ -57,7 +57,7 @@ impl Node {
         }
     }
 
-    /// Returns the items of a list; nothing is an empty one, as old writers have it.
+    /// Returns the items of a list. Null counts as an empty list, because old versions wrote it.
     #[must_use]
     pub fn items(&self) -> &[Node] {
         match self {
@@ -66,7 +66,7 @@ impl Node {
         }
     }
 
-    /// Tells whether there is nothing in it: `null`, an empty text, list or map.
+    /// Tells whether the node is `null` or an empty text, list or map.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         match self {
@@ -79,13 +79,13 @@ impl Node {
     }
 }
 
-/// Returns the member of that name.
+/// Returns the member with a name.
 #[must_use]
 pub fn find<'a>(members: &'a [(String, Node)], key: &str) -> Option<&'a Node> {
     members.iter().find(|(name, _)| name == key).map(|(_, node)| node)
 }
 
-/// Returns a TOML table as members in the order of its text; datetimes become text.
+/// Returns a TOML table as members in text order. Datetimes become text.
 #[must_use]
 pub fn from_toml(table: &DeTable<'_>) -> Members {
     let mut entries: Vec<_> = table.iter().collect();

@@ -1,4 +1,4 @@
-//! Rewriting a TOML file for a changed document: `[secrets]` and `[sops]` change, every other byte stays.
+//! Rewrites a TOML file for a changed document: only `[secrets]` and `[sops]` change, every other byte stays.
 
 use toml::de::DeTable;
 use toml_edit::{ArrayOfTables, DocumentMut, InlineTable, Item, Table, TableLike, TomlError, Value, value};
@@ -10,11 +10,11 @@ use crate::table;
 /// The name of the metadata's table.
 const SOPS: &str = "sops";
 
-/// Makes a file hold a document's secrets and metadata: comments, order and layout of all else stay as they are, and so
-/// do ciphertexts that did not change. A document without secrets leaves neither table.
+/// Updates a file to a document's secrets and metadata. Comments, order and layout of everything else do not change,
+/// and neither do unchanged ciphertexts. If the document has no secrets, both tables are removed.
 ///
 /// # Errors
-/// When the text is not TOML, or too deep.
+/// When the text is not valid TOML, or too deeply nested.
 pub fn rewrite(text: &str, document: &Document) -> Result<String, TomlError> {
     let mut file = table::editable(text)?;
     if document.secrets().is_empty() {
@@ -38,7 +38,7 @@ pub fn rewrite(text: &str, document: &Document) -> Result<String, TomlError> {
     Ok(with_line_ends_of(text, file.to_string()))
 }
 
-/// Adds the tables that are missing, at the end. A comment that ended the file stays in front of them.
+/// Adds missing tables at the end. A comment at the end of the file stays before them.
 fn add_tables(file: &mut DocumentMut) {
     for name in [SECRETS, SOPS] {
         if file.get(name).is_some_and(Item::is_table_like) {
@@ -53,7 +53,7 @@ fn add_tables(file: &mut DocumentMut) {
     }
 }
 
-/// Makes a table hold these members; those that it holds already, as `before` tells, are not touched.
+/// Updates a table to these members. Members that are already the same, according to `before`, are not touched.
 fn set_members(table: &mut dyn TableLike, before: &Members, members: &[(String, Node)]) {
     let keys: Vec<String> = table.iter().map(|(key, _)| key.to_owned()).collect();
     for key in keys.iter().filter(|key| node::find(members, key).is_none_or(is_unwritable)) {
@@ -73,7 +73,7 @@ fn set_members(table: &mut dyn TableLike, before: &Members, members: &[(String, 
     }
 }
 
-/// Puts members that are there into this order, for the MAC depends on it; comments and layout go with them.
+/// Moves existing members into this order, because the MAC depends on it, together with their comments and layout.
 fn put_in_order(table: &mut dyn TableLike, members: &[(String, Node)]) {
     let wanted = members.iter().filter(|(_, node)| !is_unwritable(node)).map(|(name, _)| name.as_str());
     if table.iter().map(|(name, _)| name).eq(wanted) {
@@ -86,12 +86,12 @@ fn put_in_order(table: &mut dyn TableLike, members: &[(String, Node)]) {
     }
 }
 
-/// TOML has no nothing, and a list without tables is none.
+/// TOML can express neither null nor an empty list of tables.
 fn is_unwritable(node: &Node) -> bool {
     matches!(node, Node::Null) || matches!(node, Node::List(items) if items.is_empty())
 }
 
-/// Makes an array hold these tables; equal ones stay as they were written.
+/// Updates an array to these tables. Unchanged tables stay as written.
 fn set_tables(array: &mut ArrayOfTables, nodes: &[Node]) {
     let known: Vec<Table> = array.iter().cloned().collect();
     let tables = nodes.iter().map(|node| {
@@ -101,7 +101,7 @@ fn set_tables(array: &mut ArrayOfTables, nodes: &[Node]) {
     let tables: Vec<Table> = tables.collect();
     array.clear();
     for mut table in tables {
-        // They follow each other as they stand here, wherever they were before.
+        // The tables follow each other in this order, wherever they were before.
         table.set_position(None);
         array.push(table);
     }
@@ -124,7 +124,7 @@ fn new_table(node: &Node) -> Table {
     table
 }
 
-/// Replaces a value and keeps the comment behind it.
+/// Replaces a value but keeps the comment after it.
 fn replace(item: &mut Item, node: &Node) {
     let decor = item.as_value().map(|value| value.decor().clone());
     *item = self::item(node);
@@ -162,7 +162,7 @@ fn plain(node: &Node) -> Value {
     }
 }
 
-/// Files of Windows keep the ends of their lines.
+/// Keeps Windows line endings.
 fn with_line_ends_of(before: &str, after: String) -> String {
     let (ends, all) = (before.matches("\r\n").count(), before.matches('\n').count());
     if ends > 0 && ends == all { after.replace("\r\n", "\n").replace('\n', "\r\n") } else { after }

@@ -1,4 +1,4 @@
-//! `.sops.yaml`: the recipients of a new document.
+//! `.sops.yaml`: the recipients of new documents.
 
 use regex::Regex;
 
@@ -7,13 +7,13 @@ use super::node::{Members, Node, find};
 use super::scope;
 use crate::yaml::{is_deep, may_grow};
 
-/// The lists of a rule that hold other keys than age's.
+/// The lists in a rule that contain keys other than age keys.
 const FOREIGN: [&str; 6] = ["pgp", "kms", "gcp_kms", "azure_keyvault", "hc_vault_transit_uri", "hckms"];
 
-/// What the lists are called in a group, where that is another name than in a rule.
+/// The lists whose name in a group differs from that in a rule.
 const IN_GROUPS: [(&str, &str); 1] = [("hc_vault", "hc_vault_transit_uri")];
 
-/// The creation rules of a `.sops.yaml`, in their order.
+/// The creation rules of a `.sops.yaml`, in order.
 #[derive(Debug, Clone, Default)]
 pub struct Rules {
     rules: Vec<Rule>,
@@ -23,11 +23,11 @@ pub struct Rules {
 /// One creation rule.
 #[derive(Debug, Clone)]
 pub struct Rule {
-    /// The age recipients, each once.
+    /// The age recipients, without duplicates.
     pub age: Vec<String>,
-    /// The kinds of other keys: only the official program can encrypt for them.
+    /// The kinds of other keys. Only the official program can encrypt for them.
     pub foreign: Vec<&'static str>,
-    /// Whether the data key is to be split, or the groups hold more than age recipients.
+    /// Whether the data key is split, or the groups contain more than age recipients.
     pub has_groups: bool,
     path: Option<Regex>,
     members: Members,
@@ -36,56 +36,56 @@ pub struct Rule {
 /// Why a `.sops.yaml` cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadRules {
-    /// It is not YAML. The parser's sentence is left out: only the place is sure to be right.
+    /// It is not valid YAML. The parser's message is omitted, because only its position is reliable.
     #[error("it is not valid YAML: {place}")]
     Syntax {
-        /// The line and the column, where known.
+        /// The line and the column, if known.
         place: String,
     },
-    /// Each alias copies what it stands for.
+    /// It has too many aliases, and each would be expanded to a copy.
     #[error("it has too many aliases (`*`) for its size")]
     Aliases,
-    /// Its top is not a map.
+    /// It is not a map.
     #[error("its top is not a map")]
     NotAMap,
-    /// Its rules are invalid.
+    /// Its rules are not valid.
     #[error("its `creation_rules` is not a list of maps")]
     NotRules,
-    /// An invalid path pattern.
+    /// A path pattern is not valid.
     #[error("the `path_regex` of rule {rule} is not a valid pattern: {reason}")]
     Path {
-        /// Which rule, from 1.
+        /// The number of the rule, from 1.
         rule: usize,
-        /// Why.
+        /// The reason.
         reason: String,
     },
-    /// A value of the wrong type.
+    /// A value has the wrong type.
     #[error("the `{key}` of rule {rule} is not {wanted}")]
     Value {
-        /// Which rule, from 1.
+        /// The number of the rule, from 1.
         rule: usize,
         /// The key.
         key: String,
-        /// What it has to be.
+        /// What the value must be.
         wanted: &'static str,
     },
-    /// Two of the six settings of which one may be there.
+    /// A rule has two of the six settings that exclude each other.
     #[error("rule {rule} sets twice which values are encrypted: `{first}` and `{second}`")]
     Scopes {
-        /// Which rule, from 1.
+        /// The number of the rule, from 1.
         rule: usize,
-        /// One.
+        /// The first setting.
         first: &'static str,
-        /// The other.
+        /// The second setting.
         second: &'static str,
     },
 }
 
 impl Rules {
-    /// Reads a `.sops.yaml`. One without `creation_rules` counts as none.
+    /// Parses a `.sops.yaml`. Without `creation_rules`, it has no rules.
     ///
     /// # Errors
-    /// When it is not YAML, or a rule is invalid.
+    /// When it is not valid YAML, or a rule is not valid.
     pub fn read(text: &str) -> Result<Self, BadRules> {
         let syntax = |error: yaml_serde::Error| BadRules::Syntax {
             place: error.location().map_or_else(
@@ -116,15 +116,15 @@ impl Rules {
         Ok(Self { rules, stores: find(&top, "stores").cloned() })
     }
 
-    /// Returns the rule of a file: the first whose pattern is found in its path, or that has none. The path is relative
-    /// to the folder of `.sops.yaml`.
+    /// Returns the rule for a file: the first one without a pattern, or whose pattern matches the path. The path is
+    /// relative to the folder of `.sops.yaml`.
     #[must_use]
     pub fn for_path(&self, relative: &str) -> Option<&Rule> {
         self.rules.iter().find(|rule| rule.path.as_ref().is_none_or(|path| path.is_match(relative)))
     }
 
-    /// Returns a `.sops.yaml` that has one rule for every path, with the recipients of that one. What the official
-    /// program is given then depends on neither the name of a copy nor the program's version.
+    /// Returns a `.sops.yaml` in which this rule applies to every path. With it, the official program's result depends
+    /// neither on the name of a copy nor on the program's version.
     #[must_use]
     pub fn alone(&self, rule: &Rule, which: Scoped) -> String {
         let is_scope = |key: &str| scope::KEYS.contains(&key) || key == "mac_only_encrypted";
@@ -136,17 +136,17 @@ impl Rules {
         }
         let mut top = vec![("creation_rules".to_owned(), Node::List(vec![Node::Map(members)]))];
         top.extend(self.stores.clone().map(|stores| ("stores".to_owned(), stores)));
-        // JSON is YAML. Keys are text and values are of JSON: there is nothing that cannot be written.
+        // JSON is valid YAML. This cannot fail, because keys are text and values come from JSON.
         serde_json::to_string_pretty(&Node::Map(top)).unwrap_or_default()
     }
 }
 
-/// Which values the rule of [`Rules::alone`] has encrypted.
+/// Which values are encrypted under the rule of [`Rules::alone`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scoped {
-    /// Those that the rule says.
+    /// Those that the rule selects.
     AsWritten,
-    /// `[secrets]`, as in every file of spile's.
+    /// Those in `[secrets]`, as in all of spile's files.
     AsProfile,
 }
 
@@ -222,7 +222,7 @@ impl RuleKeys {
     }
 }
 
-/// Texts, separated by commas or in a list.
+/// Returns texts that are separated by commas or in a list.
 fn texts(node: &Node) -> Option<Vec<String>> {
     let split = |text: &str| -> Vec<String> {
         text.split(',').map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned).collect()
@@ -238,7 +238,7 @@ fn texts(node: &Node) -> Option<Vec<String>> {
     }
 }
 
-/// The last line of a pattern's error: the others draw the pattern.
+/// Returns the last line of a pattern's error. The other lines draw the pattern.
 fn reason(error: &regex::Error) -> String {
     let text = error.to_string();
     let last = text.lines().last().unwrap_or_default();

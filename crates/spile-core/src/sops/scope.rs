@@ -4,10 +4,10 @@ use regex::Regex;
 
 use super::node::{Members, Node, find};
 
-/// The suffix that marks plain values where a document says nothing.
+/// The suffix that marks plain values if a document sets no scope.
 const DEFAULT_SUFFIX: &str = "_unencrypted";
 
-/// The keys of the metadata that say which values are encrypted; a document has one of them at most.
+/// The keys of the metadata that determine which values are encrypted. A document may have only one of them.
 pub const KEYS: [&str; 6] = [
     "unencrypted_suffix",
     "encrypted_suffix",
@@ -17,40 +17,40 @@ pub const KEYS: [&str; 6] = [
     "encrypted_comment_regex",
 ];
 
-/// Which values of a document are encrypted. The test is made on every key of a value's path.
+/// Which values of a document are encrypted. Every key in a value's path is tested.
 #[derive(Debug, Clone)]
 pub enum Scope {
-    /// All but those below a key that ends so.
+    /// All except those below a key with this suffix.
     UnencryptedSuffix(String),
-    /// Those below a key that ends so.
+    /// Those below a key with this suffix.
     EncryptedSuffix(String),
-    /// All but those below a key that matches.
+    /// All except those below a key that matches.
     UnencryptedRegex(KeyPattern),
     /// Those below a key that matches.
     EncryptedRegex(KeyPattern),
-    /// Those that a comment marks: only the official program can tell.
+    /// Those that a comment marks, which only the official program can tell.
     Comments,
 }
 
 /// Why a scope cannot be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NoScope {
-    /// Two rules, and no saying which holds.
+    /// Two settings contradict each other.
     #[error("it sets twice which values are encrypted")]
     Twice,
 }
 
-/// A pattern of keys, unanchored. The one that every file of spile's has is compared and not run.
+/// An unanchored pattern for keys. That of spile's own files is compared as text, which is faster.
 #[derive(Debug, Clone)]
 pub enum KeyPattern {
-    /// `^word$`
+    /// `^word$`.
     Exactly(String),
-    /// Any other. Go's sops treats an invalid pattern as one that never matches.
+    /// Any other pattern. `None` if it is not valid: Go's sops lets such a pattern match nothing.
     Regex(Option<Regex>),
 }
 
 impl KeyPattern {
-    /// Reads a pattern.
+    /// Parses a pattern.
     #[must_use]
     pub fn new(pattern: &str) -> Self {
         let word = pattern.strip_prefix('^').and_then(|rest| rest.strip_suffix('$'));
@@ -68,7 +68,7 @@ impl KeyPattern {
 }
 
 impl Scope {
-    /// Reads the scope of a document's metadata.
+    /// Reads the scope from a document's metadata.
     ///
     /// # Errors
     /// When there are several.

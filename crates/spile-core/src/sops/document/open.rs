@@ -1,4 +1,4 @@
-//! Opening a document: every value decrypted, the MAC over them verified.
+//! Opens a document: decrypts every value and verifies the MAC.
 
 use sha2::{Digest, Sha256, Sha512};
 use zeroize::Zeroizing;
@@ -11,12 +11,12 @@ use crate::sops::metadata::BadMetadata;
 use crate::sops::node::Node;
 use crate::sops::scope::{NoScope, Scope};
 
-/// One value of a document, decrypted.
+/// One decrypted value of a document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Leaf {
-    /// The keys from the root; the items of a list have no keys of their own.
+    /// The keys from the root. Items of a list have no keys of their own.
     pub path: Vec<String>,
-    /// What the value is.
+    /// The type of the value.
     pub kind: PlainKind,
     /// Whether it was encrypted.
     pub was_encrypted: bool,
@@ -24,33 +24,33 @@ pub struct Leaf {
     pub value: Secret,
 }
 
-/// Why a document cannot be opened although its data key is available. No variant carries a value.
+/// Why a document cannot be opened although its data key is available. No variant contains a value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
     /// A value in the encrypted part is not a ciphertext.
     #[error("`{}` cannot be decrypted: {reason}", path.join("."))]
     NotEnc {
-        /// The value.
+        /// The path of the value.
         path: Vec<String>,
-        /// Why.
+        /// The reason.
         reason: NotEnc,
     },
-    /// A ciphertext does not belong here: it was changed, moved or made with another key.
+    /// A ciphertext does not belong here: it was changed, moved or encrypted with another key.
     #[error("`{}` cannot be decrypted: it was changed, moved from another key, or encrypted with another data key", path.join("."))]
     Undecryptable {
-        /// The value.
+        /// The path of the value.
         path: Vec<String>,
     },
-    /// A plaintext is not what its type says.
+    /// A plaintext does not match its type.
     #[error("the value of `{}` does not match its `type`", path.join("."))]
     Kind {
-        /// The value.
+        /// The path of the value.
         path: Vec<String>,
     },
     /// The metadata cannot be used.
     #[error("the `sops` metadata is invalid: {0}")]
     Metadata(#[from] BadMetadata),
-    /// The MAC was made with another key, or `lastmodified` was edited.
+    /// The MAC was encrypted with another key, or `lastmodified` was edited.
     #[error("the MAC cannot be decrypted: `lastmodified` or `mac` was changed by hand")]
     MacUndecryptable,
     /// Values were added, removed, moved or changed without the data key.
@@ -68,14 +68,14 @@ impl Document {
     /// Decrypts every value and verifies the MAC.
     ///
     /// # Errors
-    /// With the first value that does not decrypt, or the MAC.
+    /// With the first value that cannot be decrypted, or for the MAC.
     pub fn open(&self, key: &DataKey) -> Result<Vec<Leaf>, Fault> {
         let leaves = self.leaves(key)?;
         self.verify(key, &leaves)?;
         Ok(leaves)
     }
 
-    /// Decrypts every value, and leaves the MAC alone.
+    /// Decrypts every value without verifying the MAC.
     pub(super) fn leaves(&self, key: &DataKey) -> Result<Vec<Leaf>, Fault> {
         let scope = self.metadata.scope()?;
         let mut leaves = Vec::new();
@@ -92,12 +92,12 @@ impl Document {
         let associated = self.metadata.last_modified()?;
         let said = key.decrypt(&self.metadata.mac()?, associated.as_bytes()).ok_or(Fault::MacUndecryptable)?;
         let found = mac(leaves, self.metadata.mac_only_encrypted());
-        // Both are hashes of what the reader has just decrypted: comparing them in constant time would hide nothing.
+        // No need for constant time: both are hashes of what the caller has just decrypted.
         if found.as_bytes() == said.as_slice() { Ok(()) } else { Err(Fault::MacMismatch) }
     }
 }
 
-/// The path of a value as associated data: every key with a colon behind it.
+/// Returns a path as associated data: every key followed by a colon.
 pub(super) fn associated(path: &[&str]) -> String {
     let mut associated = path.join(":");
     associated.push(':');
@@ -123,7 +123,7 @@ fn open<'a>(
         Node::Null => {}
         Node::Bool(_) | Node::Integer(_) | Node::Float(_) | Node::Text(_) => {
             let leaf = if scope.encrypts(path) { decrypted(node, path, key)? } else { plain(node, path) };
-            // The comments of YAML lists are items of theirs; sops drops them, and has no MAC over them.
+            // Comments in YAML lists are items. sops drops them, and its MAC does not cover them.
             if leaf.kind != PlainKind::Comment {
                 leaves.push(leaf);
             }
@@ -158,13 +158,13 @@ fn holds(kind: PlainKind, text: &str) -> bool {
         PlainKind::Int => text.parse::<i64>().is_ok(),
         PlainKind::Float => text.parse::<f64>().is_ok(),
         PlainKind::Bool => bool_of(text).is_some(),
-        // Sops itself panics on them, so none exist.
+        // sops itself panics on them, so there are none.
         PlainKind::Bytes => false,
         PlainKind::Str | PlainKind::Time | PlainKind::Comment => true,
     }
 }
 
-/// The words that Go takes for a boolean.
+/// Parses the words that Go accepts as booleans.
 #[must_use]
 pub fn bool_of(text: &str) -> Option<bool> {
     match text {
@@ -174,7 +174,7 @@ pub fn bool_of(text: &str) -> Option<bool> {
     }
 }
 
-/// A plain value as the bytes that go into the MAC.
+/// Returns a plain value in the form that the MAC covers.
 fn plain(node: &Node, path: &[&str]) -> Leaf {
     let (kind, text) = match node {
         Node::Bool(flag) => (PlainKind::Bool, if *flag { "True".to_owned() } else { "False".to_owned() }),
@@ -186,8 +186,8 @@ fn plain(node: &Node, path: &[&str]) -> Leaf {
     Leaf { path: owned(path), kind, was_encrypted: false, value: Secret::new(text) }
 }
 
-/// The MAC: SHA-512 over the plaintexts in their order, in upper-case hexadecimal. Over encrypted values alone, a hash
-/// of the word `sops` goes in first, so that the flag cannot be flipped unseen.
+/// Returns the MAC: SHA-512 over the plaintexts in document order, in upper-case hexadecimal. If it covers only
+/// encrypted values, a hash of the word `sops` comes first, so that changing the flag is detected.
 pub(super) fn mac(leaves: &[Leaf], only_encrypted: bool) -> Zeroizing<String> {
     let mut hash = Sha512::new();
     if only_encrypted {
