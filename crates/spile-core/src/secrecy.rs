@@ -1,4 +1,4 @@
-//! Recognizing secrets that are not marked as such, by names and by values, so that none stays in plain text unnoticed.
+//! Recognizes secrets that are not declared as such, by name and by value, so that none stays in plaintext unnoticed.
 
 mod copies;
 mod name;
@@ -23,7 +23,7 @@ pub use redaction::Redaction;
 pub use text::{in_text, struck, unescaped};
 pub use value::{Sighting, Use, is_real, is_value, sightings};
 
-/// What is shown in place of a word that may be a secret.
+/// The text that replaces a word that may be a secret.
 pub const NOT_SHOWN: &str = "(not shown)";
 
 #[expect(clippy::unwrap_used, reason = "the patterns are constants, and tests compile them")]
@@ -33,7 +33,7 @@ fn pattern(text: &str) -> Regex {
 
 static IN_COMMENT: LazyLock<Regex> = LazyLock::new(|| pattern(r#"([A-Za-z_][\w.-]*)["']?\s*[:=]\s*(\S.*)$"#));
 
-/// A secret that is in plain text.
+/// A secret in plaintext.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Clear {
     /// Its key.
@@ -42,7 +42,7 @@ pub struct Clear {
     pub span: Range<usize>,
 }
 
-/// Finds what looks like a secret in plain text, anywhere in a document.
+/// Finds what looks like a secret in plaintext anywhere in a document.
 #[must_use]
 pub fn clear(document: &Document<'_>) -> Vec<Clear> {
     let mut found = Vec::new();
@@ -50,7 +50,7 @@ pub fn clear(document: &Document<'_>) -> Vec<Clear> {
     found
 }
 
-/// Returns a YAML text without the values that look like secrets; one that cannot be parsed as it is.
+/// Returns a YAML text without the values that look like secrets. A text that cannot be parsed is returned unchanged.
 #[must_use]
 pub fn struck_document(text: &str) -> Cow<'_, str> {
     let Ok(document) = Document::parse(text) else { return Cow::Borrowed(text) };
@@ -74,7 +74,7 @@ fn walk(node: &Node, name: &str, is_secret: &dyn Fn(&str) -> bool, found: &mut V
         Content::Mapping(_, pairs) => {
             for pair in pairs {
                 let key = pair.key.text().unwrap_or_default();
-                // What declares settings says nothing of their values, but for the values it gives them.
+                // Declarations of settings contain no values, except for defaults.
                 if key == "settings" && !pair.value.items().is_empty() {
                     pair.value.items().iter().for_each(|item| declared(item, is_secret, found));
                 } else {
@@ -92,7 +92,7 @@ fn declared(item: &Node, is_secret: &dyn Fn(&str) -> bool, found: &mut Vec<Clear
     }
 }
 
-/// Returns what a line says of what: `password: hunter2` in a comment, `PASSWORD=hunter2` in a file of variables.
+/// Returns the name and value in a line: `password: hunter2` in a comment, `PASSWORD=hunter2` in a file of variables.
 #[must_use]
 pub fn said(line: &str) -> Option<(String, Range<usize>)> {
     let said = IN_COMMENT.captures(line)?;
@@ -111,8 +111,8 @@ pub fn in_comments(document: &Document<'_>, is_secret: &dyn Fn(&str) -> bool) ->
     all.filter_map(clear).collect()
 }
 
-/// Returns the text with the settings of these names taken out, all that looks like a secret, and all copies of known
-/// ones, comments included: for people to look at.
+/// Returns a text to show to people, without the values of these settings, anything that looks like a secret, and
+/// copies of known secrets, including in comments.
 #[must_use]
 pub fn masked(text: &str, names: &BTreeSet<&str>, copies: &Copies) -> String {
     let Ok(document) = Document::parse(text) else { return String::new() };

@@ -1,4 +1,4 @@
-//! Copies of known secrets: where else in a text the value of a secret appears, in any notation.
+//! Finds copies of known secrets: where else a secret's value occurs in a text, in any notation.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -10,20 +10,21 @@ use serde_json::Value;
 
 use crate::secret::Secret;
 
-/// Shorter parts of a secret are words of any language.
+/// The shortest part of a secret to search for. Shorter ones are ordinary words.
 const SHORTEST_PART: usize = 8;
 
-/// Known secrets, in the forms in which texts write them.
+/// Known secrets, in the notations that texts use.
 #[derive(Debug, Default)]
 pub struct Copies {
-    /// What is found wherever it is.
+    /// Values to find anywhere.
     forms: Vec<Secret>,
-    /// What may be a word like any other: `postgres` is a password and a database. A copy is only found where it occurs by itself.
+    /// Values that may be ordinary words. For example, `postgres` may be both a password and a database. They are only
+    /// found as whole texts.
     words: Vec<Secret>,
 }
 
 impl Copies {
-    /// Looks for these secrets.
+    /// Creates a search for these secrets.
     #[must_use]
     pub fn of<'a>(secrets: impl Iterator<Item = &'a Secret>) -> Self {
         let mut copies = Self::default();
@@ -36,38 +37,38 @@ impl Copies {
                 forms.extend(self::forms(part));
             }
         }
-        // The longer first: a part of it is in the same place.
+        // Longer forms come first, because their parts occur in the same place.
         let mut forms: Vec<String> = forms.into_iter().collect();
         forms.sort_by_key(|form| std::cmp::Reverse(form.len()));
         copies.forms = forms.into_iter().map(Secret::new).collect();
         copies
     }
 
-    /// Tells whether there is nothing to look for.
+    /// Tells whether there is nothing to search for.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.forms.is_empty() && self.words.is_empty()
     }
 
-    /// Tells whether a text holds a copy of a secret.
+    /// Tells whether a text contains a copy of a secret.
     #[must_use]
     pub fn is_in(&self, text: &str) -> bool {
         self.forms.iter().any(|form| text.contains(form.expose()))
     }
 
-    /// Tells whether a text is a copy and nothing else, the simple ones included: where only secrets are written.
+    /// Tells whether a whole text is a copy, including ordinary words. For places that only contain secrets.
     #[must_use]
     pub fn is_exactly(&self, text: &str) -> bool {
         self.is_in(text) || self.words.iter().any(|word| word.expose() == text)
     }
 
-    /// Returns a text with stars in the place of copies.
+    /// Returns a text with copies replaced by stars.
     #[must_use]
     pub fn struck(&self, text: &str) -> String {
         self.forms.iter().fold(text.to_owned(), |text, form| text.replace(form.expose(), "***"))
     }
 
-    /// Returns where copies stand in a text, in order, none within another.
+    /// Returns the positions of copies in a text, sorted and without overlaps.
     #[must_use]
     pub fn spans(&self, text: &str) -> Vec<Range<usize>> {
         let found = self.forms.iter().flat_map(|form| {
@@ -80,7 +81,7 @@ impl Copies {
     }
 }
 
-/// Tells whether a value is unlike any word: letters with digits or signs, or many of them.
+/// Tells whether a value is unlike an ordinary word: it has letters with digits or symbols, or many letters.
 fn is_distinct(text: &str) -> bool {
     let has = |is: fn(&u8) -> bool| usize::from(text.bytes().any(|byte| is(&byte)));
     let is_sign = |byte: &u8| !byte.is_ascii_alphanumeric() && !b"-_./ :".contains(byte);
@@ -94,7 +95,8 @@ fn is_distinct(text: &str) -> bool {
     }
 }
 
-/// What of a secret is one by itself: all of it, its lines, the texts of its JSON, the password of its address.
+/// Returns the parts of a secret that are secrets of their own: all of it, its lines, the texts in its JSON, and the
+/// password in its URL.
 fn parts(secret: &str) -> Vec<String> {
     let mut parts = vec![secret.to_owned(), secret.trim().to_owned()];
     let inner = |text: &&str| text.len() >= SHORTEST_PART && !text.starts_with("-----");
@@ -121,7 +123,7 @@ fn secrets_of_json(json: &Value, name: &str, found: &mut Vec<String>) {
     }
 }
 
-/// The text itself, and as JSON, YAML, addresses, base64 and hexadecimal write it.
+/// Returns a text as is, and as JSON, YAML, URLs, base64 and hexadecimal write it.
 fn forms(text: &str) -> Vec<String> {
     let json = serde_json::json!(text).to_string();
     let json = json[1..json.len() - 1].to_owned();
@@ -136,7 +138,7 @@ fn forms(text: &str) -> Vec<String> {
     forms
 }
 
-/// What quotes with small digits: `%2f`.
+/// Returns percent-encoding with lower-case digits: `%2f`.
 fn small_digits(encoded: &str) -> Option<String> {
     encoded.contains('%').then(|| {
         let mut parts = encoded.split('%');
@@ -148,7 +150,7 @@ fn small_digits(encoded: &str) -> Option<String> {
     })
 }
 
-/// What base64 makes of a text behind so many other bytes, without the letters that those share.
+/// Returns how base64 encodes a text that follows `offset` other bytes, without the letters that depend on those.
 fn base64_at(text: &str, offset: usize) -> [String; 2] {
     let padded = [&vec![0; offset], text.as_bytes()].concat();
     let whole = STANDARD_NO_PAD.encode(&padded);

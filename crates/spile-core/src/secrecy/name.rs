@@ -1,7 +1,7 @@
-//! Names of settings that hold secrets. The tables are data: the names of all settings of the Meltano hub are held
-//! against them, and which of them are taken for secrets is a snapshot.
+//! Recognizes the names of settings that contain secrets. The tables are data. A test applies them to the names of all
+//! settings on the Meltano hub and takes a snapshot of the matches.
 
-/// Words that make a setting a secret, wherever they stand in its name.
+/// Words that make a setting a secret, anywhere in its name.
 const SECRET: [&str; 45] = [
     "password",
     "passwords",
@@ -50,7 +50,7 @@ const SECRET: [&str; 45] = [
     "refresh_tokens",
 ];
 
-/// How the names of secrets end that a harmless ending, or no word at all, would let pass.
+/// Endings of secrets that a harmless ending, or the lack of a secret word, would otherwise let pass.
 const SECRET_ENDS: [&str; 13] = [
     "connection_string",
     "connection_url",
@@ -67,7 +67,7 @@ const SECRET_ENDS: [&str; 13] = [
     "sas_url",
 ];
 
-/// How the names of settings end that speak of a secret and hold none.
+/// Endings of settings that mention a secret but do not contain one.
 const HARMLESS_ENDS: [&str; 96] = [
     "path",
     "paths",
@@ -167,14 +167,14 @@ const HARMLESS_ENDS: [&str; 96] = [
     "key_field",
 ];
 
-/// How the names of settings begin that speak of a secret and hold none.
+/// Beginnings of settings that mention a secret but do not contain one.
 const HARMLESS_STARTS: [&str; 16] = [
     "next", "use", "is", "has", "no", "max", "min", "num", "enable", "disable", "require", "allow", "skip", "validate",
     "verify", "include",
 ];
 
-/// How the names of settings end that hold no secret even where a definition marks them as one. Those of the hub do so by
-/// mistake: they mark ids of sheets, paths within a response and names of columns.
+/// Endings of settings that contain no secret even if a definition says so. Definitions on the hub do this by mistake
+/// for ids of sheets, paths in a response and names of columns.
 const NEVER: [&str; 30] = [
     "path",
     "paths",
@@ -208,7 +208,7 @@ const NEVER: [&str; 30] = [
     "dataset_id",
 ];
 
-/// Tells whether a setting of that name is a secret.
+/// Tells whether a setting with this name is a secret.
 #[must_use]
 pub fn is_name(name: &str) -> bool {
     let words = words(name);
@@ -219,13 +219,13 @@ pub fn is_name(name: &str) -> bool {
     !is_harmless && (SECRET.iter().any(|word| holds(&words, word)) || is_compound(&words))
 }
 
-/// Tells whether a setting of that name holds no secret, whatever a definition says of it.
+/// Tells whether a setting with this name never contains a secret, even if a definition says so.
 #[must_use]
 pub fn is_never(name: &str) -> bool {
     ends(&words(name), &NEVER)
 }
 
-/// Returns the last part of a name in lower case, its words parted by `_`: `auth.apiKey` is `api_key`.
+/// Returns the last part of a name in lower case, with words separated by `_`: `auth.apiKey` becomes `api_key`.
 fn words(name: &str) -> String {
     let last = name.rsplit('.').next().unwrap_or(name);
     let mut words = String::with_capacity(last.len() + 4);
@@ -256,7 +256,7 @@ fn begins(words: &str, table: &[&str]) -> bool {
     table.iter().filter_map(|start| words.strip_prefix(*start)).any(|after| after.starts_with('_'))
 }
 
-/// Tells whether words that nobody parted end like a secret: `dbpassword`, `authtoken`.
+/// Tells whether unseparated words end like a secret: `dbpassword`, `authtoken`.
 fn is_compound(words: &str) -> bool {
     let last = words.rsplit('_').next().unwrap_or(words);
     ["password", "passwd", "passphrase", "secret", "token", "apikey", "credentials"]
@@ -352,7 +352,7 @@ mod tests {
         }
     }
 
-    /// The names of all settings of extractors and loaders in the Meltano hub.
+    /// The names of all settings of extractors and loaders on the Meltano hub.
     const HUB: &str = include_str!("../../../../tests/connectors/setting-names.txt");
 
     #[test]

@@ -1,29 +1,29 @@
-//! Secrets struck out of sentences that quote a file.
+//! Removes secrets from messages that quote a file.
 
 use std::collections::BTreeSet;
 
 use super::NOT_SHOWN;
 
-/// The shortest text that is struck out of sentences: a shorter one is a part of many words.
+/// The shortest text that is removed from messages. Shorter ones are parts of many words.
 pub(super) const SHORTEST: usize = 5;
 
-/// So many bytes of a sentence are shown: nobody reads more, and what repeats itself takes time with the square of its length.
+/// The most bytes of a message that are shown. Nobody reads more, and searching repetitive text takes quadratic time.
 const LONGEST: usize = 4096;
 
-/// The secrets of a file, found in sentences wherever one occurs by itself, and not as a part of a word.
+/// The secrets of a file. They are found in messages when they occur on their own, not as a part of a word.
 ///
-/// The file may be a stranger's, so that neither what is kept nor a search grows faster than the texts: an automaton of
-/// all secrets takes time, or memory, with the square of their length where they repeat themselves.
+/// The file may come from an attacker, so neither memory nor time may grow faster than the texts. An automaton of all
+/// secrets would take quadratic time or memory if they are repetitive.
 #[derive(Debug, Default)]
 pub struct Redaction {
-    /// In order, so that whatever begins with one of them is right behind it.
+    /// Sorted, so that texts that start with a secret directly follow it.
     secrets: Vec<String>,
-    /// For each of them the longest other one that it begins with.
+    /// For each secret, the longest other one that it starts with.
     begins_with: Vec<Option<usize>>,
 }
 
 impl Redaction {
-    /// Makes one of all secrets of a file.
+    /// Creates a redaction from all secrets of a file.
     #[must_use]
     pub fn of(secrets: BTreeSet<String>) -> Self {
         let secrets: Vec<String> = secrets.into_iter().filter(|secret| secret.len() >= SHORTEST).collect();
@@ -38,7 +38,7 @@ impl Redaction {
         Self { secrets, begins_with }
     }
 
-    /// Returns a sentence without them, and no more of it than somebody may want to read.
+    /// Returns a message without the secrets, truncated to what people may want to read.
     #[must_use]
     pub fn strike(&self, sentence: &str) -> String {
         let most = sentence.floor_char_boundary(LONGEST);
@@ -65,10 +65,10 @@ impl Redaction {
         shown + &sentence[from..]
     }
 
-    /// Returns the length of the longest secret that a text begins with and that ends where a word may end. The rest of a
-    /// secret may be in what was cut off.
+    /// Returns the length of the longest secret at the start of a text that ends at a word boundary. If the text was
+    /// cut, the rest of a secret may be missing.
     fn longest(&self, text: &str, is_cut: bool) -> Option<usize> {
-        // All that stand between a secret and a text that begins with it begin with that secret too.
+        // All secrets between a secret and a text that starts with it also start with that secret.
         let behind = self.secrets.partition_point(|secret| secret.as_str() <= text);
         if is_cut && self.secrets.get(behind).is_some_and(|secret| secret.starts_with(text)) {
             return Some(text.len());
@@ -119,7 +119,7 @@ mod tests {
         assert_eq!(struck([], &sentence), format!("{}\u{2026}", &sentence[..LONGEST]));
     }
 
-    /// A mebibyte of one letter, and of a thousand secrets each of which begins with the one before.
+    /// Tests a mebibyte of one letter, and a thousand secrets that each start with the previous one.
     #[test]
     fn secrets_that_repeat_themselves_are_found_soon() {
         let long = "[".repeat(1 << 20);

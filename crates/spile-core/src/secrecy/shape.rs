@@ -1,4 +1,4 @@
-//! Shapes of well-known secrets: what services put into their tokens so that scanners find them. Data.
+//! The shapes of well-known secrets, which services give their tokens so that scanners find them. The table is data.
 //!
 //! Each shape follows its service's documentation, or the rules of gitleaks (<https://github.com/gitleaks/gitleaks>).
 
@@ -9,9 +9,10 @@ use regex::Regex;
 
 /// A shape of secrets.
 pub(super) struct Shape {
-    /// What has it, with its article.
+    /// The name of such a secret, with an article.
     pub what: &'static str,
-    /// Texts of which one is in every secret of that shape: they are looked for before a pattern is compiled.
+    /// Substrings of which every secret of this shape contains one. They are searched for before the pattern is
+    /// compiled.
     marks: &'static [&'static str],
     pattern: &'static str,
     compiled: OnceLock<Regex>,
@@ -98,17 +99,17 @@ pub(super) static SHAPES: [Shape; 41] = [
     ),
 ];
 
-/// All marks at once: most texts have none, and are looked at once.
+/// All marks at once. Most texts contain none, so that one search is enough.
 static MARKED: LazyLock<Option<AhoCorasick>> =
     LazyLock::new(|| AhoCorasick::new(SHAPES.iter().flat_map(|shape| shape.marks)).ok());
 
-/// Tells whether a text may hold a secret of any shape.
+/// Tells whether a text may contain a secret of any shape.
 pub(super) fn is_marked(text: &str) -> bool {
     MARKED.as_ref().is_none_or(|marks| marks.is_match(text))
 }
 
 impl Shape {
-    /// Returns the pattern where a text may hold one of that shape.
+    /// Returns the pattern if a text may contain a secret of this shape.
     pub(super) fn of(&self, text: &str) -> Option<&Regex> {
         let is_marked = self.marks.iter().any(|mark| text.contains(mark));
         is_marked.then(|| self.compiled.get_or_init(|| super::pattern(self.pattern)))

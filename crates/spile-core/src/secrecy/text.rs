@@ -1,4 +1,4 @@
-//! Secrets of a known form in whole texts: in files whatever they are written in, and in sentences about them.
+//! Finds secrets of a known form in whole texts: in files of any format, and in messages about them.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -7,15 +7,15 @@ use toml::de::DeValue;
 
 use super::{NOT_SHOWN, Use, sightings};
 
-/// No secret of a known form is shorter, including the name that marks it.
+/// The shortest secret of a known form, including the name that marks it.
 const SHORTEST: usize = 7;
 
-/// Returns where secrets of a known form stand in the text of a file, in no order: anywhere in it, in a comment or a key
-/// too, in each of its lines, and in what a line has in quotes.
+/// Returns the positions of secrets of a known form in a file, unsorted. Searches everywhere, including comments and
+/// keys, in each line, and in quoted parts of a line.
 #[must_use]
 pub fn in_text(text: &str) -> Vec<Range<usize>> {
     let spans = |at: usize, text: &str, used| sightings(text, used).into_iter().map(move |one| moved(one.span, at));
-    // A private key has many lines.
+    // Searches the whole text, because a private key has many lines.
     let mut found: Vec<Range<usize>> = spans(0, text, Use::Prose).collect();
     let mut start = 0;
     for line in text.split_inclusive('\n') {
@@ -34,7 +34,7 @@ pub fn in_text(text: &str) -> Vec<Range<usize>> {
     found
 }
 
-/// Tells whether a line may be a connection string; most are `key = value`.
+/// Tells whether a line may be a connection string. Most lines are `key = value`.
 fn may_hold_pairs(line: &str) -> bool {
     let signs = line.match_indices('=').map(|(at, _)| at);
     let is_tight = |at: usize| line[..at].ends_with(|c: char| c.is_ascii_alphanumeric());
@@ -45,7 +45,7 @@ fn moved(span: Range<usize>, by: usize) -> Range<usize> {
     span.start + by..span.end + by
 }
 
-/// Returns what is between quotes on a line.
+/// Returns the quoted parts of a line.
 fn quoted(line: &str) -> Vec<Range<usize>> {
     let (mut found, mut open, mut is_escaped) = (Vec::new(), None, false);
     for (at, c) in line.char_indices() {
@@ -62,14 +62,14 @@ fn quoted(line: &str) -> Vec<Range<usize>> {
     found
 }
 
-/// Returns what a text in quotes says, where that is something else than it is written as.
+/// Returns the value of a quoted text if it differs from its notation.
 pub fn unescaped(inner: &str) -> Option<String> {
     let written = inner.contains('\\').then(|| format!("\"{inner}\""))?;
     let value = DeValue::parse(&written).ok()?;
     value.get_ref().as_str().map(str::to_owned)
 }
 
-/// Returns a sentence without the secrets in it that have a known form.
+/// Returns a message without secrets of a known form.
 #[must_use]
 pub fn struck(sentence: &str) -> Cow<'_, str> {
     let found = sightings(sentence, Use::Prose);

@@ -1,7 +1,7 @@
-//! Values that are secrets, whatever their setting is called: tokens by their shape, addresses and connection strings
-//! with a password in them, and JSON that holds one.
+//! Recognizes values that are secrets, whatever their setting is called: tokens by their shape, URLs and connection
+//! strings that contain a password, and JSON that contains a secret.
 //!
-//! Only what is certainly a secret counts here, because `check` refuses it. A placeholder for a secret is not one.
+//! Only certain matches count, because `check` rejects them. Placeholders do not count.
 
 use std::ops::Range;
 use std::sync::LazyLock;
@@ -13,36 +13,36 @@ use super::shape::{SHAPES, is_marked};
 use super::{is_name, pattern};
 use crate::value::expansion::has_variable;
 
-/// A secret within a text.
+/// A secret in a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sighting {
-    /// What it is, with its article.
+    /// What it is, with an article.
     pub what: &'static str,
-    /// Its bytes within the text.
+    /// Its bytes in the text.
     pub span: Range<usize>,
 }
 
-/// Where a text is decides what in it may be an example.
+/// How a text is used, which determines what counts as an example.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Use {
-    /// A plugin is given it: `postgres://user:pass@host` has a password.
+    /// It is a value for a plugin: `postgres://user:pass@host` contains a password.
     Value,
-    /// People read it: there the same is an example.
+    /// It is for people: there, the same URL is an example.
     Prose,
 }
 
-/// An address up to the `:` behind its user.
+/// A URL up to the `:` after its user.
 static USER: LazyLock<Regex> = LazyLock::new(|| pattern(r#"[A-Za-z][A-Za-z0-9+.-]*://[^/?#\s:@"'<>]*:"#));
-/// `password=hunter2`, with quotes or without, between `;`, `&`, commas or blanks.
+/// `password=hunter2`, with or without quotes, separated by `;`, `&`, commas or blanks.
 static PAIR: LazyLock<Regex> = LazyLock::new(|| {
     pattern(r#"(?:^|[\s;&?,{])([A-Za-z][A-Za-z0-9_.-]*(?: [A-Za-z]+)?)=("[^"]*"|'[^']*'|\{[^}]*\}|[^\s;&,"']+)"#)
 });
-/// The same with blanks around `=`, as `libpq` takes it; all of the text has to consist of such pairs.
+/// The same with blanks around `=`, as `libpq` accepts it. The whole text must consist of such pairs.
 static SPACED: LazyLock<Regex> =
     LazyLock::new(|| pattern(r"^\s*(?:[A-Za-z_]+\s*=\s*(?:'[^']*'|[^\s;='\x22]+)[\s;]*){2,}$"));
 static SPACED_PAIR: LazyLock<Regex> = LazyLock::new(|| pattern(r"([A-Za-z_]+)\s*=\s*('[^']*'|[^\s;=']+)"));
 
-/// Names within connection strings, besides those of settings.
+/// Names in connection strings that are secrets, in addition to those of settings.
 const KEYS: [&str; 8] = [
     "pwd",
     "accountkey",
@@ -54,7 +54,7 @@ const KEYS: [&str; 8] = [
     "pass",
 ];
 
-/// Placeholders that are used in place of a secret.
+/// Placeholders for secrets.
 const STAND_INS: [&str; 24] = [
     "changeme",
     "change-me",
@@ -82,7 +82,7 @@ const STAND_INS: [&str; 24] = [
     "your_secret",
 ];
 
-/// What examples for people have in the place of a password.
+/// The words that examples use as a password.
 const EXAMPLES: [&str; 12] =
     ["password", "passwd", "pass", "pwd", "pw", "secret", "token", "key", "pat", "example", "mypassword", "apikey"];
 
@@ -92,7 +92,7 @@ pub fn is_value(text: &str) -> bool {
     !sightings(text, Use::Value).is_empty()
 }
 
-/// Returns the secrets that stand in a text, in order.
+/// Returns the secrets in a text, in order.
 #[must_use]
 pub fn sightings(text: &str, used: Use) -> Vec<Sighting> {
     let mut found = Vec::new();
@@ -112,7 +112,7 @@ pub fn sightings(text: &str, used: Use) -> Vec<Sighting> {
     found
 }
 
-/// Tells whether a text may be a secret at all: not one that is in the place of one, and no variable.
+/// Tells whether a text may be a secret at all: neither a placeholder nor a variable.
 #[must_use]
 pub fn is_real(text: &str) -> bool {
     let text = text.trim_matches(['"', '\'']).trim();
@@ -129,7 +129,7 @@ pub fn is_real(text: &str) -> bool {
         && !STAND_INS.contains(&plain.as_str())
 }
 
-/// Tells whether stars, dots or `x` stand in the place of most of a text.
+/// Tells whether most of a text is replaced by stars, dots or `x`.
 fn is_masked(text: &str) -> bool {
     let is_blind = |c: char| matches!(c, '*' | '.' | '\u{2026}' | '\u{2022}' | 'x' | 'X' | '#');
     let runs = ["***", "...", "xxxx", "XXXX", "\u{2026}"];
@@ -140,12 +140,12 @@ fn addresses(text: &str, used: Use) -> Vec<Sighting> {
     let is_example = move |word: &str| {
         used == Use::Prose && EXAMPLES.contains(&word.trim_matches(['[', ']']).to_ascii_lowercase().as_str())
     };
-    // Patterns are compiled where they may fit.
+    // Avoids compiling patterns that cannot match.
     if !text.contains("://") || !text.contains('@') {
         return Vec::new();
     }
     let mut from = 0;
-    // An address may be the path of another: the next one may begin where the scheme of this one ends.
+    // A URL may be the path of another one, so the search continues right after the scheme.
     let users = std::iter::from_fn(|| {
         let found = USER.find_at(text, from)?;
         from = found.start() + found.as_str().find("://").unwrap_or_default() + 3;
@@ -156,8 +156,8 @@ fn addresses(text: &str, used: Use) -> Vec<Sighting> {
     real.map(|span| Sighting { what: "an address with a password", span }).collect()
 }
 
-/// Returns the password that begins there, up to the `@` before the host. Drivers take one with a `/` in it too; what
-/// could be a port is one.
+/// Returns the password at this position, up to the `@` before the host. It may contain a `/`, because drivers accept
+/// that. What could be a port is treated as a port.
 fn password(text: &str, start: usize) -> Option<Range<usize>> {
     let rest = &text[start..];
     let rest = &rest[..rest.find(|c: char| c.is_whitespace() || "\"'<>".contains(c)).unwrap_or(rest.len())];
@@ -180,14 +180,14 @@ fn pairs(text: &str) -> Vec<Sighting> {
 
 fn sighted(pair: &regex::Captures<'_>) -> Option<Sighting> {
     let (name, value) = (pair.get(1)?.as_str(), pair.get(2)?);
-    // Of `Server=a Password` the second word is the name.
+    // In `Server=a Password`, the second word is the name.
     let last = name.rsplit(' ').next().unwrap_or(name);
     let is_secret = [name, last].iter().any(|one| is_name(one) || KEYS.contains(&one.to_ascii_lowercase().as_str()));
     (is_secret && is_real(value.as_str()))
         .then(|| Sighting { what: "a connection string with a password", span: value.range() })
 }
 
-/// A text of JSON is looked at by its names: the file of a service account is one setting.
+/// Finds secrets in JSON by name, because a whole service account file may be one setting.
 fn json(text: &str) -> Option<Sighting> {
     let is_json = text.trim_start().starts_with(['{', '[']);
     let value: Value = is_json.then(|| serde_json::from_str(text).ok())??;
@@ -207,7 +207,7 @@ fn holds_secret(value: &Value) -> bool {
     }
 }
 
-/// The secret key of AWS has no mark: forty characters of base64, as random as those are. A digest has other ones.
+/// Recognizes AWS secret keys, which have no mark: forty random base64 characters. Digests use other characters.
 fn aws_secret_key(text: &str) -> Option<Sighting> {
     let has = |is: fn(&u8) -> bool| text.bytes().filter(&is).count();
     let is_base64 = text.len() == 40 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/".contains(&byte));
