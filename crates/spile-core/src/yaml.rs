@@ -1,6 +1,6 @@
-//! YAML with the place of every node, so that a text can be changed without rewriting it.
+//! YAML with the position of every node, so that a text can be changed without rewriting it.
 //!
-//! Separate from the reader of rendered files, which needs values; this one needs to know which bytes a value is.
+//! Separate from the reader of rendered files: that one needs values, this one needs to know which bytes a value is.
 
 mod bounds;
 mod comments;

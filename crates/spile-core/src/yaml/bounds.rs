@@ -1,14 +1,15 @@
-//! Whether a text would be too large or too slow for a reader that returns only values.
+//! Tells in advance whether a text would be too large or too slow for a reader that only returns values.
 
 use super::compose::DEEPEST;
 use super::parse::Parser;
 use super::token::Event;
 
-/// The most bytes that the aliases of a text may stand for, each for all of it.
+/// The most bytes that the aliases of a text may expand to, if each stands for the whole text.
 const MOST_COPIED: usize = 16 * 1024 * 1024;
 
-/// Tells whether the aliases of a text can make it large. Readers that give values alone copy what each stands for: twenty
-/// thousand of them in a text of 100 KB are gigabytes. What cannot be parsed is looked at up to there.
+/// Tells whether aliases can make a text too large. Readers that only return values copy what each alias stands for:
+/// twenty thousand aliases in a text of 100 KB are gigabytes. If the text cannot be parsed, only the part before the
+/// mistake counts.
 #[must_use]
 pub fn may_grow(text: &str) -> bool {
     if !text.contains('*') {
@@ -22,14 +23,14 @@ pub fn may_grow(text: &str) -> bool {
     aliases.saturating_mul(text.len()) > MOST_COPIED
 }
 
-/// How many levels a text must seem to have before they are counted.
+/// How deep a text must look before its levels are counted.
 const SEEMS_DEEP: usize = 1_000;
 
-/// How many brackets may open in a text that is not YAML.
+/// How many opening brackets are too many in a text that is not valid YAML.
 const TOO_MANY: usize = 10_000;
 
-/// Tells whether a text is nested more deeply than anything is read. Readers that give values alone parse all of it first,
-/// in a time that grows with the square of the depth: a hundred thousand brackets are a quarter of a minute.
+/// Tells whether a text is nested too deeply to be read. Readers that only return values parse all of it first, in
+/// quadratic time: a hundred thousand brackets take 15 seconds.
 #[must_use]
 pub fn is_deep(text: &str) -> bool {
     if !seems_deep(text) {
@@ -43,7 +44,8 @@ pub fn is_deep(text: &str) -> bool {
             Ok(Some((Event::SequenceEnd | Event::MappingEnd, _))) => depth = depth.saturating_sub(1),
             Ok(Some(_)) => {}
             Ok(None) => return false,
-            // What this parser does not read, and another one may, is deep where it would take that one long.
+            // Another parser may accept what this one rejects, so the text counts as deep if it would take that parser
+            // long.
             Err(_) => return openings(text).nth(TOO_MANY).is_some(),
         }
     }
@@ -54,8 +56,8 @@ fn openings(text: &str) -> impl Iterator<Item = u8> {
     text.bytes().filter(|byte| matches!(byte, b'[' | b'{'))
 }
 
-/// Tells whether there are many brackets that open, or a line begins far to the right: a level without brackets takes a
-/// column at least. What closes is not counted, for it may be in a text or a comment.
+/// Tells whether there are many opening brackets, or a line starts far to the right, because a level without brackets
+/// takes at least one column. Closing brackets are ignored, because they may be in a text or a comment.
 fn seems_deep(text: &str) -> bool {
     let brackets = openings(text).nth(SEEMS_DEEP).is_some();
     let indent = |line: &str| line.bytes().take_while(|byte| b" \t-?:".contains(byte)).count();

@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use super::{Content, Node, Style};
 
-/// Returns the comments in a part of a text, in order, each with its place. `node` holds all tokens of that part: a
-/// `#` within a text is none.
+/// Returns the comments in a part of a text, in order, with their positions. `node` must contain all tokens of that
+/// part, because a `#` inside a text is not a comment.
 #[must_use]
 pub fn comments<'a>(text: &'a str, span: Range<usize>, node: &Node) -> Vec<(usize, &'a str)> {
     let mut tokens = Vec::new();
@@ -27,7 +27,7 @@ pub fn comments<'a>(text: &'a str, span: Range<usize>, node: &Node) -> Vec<(usiz
     found
 }
 
-/// Finds comments where no token is.
+/// Finds comments in a gap between tokens.
 fn between(text: &str, gap: Range<usize>) -> Vec<(usize, &str)> {
     let mut found = Vec::new();
     let mut at = gap.start;

@@ -1,4 +1,4 @@
-//! Events to nodes, each in its list or table.
+//! Composes events into nodes, each in its list or table.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -9,10 +9,10 @@ use super::scalar::{self, Schema};
 use super::token::{Event, Properties, ScalarStyle, Unreadable};
 use super::{Content, Node, Pair, Style, YamlMistake};
 
-/// The deepest nesting that is read; the reader of rendered files stops at about the same depth.
+/// The deepest nesting that is read. The reader of rendered files stops at about the same depth.
 pub(super) const DEEPEST: usize = 100;
 
-/// A list or table that is not yet closed.
+/// A list or table that has not been closed yet.
 struct Open {
     node: Node,
     /// The key whose value comes next.
@@ -21,25 +21,25 @@ struct Open {
     keys: BTreeMap<String, Range<usize>>,
 }
 
-/// Puts the nodes of a document together.
+/// Composes the nodes of a document.
 #[derive(Default)]
 pub(super) struct Composer<'a> {
     pub schema: Schema,
     open: Vec<Open>,
-    /// The nodes that aliases stand for.
+    /// The nodes that aliases refer to.
     pub anchors: BTreeMap<usize, Node>,
-    /// The number of the last anchor of each name.
+    /// The number of the latest anchor of each name.
     names: BTreeMap<&'a str, usize>,
-    /// How many anchors there were.
+    /// The number of anchors so far.
     count: usize,
 }
 
 impl<'a> Composer<'a> {
-    /// Takes an event, and returns the top node when it is whole.
+    /// Processes an event, and returns the top node when it is complete.
     pub fn event(&mut self, text: &str, event: Event<'a>, span: Range<usize>) -> Result<Option<Node>, YamlMistake> {
         match event {
             Event::Scalar { properties, text: value, style } => {
-                // The line breaks at the end of a text by indentation belong to nobody.
+                // The line breaks at the end of a block scalar are not part of the node.
                 let end = span.start + text[span.clone()].trim_end().len();
                 let span = span.start..if style == ScalarStyle::Block { end } else { span.end };
                 let content = Content::Scalar { text: value, is_plain: style == ScalarStyle::Plain };
@@ -76,7 +76,7 @@ impl<'a> Composer<'a> {
     fn target(&self, name: &str, span: &Range<usize>) -> Result<usize, YamlMistake> {
         match self.names.get(name) {
             Some(anchor) if self.anchors.contains_key(anchor) => Ok(*anchor),
-            // What is not whole yet is what the alias is a part of: to follow it would have no end.
+            // The anchor is not complete yet, so it contains the alias. Following it would never end.
             Some(_) => Err(YamlMistake::Recursive { span: span.clone().into() }),
             None => {
                 let message = format!("the alias `*{name}` refers to no anchor before it");
@@ -112,7 +112,7 @@ impl<'a> Composer<'a> {
         self.add(node)
     }
 
-    /// Puts a whole node where it belongs.
+    /// Adds a complete node to its parent.
     fn add(&mut self, node: Node) -> Result<Option<Node>, YamlMistake> {
         if let Some(anchor) = node.anchor {
             self.anchors.insert(anchor, node.clone());
@@ -137,7 +137,7 @@ impl<'a> Composer<'a> {
         Ok(None)
     }
 
-    /// Returns what makes a key the same as another, and its text. The number 1 is not the text "1".
+    /// Returns what identifies a key, and its text. The number 1 differs from the text "1".
     fn identity(&self, node: &Node) -> Option<(String, String)> {
         let node = match node.content {
             Content::Alias(anchor) => self.anchors.get(&anchor)?,
@@ -147,7 +147,7 @@ impl<'a> Composer<'a> {
         let value = if *is_plain && node.tag.is_none() { scalar::plain(text, self.schema) } else { None };
         let identity = match value {
             _ if node.is_merge() => "<<".to_owned(),
-            // To Python 1, 1.0 and true are one key.
+            // In Python, 1, 1.0 and true are the same key.
             Some(Value::Bool(value)) => i64::from(value).to_string(),
             Some(Value::Number(number)) => number.to_string().trim_end_matches(".0").to_owned(),
             Some(Value::Null) => "null".to_owned(),

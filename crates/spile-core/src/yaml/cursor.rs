@@ -1,24 +1,24 @@
-//! A place in a text that moves forward, counting as ruamel.yaml counts.
+//! A position in a text that moves forward, and counts like ruamel.yaml.
 
-/// What is read behind the last character; a text with one in it is refused before it is scanned.
+/// What is read after the last character. A text that contains this character is refused before it is scanned.
 pub(super) const END: char = '\0';
 
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
-/// A place in a text.
+/// A position in a text.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct TextPosition {
-    /// In bytes.
+    /// The position in bytes.
     pub byte: usize,
-    /// In characters.
+    /// The position in characters.
     pub index: usize,
     pub line: usize,
-    /// Characters in front of it in its line.
+    /// The number of characters before it in its line.
     pub column: isize,
 }
 
-/// A text, read character by character. A carriage return, alone or before a line feed, is one line feed: Meltano opens its
-/// files as text, and Python turns them into that.
+/// A text that is read character by character. A carriage return, alone or before a line feed, counts as one line feed,
+/// because Meltano opens its files in text mode, where Python converts them.
 pub(super) struct Cursor<'a> {
     text: &'a str,
     pub mark: TextPosition,
@@ -42,7 +42,7 @@ impl<'a> Cursor<'a> {
         self.rest().chars().next().map_or(END, unified)
     }
 
-    /// Returns a character further on.
+    /// Returns a character further ahead.
     pub fn peek_at(&self, distance: usize) -> char {
         self.rest().chars().nth(distance).map_or(END, unified)
     }
@@ -67,7 +67,7 @@ impl<'a> Cursor<'a> {
         (0..characters).for_each(|_| self.advance());
     }
 
-    /// Moves on while a condition holds, and returns what was passed. The condition must not hold for line breaks.
+    /// Moves on while a condition holds, and returns the text in between. The condition must not hold for line breaks.
     pub fn take_while(&mut self, holds: impl Fn(char) -> bool) -> &'a str {
         let rest = self.rest();
         let start = self.mark.byte;
@@ -77,7 +77,7 @@ impl<'a> Cursor<'a> {
         &rest[..self.mark.byte - start]
     }
 
-    /// Moves past a line break and returns what it is in a text; `None` where there is none.
+    /// Moves past a line break, and returns its meaning in a text; `None` if there is none.
     pub fn take_break(&mut self) -> Option<char> {
         let letter = self.peek();
         if !is_break(letter) {
@@ -87,7 +87,7 @@ impl<'a> Cursor<'a> {
         Some(if letter == '\u{85}' { '\n' } else { letter })
     }
 
-    /// Tells whether a line `---` or `...` is here.
+    /// Tells whether there is a line `---` or `...` here.
     pub fn is_marker(&self, marker: &str) -> bool {
         self.rest().starts_with(marker) && is_blank(self.peek_at(3))
     }
@@ -97,22 +97,22 @@ fn unified(letter: char) -> char {
     if letter == '\r' { '\n' } else { letter }
 }
 
-/// Tells whether a character ends a line.
+/// Tells whether a character is a line break.
 pub(super) fn is_break(letter: char) -> bool {
     matches!(letter, '\n' | '\u{85}' | '\u{2028}' | '\u{2029}')
 }
 
-/// Tells whether a line is over here.
+/// Tells whether a character ends the line or the text.
 pub(super) fn is_end(letter: char) -> bool {
     letter == END || is_break(letter)
 }
 
-/// Tells whether nothing is written here.
+/// Tells whether a character is a space, a tab, a line break or the end.
 pub(super) fn is_blank(letter: char) -> bool {
     matches!(letter, ' ' | '\t') || is_end(letter)
 }
 
-/// Returns the place of the first character that no YAML may hold.
+/// Returns the position of the first character that is not allowed in YAML.
 pub(super) fn unprintable(text: &str) -> Option<usize> {
     let is_printable = |letter: char| {
         matches!(letter, '\t' | '\n' | '\r' | ' '..='~' | '\u{85}' | '\u{a0}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}')

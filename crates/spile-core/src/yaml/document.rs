@@ -1,4 +1,4 @@
-//! Documents: a text, parsed; what Meltano's own reader refuses is refused here too.
+//! Documents: parsed texts. What Meltano's own reader rejects is rejected here too.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,11 +8,11 @@ use super::scalar::{self, Schema};
 use super::token::Event;
 use super::{Content, Node, Style, YamlMistake};
 
-/// A text and the nodes in it.
+/// A text and its nodes.
 pub struct Document<'a> {
     /// The text.
     pub text: &'a str,
-    /// Its top node; an empty table where the text has none.
+    /// Its top node; an empty table if the text has none.
     pub root: Node,
     pub(super) schema: Schema,
     anchors: BTreeMap<usize, Node>,
@@ -22,8 +22,8 @@ impl<'a> Document<'a> {
     /// Parses a text.
     ///
     /// # Errors
-    /// When it is not YAML, holds several documents, says a key twice, is a part of itself, is nested too deeply, or merges
-    /// what is not a table.
+    /// When it is not valid YAML, contains several documents, a duplicate key or a node that contains itself, is nested
+    /// too deeply, or merges something that is not a table.
     pub fn parse(text: &'a str) -> Result<Self, YamlMistake> {
         let mut composer = Composer::default();
         let mut parser = Parser::of(text);
@@ -39,7 +39,7 @@ impl<'a> Document<'a> {
             }
         }
         let empty = Node { content: Content::Mapping(Style::Block, Vec::new()), span: 0..0, anchor: None, tag: None };
-        // An empty document counts as none.
+        // An empty document counts as no document.
         let root = root.filter(|root| !root.is_empty() || root.style().is_some() || root.tag.is_some());
         let root = root.unwrap_or(empty);
         let document = Self { text, root, schema: composer.schema, anchors: composer.anchors };
@@ -48,7 +48,7 @@ impl<'a> Document<'a> {
         Ok(document)
     }
 
-    /// What is merged has to be a table, or a list of tables.
+    /// Checks that every merged value is a table or a list of tables.
     fn check_merges(&self) -> Result<(), YamlMistake> {
         let is_table =
             |node: &Node| self.resolve(node).is_some_and(|node| matches!(node.content, Content::Mapping(..)));
@@ -64,7 +64,7 @@ impl<'a> Document<'a> {
         wrong.map_or(Ok(()), |span| Err(YamlMistake::Syntax { message, span: span.into() }))
     }
 
-    /// Returns the numbers of the anchors that are defined inside of `inside` and referred to outside of it.
+    /// Returns the numbers of the anchors that are defined inside `inside` and referred to from outside.
     #[must_use]
     pub fn severed(&self, inside: &dyn Fn(usize) -> bool) -> BTreeSet<usize> {
         let (mut defined, mut used) = (BTreeSet::new(), BTreeSet::new());
@@ -81,7 +81,7 @@ impl<'a> Document<'a> {
         defined.intersection(&used).copied().collect()
     }
 
-    /// A day that no calendar has is an error to Meltano, and not a text.
+    /// Rejects a date that does not exist, which Meltano treats as an error rather than as text.
     fn check_dates(&self) -> Result<(), YamlMistake> {
         let mut wrong = None;
         self.root.visit(&mut |node| {
@@ -96,7 +96,7 @@ impl<'a> Document<'a> {
         wrong.map_or(Ok(()), |span| Err(YamlMistake::Syntax { message, span: span.into() }))
     }
 
-    /// Returns what the value of a merge key brings: the items of a list, or the value itself.
+    /// Returns what a merge key merges: the items of a list, or the value itself.
     pub(super) fn merged<'b>(&'b self, value: &'b Node) -> &'b [Node] {
         match self.resolve(value) {
             Some(Node { content: Content::Sequence(_, items), .. }) => items,
@@ -104,7 +104,7 @@ impl<'a> Document<'a> {
         }
     }
 
-    /// Returns the node itself, or the one that an alias stands for.
+    /// Returns the node itself, or the one that an alias refers to.
     #[must_use]
     pub fn resolve<'b>(&'b self, node: &'b Node) -> Option<&'b Node> {
         match node.content {

@@ -1,34 +1,34 @@
-//! Edits of a text: what is removed and what is inserted, at positions in the original text.
+//! Edits of a text: removals and insertions at positions in the original text.
 
 use std::ops::Range;
 
-/// Changes of one text.
+/// Changes to one text.
 #[derive(Debug, Default)]
 pub struct Edits(Vec<(Range<usize>, String)>);
 
 impl Edits {
-    /// Puts a text in.
+    /// Inserts a text.
     pub fn insert(&mut self, at: usize, text: impl Into<String>) {
         self.0.push((at..at, text.into()));
     }
 
-    /// Takes bytes out and puts a text in their place.
+    /// Replaces bytes with a text.
     pub fn replace(&mut self, span: Range<usize>, text: impl Into<String>) {
         self.0.push((span, text.into()));
     }
 
-    /// Takes bytes out.
+    /// Removes bytes.
     pub fn remove(&mut self, span: Range<usize>) {
         self.replace(span, "");
     }
 
-    /// Tells whether there is nothing to change.
+    /// Tells whether there are no changes.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Returns the bytes that are taken out, in order, none twice.
+    /// Returns the removed ranges, sorted and without overlaps.
     #[must_use]
     pub fn removed(&self) -> Vec<Range<usize>> {
         let mut spans: Vec<_> = self.0.iter().map(|(span, _)| span.clone()).filter(|span| !span.is_empty()).collect();
@@ -43,8 +43,8 @@ impl Edits {
         removed
     }
 
-    /// Returns the text with the changes made; what stays goes through `kept`. What is put in at one place stays in
-    /// the order it was put in; what is put in where bytes are taken out comes before what replaces them.
+    /// Returns the changed text. Unchanged parts are passed through `kept`. Insertions at the same position keep their
+    /// order, and come before a replacement that starts there.
     #[must_use]
     pub fn apply(mut self, text: &str, kept: &dyn Fn(&str) -> String) -> String {
         self.0.sort_by_key(|(span, _)| (span.start, !span.is_empty()));
@@ -54,7 +54,7 @@ impl Edits {
             if span.start > done {
                 changed.push_str(&kept(&text[done..span.start]));
             }
-            // A part of what is already gone brings nothing back.
+            // A replacement inside a removed range inserts nothing.
             if span.start >= done {
                 changed.push_str(&put);
             }
@@ -65,32 +65,32 @@ impl Edits {
     }
 }
 
-/// Returns where the line of a place begins.
+/// Returns the start of the line at a position.
 #[must_use]
 pub fn line_start(text: &str, at: usize) -> usize {
     text[..at].rfind('\n').map_or(0, |newline| newline + 1)
 }
 
-/// Returns where the line of a place ends, in front of its line break.
+/// Returns the end of the line at a position, before its line break.
 #[must_use]
 pub fn line_end(text: &str, at: usize) -> usize {
     text[at..].find('\n').map_or(text.len(), |newline| at + newline)
 }
 
-/// Returns how many characters stand before a place in its line.
+/// Returns how many characters precede a position in its line.
 #[must_use]
 pub fn column(text: &str, at: usize) -> usize {
     text[line_start(text, at)..at].chars().count()
 }
 
-/// Returns the column of the dash in front of an item of a list.
+/// Returns the column of the dash before a list item.
 #[must_use]
 pub fn dash(text: &str, item: usize) -> usize {
     let before = text[..item].trim_end();
     column(text, before.len().saturating_sub(1))
 }
 
-/// Moves every line of a text but the first by some columns; blank lines stay blank.
+/// Shifts every line of a text except the first by some columns. Blank lines stay blank.
 #[must_use]
 pub fn shifted(text: &str, from: usize, to: usize) -> String {
     let mut lines = text.split_inclusive('\n');

@@ -1,64 +1,64 @@
-//! What can be wrong with a text of YAML.
+//! What can be wrong with a YAML text.
 
 use miette::{Diagnostic, SourceSpan};
 
-/// What can be wrong with a text of YAML. Who wrote it hears of it where it is imported, so the codes are of that area.
+/// What can be wrong with a YAML text. Users see it when they import, so the codes belong to that area.
 #[derive(Debug, Clone, thiserror::Error, Diagnostic)]
 pub enum YamlMistake {
-    /// It is not YAML, by the rules of Meltano's own reader.
+    /// It is not valid YAML by the rules of Meltano's own reader.
     #[error("the file cannot be read as YAML: {message}")]
     #[diagnostic(code(spile::import::syntax), help("fix this place, then import again; Meltano rejects the file too"))]
     Syntax {
-        /// What is wrong.
+        /// The reason.
         message: String,
-        /// Where.
+        /// The position.
         #[label("here")]
         span: SourceSpan,
     },
-    /// A key twice in one table.
+    /// A table contains the same key twice.
     #[error("the key `{key}` appears twice in one table")]
     #[diagnostic(code(spile::import::duplicate_key), help("remove one of them; Meltano rejects the file too"))]
     DuplicateKey {
         /// The key.
         key: String,
-        /// The first.
+        /// The first occurrence.
         #[label("first here")]
         first: SourceSpan,
-        /// The second.
+        /// The second occurrence.
         #[label("again here")]
         span: SourceSpan,
     },
-    /// More than one document.
+    /// The file contains more than one document.
     #[error("the file holds more than one YAML document")]
     #[diagnostic(code(spile::import::documents), help("keep one of them; Meltano rejects the file too"))]
     Documents {
-        /// Where the second begins.
+        /// The start of the second document.
         #[label("the second starts here")]
         span: SourceSpan,
     },
-    /// Tables in tables in tables.
+    /// It is nested too deeply.
     #[error("the file is nested more than {levels} levels deep")]
     #[diagnostic(code(spile::import::too_deep), help("flatten it, then import again"))]
     TooDeep {
-        /// How many levels are read.
+        /// The maximum depth.
         levels: usize,
-        /// Where it gets too deep.
+        /// The position where it gets too deep.
         #[label("here")]
         span: SourceSpan,
     },
-    /// Aliases of aliases of aliases.
+    /// The aliases expand to too many values or levels.
     #[error("the aliases in the file expand to more than a million values or 200 levels")]
     #[diagnostic(code(spile::import::aliases), help("write out the values, then import again"))]
     Aliases {
-        /// The file's start.
+        /// The start of the file.
         #[label("this file")]
         span: SourceSpan,
     },
-    /// An alias that leads into itself.
+    /// An alias refers to something that contains it.
     #[error("an alias refers to something that contains it")]
     #[diagnostic(code(spile::import::recursive), help("write out the values, then import again"))]
     Recursive {
-        /// Where.
+        /// The position of the alias.
         #[label("this alias")]
         span: SourceSpan,
     },

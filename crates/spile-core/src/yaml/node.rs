@@ -1,35 +1,35 @@
-//! Nodes: what a YAML document consists of, each with its place.
+//! Nodes: the parts of a YAML document, each with its position.
 
 use std::ops::Range;
 
 /// A node of a document.
 #[derive(Clone)]
 pub struct Node {
-    /// What it is.
+    /// Its content.
     pub content: Content,
     /// Its bytes, from its anchor or tag to its last token.
     pub span: Range<usize>,
-    /// The number under which aliases refer to it.
+    /// The number that aliases refer to it by.
     pub anchor: Option<usize>,
-    /// The tag, where one is written.
+    /// The tag, if one is written.
     pub tag: Option<String>,
 }
 
-/// What a node is.
+/// The content of a node.
 #[derive(Clone)]
 pub enum Content {
-    /// A text, a number and so on, as it is written.
+    /// A text, a number and so on, as written.
     Scalar {
-        /// The text, unquoted.
+        /// The text without quotes.
         text: String,
-        /// Whether it is without quotes, so that its form says what it is.
+        /// Whether it is unquoted, so that its form determines its type.
         is_plain: bool,
     },
     /// A list.
     Sequence(Style, Vec<Node>),
     /// A table.
     Mapping(Style, Vec<Pair>),
-    /// The node of that anchor once more.
+    /// A reference to the node with this anchor.
     Alias(usize),
 }
 
@@ -61,7 +61,7 @@ impl Node {
         }
     }
 
-    /// Returns the members of a table, merge keys not yet followed.
+    /// Returns the members of a table, without resolving merge keys.
     #[must_use]
     pub fn pairs(&self) -> &[Pair] {
         match &self.content {
@@ -79,13 +79,13 @@ impl Node {
         }
     }
 
-    /// Returns the member that is written under a key.
+    /// Returns the member with this key.
     #[must_use]
     pub fn pair(&self, key: &str) -> Option<&Pair> {
         self.pairs().iter().find(|pair| pair.key.text() == Some(key))
     }
 
-    /// Returns the value that is written under a key.
+    /// Returns the value of this key.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&Self> {
         self.pair(key).map(|pair| &pair.value)
@@ -97,7 +97,7 @@ impl Node {
         path.iter().try_fold(self, |node, key| node.get(key))
     }
 
-    /// Tells how a list or a table is written.
+    /// Returns how a list or a table is written.
     #[must_use]
     pub fn style(&self) -> Option<Style> {
         match &self.content {
@@ -106,7 +106,7 @@ impl Node {
         }
     }
 
-    /// Tells whether nothing is written: no member, no item, no value.
+    /// Tells whether the node is empty: it has no members, no items or no value.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         match &self.content {
@@ -117,13 +117,13 @@ impl Node {
         }
     }
 
-    /// Tells whether this is a key that merges its value into the table it is in.
+    /// Tells whether this is a key that merges its value into its table.
     #[must_use]
     pub fn is_merge(&self) -> bool {
         matches!(&self.content, Content::Scalar { text, is_plain: true } if text == "<<") && self.tag.is_none()
     }
 
-    /// Hands this node and all below it to a visitor, in the order of the text.
+    /// Calls a visitor for this node and all nodes below it, in text order.
     pub fn visit<'a>(&'a self, visitor: &mut dyn FnMut(&'a Self)) {
         visitor(self);
         self.items().iter().for_each(|item| item.visit(visitor));

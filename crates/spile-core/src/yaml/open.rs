@@ -1,16 +1,16 @@
-//! Expanding lists and tables that are written in brackets, so that lines can be inserted between their members.
+//! Expands lists and tables that are written in brackets, so that lines can be inserted between their members.
 
 use super::edit::{Edits, column};
 use super::{Content, Document, Node, Style, YamlMistake, comments};
 
-/// Writes by indentation what `wanted` picks and is in brackets, and leaves every other byte as it is. Empty ones
-/// stay: there is nothing to be put between.
+/// Rewrites the bracketed nodes that `wanted` selects with indentation, and leaves every other byte as it is. Empty
+/// ones stay, because nothing needs to be inserted between their members.
 ///
 /// # Errors
 /// When the text cannot be parsed.
 pub fn opened(text: &str, wanted: &dyn for<'a> Fn(&'a Node) -> Vec<&'a Node>) -> Result<String, YamlMistake> {
     let mut text = text.to_owned();
-    // Each round opens what is outermost; those within have another place afterwards.
+    // Each round expands the outermost nodes, because that moves the inner ones.
     loop {
         let document = Document::parse(&text)?;
         let mut edits = Edits::default();
@@ -34,7 +34,7 @@ pub fn opened(text: &str, wanted: &dyn for<'a> Fn(&'a Node) -> Vec<&'a Node>) ->
 fn block(text: &str, node: &Node) -> String {
     let line = &text[..node.span.start];
     let line = &line[line.rfind('\n').map_or(0, |newline| newline + 1)..];
-    // As the item of a list, or as the top, it begins where it is; as a value it begins on the next line.
+    // As a list item or the top node, it starts in place. As a value, it starts on the next line.
     let is_item = line.trim_start_matches([' ', '-']).is_empty();
     let before = if is_item {
         column(text, node.span.start)

@@ -1,4 +1,4 @@
-//! The parser: tokens to events, by the grammar of ruamel.yaml; the scanner says why.
+//! The parser: turns tokens into events by ruamel.yaml's grammar, for the reason that the scanner gives.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -8,7 +8,7 @@ use super::cursor::unprintable;
 use super::scan::Scanner;
 use super::token::{Bracket, Event, Properties, ScalarStyle, Token, TokenKind, Unreadable};
 
-/// What comes next.
+/// What the parser expects next.
 #[derive(Debug, Clone, Copy)]
 enum ParserState {
     FirstDocument,
@@ -18,14 +18,14 @@ enum ParserState {
     BlockNode,
     SequenceFirst,
     SequenceEntry,
-    /// The items of a list that is no further right than its key.
+    /// The items of a list that is indented no further than its key.
     IndentlessEntry,
     MappingFirst,
     MappingKey,
     MappingValue,
     FlowSequenceFirst,
     FlowSequenceEntry,
-    /// A table of one member within a list in brackets.
+    /// A table with one member inside a bracketed list.
     SingleKey,
     SingleValue,
     SingleEnd,
@@ -36,12 +36,12 @@ enum ParserState {
     End,
 }
 
-/// Where a node is, and so how it may be written.
+/// Where a node is, which determines how it may be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum NodePosition {
     Flow,
     Block,
-    /// The value of a key, where a list need not be indented.
+    /// The value of a key, where a list does not need to be indented.
     BlockValue,
 }
 
@@ -51,11 +51,11 @@ type Placed<'a> = (Event<'a>, Range<usize>);
 pub(super) struct Parser<'a> {
     scanner: Scanner<'a>,
     state: ParserState,
-    /// What follows when a node is whole.
+    /// The states to return to when a node is complete.
     states: Vec<ParserState>,
-    /// What tags begin with, by handle.
+    /// The prefixes of tags, by handle.
     handles: BTreeMap<&'a str, &'a str>,
-    /// Where the last token ended that was taken.
+    /// The end of the last consumed token.
     end: usize,
     unprintable: Option<usize>,
 }
@@ -72,7 +72,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// Tells whether the text says that it is YAML 1.1.
+    /// Tells whether the text declares YAML 1.1.
     pub fn is_old(&self) -> bool {
         self.scanner.is_old()
     }
@@ -142,7 +142,7 @@ impl<'a> Parser<'a> {
         Ok(token)
     }
 
-    /// Takes the next token where it is of a kind.
+    /// Consumes the next token if it is of this kind.
     fn takes(&mut self, kind: &TokenKind<'_>) -> Result<bool, Unreadable> {
         let is_next = self.kind()? == kind;
         if is_next {
@@ -158,7 +158,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// Returns a node that is not written; it is where the last token ended.
+    /// Returns an empty node at the end of the last token.
     fn nothing(&mut self, then: ParserState) -> Placed<'a> {
         self.state = then;
         let properties = Properties::default();
@@ -169,7 +169,7 @@ impl<'a> Parser<'a> {
         self.state = self.states.pop().unwrap_or(ParserState::End);
     }
 
-    /// Goes on with a node, and with a state when it is whole.
+    /// Continues with a node, and with a state when the node is complete.
     fn node_then(&mut self, place: NodePosition, then: ParserState) -> Result<Placed<'a>, Unreadable> {
         self.states.push(then);
         self.node(place)
@@ -322,7 +322,7 @@ impl<'a> Parser<'a> {
         Ok(event)
     }
 
-    /// Takes an anchor and a tag, in any order.
+    /// Consumes an anchor and a tag, in any order.
     fn properties(&mut self) -> Result<Properties<'a>, Unreadable> {
         let mut properties = Properties::default();
         if let TokenKind::Anchor(name) = *self.kind()? {
@@ -334,7 +334,7 @@ impl<'a> Parser<'a> {
             self.take()?;
             let prefix = match handle.map(|handle| (handle, self.handles.get(handle))) {
                 None => "",
-                // `!!str` and `!<tag:yaml.org,2002:str>` are one to YAML, and two to ruamel.yaml.
+                // `!!str` and `!<tag:yaml.org,2002:str>` are the same in YAML, but not in ruamel.yaml.
                 Some(("!!", Some(&"tag:yaml.org,2002:"))) => "!!",
                 Some((_, Some(prefix))) => prefix,
                 Some((handle, None)) => {
@@ -352,7 +352,7 @@ impl<'a> Parser<'a> {
         Ok(properties)
     }
 
-    // By indentation.
+    // Block collections.
 
     fn sequence_entry(&mut self) -> Result<Placed<'a>, Unreadable> {
         if self.takes(&TokenKind::BlockEntry)? {
@@ -415,7 +415,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    // In brackets.
+    // Flow collections.
 
     fn flow_sequence_entry(&mut self) -> Result<Placed<'a>, Unreadable> {
         if *self.kind()? != TokenKind::FlowEnd(Bracket::Square) && !self.takes(&TokenKind::FlowEntry)? {
@@ -497,7 +497,7 @@ impl<'a> Parser<'a> {
     }
 }
 
-/// The handles that every document knows.
+/// Returns the handles that every document has.
 fn defaults() -> BTreeMap<&'static str, &'static str> {
     BTreeMap::from([("!", "!"), ("!!", "tag:yaml.org,2002:")])
 }

@@ -1,17 +1,17 @@
-//! What a plain scalar means to Meltano: YAML 1.2 as ruamel.yaml reads it, measured on Meltano 4.4.1.
+//! What a plain scalar means to Meltano: YAML 1.2 as ruamel.yaml reads it, tested with Meltano 4.4.1.
 
 use std::sync::LazyLock;
 
 use regex::{Captures, Regex};
 use serde_json::{Number, Value};
 
-/// The rules by which a plain scalar is read.
+/// The rules for reading a plain scalar.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) enum Schema {
     /// YAML 1.2.
     #[default]
     Current,
-    /// YAML 1.1, where a directive says so: `yes` is true, `010` is eight.
+    /// YAML 1.1, if a directive declares it: `yes` is true, `010` is eight.
     Old,
 }
 
@@ -21,12 +21,12 @@ impl Schema {
     }
 }
 
-/// Tells whether a plain scalar is not a value.
+/// Tells whether a plain scalar is null.
 pub(super) fn is_null(text: &str) -> bool {
     matches!(text, "" | "~" | "null" | "Null" | "NULL")
 }
 
-/// Returns the value of a plain scalar; `None` where JSON and TOML have no form for it.
+/// Returns the value of a plain scalar; `None` if neither JSON nor TOML can express it.
 pub(super) fn plain(text: &str, schema: Schema) -> Option<Value> {
     let old = (schema == Schema::Old).then(|| text.to_lowercase());
     match text {
@@ -51,7 +51,7 @@ pub(super) fn plain(text: &str, schema: Schema) -> Option<Value> {
         Schema::Old if is_number(text, &SIXTIES) => return sixties(text),
         Schema::Current | Schema::Old => {}
     }
-    // The older rules know no sign in front of a point.
+    // YAML 1.1 does not allow a sign before a decimal point.
     let is_signed_point = text.starts_with(['-', '+']) && text[1..].starts_with('.');
     if is_number(text, &FLOAT) && !(schema == Schema::Old && is_signed_point) {
         let float = text.replace('_', "").parse().ok()?;
@@ -63,8 +63,8 @@ pub(super) fn plain(text: &str, schema: Schema) -> Option<Value> {
     Some(Value::String(instant(text).unwrap_or_else(|| text.to_owned())))
 }
 
-/// Returns the value of a scalar whose tag says its kind; `None` where that is another kind than these, or the text none
-/// of it. A text that is tagged as one is something else to ruamel.yaml.
+/// Returns the value of a scalar with a tag; `None` if the tag is not one of these, or the text does not match it.
+/// ruamel.yaml treats a text that is tagged as text differently.
 pub(super) fn of_kind(text: &str, kind: &str) -> Option<Value> {
     match kind {
         "null" => Some(Value::Null),
@@ -79,12 +79,12 @@ pub(super) fn of_kind(text: &str, kind: &str) -> Option<Value> {
     }
 }
 
-/// Tells whether a text has the form of a date or an instant.
+/// Tells whether a text has the form of a date or a time.
 pub(super) fn is_date(text: &str) -> bool {
     date(text).is_some()
 }
 
-/// Tells whether a text has the form of a date or an instant, and there is none such: Meltano refuses the file.
+/// Tells whether a text has the form of a date or a time that does not exist. Meltano rejects such a file.
 pub(super) fn is_no_date(text: &str) -> bool {
     let Some(found) = date(text) else { return false };
     let part = |index| found.get(index)?.as_str().parse::<i16>().ok();
@@ -103,7 +103,7 @@ fn date(text: &str) -> Option<Captures<'_>> {
     DATE.captures(text).or_else(|| INSTANT.captures(text))
 }
 
-/// Tells whether a text is one of the words, in small letters, in capitals, or with a capital.
+/// Tells whether a text is one of these words in lower case, in upper case or capitalized.
 fn is_word(text: &str, word: &str, words: &[&str]) -> bool {
     words.contains(&word) && (text[1..] == word[1..] || text.chars().all(char::is_uppercase))
 }
@@ -140,7 +140,7 @@ fn is_number(text: &str, pattern: &Pattern) -> bool {
     text.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '-' | '+' | '.')) && pattern.is_match(text)
 }
 
-/// Reads an integer by the older rules: a zero in front means octal, a colon counts in sixties.
+/// Parses an integer by the rules of YAML 1.1: a leading zero means octal, and colons mean base 60.
 fn old_integer(text: &str) -> Option<i64> {
     let digits = text.replace('_', "");
     let bare = digits.trim_start_matches(['-', '+']);
@@ -153,7 +153,7 @@ fn old_integer(text: &str) -> Option<i64> {
     integer(text, if is_octal { 8 } else { 10 })
 }
 
-/// Reads a number with a fraction that is written in sixties.
+/// Parses a base-60 number with a fraction.
 fn sixties(text: &str) -> Option<Value> {
     let digits = text.replace('_', "");
     let parts = digits.trim_start_matches(['-', '+']).split(':');
@@ -176,8 +176,8 @@ fn integer(text: &str, radix: u32) -> Option<i64> {
     i64::from_str_radix(&format!("{sign}{digits}"), radix).ok()
 }
 
-/// An instant without quotes reaches plugins without its fraction and its offset where it has a `T` or an offset in hours:
-/// ruamel.yaml keeps those apart, and Meltano's copies lose them.
+/// Returns an unquoted time as plugins receive it. If it has a `T` or an offset in hours, it loses its fraction and its
+/// offset: ruamel.yaml stores those separately, and Meltano's copies lose them.
 fn instant(text: &str) -> Option<String> {
     if !text.starts_with(|c: char| c.is_ascii_digit()) {
         return None;

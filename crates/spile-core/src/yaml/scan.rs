@@ -1,8 +1,8 @@
-//! The scanner: characters to tokens, by the rules of ruamel.yaml, which is what Meltano reads with.
+//! The scanner: turns characters into tokens by the rules of ruamel.yaml, which Meltano uses.
 //!
-//! Those rules are wider than the specification's in some places (brackets may be closed anywhere, a quoted text may go on
-//! further left) and narrower in others, and no crate has just these. So this follows `ruamel/yaml/scanner.py` of 0.19 step
-//! by step, comments left out; a test asks both for the same texts.
+//! In some places, those rules are more lenient than the specification (brackets may close at any indentation, a quoted
+//! text may continue further to the left), in others stricter, and no crate implements exactly these. So this follows
+//! `ruamel/yaml/scanner.py` of 0.19 step by step, without comments. A test compares both for the same texts.
 
 mod property;
 mod scalar;
@@ -12,16 +12,16 @@ use std::collections::VecDeque;
 use super::cursor::{Cursor, END, TextPosition, is_blank};
 use super::token::{Bracket, Token, TokenKind, Unreadable};
 
-/// The most characters a key without `?` may have.
+/// The most characters of a key without `?`.
 const LONGEST_KEY: usize = 1024;
 
-/// A token that turns out to be a key when a colon follows.
+/// A token that becomes a key if a colon follows.
 struct PossibleKey {
     /// How many brackets are open around it.
     level: usize,
     /// The number of its token, counted from the start of the text.
     token: usize,
-    /// Whether the text is wrong unless it is one.
+    /// Whether the text is invalid if it is not a key.
     is_required: bool,
     mark: TextPosition,
 }
@@ -30,18 +30,18 @@ struct PossibleKey {
 pub(super) struct Scanner<'a> {
     cursor: Cursor<'a>,
     is_done: bool,
-    /// The brackets that are open.
+    /// The open brackets.
     brackets: Vec<Bracket>,
     tokens: VecDeque<Token<'a>>,
-    /// How many tokens were handed out.
+    /// How many tokens were consumed.
     taken: usize,
     indent: isize,
     indents: Vec<isize>,
-    /// Whether a key may begin here, and so a table or a list by indentation.
+    /// Whether a key may start here, and therefore a block table or list.
     may_begin_key: bool,
-    /// Those that may still become keys; outer ones come first, and each level has one at most.
+    /// The tokens that may still become keys, outermost first, at most one per level.
     keys: VecDeque<PossibleKey>,
-    /// Whether a directive asks for YAML 1.1.
+    /// Whether a directive declares YAML 1.1.
     is_old: bool,
 }
 
@@ -61,24 +61,24 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Tells whether a directive asked for YAML 1.1 so far.
+    /// Tells whether a directive has declared YAML 1.1 so far.
     pub fn is_old(&self) -> bool {
         self.is_old
     }
 
-    /// Returns the next token and leaves it where it is.
+    /// Returns the next token without consuming it.
     pub fn peek(&mut self) -> Result<&Token<'a>, Unreadable> {
         while self.needs_more()? {
             self.fetch()?;
         }
-        // What a colon means is decided by the token before it, which has to be here still.
+        // The meaning of a colon depends on the previous token, which must still be available.
         if !self.is_done && self.tokens.len() < 2 {
             self.fetch()?;
         }
         self.tokens.front().ok_or_else(|| Unreadable::new("nothing follows", self.cursor.mark))
     }
 
-    /// Takes the next token.
+    /// Consumes the next token.
     pub fn take(&mut self) -> Result<Token<'a>, Unreadable> {
         let token = self.peek()?.clone();
         self.tokens.pop_front();
@@ -199,7 +199,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Takes out what may be a key within the brackets that are open now.
+    /// Removes the possible key inside the current brackets.
     fn take_key(&mut self) -> Option<PossibleKey> {
         let level = self.brackets.len();
         self.keys.pop_back_if(|key| key.level == level)
@@ -324,7 +324,7 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    // What is between tokens.
+    // Whitespace between tokens.
 
     /// Moves past blanks, line breaks and comments.
     fn skip(&mut self) {
@@ -337,7 +337,7 @@ impl<'a> Scanner<'a> {
                 self.may_begin_key |= !is_flow;
             } else if self.cursor.take_break().is_some() {
                 self.may_begin_key |= !is_flow;
-                // Behind an empty line a tab is as good as a blank.
+                // After an empty line, a tab counts as a blank.
                 if self.cursor.peek() == '\n' {
                     while self.cursor.take_break().is_some() || matches!(self.cursor.peek(), ' ' | '\t') {
                         self.cursor.take_while(|letter| matches!(letter, ' ' | '\t'));

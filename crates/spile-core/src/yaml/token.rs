@@ -3,7 +3,7 @@
 use super::Style;
 use super::cursor::TextPosition;
 
-/// A token and where it is.
+/// A token with its position.
 #[derive(Debug, Clone)]
 pub(super) struct Token<'a> {
     pub kind: TokenKind<'a>,
@@ -11,7 +11,7 @@ pub(super) struct Token<'a> {
     pub end: TextPosition,
 }
 
-/// What a token is.
+/// The kind of a token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum TokenKind<'a> {
     StreamEnd,
@@ -35,7 +35,7 @@ pub(super) enum TokenKind<'a> {
     Scalar { text: String, style: ScalarStyle },
 }
 
-/// Which brackets.
+/// The kind of bracket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Bracket {
     Square,
@@ -50,7 +50,7 @@ pub(super) enum ScalarStyle {
     Block,
 }
 
-/// What a parser says of a document, in the order of the text.
+/// What the parser returns, in text order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Event<'a> {
     DocumentStart,
@@ -63,15 +63,15 @@ pub(super) enum Event<'a> {
     MappingEnd,
 }
 
-/// What is in front of a node.
+/// The properties before a node.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Properties<'a> {
     pub anchor: Option<&'a str>,
-    /// The whole tag, its handle written out.
+    /// The whole tag, with its handle expanded.
     pub tag: Option<String>,
 }
 
-/// A text that is not YAML.
+/// A text that is not valid YAML.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Unreadable {
     pub message: String,
@@ -85,7 +85,7 @@ impl Unreadable {
 }
 
 impl TokenKind<'_> {
-    /// Names the token in a sentence.
+    /// Returns the token's name for messages.
     pub fn name(&self) -> &'static str {
         match self {
             Self::StreamEnd => "the end of the file",

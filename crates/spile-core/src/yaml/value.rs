@@ -1,4 +1,4 @@
-//! The values of nodes: aliases and merge keys followed, as Meltano sees them.
+//! The values of nodes as Meltano sees them, with aliases and merge keys resolved.
 
 use std::cell::Cell;
 
@@ -6,24 +6,24 @@ use serde_json::{Map, Value};
 
 use super::{Content, Document, Node, scalar};
 
-/// The most values that aliases may grow a document to; a few lines can ask for billions.
+/// The most values that aliases may expand a document to. A few lines can ask for billions.
 const MOST: usize = 1_000_000;
 
-/// The most levels that aliases may lead through: the text itself has fewer, and each is a call within a call.
+/// The deepest nesting through aliases. The text itself has fewer levels, and each one is a recursive call.
 const DEEPEST: usize = 200;
 
 const TAGGED: &str = "a value with a tag";
 
-/// Something that neither JSON nor TOML have a form for.
+/// A value that neither JSON nor TOML can express.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Odd {
     /// What it is, as a phrase.
     pub what: &'static str,
-    /// Where it is.
+    /// Its position.
     pub at: usize,
 }
 
-/// Turns nodes of one document into values.
+/// Turns the nodes of one document into values.
 pub struct ValueReader<'a> {
     document: &'a Document<'a>,
     left: Cell<usize>,
@@ -31,21 +31,21 @@ pub struct ValueReader<'a> {
 }
 
 impl<'a> ValueReader<'a> {
-    /// Makes a reader of a document's values.
+    /// Creates a reader of a document's values.
     #[must_use]
     pub fn of(document: &'a Document<'a>) -> Self {
         Self { document, left: Cell::new(MOST), depth: Cell::new(0) }
     }
 
-    /// Tells whether aliases made the document larger, or deeper, than it may be.
+    /// Tells whether aliases have made the document larger or deeper than allowed.
     #[must_use]
     pub fn is_exhausted(&self) -> bool {
         self.left.get() == 0
     }
 
-    /// Returns the value of a node, and adds to `odd` what JSON cannot represent: its text is used instead.
+    /// Returns the value of a node. If JSON cannot express it, returns its text and adds an entry to `odd`.
     pub fn value(&self, node: &Node, odd: &mut Vec<Odd>) -> Value {
-        // A long text costs as much as the values that would fill its place.
+        // A long text costs as much as values of the same size.
         let cost = 1 + node.text().map_or(0, |text| text.len() / 32);
         self.left.set(self.left.get().saturating_sub(cost));
         if self.depth.get() == DEEPEST {
@@ -71,7 +71,7 @@ impl<'a> ValueReader<'a> {
                 odd.push(Odd { what, at: node.span.start });
                 Value::String(format!("!{text}"))
             }),
-            // These two say only what is to be seen.
+            // These tags only say what the node obviously is.
             Content::Sequence(..) | Content::Mapping(..)
                 if !matches!(node.tag.as_deref(), None | Some("!" | "!!seq" | "!!map")) =>
             {
@@ -83,12 +83,12 @@ impl<'a> ValueReader<'a> {
         }
     }
 
-    /// Returns the value of a scalar, or what it is where there is no form for it.
+    /// Returns the value of a scalar, or a description of what cannot be expressed.
     fn scalar(&self, node: &Node) -> Result<Value, &'static str> {
         let Content::Scalar { text, is_plain } = &node.content else { return Ok(Value::Null) };
         let plain = |text| scalar::plain(text, self.document.schema).ok_or("a number that TOML cannot express");
         match node.tag.as_deref() {
-            // YAML has names for these two, and no value.
+            // YAML defines types for these two, but they have no value.
             None | Some("!") if *is_plain && matches!(text.as_str(), "=" | "<<") => Err(TAGGED),
             None | Some("!") if *is_plain => plain(text),
             None | Some("!" | "tag:yaml.org,2002:str") => Ok(Value::String(text.clone())),
@@ -99,7 +99,7 @@ impl<'a> ValueReader<'a> {
         }
     }
 
-    /// Returns the members of a table; what it says itself comes before what it merges, as Meltano reads it, and wins.
+    /// Returns the members of a table. As in Meltano, its own members come first and override merged ones.
     fn members(&self, node: &Node, odd: &mut Vec<Odd>) -> Map<String, Value> {
         let mut members = Map::new();
         for pair in node.pairs().iter().filter(|pair| !pair.key.is_merge()) {

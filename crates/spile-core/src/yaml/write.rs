@@ -1,8 +1,8 @@
-//! Values written as Meltano itself writes them: as ruamel.yaml does, so that a file which Meltano has loaded and dumped
-//! again is the same text.
+//! Writes values as Meltano itself does, that is, as ruamel.yaml does, so that a file does not change when Meltano
+//! loads and dumps it.
 //!
 //! The rules are those of `Emitter.analyze_scalar` and `choose_scalar_style` in ruamel.yaml 0.19 with its resolver for
-//! YAML 1.2, which Meltano 4.4.1 uses without a line width; a test holds what is written against it.
+//! YAML 1.2, which Meltano 4.4.1 uses without a line width. A test compares the output.
 
 use std::fmt::Write as _;
 use std::sync::LazyLock;
@@ -10,16 +10,16 @@ use std::sync::LazyLock;
 use regex::Regex;
 use serde_json::{Map, Value};
 
-/// Where a value is.
+/// Where a value is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ValuePosition {
-    /// Behind a key or a dash and up to the end of the line, or in front of a colon at its beginning.
+    /// After a key or a dash up to the end of the line, or before a colon at the start of a line.
     Block,
-    /// Between brackets or braces, or nobody knows where.
+    /// Between brackets or braces, or in an unknown place.
     Flow,
 }
 
-/// Writes a value on one line: scalars by themselves, lists and tables in brackets and braces.
+/// Writes a value on one line: scalars as they are, lists and tables in brackets and braces.
 pub fn value(out: &mut String, value: &Value, place: ValuePosition) {
     match value {
         Value::String(text) => scalar(out, text, place),
@@ -27,7 +27,7 @@ pub fn value(out: &mut String, value: &Value, place: ValuePosition) {
     }
 }
 
-/// Writes a text as [`value`] does.
+/// Writes a text like [`value`].
 pub fn text(out: &mut String, text: &str, place: ValuePosition) {
     scalar(out, text, place);
 }
@@ -79,15 +79,15 @@ fn scalar(out: &mut String, text: &str, place: ValuePosition) {
 /// How a text can be written.
 struct ScalarTraits {
     plain: Plain,
-    /// Whether it can be in single quotes.
+    /// Whether it can be single-quoted.
     may_be_single: bool,
 }
 
-/// Where a text can be without quotes.
+/// Where a text can be unquoted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Plain {
     Nowhere,
-    /// Not between brackets, where it has what means something.
+    /// Not between brackets, because it contains a character with a meaning there.
     InBlocks,
     Everywhere,
 }
@@ -118,7 +118,7 @@ impl ScalarTraits {
     }
 }
 
-/// Says where a text can be that has this character between these two.
+/// Returns where a text can be unquoted if it contains this character between these two.
 fn indicated(c: char, before: Option<char>, next: Option<char>) -> Plain {
     let ends = next.is_none_or(is_white);
     match (c, before) {
@@ -126,7 +126,7 @@ fn indicated(c: char, before: Option<char>, next: Option<char>) -> Plain {
             Plain::Nowhere
         }
         ('?' | ':' | '-', None) | (':', Some(_)) if ends => Plain::Nowhere,
-        // ruamel.yaml leaves `?a` and `:a` as they are, and libyaml stumbles over them in braces.
+        // ruamel.yaml leaves `?a` and `:a` unquoted, but libyaml fails on them in braces.
         ('?' | ':', None) | (',' | '[' | ']' | '{' | '}', Some(_)) => Plain::InBlocks,
         (':', Some(_)) if next == Some('?') => Plain::InBlocks,
         ('#', Some(before)) if is_white(before) => Plain::Nowhere,
@@ -142,7 +142,7 @@ fn is_blank_or_break(c: char) -> bool {
     c == ' ' || is_break(c)
 }
 
-/// What ends a word: a tab and a carriage return do too.
+/// Tells whether a character ends a word, which includes tabs and carriage returns.
 fn is_white(c: char) -> bool {
     matches!(c, '\0' | ' ' | '\t' | '\r') || is_break(c)
 }
@@ -151,7 +151,7 @@ fn is_printable(c: char) -> bool {
     matches!(c, ' '..='~' | '\u{85}' | '\u{a0}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
 }
 
-/// Tells whether a text without quotes is not text: a number, a truth, nothing, a date, a merge.
+/// Tells whether an unquoted text would not be read as text, but as a number, a boolean, null, a date or a merge.
 fn means_something_else(text: &str) -> bool {
     match text.as_bytes().first() {
         None => true,

@@ -1,4 +1,4 @@
-//! What is in front of nodes and documents: anchors, aliases, tags, directives.
+//! Scans what precedes nodes and documents: anchors, aliases, tags and directives.
 
 use super::super::cursor::{END, is_blank, is_break, is_end};
 use super::super::token::{TokenKind, Unreadable};
@@ -156,7 +156,7 @@ impl<'a> Scanner<'a> {
     }
 }
 
-/// Tells whether the name of an anchor may hold a character.
+/// Tells whether the name of an anchor may contain a character.
 fn is_name(letter: char) -> bool {
     matches!(letter, '!'..='~' | '\u{a0}'..='\u{d7ff}' | '\u{e000}'..='\u{fefe}' | '\u{ff00}'..='\u{fffd}')
         || letter >= '\u{10000}'

@@ -1,21 +1,21 @@
-//! Scalars: plain, quoted, and by indentation.
+//! Scans plain, quoted and block scalars.
 
 use super::super::cursor::{END, TextPosition, is_blank, is_break, is_end};
 use super::super::token::{ScalarStyle, TokenKind, Unreadable};
 use super::Scanner;
 
-/// What the head of a scalar by indentation says.
+/// The header of a block scalar.
 #[derive(Default)]
 struct BlockHeader {
-    /// What becomes of the line breaks at its end.
+    /// What happens to the line breaks at its end.
     chomping: Chomping,
-    /// How far it is indented, if that is specified.
+    /// Its indentation, if specified.
     increment: Option<isize>,
 }
 
 #[derive(Default, Clone, Copy, PartialEq, Eq)]
 enum Chomping {
-    /// One stays.
+    /// Keeps one line break.
     #[default]
     Clip,
     Keep,
@@ -23,7 +23,7 @@ enum Chomping {
 }
 
 impl<'a> Scanner<'a> {
-    // Plain.
+    // Plain scalars.
 
     pub(super) fn plain(&mut self) -> Result<(), Unreadable> {
         self.save_key()?;
@@ -74,7 +74,8 @@ impl<'a> Scanner<'a> {
         &rest[..length]
     }
 
-    /// Moves past what may separate the words of a plain text, and returns what it is in that; nothing where it ends.
+    /// Moves past what may separate the words of a plain scalar, and returns its meaning in the text; empty at the end
+    /// of the scalar.
     fn plain_blanks(&mut self) -> String {
         let blanks = self.cursor.take_while(|letter| letter == ' ');
         let Some(first) = self.cursor.take_break() else { return blanks.to_owned() };
@@ -96,7 +97,7 @@ impl<'a> Scanner<'a> {
         self.cursor.is_marker("---") || self.cursor.is_marker("...")
     }
 
-    // Quoted.
+    // Quoted scalars.
 
     pub(super) fn quoted(&mut self) -> Result<(), Unreadable> {
         self.save_key()?;
@@ -168,14 +169,14 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    /// Returns the character of a code, and stays at its last digit.
+    /// Returns the character with a code, and stays at the code's last digit.
     fn code(&mut self, digits: usize) -> Result<char, Unreadable> {
         self.cursor.advance();
         let written: String = self.cursor.rest().chars().take(digits).collect();
         let is_whole = written.chars().filter(char::is_ascii_hexdigit).count() == digits;
         let code = u32::from_str_radix(&written, 16).ok().filter(|_| is_whole);
         let code = code.ok_or_else(|| self.wrong(format!("{digits} hexadecimal digits must follow here")))?;
-        // Python keeps halves of characters, and fails where it writes them.
+        // Python accepts halves of surrogate pairs, but fails when it writes them.
         let letter = char::from_u32(code).ok_or_else(|| self.wrong("this escape is not a character"))?;
         self.cursor.advance_by(digits - 1);
         Ok(letter)
@@ -210,7 +211,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    // By indentation.
+    // Block scalars.
 
     pub(super) fn block_scalar(&mut self) -> Result<(), Unreadable> {
         self.may_begin_key = true;
@@ -288,8 +289,8 @@ impl<'a> Scanner<'a> {
         Ok(head)
     }
 
-    /// Moves to the first line that is not empty, and returns the line breaks before it and how far the widest of those
-    /// lines goes.
+    /// Moves to the first line that is not empty. Returns the line breaks before it, and the width of the widest of
+    /// those lines.
     fn indentation(&mut self) -> Result<(String, isize), Unreadable> {
         let mut breaks = String::new();
         let (mut first, mut widest) = (-1, 0);
@@ -326,7 +327,7 @@ impl<'a> Scanner<'a> {
     }
 }
 
-/// Returns what line breaks are within a text that goes on over lines: one alone is a blank.
+/// Returns the meaning of line breaks inside a folded text: a single one becomes a blank.
 fn folded(first: char, others: &str) -> String {
     match (first, others) {
         ('\n', "") => " ".to_owned(),
