@@ -1,7 +1,7 @@
-//! Import: turns an existing `meltano.yml` into files of integrations and a template that contains the rest.
+//! Import: turns an existing `meltano.yml` into integration files and a template that contains the rest.
 //!
-//! Pure: text in, files out. The text is changed by the places of its nodes and never rewritten, so that comments
-//! and order are preserved; and the result is compared with the input, value by value.
+//! Pure: text in, files out. The text is edited at the positions of its nodes and never rewritten, which preserves
+//! comments and order. The result is compared with the input, value by value.
 
 mod adopted;
 mod anchors;
@@ -46,29 +46,29 @@ pub use part::Why;
 pub use plugin_key::PluginKey;
 pub use proof::{Difference, compare};
 
-/// The most bytes of all files together; the largest that are known have some hundred thousand.
+/// The most bytes of all files together. The largest known have a few hundred thousand.
 pub const MOST_BYTES: u64 = 2 * 1024 * 1024;
 
-/// What an import comes to.
+/// The result of an import.
 #[derive(Debug)]
 pub struct Import {
     /// The plugins that become integrations.
     pub adopted: Vec<Adopted>,
     /// The project's template.
     pub template: String,
-    /// Integrations, overlays and connectors.
+    /// Integration files, overlays and connectors.
     pub files: Vec<NewFile>,
-    /// The environments of the file that spile can name, in order.
+    /// The environments of the file whose names are valid in spile, in order.
     pub environments: Vec<EnvironmentName>,
-    /// `default_environment`, where there is one.
+    /// `default_environment`, if it is set.
     pub default_environment: Option<EnvironmentName>,
-    /// What the user should know.
+    /// Messages for the user.
     pub notes: Vec<Note>,
-    /// The secrets, to look for them elsewhere.
+    /// The secrets, for finding copies of them elsewhere.
     pub copies: Copies,
-    /// The text that was imported, without the copies of secrets that Meltano does not read.
+    /// The imported text without the copies of secrets that Meltano does not read.
     pub struck: String,
-    /// Copies of secrets that would stay in the template: nothing may be written.
+    /// Copies of secrets that would stay in the template. If there are any, nothing may be written.
     pub left_secrets: Vec<ImportMistake>,
 }
 
@@ -82,10 +82,10 @@ pub fn include_paths(text: &str) -> Result<Vec<String>, ImportMistake> {
     Ok(paths.iter().filter_map(|path| path.text().map(str::to_owned)).collect())
 }
 
-/// Checks a text and writes by indentation what has to take lines.
+/// Checks a text, and rewrites bracketed nodes that need inserted lines with indentation.
 ///
 /// # Errors
-/// When it is of another form than Meltano takes.
+/// When Meltano would not accept it.
 pub fn prepared(text: &str) -> Result<String, ImportMistake> {
     let document = Document::parse(text)?;
     let values = ValueReader::of(&document);
@@ -97,8 +97,7 @@ pub fn prepared(text: &str) -> Result<String, ImportMistake> {
     Ok(opened(text, &inventory::frame)?)
 }
 
-/// Works out what an import of a prepared text comes to; the plugins in `left` stay as they are, and those that have to
-/// are added.
+/// Imports a prepared text. The plugins in `left` stay as they are, and plugins that must stay are added to it.
 ///
 /// # Errors
 /// When the text cannot be parsed.
@@ -123,7 +122,7 @@ pub fn import(text: &str, catalog: &Catalog, locks: &Locks, left: &mut LeftAlone
     }
     let declared: Vec<_> = all.iter().map(|one| connectors::declared(one, &found, catalog, locks)).collect();
     let mut copies = Copies::default();
-    // What is a copy of a secret is one too, and has copies of its own.
+    // A copy of a secret is also a secret, and may have copies of its own.
     while all.iter_mut().zip(&declared).fold(false, |any, (one, known)| secrets::take(one, known, &copies) || any) {
         copies = copies::of(&all);
     }
@@ -157,7 +156,7 @@ pub fn import(text: &str, catalog: &Catalog, locks: &Locks, left: &mut LeftAlone
     })
 }
 
-/// Names the file of each connector: an extractor and a loader may have one name.
+/// Names the file of each connector. An extractor and a loader may have the same name.
 fn connector_stems<'a>(keys: impl Iterator<Item = &'a PluginKey>) -> BTreeMap<&'a PluginKey, String> {
     let (mut stems, mut taken) = (BTreeMap::new(), BTreeSet::new());
     for key in keys {
@@ -174,10 +173,10 @@ fn environments(found: &Inventory<'_>) -> Vec<EnvironmentName> {
     found.environments.iter().filter_map(|environment| environment.name.parse().ok()).collect()
 }
 
-/// Checks that the files together are not larger than is read.
+/// Checks that the files together do not exceed the size limit.
 ///
 /// # Errors
-/// With the first that makes them so.
+/// With the first file that exceeds it.
 pub fn fits(sizes: &[(Source, u64)]) -> Result<(), IncludeRefusal> {
     let mut bytes = 0;
     for (source, size) in sizes {

@@ -17,34 +17,34 @@ use crate::yaml::{Document, Node};
 pub struct Adopted {
     /// The plugin.
     pub key: PluginKey,
-    /// Where its item begins.
+    /// Where its item starts.
     pub at: usize,
     /// The name of its file.
     pub slug: Slug,
-    /// The id that it had before it was imported, where it had one.
+    /// Its integration id from before the import, if it had one.
     pub id: Option<IntegrationId>,
-    /// The plugins it inherits from, the nearest first, as far as the file has them.
+    /// The plugins that it inherits from, nearest first, as far as they are in the file.
     pub ancestors: Vec<PluginKey>,
     /// The name of its connector.
     pub connector: String,
-    /// The loader that its records go to, where that is clear.
+    /// The loader that its records go to, if that is clear.
     pub loader: Option<Slug>,
-    /// The mappers that they go through on the way.
+    /// The mappers that its records go through.
     pub mappers: Vec<String>,
-    /// Why it has no loader of its own, where jobs run it as more than a run of spile would do.
+    /// Why it has no loader: jobs run it in a way that a run of spile does not support.
     pub more: Option<More>,
-    /// The settings that only a key without a value declared.
+    /// The settings that were only declared by a key without a value.
     pub declared: Vec<String>,
-    /// What holds everywhere.
+    /// The part for all environments.
     pub base: Part,
-    /// What is different in environments.
+    /// The differences in environments.
     pub overlays: BTreeMap<EnvironmentName, Part>,
 }
 
-/// Why some plugins stay as they are.
+/// The plugins that stay as they are, with the reasons.
 pub type LeftAlone = BTreeMap<PluginKey, Why>;
 
-/// Adopts the plugins of a file that can become integrations; `left` collects those that stay unchanged.
+/// Adopts the plugins of a file that can become integrations. Collects those that stay unchanged in `left`.
 #[must_use]
 pub fn adopted(document: &Document<'_>, found: &Inventory<'_>, left: &mut LeftAlone) -> Vec<Adopted> {
     let mut adopted = Vec::new();
@@ -74,15 +74,15 @@ fn one(document: &Document<'_>, found: &Inventory<'_>, plugin: &Plugin<'_>) -> R
     }
     let mut overlays = BTreeMap::new();
     for environment in found.environments.iter().filter(|environment| !environment.is_shadowed) {
-        // What an environment says that spile cannot name stays where it is, and holds over what the plugin says.
+        // An environment with a name that spile does not support stays where it is, and overrides the plugin.
         let Ok(named) = environment.name.parse::<EnvironmentName>() else { continue };
         let Some(part) = overlay(document, environment, &plugin.key)? else { continue };
         overlays.insert(named, part);
     }
-    // Keys without values alone are no file, and are reported all the same.
+    // An overlay with only valueless keys becomes no file, but must be reported.
     overlays.retain(|_, part| !part.is_empty() || !part.valueless.is_empty());
     let mut base = Part::read(document, plugin.item)?;
-    // To Meltano it is a value like any other: rules of a parent or of an environment are none beside it.
+    // Meltano treats it as a value like any other, so it would override the rules of a parent or an environment.
     if plugin.parent().is_some() || overlays.values().any(|over| !over.metadata.is_empty()) {
         base = base.with_rules()?;
     }
@@ -106,7 +106,7 @@ fn one(document: &Document<'_>, found: &Inventory<'_>, plugin: &Plugin<'_>) -> R
     })
 }
 
-/// Reads what an environment says of a plugin.
+/// Reads an environment's overlay of a plugin.
 fn overlay(document: &Document<'_>, environment: &Environment<'_>, key: &PluginKey) -> Result<Option<Part>, Why> {
     let list: Vec<_> = environment.items(key.role).collect();
     let is_named = |item: &&Node| item.get("name").and_then(Node::text) == Some(&key.name);
@@ -125,11 +125,11 @@ fn overlay(document: &Document<'_>, environment: &Environment<'_>, key: &PluginK
     Ok(Some(part))
 }
 
-/// Tells whether others inherit from a plugin that says nothing itself and is used nowhere: a definition, not an
-/// integration.
+/// Tells whether a plugin only exists for others to inherit from: it sets nothing and is not used. Then it is a
+/// definition, not an integration.
 fn is_only_a_base(document: &Document<'_>, found: &Inventory<'_>, plugin: &Plugin<'_>) -> bool {
     let is_parent = found.parents.contains(&plugin.key);
-    // Where records go is for the plugins that inherit it.
+    // Plugins that inherit from it also inherit where their records go.
     let says_nothing =
         || Part::read(document, plugin.item).is_ok_and(|part| Part { load_schema: None, ..part }.is_empty());
     let is_overlaid = || {
@@ -150,13 +150,14 @@ fn ancestors(found: &Inventory<'_>, plugin: &Plugin<'_>) -> Vec<PluginKey> {
     ancestors
 }
 
-/// Returns a name of a file for a plugin's name: lowercase letters, digits and dashes.
+/// Returns a file name for a plugin's name: lower-case letters, digits and dashes.
 fn slug(name: &str) -> Option<Slug> {
     let letter = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
     ascii(name).chars().map(letter).collect::<String>().trim_start_matches('-').parse().ok()
 }
 
-/// Gives each its own name. A job of that name would be taken for one that spile made.
+/// Gives each plugin a unique name. Names of jobs are avoided, because such a job would be mistaken for one that spile
+/// created.
 fn named(adopted: &mut [Adopted], found: &Inventory<'_>) {
     let mut taken: BTreeSet<String> = found.jobs.clone();
     for one in adopted {
@@ -170,8 +171,8 @@ fn named(adopted: &mut [Adopted], found: &Inventory<'_>) {
     }
 }
 
-/// Names the loader of an extractor, and the mappers on the way there, where a job is that and nothing else; or the only
-/// loader that there is, where no job runs the extractor.
+/// Finds the loader and the mappers of each extractor, if its jobs run it in a way that spile supports. An extractor
+/// without jobs gets the only loader, if there is just one.
 fn loaders(adopted: &mut [Adopted], found: &Inventory<'_>) {
     let is_loader = |one: &&Adopted| one.key.role == Role::Loader;
     let loaders: BTreeMap<String, Slug> =
@@ -180,7 +181,7 @@ fn loaders(adopted: &mut [Adopted], found: &Inventory<'_>) {
         match Run::of(&found.steps, &one.key.name) {
             Run::Never if loaders.len() == 1 => one.loader = loaders.values().next().cloned(),
             Run::Never => {}
-            // Without its loader, which stays in the template, it is left out.
+            // If its loader stays in the template, it gets none.
             Run::As(pair) => {
                 one.loader = loaders.get(&pair.loader).cloned();
                 one.mappers = if one.loader.is_some() { pair.mappers } else { Vec::new() };

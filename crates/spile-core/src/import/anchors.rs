@@ -1,11 +1,11 @@
-//! Anchors of files that are merged into one text: each file has its own, and two files may use the same names.
+//! Anchors of files that are merged into one text. Each file has its own, and two files may use the same names.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
 
 use crate::yaml::{self, Content, Document, Edits, Node};
 
-/// Returns a text in which no anchor has a name that one of another text has; its aliases follow.
+/// Renames the anchors of a text, and their aliases, that have the same name as an anchor of another text.
 ///
 /// # Errors
 /// When one of the texts cannot be parsed.
@@ -18,7 +18,7 @@ pub fn apart(text: &str, other: &str) -> Result<String, yaml::YamlMistake> {
     let mut edits = Edits::default();
     for place in own.into_iter().filter(|place| theirs.contains(&text[place.clone()])) {
         let name = &text[place.clone()];
-        // Of one more than there are, one is free.
+        // Among one more number than there are names, one is free.
         let most = theirs.len() + all.len() + 2;
         let free = (2..=most).map(|number| format!("{name}-{number}")).find(is_free);
         edits.replace(place, free.unwrap_or_default());
@@ -26,7 +26,7 @@ pub fn apart(text: &str, other: &str) -> Result<String, yaml::YamlMistake> {
     Ok(edits.apply(text, &str::to_owned))
 }
 
-/// Returns where the names of anchors and aliases stand.
+/// Returns the positions of the names of anchors and aliases.
 fn names(document: &Document<'_>) -> Vec<Range<usize>> {
     let mut names = Vec::new();
     document.root.visit(&mut |node| names.extend(name(document.text, node)));
@@ -39,7 +39,7 @@ fn name(text: &str, node: &Node) -> Option<Range<usize>> {
         return None;
     }
     if text[start..].starts_with('!') {
-        // An anchor may be behind a tag.
+        // An anchor may follow a tag.
         let after = text[start..].find(char::is_whitespace)?;
         start += after + text[start + after..].find('&')?;
     }

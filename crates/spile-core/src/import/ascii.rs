@@ -1,8 +1,8 @@
-//! Names of plugins in the letters that files can have.
+//! Names of plugins in characters that are valid in file names.
 
-/// Returns a name in ASCII: letters lose their accents, others are written as `u` and their number.
+/// Returns a name in ASCII: letters lose their accents, and others are written as `u` with their number.
 ///
-/// What is no letter stays as it is. Every letter leaves something, so that two names seldom become one.
+/// Other characters stay as they are. Every letter leaves a trace, so that two names seldom become the same.
 #[must_use]
 pub fn ascii(name: &str) -> String {
     name.chars().map(|c| if c.is_ascii() || !c.is_alphanumeric() { c.to_string() } else { letter(c) }).collect()
@@ -18,7 +18,7 @@ fn letter(c: char) -> String {
     }
 }
 
-/// Letters of Latin alphabets, and what stands for them.
+/// Letters of Latin alphabets, and their replacements.
 const PLAIN: [(&str, &str); 26] = [
     ("\u{e0}\u{e1}\u{e2}\u{e3}\u{e4}\u{e5}\u{101}\u{103}\u{105}", "a"),
     ("\u{e6}", "ae"),

@@ -1,21 +1,21 @@
-//! Comments inside of tables: each goes where it stood, in front of the same key.
+//! Comments inside tables: each is kept before the same key.
 
 use toml_edit::{DocumentMut, Item, Table};
 
 use crate::yaml::Pair;
 use crate::yaml::edit::line_end;
 
-/// A comment inside of a table.
+/// A comment inside a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Within {
-    /// The keys that lead to what it is about, from those of the table on.
+    /// The keys from the table to what the comment is about.
     pub path: Vec<String>,
-    /// Its text, with the `#`.
+    /// Its text, including the `#`.
     pub text: String,
 }
 
 impl Within {
-    /// Returns a comment that stands behind the key of a pair; `None` where it is about the pair itself.
+    /// Returns a comment inside the value of a pair; `None` if it is about the pair itself.
     #[must_use]
     pub fn of(pair: &Pair, at: usize, comment: &str, text: &str) -> Option<Self> {
         let path = path(pair, at, text);
@@ -23,9 +23,9 @@ impl Within {
     }
 }
 
-/// Returns the keys that lead from a pair to what a comment in it is about.
+/// Returns the keys from a pair to what a comment in it is about.
 fn path(pair: &Pair, at: usize, text: &str) -> Vec<String> {
-    // Behind a key, on its line, it is about the key.
+    // A comment after a key, on the same line, is about the key.
     if at < pair.key.span.start || !text[pair.key.span.end..at].contains('\n') {
         return Vec::new();
     }
@@ -36,13 +36,13 @@ fn path(pair: &Pair, at: usize, text: &str) -> Vec<String> {
     std::iter::once(key.to_owned()).chain(inside).collect()
 }
 
-/// Puts comments into the text of a table; `root` leads to the table.
+/// Inserts comments into the TOML text of a table. `root` is the path to the table.
 #[must_use]
 pub fn placed(text: String, root: &[&str], comments: &[Within]) -> String {
     if comments.is_empty() {
         return text;
     }
-    // What is written here can be read.
+    // Cannot fail, because the text was written here.
     let Ok(mut document) = text.parse::<DocumentMut>() else { return text };
     for comment in comments {
         let path: Vec<&str> = root.iter().copied().chain(comment.path.iter().map(String::as_str)).collect();
@@ -51,7 +51,7 @@ pub fn placed(text: String, root: &[&str], comments: &[Within]) -> String {
     document.to_string()
 }
 
-/// Puts a comment in front of the last key of a path, or of what it is written in.
+/// Inserts a comment before the last key of a path, or before the value that contains it.
 fn place(table: &mut Table, path: &[&str], comment: &str) {
     let Some((first, rest)) = path.split_first() else { return };
     let is_reached = match table.get(first) {
@@ -61,7 +61,7 @@ fn place(table: &mut Table, path: &[&str], comment: &str) {
     };
     match table.get_mut(first) {
         Some(Item::Table(inner)) if is_reached => before(inner.decor_mut(), comment),
-        // A head that is not written has its comments at the first that is.
+        // A table without its own header gets the comment at its first key.
         Some(Item::Table(inner)) if rest.is_empty() => {
             let next = inner.iter().next().map(|(key, _)| key.to_owned());
             if let Some(next) = next {

@@ -1,4 +1,4 @@
-//! Connectors of imported plugins: which settings there are, of what kind, and which of them are secret.
+//! Connectors of imported plugins: which settings exist, their kinds, and which of them are secret.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -18,13 +18,13 @@ use crate::secrecy;
 use crate::toml_text::{inline, value};
 use crate::value::expansion::has_variable;
 
-/// Definitions that Meltano keeps beside the project, by plugin.
+/// The definitions that Meltano stores next to the project, by plugin.
 pub type Locks = BTreeMap<PluginKey, Value>;
 
 /// A connector that import writes.
 #[derive(Debug, Default)]
 pub struct Definition {
-    /// What the file says besides its settings.
+    /// The content of the file besides its settings.
     head: Map<String, Value>,
     settings: BTreeMap<String, Declared>,
 }
@@ -34,19 +34,19 @@ pub struct Definition {
 #[expect(clippy::struct_excessive_bools, reason = "independent flags, as declarations and values set them")]
 struct Declared {
     kind: Option<Kind>,
-    /// Whether a value has shown what kind it really is: what is declared is often wrong, and Meltano does not ask.
+    /// Whether a value has shown its real kind. Declared kinds are often wrong, because Meltano does not enforce them.
     is_seen: bool,
     /// `label` and `description`.
     words: Map<String, Value>,
     options: Vec<Value>,
     is_secret: bool,
-    /// Whether it is declared as no secret.
+    /// Whether it is declared not to be a secret.
     is_said_open: bool,
-    /// Whether a value of it stays in plain text: a variable inside a string, which cannot be encrypted.
+    /// Whether one of its values stays in plaintext: a variable inside a string, which cannot be encrypted.
     is_open: bool,
 }
 
-/// Gives every adopted plugin its connector: that of the plugin which it inherits from in the end.
+/// Gives every adopted plugin the connector of the plugin that it ultimately inherits from.
 pub fn connectors(
     adopted: &mut Vec<Adopted>,
     found: &Inventory<'_>,
@@ -59,7 +59,7 @@ pub fn connectors(
     adopted.retain_mut(|one| {
         let root = one.ancestors.last().unwrap_or(&one.key).clone();
         let chain: Vec<&PluginKey> = std::iter::once(&one.key).chain(&one.ancestors).collect();
-        // Where values do not go together with those of others, it has a connector of its own.
+        // If its values do not fit with those of other plugins, it gets its own connector.
         let mut why = None;
         for key in [root, one.key.clone()] {
             let name = names[&key].clone();
@@ -83,13 +83,13 @@ pub fn connectors(
     definitions
 }
 
-/// Returns a plugin's name as a connector can have it: connectors are files.
+/// Converts a plugin's name to a valid connector name, which is used as a file name.
 fn connector_name(plugin: &str) -> String {
     let letter = |c: char| if c.is_ascii_alphanumeric() || c == '-' || c == '_' { c } else { '-' };
     ascii(plugin).chars().map(letter).collect::<String>().trim_start_matches('-').to_owned()
 }
 
-/// Names the connector of each plugin that may have one: no two get the same, and what has a fitting name keeps it.
+/// Names the connector of each plugin that may need one. The names are unique, and plugins with a valid name keep it.
 fn names(adopted: &[Adopted]) -> BTreeMap<PluginKey, String> {
     let all = adopted.iter().flat_map(|one| [one.ancestors.last().unwrap_or(&one.key), &one.key]);
     let mut keys: Vec<&PluginKey> = all.collect::<BTreeSet<_>>().into_iter().collect();
@@ -98,7 +98,7 @@ fn names(adopted: &[Adopted]) -> BTreeMap<PluginKey, String> {
     for key in keys {
         let stem = connector_name(&key.name);
         let all = std::iter::once(stem.clone()).chain((2..).map(|number| format!("{stem}-{number}")));
-        // Of numbers there is no end.
+        // Always finds one, because there are infinitely many numbers.
         let free = all.into_iter().find(|name| !taken.contains(&(key.role, name.to_ascii_lowercase())));
         let name = free.unwrap_or(stem);
         taken.insert((key.role, name.to_ascii_lowercase()));
@@ -116,7 +116,7 @@ impl Definition {
         let mut definition = Self::default();
         let mut head = Map::from_iter([("kind".to_owned(), json!(key.role.to_string()))]);
         head.extend(known("label").filter(Value::is_string).map(|label| ("label".to_owned(), label)));
-        // Integrations that are made later inherit from a plugin of this name, which no other in the file may have.
+        // New integrations inherit from a plugin of this name, which no other plugin in the file may have.
         let name = format!("{name}-base");
         let namespace = key.name.replace(|c: char| !c.is_ascii_alphanumeric(), "_");
         let mut plugin = Map::from_iter([
@@ -148,7 +148,7 @@ impl Definition {
         definition
     }
 
-    /// Adds a setting as `settings` of Meltano declare it.
+    /// Adds a setting from Meltano's `settings`.
     fn declare(&mut self, setting: &Value) {
         let Some(name) = setting["name"].as_str() else { return };
         let word = setting["kind"].as_str().unwrap_or_default();
@@ -170,7 +170,7 @@ impl Definition {
         }
     }
 
-    /// Adds the settings of a plugin, and checks that what it is set to goes together with what others are set to.
+    /// Adds the settings of a plugin, and checks that its values fit with those of other plugins.
     fn take(&mut self, one: &Adopted, chain: &[&PluginKey], found: &Inventory<'_>) -> Result<(), Why> {
         let mut settings_now = Self { head: Map::new(), settings: self.settings.clone() };
         for plugin in chain.iter().rev().filter_map(|key| found.plugin(key)) {
@@ -181,7 +181,7 @@ impl Definition {
             let declared = settings_now.settings.entry(said.name.clone()).or_default();
             declared.is_open |= is_open(said);
             declared.fit(said)?;
-            // What has to be one of a list is not a secret, whatever its name.
+            // A value from a fixed list is not a secret, whatever its name.
             let is_chosen = !declared.options.is_empty();
             declared.is_secret |= secrecy::is_name(&said.name) && !declared.is_said_open && !is_chosen;
         }
@@ -196,7 +196,7 @@ impl Definition {
         Ok(())
     }
 
-    /// Returns the file.
+    /// Returns the text of the file.
     #[must_use]
     pub fn text(&self, key: &PluginKey, stem: &str) -> String {
         let mut text = format!(
@@ -227,7 +227,7 @@ fn lines(text: &mut String, members: &Map<String, Value>, order: &[&str]) {
     }
 }
 
-/// Writes a setting on a line of its own: a definition has hundreds, most of them used by nobody.
+/// Writes a setting on a line of its own, because a definition has hundreds, most of them unused.
 fn line(setting: &Map<String, Value>) -> String {
     let order = ["name", "kind", "secret", "options", "label", "description"];
     let members = order.iter().filter_map(|word| Some((*word, setting.get(*word)?)));
@@ -248,7 +248,7 @@ impl Declared {
         self.kind = match self.kind.take() {
             Some(kind) if kind.check(&said.value).is_ok() => Some(kind),
             Some(Kind::Integer) if found == Kind::Decimal => Some(Kind::Decimal),
-            // A date or an option is a text.
+            // A date or an option is text.
             Some(kind) if found == Kind::String && !is_inferred(&kind) => Some(found),
             Some(_) if self.is_seen => {
                 let what = format!("`{}` has a different kind elsewhere", said.name);
@@ -264,7 +264,7 @@ impl Declared {
         let mut table = Map::from_iter([("name".to_owned(), json!(name))]);
         table.extend(self.words.clone());
         if self.options.is_empty() {
-            // Text is what a setting takes of which nothing is said.
+            // Text is the default.
             let kind = self.kind.as_ref().filter(|kind| **kind != Kind::String);
             table.extend(kind.map(|kind| ("kind".to_owned(), json!(kind.word()))));
         } else {
@@ -275,14 +275,14 @@ impl Declared {
         if self.is_secret && !self.is_open && !self.is_said_open {
             table.insert("secret".to_owned(), json!(true));
         } else if self.is_said_open || (self.options.is_empty() && kind.is_secret_as(name)) {
-            // What is left out is guessed by the name.
+            // If it is omitted, the name determines it.
             table.insert("secret".to_owned(), json!(false));
         }
         table
     }
 }
 
-/// Tells whether a value would be a secret in plain text to a check, and cannot be encrypted.
+/// Tells whether a check would treat a value as a secret in plaintext, although it cannot be encrypted.
 fn is_open(said: &CommentedValue) -> bool {
     match &said.value {
         Value::String(text) => !text.is_empty() && !is_reference(text),
@@ -291,7 +291,7 @@ fn is_open(said: &CommentedValue) -> bool {
     }
 }
 
-/// Tells whether a kind is that of a value, and asks no more of it.
+/// Tells whether a kind is inferred from values, without further restrictions.
 fn is_inferred(kind: &Kind) -> bool {
     match kind {
         Kind::String | Kind::Integer | Kind::Decimal | Kind::Boolean | Kind::Array | Kind::Object => true,
@@ -308,13 +308,13 @@ pub(super) fn settings(plugin: &Value) -> impl Iterator<Item = &Value> {
     plugin["settings"].as_array().into_iter().flatten()
 }
 
-/// Returns the built-in connectors of a plugin.
+/// Returns the built-in connectors for a plugin.
 fn of_plugin(catalog: &Catalog, key: &PluginKey) -> Vec<std::sync::Arc<Connector>> {
     let all = catalog.names(key.role).filter_map(|name| catalog.find(key.role, name));
     all.filter(|connector| connector.plugin.name == key.name).collect()
 }
 
-/// Tells what Meltano's words say of a setting's secrecy, where they say anything that can be believed.
+/// Returns whether Meltano's definition declares a setting as a secret, if it says so credibly.
 fn is_secret(setting: &Value) -> Option<bool> {
     let is_never = setting["name"].as_str().is_some_and(secrecy::is_never);
     match (&setting["kind"], &setting["sensitive"]) {
@@ -324,7 +324,7 @@ fn is_secret(setting: &Value) -> Option<bool> {
     }
 }
 
-/// Returns what a plugin, or what it inherits from, declares as secrets and as none.
+/// Returns which settings a plugin or its parents declare as secret, and which as not secret.
 #[must_use]
 pub fn declared(one: &Adopted, found: &Inventory<'_>, catalog: &Catalog, locks: &Locks) -> SettingFacts {
     let mut known = SettingFacts::default();
@@ -339,7 +339,7 @@ pub fn declared(one: &Adopted, found: &Inventory<'_>, catalog: &Catalog, locks: 
             match is_secret(setting) {
                 Some(true) => drop(known.secret.insert(name.to_owned(), kind)),
                 Some(false) => drop(known.open.insert(name.to_owned())),
-                // What has to be one of a list is not a secret, whatever its name.
+                // A value from a fixed list is not a secret, whatever its name.
                 None if kind.as_deref() == Some("options") => drop(known.chosen.insert(name.to_owned())),
                 None => {}
             }
@@ -349,7 +349,7 @@ pub fn declared(one: &Adopted, found: &Inventory<'_>, catalog: &Catalog, locks: 
             known.secret.extend(secret.map(|setting| (setting.name.clone(), Some(setting.kind.word().to_owned()))));
         }
     }
-    // The nearest declaration holds over those it inherits.
+    // The nearest declaration overrides inherited ones.
     known.secret.retain(|name, _| !known.open.contains(name));
     known
 }

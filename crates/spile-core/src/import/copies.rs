@@ -1,7 +1,7 @@
-//! Copies of secrets in what remains of a file: an anchor that a password was moved from, a comment, another plugin.
+//! Copies of secrets in the rest of a file: in an anchor that a password was moved from, a comment, or another plugin.
 //!
-//! Where Meltano reads nothing, a copy is removed. Everywhere else it may be needed, so the import is refused with its
-//! place.
+//! Where Meltano reads nothing, copies are removed. Anywhere else they may be needed, so the import is refused, with
+//! their positions.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -13,7 +13,7 @@ use crate::secrecy::{self, Copies, NOT_SHOWN};
 use crate::secret::Secret;
 use crate::yaml::{Content, Document, Edits, Node, comments};
 
-/// The keys at the top of a file that Meltano reads (its `meltano.schema.json` and `settings.yml`).
+/// The top-level keys that Meltano reads (its `meltano.schema.json` and `settings.yml`).
 const READ: [&str; 31] = [
     "annotations",
     "auto_install",
@@ -48,25 +48,25 @@ const READ: [&str; 31] = [
     "version",
 ];
 
-/// What becomes of the copies of secrets in a file.
+/// What happened to the copies of secrets in a file.
 #[derive(Debug, Default)]
 pub struct Struck {
-    /// The text without the unused copies, otherwise unchanged.
+    /// The text without the removed copies, otherwise unchanged.
     pub text: String,
-    /// Where each of those begins, and what it is now.
+    /// The range of each removed copy, and its replacement.
     pub spans: Vec<(Range<usize>, String)>,
-    /// Copies that have to stay, for something may read them.
+    /// Copies that must stay, because they may be read.
     pub left: Vec<Range<usize>>,
 }
 
-/// Returns what to look for: all that was taken for a secret.
+/// Returns a search for copies of everything that was recognized as a secret.
 pub fn of(adopted: &[Adopted]) -> Copies {
     let parts = adopted.iter().flat_map(|one| std::iter::once(&one.base).chain(one.overlays.values()));
     let secrets: Vec<&Secret> = parts.flat_map(|part| part.secrets.values()).collect();
     Copies::of(secrets.into_iter())
 }
 
-/// Strikes copies out of the comments that go along with a plugin.
+/// Removes copies from the comments that move with a plugin.
 pub fn strike_comments(one: &mut Adopted, copies: &Copies) {
     let strike = |comments: &mut Vec<String>| {
         for comment in comments {
@@ -95,7 +95,7 @@ fn without(comment: &str, copies: &Copies) -> String {
     edits.apply(comment, &str::to_owned)
 }
 
-/// Finds copies in a comment; a simple one where it is said to be a secret.
+/// Finds copies in a comment. A secret that may be an ordinary word counts only if the comment names it as a secret.
 fn in_comment(comment: &str, copies: &Copies) -> Vec<Range<usize>> {
     let said = secrecy::said(comment).filter(|(name, value)| {
         secrecy::is_name(name) && copies.is_exactly(comment[value.clone()].trim_matches(['"', '\'']))
@@ -106,7 +106,7 @@ fn in_comment(comment: &str, copies: &Copies) -> Vec<Range<usize>> {
     }
 }
 
-/// Finds the copies in what stays of a document: `removed` are the parts that go.
+/// Finds the copies in the rest of a document. `removed` are the parts that are moved out.
 pub fn strike(document: &Document<'_>, found: &Inventory<'_>, adopted: &[Adopted], removed: &[Range<usize>]) -> Struck {
     let copies = of(adopted);
     let mut search = Search {
@@ -136,14 +136,14 @@ pub fn strike(document: &Document<'_>, found: &Inventory<'_>, adopted: &[Adopted
     struck
 }
 
-/// Returns where adopted plugins merge something in: what they are set to is behind it and holds over it.
+/// Returns what adopted plugins merge in. Their own values come later and override it.
 fn merges(found: &Inventory<'_>, adopted: &[Adopted]) -> Vec<Range<usize>> {
     let is_adopted = |name: &str| adopted.iter().any(|one| one.key.name == name);
     let own = found.plugins.iter().filter(|plugin| is_adopted(&plugin.key.name)).map(|plugin| plugin.item);
     own.filter_map(|item| item.pair("<<")).map(|pair| pair.value.span.clone()).collect()
 }
 
-/// Tells whether Meltano reads nothing of what is under a key at the top: it holds anchors for the rest of the file.
+/// Tells whether Meltano does not read a top-level key, because it only contains anchors for the rest of the file.
 fn is_free(key: &str, value: &Node) -> bool {
     let first = key.split('.').next().unwrap_or(key);
     let mut has_anchor = false;
@@ -177,7 +177,7 @@ impl Search<'_> {
         }
     }
 
-    /// A key cannot be struck out: it names something.
+    /// A key cannot be removed, because it names something.
     fn key(&mut self, key: &Node) {
         if key.text().is_some_and(|text| self.copies.is_in(text)) && !self.is_gone(&key.span) {
             self.struck.left.push(key.span.clone());
@@ -210,7 +210,7 @@ impl Search<'_> {
         }
     }
 
-    /// A simple secret is a copy under the name of one, and where other places take it from.
+    /// A secret that may be an ordinary word counts as a copy only under a secret's name, or if aliases refer to it.
     fn is_copy(&self, node: &Node, text: &str, key: &str) -> bool {
         let is_meant = node.anchor.is_some() || secrecy::is_name(key);
         self.copies.is_in(text) || (is_meant && self.copies.is_exactly(text))
@@ -227,7 +227,7 @@ impl Search<'_> {
         self.struck.spans.push((node.span.clone(), text));
     }
 
-    /// Tells whether what an alias stands for holds a copy that is struck out.
+    /// Tells whether the target of an alias contains a copy that is removed.
     fn holds(&self, alias: &Node, key: &str) -> bool {
         let Some(target) = self.document.resolve(alias).filter(|target| !self.is_gone(&target.span)) else {
             return false;

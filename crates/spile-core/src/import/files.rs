@@ -1,4 +1,4 @@
-//! The files of integrations: what a plugin says, as TOML, with the comments that were there.
+//! The integration files: the content of a plugin as TOML, with its comments.
 
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -12,20 +12,20 @@ use crate::secret::Secret;
 use crate::toml_text::{is_long_table, key, string, table, value};
 use crate::value::{expansion, periods};
 
-/// A file that import makes.
+/// A file that import creates.
 #[derive(Debug)]
 pub struct NewFile {
     /// Its path in the project.
     pub path: PathBuf,
-    /// The integration, and the environment of an overlay; none of other files.
+    /// The integration, and the environment of an overlay; `None` for other files.
     pub name: Option<FileName>,
     /// Its text, without secrets.
     pub text: String,
-    /// What has to be encrypted into it.
+    /// The secrets to encrypt into it.
     pub secrets: Vec<(String, Secret)>,
 }
 
-/// Returns the files of a plugin: its own, and one for each environment that says something else.
+/// Returns the files of a plugin: its own, and one for each environment with differences.
 #[must_use]
 pub fn files(one: &Adopted) -> Vec<NewFile> {
     let file = |name: FileName, text: String, part: &Part| {
@@ -100,19 +100,19 @@ fn body(part: &Part) -> String {
         headed(&mut body, "metadata", &written(said));
     }
     if part.replaces && part.secrets.is_empty() {
-        // Nothing in the place of what the base has.
+        // An empty table overrides the base's.
         body.push_str("\n[secrets]\n");
     }
     body
 }
 
-/// Returns a value as a file writes it, where strings are literal.
+/// Returns a value as written in a file, where strings are literal.
 fn written(said: &CommentedValue) -> CommentedValue {
     CommentedValue { value: expansion::to_file(&said.value), ..said.clone() }
 }
 
-/// Returns a setting as a file says it, where a period in a key is part of it and nothing else. Keys that cannot be one table
-/// stay as they are, and the proof finds whether Meltano sees a difference.
+/// Returns a setting as written in a file, where a period in a key is an ordinary character. If the keys cannot form
+/// one table, they stay as they are, and the proof finds out whether that makes a difference to Meltano.
 fn setting(said: &CommentedValue) -> CommentedValue {
     match periods::nested(&said.value) {
         Some(value) => written(&CommentedValue { value, ..said.clone() }),
@@ -120,7 +120,7 @@ fn setting(said: &CommentedValue) -> CommentedValue {
     }
 }
 
-/// Adds a table with a head of its own.
+/// Adds a table with its own header.
 fn headed(body: &mut String, path: &str, said: &CommentedValue) {
     let Some(members) = said.value.as_object() else { return };
     body.push('\n');

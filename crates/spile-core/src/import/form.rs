@@ -1,12 +1,12 @@
-//! The form of a `meltano.yml`: what Meltano rejects is rejected here, with its place.
+//! The structure of a `meltano.yml`: what Meltano rejects is rejected here, with its position.
 
 use super::ImportMistake;
 use crate::yaml::{Content, Document, Node, ValueReader};
 
-/// Checks the parts of a file that import works on: `plugins`, `environments`, `jobs`, `schedules`.
+/// Checks the parts of a file that import uses: `plugins`, `environments`, `jobs`, `schedules`.
 ///
 /// # Errors
-/// With the first part that is of another form than Meltano takes.
+/// With the first part whose structure Meltano does not accept.
 pub fn check(document: &Document<'_>) -> Result<(), ImportMistake> {
     let form = YamlForm { document };
     form.table(&document.root, "the file")?;
@@ -42,7 +42,7 @@ struct YamlForm<'a> {
 }
 
 impl YamlForm<'_> {
-    /// Returns the node, which has to be a table.
+    /// Returns the node, which must be a table.
     fn table<'b>(&'b self, node: &'b Node, what: &str) -> Result<&'b Node, ImportMistake> {
         match self.document.resolve(node) {
             Some(found) if matches!(found.content, Content::Mapping(..)) => Ok(found),
@@ -50,26 +50,26 @@ impl YamlForm<'_> {
         }
     }
 
-    /// Returns a table in a table; one without a value counts as none.
+    /// Returns a table in a table. A key without a value counts as missing.
     fn member<'b>(&'b self, node: &'b Node, key: &str, what: &str) -> Result<Option<&'b Node>, ImportMistake> {
         let found = self.document.resolve(node).and_then(|node| node.get(key)).filter(|value| value.text() != Some(""));
         found.map(|value| self.table(value, what)).transpose()
     }
 
-    /// Tells whether a node is a text with something in it, and not a number.
+    /// Tells whether a node is a text that is not empty.
     fn is_text(&self, node: &Node) -> bool {
         let value = ValueReader::of(self.document).value(node, &mut Vec::new());
         value.as_str().is_some_and(|text| !text.is_empty())
     }
 
-    /// Returns the names of a list of tables, each of which has one.
+    /// Returns the names in a list of tables. Each table must have one.
     fn named<'b>(&'b self, node: &'b Node, what: &str) -> Result<Vec<&'b Node>, ImportMistake> {
         let list = self.document.resolve(node).filter(|list| matches!(list.content, Content::Sequence(..)));
         let list = list.ok_or_else(|| wrong(node, what, "a list"))?;
         let mut names = Vec::new();
         for item in list.items() {
             let table = self.table(item, &format!("an item of {what}"))?;
-            // A merge key may bring the name; what that is only Meltano has to know.
+            // A merge key may bring the name. It does not matter here what it is.
             let merges = table.pairs().iter().any(|pair| pair.key.text() == Some("<<"));
             match table.get("name").and_then(|name| self.document.resolve(name)) {
                 Some(name) if self.is_text(name) => names.push(name),
@@ -93,7 +93,7 @@ fn wrong(node: &Node, what: &str, wanted: &'static str) -> ImportMistake {
         Content::Scalar { .. } => "a string or a number",
         Content::Alias(_) => "an alias",
     };
-    // A whole list would be underlined.
+    // Underlines only the start, not the whole list.
     let span = node.span.start..node.span.end.min(node.span.start + 1).max(node.span.start);
     ImportMistake::Form { what: what.to_owned(), found, wanted, span: span.into() }
 }

@@ -1,5 +1,5 @@
-//! Merging the files of `include_paths` into one text, as Meltano merges their values: tables by key, lists one after
-//! the other, everything else by the later one (`deep_merge` of Meltano 4.4).
+//! Merges the files of `include_paths` into one text, as Meltano merges their values: tables by key, lists one after
+//! the other, and otherwise the later value wins (`deep_merge` of Meltano 4.4).
 
 use serde_json::Value;
 
@@ -8,10 +8,10 @@ use crate::source::Source;
 use crate::yaml::edit::{column, dash, line_end, line_start, shifted};
 use crate::yaml::{self, Content, Document, Edits, Node, Pair, Style, ValueReader, comments, opened};
 
-/// Why a file could not be merged in, and which.
+/// The file that could not be merged, and why.
 pub type IncludeRefusal = (Source, ImportMistake);
 
-/// Returns the text of a file with other files merged into it, and without `include_paths`.
+/// Returns the text of a file without `include_paths`, with the other files merged into it.
 ///
 /// # Errors
 /// With the first file that cannot be parsed or merged.
@@ -74,7 +74,7 @@ fn without_paths(text: &str) -> Result<String, ImportMistake> {
     Ok(edits.apply(text, &str::to_owned))
 }
 
-/// What may have to take members of another file: the top two levels.
+/// Returns the nodes that may get members of another file: those on the top two levels.
 fn lists_and_tables(root: &Node) -> Vec<&Node> {
     let mut found = vec![root];
     for pair in root.pairs() {
@@ -99,7 +99,7 @@ impl Merge<'_> {
                 self.merge(own, pair)?;
             }
         }
-        // New keys come behind what the last key of ours has got: its lines end where theirs begin.
+        // New keys follow what was added to our last key: their lines end where these start.
         let mut before = theirs.span.start;
         for pair in theirs.pairs() {
             if own(pair).is_none() {
@@ -144,16 +144,16 @@ impl Merge<'_> {
         }
     }
 
-    /// Puts the lines of a list or table in the place of an empty one.
+    /// Replaces an empty list or table with the lines of another.
     fn replace(&mut self, own: &Pair, pair: &Pair) {
         let lines = self.lines(pair);
         let (from, to) = (column(self.theirs.text, pair.key.span.start), column(self.ours.text, own.key.span.start));
-        // No blank stays behind the colon.
+        // Leaves no blank after the colon.
         let start = self.ours.text[..own.value.span.start].trim_end_matches(' ').len();
         self.edits.replace(start..own.value.span.end, format!("\n{}", moved(&lines, from, to)));
     }
 
-    /// Adds a pair, with the comments in front of it, behind the last one of a table.
+    /// Adds a pair, with the comments before it, after the last pair of a table.
     fn add_pair(&mut self, ours: &Node, pair: &Pair, lead: usize) {
         let start = self.lead(lead, pair.key.span.start);
         let lines = self.theirs.text[start..line_end(self.theirs.text, pair.span().end)].to_owned();
@@ -179,7 +179,7 @@ impl Merge<'_> {
         text[start..line_end(text, pair.value.span.end)].to_owned()
     }
 
-    /// Returns where the comment lines in front of a key begin.
+    /// Returns where the comment lines before a key start.
     fn lead(&self, from: usize, to: usize) -> usize {
         let text = self.theirs.text;
         let first = comments(text, line_end(text, from)..to, &self.theirs.root).first().map(|(at, _)| *at);
@@ -188,7 +188,7 @@ impl Merge<'_> {
 }
 
 fn moved(lines: &str, from: usize, to: usize) -> String {
-    // The first line is moved too: a line break in front of it makes it a later one.
+    // Shifts the first line too: a line break before it makes it a later one.
     shifted(&format!("\n{lines}"), from, to)[1..].to_owned()
 }
 

@@ -1,4 +1,4 @@
-//! The contents of a `meltano.yml` with their places: plugins, environments, and which plugins are paired.
+//! The contents of a `meltano.yml` with their positions: plugins, environments, and which plugins are paired.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,7 +15,7 @@ pub const KEYS: [&str; 4] = ["config", "select", "metadata", "load_schema"];
 /// The lists of plugins that spile manages.
 pub const ROLES: [Role; 2] = [Role::Extractor, Role::Loader];
 
-/// What a file holds.
+/// The contents of a file.
 pub struct Inventory<'a> {
     /// Its extractors and loaders, in order.
     pub plugins: Vec<Plugin<'a>>,
@@ -23,13 +23,13 @@ pub struct Inventory<'a> {
     pub environments: Vec<Environment<'a>>,
     /// The names of jobs and schedules.
     pub jobs: BTreeSet<String>,
-    /// What jobs and schedules run.
+    /// The steps that jobs and schedules run.
     pub steps: Vec<Job>,
     /// The plugins that jobs and schedules name.
     pub used: BTreeSet<String>,
     /// The plugins that others inherit from.
     pub parents: BTreeSet<PluginKey>,
-    /// Where each plugin that Meltano sees is in `plugins`.
+    /// The index in `plugins` of each plugin that Meltano sees.
     places: BTreeMap<PluginKey, usize>,
 }
 
@@ -39,9 +39,9 @@ pub struct Plugin<'a> {
     pub key: PluginKey,
     /// Its item.
     pub item: &'a Node,
-    /// All it says, merge keys followed.
+    /// Its complete value, with merge keys resolved.
     pub value: Value,
-    /// Whether another of the same name is in front of it: Meltano does not look at this one.
+    /// Whether an earlier plugin has the same name, so that Meltano ignores this one.
     pub is_shadowed: bool,
 }
 
@@ -51,12 +51,12 @@ pub struct Environment<'a> {
     pub name: String,
     /// Its item.
     pub item: &'a Node,
-    /// Whether another of the same name is in front of it: Meltano does not look at this one.
+    /// Whether an earlier environment has the same name, so that Meltano ignores this one.
     pub is_shadowed: bool,
 }
 
 impl<'a> Inventory<'a> {
-    /// Looks at a document whose form was checked.
+    /// Creates the inventory of a document whose structure has been checked.
     #[must_use]
     pub fn of(document: &'a Document<'a>) -> Self {
         let values = ValueReader::of(document);
@@ -102,14 +102,14 @@ impl<'a> Inventory<'a> {
         found
     }
 
-    /// Returns the plugin of that list and name which Meltano sees.
+    /// Returns the plugin with this list and name that Meltano sees.
     #[must_use]
     pub fn plugin(&self, key: &PluginKey) -> Option<&Plugin<'a>> {
         self.places.get(key).map(|place| &self.plugins[*place])
     }
 }
 
-/// Returns the plugins that a task names; a task may be a list of them.
+/// Returns the plugins that a task names. A task may be a list of tasks.
 fn words(task: &Value) -> Vec<String> {
     match task {
         Value::Array(tasks) => tasks.iter().flat_map(words).collect(),
@@ -118,14 +118,14 @@ fn words(task: &Value) -> Vec<String> {
 }
 
 impl Plugin<'_> {
-    /// Returns the plugin it inherits from.
+    /// Returns the plugin that it inherits from.
     #[must_use]
     pub fn parent(&self) -> Option<PluginKey> {
         let name = self.value["inherit_from"].as_str()?.to_owned();
         Some(PluginKey { role: self.key.role, name })
     }
 
-    /// Tells whether the item is written in a way that lines can be put into.
+    /// Tells whether lines can be inserted into the item.
     #[must_use]
     pub fn is_plain(&self) -> bool {
         is_plain(self.item)
@@ -139,7 +139,7 @@ impl Environment<'_> {
     }
 }
 
-/// Tells whether an item is a table by indentation with a name of its own.
+/// Tells whether an item is a table written with indentation that has its own name.
 #[must_use]
 pub fn is_plain(item: &Node) -> bool {
     matches!(item.content, Content::Mapping(Style::Block, _))
@@ -151,13 +151,13 @@ pub fn managed(item: &Node) -> impl Iterator<Item = &Pair> {
     item.pairs().iter().filter(|pair| pair.key.text().is_some_and(|key| KEYS.contains(&key)))
 }
 
-/// Tells whether an item says nothing but what becomes files.
+/// Tells whether all members of an item, except for its name, become files.
 #[must_use]
 pub fn is_all_managed(item: &Node) -> bool {
     item.pairs().iter().all(|pair| pair.key.text().is_some_and(|key| key == "name" || KEYS.contains(&key)))
 }
 
-/// Returns what has to be written by indentation before anything can be put in, outermost first.
+/// Returns the nodes that must be written with indentation before anything can be inserted, outermost first.
 #[must_use]
 pub fn frame(root: &Node) -> Vec<&Node> {
     let mut frame = vec![root];

@@ -1,8 +1,8 @@
-//! Keeping edits by hand: what somebody has written into a rendered `meltano.yml` is put into the template, at the place
-//! where it comes out as it is.
+//! Keeps manual edits: changes that were made in a rendered `meltano.yml` move to the template, at the place that
+//! renders them.
 //!
-//! The template's text is changed by its places, one edit after the other. Whether it then says what it should, only
-//! rendering it tells: that is done by who calls this.
+//! The template's text is edited by position, one edit after the other. Only rendering it shows whether the result is
+//! right, which is left to the caller.
 
 mod frame;
 mod skeleton;
@@ -17,7 +17,7 @@ use frame::Frame;
 use skeleton::{Tag, TagKind};
 use taken::Taken;
 
-/// A template that is not edited: what it writes there is not its own text.
+/// A part of a template that cannot be edited, because it is generated.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Diagnostic)]
 #[error("the template works out where {part} belongs, so it cannot be put there")]
 #[diagnostic(
@@ -27,22 +27,22 @@ use taken::Taken;
     )
 )]
 pub struct NotKept {
-    /// What cannot be kept.
+    /// The part that cannot be kept.
     pub part: Part,
-    /// Where it belongs, as far as that can be told.
+    /// Where it belongs, as far as that is known.
     #[label("it belongs here")]
     pub span: SourceSpan,
 }
 
 impl NotKept {
-    /// Says that of a template as a whole.
+    /// Returns this error for a template as a whole.
     #[must_use]
     pub fn whole(part: Part) -> Self {
         Self { part, span: (0..0).into() }
     }
 }
 
-/// Returns a template with the edits of a rendered text made in it.
+/// Returns a template that includes the edits of a rendered text.
 ///
 /// # Errors
 /// With the first edit that has no place in the template.
@@ -61,10 +61,10 @@ pub fn kept(template: &str, found: &str, edits: &[HandEdit]) -> Result<String, N
     Ok(text)
 }
 
-/// Where something is that cannot be edited.
+/// The range of something that cannot be edited.
 type Clever = std::ops::Range<usize>;
 
-/// The places around one place are made one after the other; there are fewer of them.
+/// The most steps of one edit, because missing parents are added one by one. There are fewer of them.
 const MOST_STEPS: usize = 8;
 
 fn one(mut text: String, taken: &Taken<'_>, kind: HandEditKind) -> Result<String, Clever> {
@@ -86,15 +86,15 @@ fn one(mut text: String, taken: &Taken<'_>, kind: HandEditKind) -> Result<String
     Err(0..0)
 }
 
-/// What one look at a template comes to.
+/// The result of one step.
 enum Step {
-    /// It says what it should.
+    /// The edit is complete.
     Done(String),
-    /// It has a place for it now, or a part of one.
+    /// A parent was added, and the next step continues.
     Framed(String),
 }
 
-/// A template and what is put into it.
+/// A template, and what to insert into it.
 struct Place<'a> {
     text: &'a str,
     tags: &'a [Tag],
@@ -146,7 +146,7 @@ impl Place<'_> {
         }
     }
 
-    /// Adds to an environment, which the template may have to name first.
+    /// Adds something to an environment, after adding the environment to the template if it is missing.
     fn added_within(&self, environment: &str, kind: &PartKind) -> Result<Step, Clever> {
         let frame = self.frame();
         let Some(item) = named(self.root.get("environments"), environment) else {
@@ -179,7 +179,7 @@ impl Place<'_> {
         }
     }
 
-    /// Puts the item behind all that is in its list.
+    /// Adds the item at the end of its list.
     fn item_into(&self, text: &str, list: &crate::yaml::Pair) -> Result<Step, Clever> {
         let frame = Frame { text, ..self.frame() };
         let width = frame.width_of_items(list);
@@ -192,7 +192,7 @@ impl Place<'_> {
         Ok(Step::Done(text))
     }
 
-    /// Puts a key and its value behind another key's line.
+    /// Adds a key with its value after another key's line.
     fn pair_into(&self, table: &Node, behind: &crate::yaml::Pair) -> Result<Step, Clever> {
         let width = match table.pairs().first() {
             Some(first) => column(self.text, first.key.span.start),
@@ -204,7 +204,7 @@ impl Place<'_> {
         Ok(Step::Done(text))
     }
 
-    /// Returns the item that the template has of what was edited.
+    /// Returns the template's item of what was edited.
     fn own_item(&self) -> Option<&Node> {
         let Part { environment, kind, name } = self.taken.part;
         let within = |environment: &String| named(self.root.get("environments"), environment);
@@ -234,7 +234,7 @@ impl Place<'_> {
         }
     }
 
-    /// Tells whether a part of the template is its own text, so that another one can take its place.
+    /// Tells whether a part of the template is literal text that can be replaced.
     fn is_plain(&self, span: &Clever) -> bool {
         let mut within = self.tags.iter().filter(|tag| tag.span.start < span.end && tag.span.end > span.start);
         within.all(|tag| tag.kind == TagKind::Raw)
@@ -253,7 +253,7 @@ impl Place<'_> {
             let new = self.taken.bare_item(width).ok_or(span.clone())?;
             return Ok(self.replaced(&span, &new));
         }
-        // Some of it is an integration's: only what is the template's own changes.
+        // Parts of it belong to an integration: only the template's own text changes.
         let mut text = self.text.to_owned();
         let changes = self.taken.changes(
             self.document,
@@ -290,7 +290,7 @@ impl Place<'_> {
         if !self.is_plain(&span) {
             return Err(span);
         }
-        // With the last of a list its key goes: Meltano refuses one without a value.
+        // The key goes with the last item of its list, because Meltano rejects a key without a value.
         let list = self.frame().list_of(item).filter(|list| list.value.items().len() == 1);
         let of_list = list.map(|list| line_start(self.text, list.key.span.start)..line_end(self.text, item.span.end));
         Ok(self.without(of_list.filter(|span| self.is_plain(span)).unwrap_or(span)))
@@ -305,7 +305,7 @@ impl Place<'_> {
     }
 }
 
-/// Returns the item of a list that has a name.
+/// Returns the item of a list with a name.
 fn named<'a>(list: Option<&'a Node>, name: &str) -> Option<&'a Node> {
     list?.items().iter().find(|item| item.get("name").and_then(Node::text) == Some(name))
 }

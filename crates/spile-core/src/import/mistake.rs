@@ -7,71 +7,71 @@ use crate::yaml;
 /// What can be wrong with a `meltano.yml` to import.
 #[derive(Debug, Clone, thiserror::Error, Diagnostic)]
 pub enum ImportMistake {
-    /// The text cannot be read.
+    /// The text is not valid YAML.
     #[error(transparent)]
     #[diagnostic(transparent)]
     Yaml(#[from] yaml::YamlMistake),
-    /// More bytes than are read.
+    /// The file is too large.
     #[error("the file has {bytes} bytes; import accepts at most {most}")]
     #[diagnostic(
         code(spile::import::too_large),
         help("move everything that is not configuration out of it, then import again; nothing was written")
     )]
     TooLarge {
-        /// How many it has.
+        /// Its size in bytes.
         bytes: u64,
-        /// How many it may have.
+        /// The maximum size in bytes.
         most: u64,
-        /// The file's start.
+        /// The start of the file.
         #[label("this file")]
         span: SourceSpan,
     },
-    /// A form that Meltano does not accept.
+    /// A part has a structure that Meltano does not accept.
     #[error("{what} is {found}, not {wanted}")]
     #[diagnostic(code(spile::import::form), help("fix it, then import again; Meltano rejects the file too"))]
     Form {
-        /// What has the form.
+        /// The part.
         what: String,
         /// What was found.
         found: &'static str,
         /// What Meltano accepts.
         wanted: &'static str,
-        /// Where.
+        /// The position.
         #[label("here")]
         span: SourceSpan,
     },
-    /// A name that Meltano refuses.
+    /// A name is not valid in Meltano.
     #[error("`{name}` is not a valid name in Meltano: it contains a `:`")]
     #[diagnostic(code(spile::import::name), help("rename it, then import again"))]
     Name {
         /// The name.
         name: String,
-        /// Where.
+        /// The position.
         #[label("here")]
         span: SourceSpan,
     },
-    /// A file that is included cannot be merged in.
+    /// An included file cannot be merged.
     #[error("`{key}` is set in this file and in an earlier one, in forms that cannot be merged")]
     #[diagnostic(code(spile::import::include), help("set it in only one of them, then import again"))]
     Include {
         /// The key.
         key: String,
-        /// Where the later one is.
+        /// The position in the later file.
         #[label("here")]
         span: SourceSpan,
     },
-    /// A file that is included means something else in one text with the others.
+    /// An included file would mean something else after merging.
     #[error("the file cannot be merged into `meltano.yml`: its meaning would change")]
     #[diagnostic(
         code(spile::import::include_differs),
         help("write the keys that both files have with indentation and without anchors, then import again")
     )]
     IncludeDiffers {
-        /// The file's start.
+        /// The start of the file.
         #[label("this file")]
         span: SourceSpan,
     },
-    /// A copy of a secret that would stay in plain text.
+    /// A copy of a secret would stay in plaintext.
     #[error("this copy of a secret that import encrypts would stay in plain text")]
     #[diagnostic(
         code(spile::import::secret_left),
@@ -80,20 +80,20 @@ pub enum ImportMistake {
         )
     )]
     SecretLeft {
-        /// Where it is.
+        /// The position of the copy.
         #[label("a copy of a secret")]
         span: SourceSpan,
     },
-    /// The text that import would write does not mean what the file means.
+    /// The text that import would write does not mean the same as the file.
     #[error("what import would write differs from the file: {what}")]
     #[diagnostic(
         code(spile::import::unfaithful),
         help("write this part without brackets, anchors and tags, then import again; nothing was written")
     )]
     Unfaithful {
-        /// What is different, and where.
+        /// The difference, and its path.
         what: String,
-        /// The file's start.
+        /// The start of the file.
         #[label("this file")]
         span: SourceSpan,
     },

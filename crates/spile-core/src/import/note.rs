@@ -1,4 +1,4 @@
-//! Notes: what the user should know about a successful import.
+//! Notes: messages for the user about a successful import.
 
 use serde::Serialize;
 
@@ -7,7 +7,7 @@ use crate::phrase::Phrase;
 /// Something that was done in an unexpected way, or was not done.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Note {
-    /// Its line in the text it is about, where it is about one.
+    /// The line in the imported text, if the note is about one.
     pub line: Option<usize>,
     /// One sentence.
     pub message: Phrase,

@@ -1,4 +1,4 @@
-//! The notes of an import: what stays unchanged, and why; and which secrets remain in plain text.
+//! The notes of an import: what stays unchanged and why, and which secrets remain in plaintext.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -78,7 +78,7 @@ fn notes(document: &Document<'_>, found: &Inventory<'_>, left: &LeftAlone) -> Ve
     notes
 }
 
-/// Says which plugins stay as they are and inherit secrets that are encrypted now.
+/// Reports plugins that stay as they are but inherit secrets that are now encrypted.
 fn bereft(document: &Document<'_>, found: &Inventory<'_>, adopted: &[Adopted]) -> Vec<Note> {
     let mut notes = Vec::new();
     for plugin in &found.plugins {
@@ -126,13 +126,13 @@ fn valueless(document: &Document<'_>, adopted: &[Adopted]) -> Vec<Note> {
     parts(adopted).flat_map(|(one, part)| part.valueless.iter().map(move |name| (one, name))).map(note).collect()
 }
 
-/// Says which members of groups are no settings, so that a group is never complete.
+/// Reports members of groups that are not settings, because such a group is never complete.
 fn groups(document: &Document<'_>, found: &Inventory<'_>, adopted: &[Adopted]) -> Vec<Note> {
     let mut notes = Vec::new();
     for plugin in adopted.iter().filter_map(|one| found.plugin(&one.key)) {
         let Some(pair) = plugin.item.pair("settings_group_validation") else { continue };
         let declared: BTreeSet<&str> = settings(&plugin.value).filter_map(|setting| setting["name"].as_str()).collect();
-        // Where a plugin declares none, its settings are declared elsewhere.
+        // If a plugin declares none, its settings are declared elsewhere.
         if declared.is_empty() {
             continue;
         }
@@ -154,7 +154,7 @@ fn groups(document: &Document<'_>, found: &Inventory<'_>, adopted: &[Adopted]) -
     notes
 }
 
-/// Says what was encrypted only because a definition says so.
+/// Reports what was encrypted only because a definition declares it as a secret.
 fn called(document: &Document<'_>, adopted: &[Adopted]) -> Vec<Note> {
     let note = |(one, (name, at)): (&Adopted, &(String, usize))| {
         let variable = environment_variable(&one.key.name, name);
@@ -193,7 +193,7 @@ fn commented(document: &Document<'_>) -> Vec<Note> {
     secrecy::in_comments(document, &secrecy::is_name).into_iter().map(note).collect()
 }
 
-/// Says where copies of secrets were struck out.
+/// Reports where copies of secrets were removed.
 pub(super) fn struck(document: &Document<'_>, struck: &Struck) -> Vec<Note> {
     let note = |(span, _): &(Range<usize>, String)| Note {
         line: Some(line(document, span.start)),
@@ -203,7 +203,7 @@ pub(super) fn struck(document: &Document<'_>, struck: &Struck) -> Vec<Note> {
     struck.spans.iter().map(note).collect()
 }
 
-/// Tells whether a note is about a comment that holds no secret any more.
+/// Tells whether a note is about a comment that no longer contains a secret.
 pub(super) fn is_about(document: &Document<'_>, note: &Note, struck: &Struck) -> bool {
     let lines = struck.spans.iter().map(|(span, _)| line(document, span.start));
     note.message.parts().first() == Some(&Words(COMMENT.to_owned()))
@@ -214,7 +214,7 @@ fn line(document: &Document<'_>, at: usize) -> usize {
     document.text[..at].matches('\n').count() + 1
 }
 
-/// Returns what is left of secrets in plain text.
+/// Reports secrets that are still in plaintext.
 #[must_use]
 pub fn left_in_clear(text: &str) -> Vec<Note> {
     let Ok(document) = Document::parse(text) else { return Vec::new() };

@@ -1,4 +1,5 @@
-//! The parts of a plugin that become files: `config`, `select`, `metadata` and `load_schema`, of the plugin or of one environment.
+//! The parts of a plugin that become files: `config`, `select`, `metadata` and `load_schema`, of the plugin itself or
+//! of one environment.
 
 use std::collections::BTreeMap;
 
@@ -11,52 +12,52 @@ use crate::value::expansion::{has_variable, reference};
 use crate::yaml::edit::line_end;
 use crate::yaml::{Document, Node, Odd, ValueReader, comments};
 
-/// What a plugin, or an environment of it, is set up with.
+/// The configuration of a plugin, or of its overlay in an environment.
 #[derive(Debug, Clone, Default)]
 pub struct Part {
-    /// `config`
+    /// `config`.
     pub config: Vec<CommentedValue>,
-    /// `select`; `None` where it is not written.
+    /// `select`; `None` if it is not set.
     pub select: Option<Vec<CommentedValue>>,
-    /// `metadata`
+    /// `metadata`.
     pub metadata: Vec<CommentedValue>,
-    /// Where `metadata` is written as an empty table: Meltano takes that instead of the rules of others.
+    /// The position of `metadata` if it is an empty table, which Meltano uses instead of inherited rules.
     pub no_rules: Option<usize>,
-    /// `load_schema`
+    /// `load_schema`.
     pub load_schema: Option<CommentedValue>,
-    /// Settings that were taken out of `config`, to be encrypted.
+    /// Settings that were moved out of `config` to be encrypted.
     pub secrets: BTreeMap<String, Secret>,
-    /// Whether those of an environment are in the place of the base's, also where there are none.
+    /// Whether the secrets of an environment replace the base's, even if there are none.
     pub replaces: bool,
-    /// Those of them that are numbers, and of no kind that says so: a variable hands them over as texts.
+    /// Secrets that are numbers without a declared kind: in a variable, they become text.
     pub numbers: Vec<(String, usize)>,
-    /// Those of them that only a definition elsewhere calls secrets: neither their names nor their values say so.
+    /// Secrets that only a definition elsewhere declares as such: neither their names nor their values tell.
     pub called: Vec<(String, usize)>,
-    /// The settings that have no value at all.
+    /// The settings without any value.
     pub valueless: Vec<(String, usize)>,
-    /// The comments of what was taken out.
+    /// The comments of settings that were moved out.
     pub comments: Vec<String>,
-    /// The comments of an item that goes as a whole.
+    /// The comments of an item that is moved as a whole.
     pub head: Vec<String>,
 }
 
-/// A member of a table, or an item of a list, with the comments that belong to it.
+/// A member of a table or an item of a list, with its comments.
 #[derive(Debug, Clone)]
 pub struct CommentedValue {
-    /// The key; none of an item.
+    /// The key; empty for an item.
     pub name: String,
     /// The value.
     pub value: Value,
-    /// The comments in front of it, and those in it that are not about a key of it.
+    /// The comments before it, and those inside it that are not about one of its keys.
     pub comments: Vec<String>,
-    /// The comments of its keys.
+    /// The comments about its keys.
     pub within: Vec<Within>,
-    /// Where it is.
+    /// Its position.
     pub at: usize,
 }
 
 impl CommentedValue {
-    /// Returns all its comments, where nothing is left for them to stand in.
+    /// Returns all its comments, if nothing remains that could contain them.
     #[must_use]
     pub fn into_comments(self) -> Vec<String> {
         self.comments.into_iter().chain(self.within.into_iter().map(|within| within.text)).collect()
@@ -68,7 +69,7 @@ impl CommentedValue {
 pub struct Why {
     /// The reason, as a phrase.
     pub what: String,
-    /// Where it is.
+    /// The position of the reason.
     pub at: usize,
 }
 
@@ -76,7 +77,7 @@ impl Part {
     /// Reads the parts of a plugin's item.
     ///
     /// # Errors
-    /// With what a file of an integration cannot express.
+    /// With the first part that an integration file cannot express.
     pub fn read(document: &Document<'_>, item: &Node) -> Result<Self, Why> {
         let reader = Reader { document, values: ValueReader::of(document), item };
         let mut part =
@@ -97,10 +98,10 @@ impl Part {
         Ok(part)
     }
 
-    /// Returns it unless its `metadata` is an empty table.
+    /// Returns the part unless its `metadata` is an empty table.
     ///
     /// # Errors
-    /// Where it is one: a file of an integration has no form for that.
+    /// When it is, because integration files cannot express that.
     pub fn with_rules(self) -> Result<Self, Why> {
         match self.no_rules {
             Some(at) => Err(Why { what: "its empty `metadata` takes out rules that others say of it".to_owned(), at }),
@@ -108,7 +109,7 @@ impl Part {
         }
     }
 
-    /// Tells whether it says nothing.
+    /// Tells whether nothing is set.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.config.is_empty()
@@ -120,7 +121,7 @@ impl Part {
     }
 }
 
-/// Returns the comments of an item and of the lines in front of it, without those of the parts in it.
+/// Returns the comments of an item and of the lines before it, except for those inside its parts.
 #[must_use]
 pub fn head(document: &Document<'_>, from: usize, item: &Node) -> Vec<String> {
     let end = line_end(document.text, item.span.end);
@@ -138,7 +139,7 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// Returns what the item says under a key, merge keys followed, and where.
+    /// Returns the value and the position of a key, with merge keys resolved.
     fn value(&self, key: &str) -> Result<Option<(Value, usize)>, Why> {
         let pair = self.item.pair(key);
         let merges = self.item.pairs().iter().any(|pair| pair.key.text() == Some("<<"));
@@ -165,7 +166,7 @@ impl Reader<'_> {
             Value::Object(members) => members,
             _ => return Err(Why { what: format!("its `{key}` has an unsupported form"), at }),
         };
-        // What a parent or an environment declares as a table is handed on with its nulls, and as rules they are empty tables.
+        // Meltano passes on a parent's or an environment's table with its nulls, and treats null rules as empty tables.
         let is_lost = |(name, value): &(&String, &Value)| {
             let is_unset = value.is_null() && key == "config" && !name.contains('.');
             holds_null(value) && !is_unset
@@ -195,14 +196,14 @@ impl Reader<'_> {
                 said.within = inner.iter().filter_map(within).collect();
             }
         }
-        // What is merged in from elsewhere has its comments there.
+        // Comments on merged values stay where those are defined.
         for (name, value) in members {
             say(&mut said, name, value, Vec::new(), at);
         }
         Ok(said)
     }
 
-    /// Returns the settings that have no value, and where they stand.
+    /// Returns the settings without a value, with their positions.
     fn valueless(&self) -> Result<Vec<(String, usize)>, Why> {
         let Some((Value::Object(members), at)) = self.value("config")? else { return Ok(Vec::new()) };
         let table = self.item.get("config").and_then(|node| self.document.resolve(node));
@@ -211,7 +212,7 @@ impl Reader<'_> {
         Ok(found.map(|(name, _)| (name.clone(), place(name))).collect())
     }
 
-    /// Returns where the comments of the first member can begin.
+    /// Returns where the comments of the first member can start.
     fn first(&self, key: &str, found: Option<&Node>) -> usize {
         let after_key = self.item.pair(key).map(|pair| (pair.key.span.end, pair.value.span.start));
         let start = found.map_or(0, |found| found.span.start);
@@ -263,7 +264,7 @@ impl Reader<'_> {
             let mut found = Vec::new();
             if let (Some(node), Some(list)) = (nodes.get(index), list) {
                 let end = line_end(self.document.text, node.span.end);
-                // In brackets a line has several items.
+                // Bracketed lists have several items on a line.
                 found = comments(self.document.text, before.min(end)..end, list);
                 before = end;
             }
@@ -274,7 +275,8 @@ impl Reader<'_> {
     }
 }
 
-/// Tells whether Meltano puts a variable into a part of a text: a file has no form for that where it says no setting.
+/// Tells whether Meltano inserts a variable into a part of a text. Outside of settings, integration files cannot
+/// express that.
 fn is_mixed(text: &str) -> bool {
     has_variable(text) && reference(text).is_none()
 }

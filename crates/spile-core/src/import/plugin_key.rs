@@ -1,4 +1,4 @@
-//! Which plugin: names are unique within one list only.
+//! Identifies plugins, because names are unique only within one list.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! The proof: what was read and what will be written mean the same to Meltano.
+//! The proof that what was read and what will be written mean the same to Meltano.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,10 +14,10 @@ use crate::value;
 use crate::value::expansion::reference;
 use crate::yaml::{self, Document, ValueReader};
 
-/// Compares the values of two texts, as far as import does not mean to change them.
+/// Compares the values of two texts, except for the changes that import intends.
 ///
 /// # Errors
-/// Names the first difference, and the plugin it is in, where it is in one.
+/// With the first difference, and the plugin that contains it, if any.
 pub fn compare(before: &str, after: &str, adopted: &[Adopted]) -> Result<(), Difference> {
     let (mut before, mut after) = (read(before)?, read(after)?);
     encrypt(&mut before, adopted);
@@ -40,10 +40,10 @@ pub fn compare(before: &str, after: &str, adopted: &[Adopted]) -> Result<(), Dif
     }
 }
 
-/// What is different.
+/// A difference.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Difference {
-    /// The plugin it is in.
+    /// The plugin that contains it.
     pub plugin: Option<PluginKey>,
     /// The path to it.
     pub path: String,
@@ -55,7 +55,7 @@ fn read(text: &str) -> Result<Value, Difference> {
     Ok(ValueReader::of(&document).value(&document.root, &mut Vec::new()))
 }
 
-/// Puts the variables of runs in the place of what was encrypted, and where secrets were inherited.
+/// Inserts the variables of runs in place of encrypted values, and where secrets were inherited.
 fn encrypt(document: &mut Value, adopted: &[Adopted]) {
     for one in adopted {
         if let Some(plugin) = item(&mut document["plugins"], &one.key) {
@@ -84,7 +84,7 @@ fn encrypt(document: &mut Value, adopted: &[Adopted]) {
     }
 }
 
-/// Puts the settings that a key without a value declared behind those that are declared in a list.
+/// Appends the settings that a key without a value declared to the settings that are declared in a list.
 fn declare(document: &mut Value, adopted: &[Adopted]) {
     for one in adopted.iter().filter(|one| !one.declared.is_empty()) {
         let Some(plugin) = item(&mut document["plugins"], &one.key) else { continue };
@@ -107,12 +107,12 @@ fn refer(plugin: &mut Value, one: &Adopted, part: &Part) {
     }
 }
 
-/// Returns what an environment says in plain text that elsewhere is a secret, inherited ones included.
+/// Returns the plaintext values of an environment that are secrets elsewhere, including inherited ones.
 fn said_again<'a>(one: &'a Adopted, part: &'a Part) -> impl Iterator<Item = &'a CommentedValue> {
     part.config.iter().filter(|said| one.base.secrets.contains_key(&said.name))
 }
 
-/// Writes a document in the one form in which equal ones are equal.
+/// Normalizes a document, so that documents with the same meaning are equal.
 fn normalise(document: &mut Value, adopted: &[Adopted]) {
     for role in [Role::Extractor, Role::Loader] {
         items(&mut document["plugins"][role.plural()]).for_each(unmark);
@@ -121,7 +121,7 @@ fn normalise(document: &mut Value, adopted: &[Adopted]) {
     for key in adopted.iter().map(|one| &one.key) {
         let has_rules = has_rules(document, key);
         let Some(plugin) = item(&mut document["plugins"], key) else { continue };
-        // An empty table of rules takes out those of others, and where there are none, nothing.
+        // An empty table of rules overrides other rules. If there are none, it does nothing.
         if plugin["metadata"] == json!({}) && plugin["inherit_from"].is_null() && !has_rules {
             remove(plugin, "metadata");
         }
@@ -182,17 +182,18 @@ fn has_rules(document: &mut Value, key: &PluginKey) -> bool {
     })
 }
 
-/// What Meltano flattens: settings, of which each hands its own order on to the plugin, and rules, of which the last wins.
+/// The keys that Meltano flattens: settings, each of which is passed to the plugin in its own order, and rules, of
+/// which the last one wins.
 const FLAT: [&str; 2] = ["config", "metadata"];
 
-/// Writes down the order of what was flattened, where it counts: among all rules, and within each setting.
+/// Records the order of flattened members where it matters: among all rules, and within each setting.
 fn order(plugin: &mut Value) {
     for key in FLAT {
         let Some(leaves) = plugin[key].as_object() else { continue };
         let setting = |name: &str| name.split('.').next().unwrap_or_default().to_owned();
         let mut order = Map::new();
         for (name, value) in leaves {
-            // What comes from a variable is put in behind the others, and no list of rules is a secret.
+            // Values from variables are inserted after the others, and a list of rules is never a secret.
             if value.as_str().is_some_and(|text| text.starts_with("${") && reference(text).is_some()) {
                 continue;
             }
@@ -205,7 +206,7 @@ fn order(plugin: &mut Value) {
     }
 }
 
-/// Takes out what spile writes about plugins, now or earlier.
+/// Removes the annotations that spile writes about plugins, now or in earlier versions.
 fn unmark(plugin: &mut Value) {
     if let Some(annotations) = plugin.get_mut("annotations").and_then(Value::as_object_mut) {
         annotations.remove("spile");
@@ -215,7 +216,7 @@ fn unmark(plugin: &mut Value) {
     }
 }
 
-/// Flattens settings and metadata as Meltano does, and sorts what has no order.
+/// Flattens settings and metadata like Meltano, and sorts what has no order.
 fn setup(plugin: &mut Value) {
     for key in FLAT {
         if key == "metadata" && plugin[key] == json!({}) {
@@ -233,7 +234,7 @@ fn setup(plugin: &mut Value) {
     }
 }
 
-/// Leaves of an overlay only what it makes different.
+/// Reduces an overlay to its differences.
 fn overlay(plugin: &mut Value, base: &Value) {
     for key in KEYS {
         match (plugin[key].clone(), &base[key]) {
@@ -250,7 +251,7 @@ fn overlay(plugin: &mut Value, base: &Value) {
     }
 }
 
-/// Returns the leaves of a table, an empty table among them: to Meltano that is a value like any other.
+/// Returns the leaves of a table, including empty tables, which Meltano treats as values.
 fn flat(value: &Value) -> Map<String, Value> {
     let mut leaves = Map::new();
     for (name, value) in value.as_object().into_iter().flatten() {
@@ -299,7 +300,7 @@ fn remove(table: &mut Value, key: &str) {
     }
 }
 
-/// Returns the path to the first difference; items of lists are called by their names.
+/// Returns the path to the first difference. Items of lists are identified by their names.
 fn difference(path: &str, before: &Value, after: &Value) -> Option<String> {
     match (before, after) {
         (Value::Object(a), Value::Object(b)) => {
@@ -348,7 +349,7 @@ plugins:
   - {name: dbt, config: {x: 1}}
 ";
 
-    /// Returns where a text differs from the one that was imported, and in which plugin.
+    /// Returns where a text differs from the imported one, and in which plugin.
     fn told(after: &str) -> Option<(String, String)> {
         let catalog = Catalog::new(&[], &mut Problems::default());
         let known = (&catalog, &Locks::default());
@@ -358,7 +359,7 @@ plugins:
         Some((difference.path, difference.plugin.map(|plugin| plugin.name).unwrap_or_default()))
     }
 
-    /// The text with what was encrypted as runs are given it, and something else in the place of something.
+    /// Returns the text with encrypted values as runs get them, and with one replacement.
     fn after(from: &str, to: &str) -> String {
         let sealed = BEFORE.replace("canary-prod", "'${TAP_X_PASSWORD}'").replace("canary", "'${TAP_X_PASSWORD}'");
         assert!(sealed.contains(from), "{from}");

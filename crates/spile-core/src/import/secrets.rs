@@ -1,4 +1,4 @@
-//! Secrets in plain text: moved out of `config`, so that they are encrypted during the import.
+//! Moves plaintext secrets out of `config`, so that they are encrypted during the import.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,21 +16,21 @@ use crate::value::expansion::has_variable;
 /// The settings that are declared as secrets, with their kinds.
 pub type DeclaredSecrets = BTreeMap<String, Option<String>>;
 
-/// What is known of the settings of a plugin.
+/// What is known about the settings of a plugin.
 #[derive(Debug, Default)]
 pub struct SettingFacts {
-    /// Those that are declared as secrets.
+    /// Settings that are declared as secrets.
     pub secret: DeclaredSecrets,
-    /// Those that are declared as none.
+    /// Settings that are declared not to be secrets.
     pub open: BTreeSet<String>,
-    /// Those that the file itself declares, whatever it says of them.
+    /// Settings that the file itself declares, in any way.
     pub own: BTreeSet<String>,
-    /// Those that take one of a list, and of which nothing is declared.
+    /// Settings that take a value from a fixed list, without a declaration of secrecy.
     pub chosen: BTreeSet<String>,
 }
 
-/// Takes the secrets out of what a plugin is set to: what is declared as one, or has the name or the form of one, or is a
-/// copy of another. Tells whether there were any.
+/// Moves the secrets out of a plugin's configuration: values that are declared as secrets, have the name or the form of
+/// one, or are copies of another. Tells whether there were any.
 pub fn take(one: &mut Adopted, known: &SettingFacts, copies: &Copies) -> bool {
     let mut any = false;
     for part in std::iter::once(&mut one.base).chain(one.overlays.values_mut()) {
@@ -55,7 +55,7 @@ impl Judge<'_> {
         self.known.secret.contains_key(name) || (secrecy::is_name(name) && !is_open())
     }
 
-    /// Returns a value to encrypt, as Meltano reads it from a variable.
+    /// Returns a value to encrypt, in the form in which Meltano reads it from a variable.
     fn text(&self, value: &Value, is_secret: bool) -> Option<String> {
         match value {
             Value::String(text) if text.is_empty() || has_variable(text) => None,
@@ -93,7 +93,7 @@ fn split(part: &mut Part, said: CommentedValue, judge: &Judge<'_>) {
     }
 }
 
-/// A table with a secret in it becomes settings of their own, named with dots: to Meltano that is the same.
+/// Splits a table that contains a secret into settings with dotted names, which mean the same to Meltano.
 fn nested(part: &mut Part, said: CommentedValue, judge: &Judge<'_>) {
     let is_secret = judge.is_secret(&said.name);
     let mut leaves = Vec::new();
@@ -120,7 +120,7 @@ fn nested(part: &mut Part, said: CommentedValue, judge: &Judge<'_>) {
     }
 }
 
-/// Returns the leaves of a value by their names in dots, as Meltano flattens settings.
+/// Returns the leaves of a value with dotted names, as Meltano flattens settings.
 pub fn flatten(name: &str, value: &Value, leaves: &mut Vec<(String, Value)>) {
     match value {
         Value::Object(members) => {
@@ -133,8 +133,8 @@ pub fn flatten(name: &str, value: &Value, leaves: &mut Vec<(String, Value)>) {
     }
 }
 
-/// Passes secrets on to the plugins that inherit them, and adds all of them to every environment with different secrets:
-/// those of an overlay replace the base's.
+/// Passes secrets on to the plugins that inherit them, and completes the secrets of every environment that has
+/// different ones, because those of an overlay replace the base's.
 pub fn inherit(adopted: &mut Vec<Adopted>, left: &mut LeftAlone) {
     adopted.sort_by_key(|one| one.ancestors.len());
     let mut known: BTreeMap<PluginKey, Effective> = BTreeMap::new();
@@ -166,8 +166,8 @@ pub fn inherit(adopted: &mut Vec<Adopted>, left: &mut LeftAlone) {
     adopted.sort_by(|a, b| a.key.cmp(&b.key));
 }
 
-/// Says in an environment what a plugin inherits there in plain text, where elsewhere it inherits a secret: that secret
-/// becomes one of its own, and would be before what it inherits.
+/// If a plugin inherits a setting as plaintext in one environment but as a secret elsewhere, repeats the plaintext in
+/// that environment. Otherwise the secret, which becomes its own, would override it.
 fn say_again(one: &mut Adopted, parent: &Effective) {
     let said = names(&one.base);
     for (environment, inherited) in &parent.plain {
@@ -186,10 +186,10 @@ fn say_again(one: &mut Adopted, parent: &Effective) {
     }
 }
 
-/// The secrets of a plugin, its own and those it inherits.
+/// The secrets of a plugin, including inherited ones.
 struct Effective {
     base: BTreeMap<String, Secret>,
-    /// What environments say in plain text.
+    /// The plaintext settings of environments.
     plain: BTreeMap<EnvironmentName, Vec<CommentedValue>>,
     environments: BTreeMap<EnvironmentName, BTreeMap<String, Secret>>,
 }
@@ -219,14 +219,14 @@ impl Effective {
     }
 }
 
-/// Adds what is neither present nor set in plain text.
+/// Adds secrets that are neither present nor set in plaintext.
 fn add(secrets: &mut BTreeMap<String, Secret>, more: &BTreeMap<String, Secret>, said: &[String]) {
     for (name, secret) in more.iter().filter(|(name, _)| !said.contains(name)) {
         secrets.entry(name.clone()).or_insert_with(|| secret.clone());
     }
 }
 
-/// Returns the names of what a part says in plain text, nested ones in dots.
+/// Returns the dotted names of everything that a part sets in plaintext.
 fn names(part: &Part) -> Vec<String> {
     let mut leaves = Vec::new();
     for said in &part.config {
@@ -236,7 +236,7 @@ fn names(part: &Part) -> Vec<String> {
     leaves.into_iter().map(|(name, _)| name).collect()
 }
 
-/// A setting cannot be a variable's in one environment and encrypted in another: files are laid over each other.
+/// Refuses a setting that is a variable in one environment and encrypted in another, because files override each other.
 fn is_said_once(one: &Adopted) -> Result<(), Why> {
     let said = names(&one.base);
     for part in one.overlays.values() {

@@ -1,5 +1,5 @@
-//! The project's own template: the text of the file with spile's parts taken out and calls put in their place. Every
-//! other byte, comments and all, stays where it is.
+//! The project's own template: the text of the file, with spile's parts replaced by calls. Every other byte stays where
+//! it is, including comments.
 
 mod environments;
 
@@ -14,7 +14,7 @@ use crate::connector::Role;
 use crate::yaml::edit::{column, dash, line_end, line_start};
 use crate::yaml::{Content, Document, Edits, Node, Pair, Style};
 
-/// How the template begins.
+/// The start of the template.
 const HEAD: &str = "{#- The frame of meltano.yml: all that spile does not manage is yours, edit it here. See docs/templates.md. -#}\n\
                     {%- import \"spile\" as spile -%}\n{{ marker|safe }}\n";
 
@@ -29,13 +29,14 @@ pub fn template(document: &Document<'_>, found: &Inventory<'_>, adopted: &[Adopt
     format!("{HEAD}{}", text.trim_start_matches('\n'))
 }
 
-/// Returns the parts of a document that become files, and are gone from the template.
+/// Returns the parts of a document that become files and are removed from the template.
 #[must_use]
 pub fn removed(document: &Document<'_>, found: &Inventory<'_>, adopted: &[Adopted]) -> Vec<std::ops::Range<usize>> {
     surgery(document, found, adopted).0.removed()
 }
 
-/// Returns the plugins whose parts hold anchors that the rest of the file refers to: those parts cannot be taken out.
+/// Returns the plugins whose parts contain anchors that the rest of the file refers to, so that they cannot be moved
+/// out.
 #[must_use]
 pub fn severed(document: &Document<'_>, found: &Inventory<'_>, adopted: &[Adopted]) -> BTreeSet<PluginKey> {
     let (edits, owners) = surgery(document, found, adopted);
@@ -55,7 +56,7 @@ pub fn severed(document: &Document<'_>, found: &Inventory<'_>, adopted: &[Adopte
     severed
 }
 
-/// Parts of the text that go, and whose they are.
+/// The removed parts of the text, with the plugins that they belong to.
 type Owners = Vec<(std::ops::Range<usize>, PluginKey)>;
 
 fn surgery(document: &Document<'_>, found: &Inventory<'_>, adopted: &[Adopted]) -> (Edits, Owners) {
@@ -82,7 +83,7 @@ struct Surgery<'a> {
     adopted: BTreeMap<PluginKey, &'a Adopted>,
     edits: Edits,
     owners: Owners,
-    /// What comes behind everything else.
+    /// The text that is added at the end.
     tail: String,
 }
 
@@ -145,7 +146,7 @@ impl Surgery<'_> {
         self.edits.insert(before, format!("\n{{{{- spile.plugins(made.{list}, {width}) }}}}"));
     }
 
-    /// Takes from a plugin that stays as it is what an earlier spile wrote about it.
+    /// Removes the annotations of an earlier spile from a plugin that stays as it is.
     fn unmark(&mut self, item: &Node) {
         let Some(annotations) = item.pair("annotations") else { return };
         match (annotations.value.pair("spile"), annotations.value.pairs().len()) {
@@ -155,7 +156,7 @@ impl Surgery<'_> {
         }
     }
 
-    /// Takes the parts out of a plugin's item and puts the call for them behind its name.
+    /// Removes the parts from a plugin's item, and inserts the call for them after its name.
     fn item(&mut self, one: &Adopted, item: &Node) {
         let plugin = format!("imported.{}[{}]", one.key.role.plural(), quoted(&one.key.name));
         let width = self.column(item);
@@ -182,7 +183,7 @@ impl Surgery<'_> {
         }
     }
 
-    /// Declares the settings that had a key without a value, which no file of an integration can have.
+    /// Declares the settings whose keys have no value, because integration files cannot express that.
     fn declare(&mut self, one: &Adopted, item: &Node, after_name: usize) {
         let names = || one.declared.iter().map(|name| escaped(&quoted(name)));
         let lines = |dash: usize| {
@@ -221,7 +222,7 @@ impl Surgery<'_> {
             self.edits.insert(line_end(self.text, last.span.end), format!("\n{{{{- spile.{call}({key}, {width}) }}}}"));
             return;
         }
-        // An empty list stays one.
+        // An empty list stays empty.
         let empty = if list.is_some() { format!("\n{{%- else %}}\n{key}: []") } else { String::new() };
         if let Some(pair) = list {
             self.remove_pair(self.root, pair);
@@ -230,13 +231,13 @@ impl Surgery<'_> {
             write!(self.tail, "\n{{%- if {key} %}}\n{key}:\n{{{{- spile.{call}({key}, 0) }}}}{empty}\n{{%- endif %}}");
     }
 
-    /// Removes a pair with its lines; one that is behind the dash of an item leaves the place to the next.
+    /// Removes a pair with its lines. If it follows an item's dash, the next pair takes its place.
     fn remove_pair(&mut self, table: &Node, pair: &Pair) {
         let start = line_start(self.text, pair.key.span.start);
         let is_alone = self.text[start..pair.key.span.start].trim().is_empty();
         let end = line_end(self.text, pair.span().end);
         if is_alone {
-            // The line break in front goes, so that the last line of a file can go too.
+            // Removes the line break before it, so that it also works for the last line of a file.
             self.edits.remove(start.saturating_sub(1)..end);
             return;
         }
@@ -245,7 +246,7 @@ impl Surgery<'_> {
         self.edits.remove(pair.key.span.start..end);
     }
 
-    /// Returns where the line ends that a key and perhaps a comment stand on.
+    /// Returns the end of the line with the key, including a comment.
     fn line_of_key(&self, pair: &Pair) -> usize {
         line_end(self.text, pair.key.span.end)
     }
@@ -259,7 +260,7 @@ impl Surgery<'_> {
         item.pairs().first().map_or(0, |pair| column(self.text, pair.key.span.start))
     }
 
-    /// Returns the column of the dash in front of an item.
+    /// Returns the column of an item's dash.
     fn dash(&self, item: &Node) -> usize {
         dash(self.text, item.span.start)
     }
@@ -269,17 +270,17 @@ fn name_of(item: &Node) -> String {
     item.get("name").and_then(Node::text).unwrap_or_default().to_owned()
 }
 
-/// Tells whether a value is elsewhere: there is nothing to take out of it, and no place to put something in.
+/// Tells whether a value is defined elsewhere, so that nothing can be removed from it or inserted into it.
 fn is_alias(pair: &Pair) -> bool {
     matches!(pair.value.content, Content::Alias(_))
 }
 
-/// Returns a name as templates write it.
+/// Returns a name as a template string.
 fn quoted(name: &str) -> String {
     serde_json::Value::from(name).to_string()
 }
 
-/// Returns a text as a template that says it: what would begin a tag is in a `raw` block.
+/// Returns a text for use in a template. Whatever would start a tag is put in a `raw` block.
 pub(super) fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     let mut rest = text;

@@ -1,4 +1,5 @@
-//! What an import makes of the projects that the other tests hold against Meltano: as fast as it is pure, and to the byte.
+//! Tests what an import makes of the projects that other tests compare using Meltano: fast, because it is pure, and
+//! byte for byte.
 
 use std::fmt::Write;
 
@@ -6,7 +7,7 @@ use super::*;
 use crate::problem::Problems;
 use crate::secrecy::NOT_SHOWN;
 
-/// Returns all that an import of a text writes and says; of secrets their names.
+/// Returns everything that an import of a text writes and reports. Secrets are represented by their names.
 fn written(text: &str) -> String {
     let catalog = Catalog::new(&[], &mut Problems::default());
     let import = import(&prepared(text).unwrap(), &catalog, &Locks::default(), &mut LeftAlone::new()).unwrap();
@@ -28,7 +29,7 @@ fn written(text: &str) -> String {
     for note in &import.notes {
         writeln!(written, "{:?}: {} ({:?})", note.line, note.message, note.help).unwrap();
     }
-    // What looks like a secret in the projects, and stays where it is.
+    // Masks what looks like a secret in the projects and stays where it is.
     regex::Regex::new("canary[a-z-]*").unwrap().replace_all(&written, NOT_SHOWN).into_owned()
 }
 
@@ -108,7 +109,7 @@ fn what_looks_like_a_secret_and_stays_is_told_with_its_line() {
     assert!(left_in_clear("env: {A: $B}\n").is_empty());
 }
 
-/// Returns the template that an import makes, all that its connectors say, and what is said of it.
+/// Returns the template, the connectors and the notes of an import.
 fn of(text: &str) -> (String, String, Vec<String>) {
     let catalog = Catalog::new(&[], &mut Problems::default());
     let lock = serde_json::json!({"settings": [{"name": "account", "sensitive": true}]});
@@ -175,7 +176,7 @@ fn what_has_to_be_one_of_a_list_is_no_secret_and_keeps_its_list() {
     assert!(files.contains(&format!("{{ name = \"retries\", kind = \"options\", {options} }},\n")), "{files}");
 }
 
-/// The name of each file that an import makes, with what it says of the plugin.
+/// Returns the name of each file that an import creates, with its content.
 fn named(names: &[&str]) -> Vec<String> {
     let mut text = "plugins:\n  extractors:\n".to_owned();
     for name in names {

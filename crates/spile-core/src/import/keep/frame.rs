@@ -1,7 +1,7 @@
-//! The frame of a template: lists and tables that have to stand in its own text before anything can be put into them.
+//! The frame of a template: lists and tables that must be literal text before anything can be inserted into them.
 //!
-//! Where the built-in template, or one that an import has made, leaves a list to one of spile's macros, the call is replaced
-//! by the calls for what is in the list.
+//! If the built-in template, or one from an import, generates a list with one of spile's macros, the call is replaced
+//! by calls for the content of the list.
 
 use std::sync::LazyLock;
 
@@ -14,7 +14,7 @@ use crate::name::EnvironmentName;
 use crate::yaml::edit::{column, dash, line_end};
 use crate::yaml::{Node, Pair};
 
-/// A template's text with its places.
+/// A template's text with positions.
 #[derive(Clone, Copy)]
 pub struct Frame<'a> {
     pub text: &'a str,
@@ -22,7 +22,7 @@ pub struct Frame<'a> {
     pub root: &'a Node,
 }
 
-/// The list that is written where there is something in it, as the built-in template and imports say it.
+/// A list that is only written if it has content, as in the built-in template and imports.
 #[derive(Debug, Clone)]
 pub struct Wrapped {
     span: std::ops::Range<usize>,
@@ -34,7 +34,7 @@ static ENVIRONMENTS: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"spile\.environments\(overlays, (?<width>\d+)(?:, \[(?<without>[^\]]*)\])?\)").unwrap()
 });
 
-/// Says to the call for environments that the template names one itself.
+/// Tells the call for environments that the template itself contains an environment.
 pub fn naming(text: &str, environment: &str) -> String {
     let name = serde_json::Value::from(environment).to_string();
     let call = |found: &Captures<'_>| {
@@ -46,7 +46,7 @@ pub fn naming(text: &str, environment: &str) -> String {
 }
 
 impl<'a> Frame<'a> {
-    /// Finds a list that is only there where spile has something for it.
+    /// Finds a list that is only written if spile has content for it.
     pub fn wrapped(&self, key: &str) -> Option<Wrapped> {
         let condition = match key {
             "environments" => "run or environments|length > 1",
@@ -63,7 +63,7 @@ impl<'a> Frame<'a> {
         Some(Wrapped { span: start..start + head.len() + tail.len(), condition })
     }
 
-    /// Writes such a list whatever spile has for it: something of its own is about to come into it.
+    /// Writes such a list unconditionally, because it will get its own content.
     pub fn unwrapped(&self, key: &str) -> Step {
         let Some(Wrapped { span, condition }) = self.wrapped(key) else { return Step::Framed(self.text.to_owned()) };
         let list = match key {
@@ -75,7 +75,7 @@ impl<'a> Frame<'a> {
         self.with(span, &list)
     }
 
-    /// Adds a list at the top.
+    /// Adds a top-level list.
     pub fn with_top_list(&self, key: &str) -> Step {
         Step::Framed(format!("{}\n{key}:\n", self.text.trim_end()))
     }
@@ -101,7 +101,7 @@ impl<'a> Frame<'a> {
         self.put(self.end_of_list(plugins), &format!("\n{:width$}{list}:", ""))
     }
 
-    /// Takes away what says that a list of plugins is empty: it is not any more.
+    /// Removes the marker of an empty list of plugins, because it will no longer be empty.
     pub fn without_none(&self, list: &Pair) -> String {
         let end = line_end(self.text, list.key.span.end);
         let none = self.tags.iter().find(|tag| {
@@ -109,7 +109,7 @@ impl<'a> Frame<'a> {
             is_here && self.text[tag.span.clone()].contains("spile.none(")
         });
         match none {
-            // As many blanks, so that every other place stays.
+            // The same number of blanks, so that all positions stay valid.
             Some(tag) => {
                 let blanks = " ".repeat(tag.span.len());
                 format!("{}{blanks}{}", &self.text[..tag.span.start], &self.text[tag.span.end..])
@@ -118,7 +118,7 @@ impl<'a> Frame<'a> {
         }
     }
 
-    /// Names an environment in the template.
+    /// Adds an environment to the template.
     pub fn with_environment(&self, list: &Pair, environment: &str) -> Step {
         let width = self.width_of_items(list);
         let item = format!("\n{:width$}- name: {environment}{}", "", overlay_call(environment, width + 2));
@@ -166,7 +166,7 @@ impl<'a> Frame<'a> {
         self.put(self.end_of_list(plugins), &format!("\n{:width$}{list}:", ""))
     }
 
-    /// Returns the column of the dashes of a list.
+    /// Returns the column of a list's dashes.
     pub fn width_of_items(&self, list: &Pair) -> usize {
         match list.value.items().last() {
             Some(item) => dash(self.text, item.span.start),
@@ -174,7 +174,7 @@ impl<'a> Frame<'a> {
         }
     }
 
-    /// Returns the column of the keys of a table.
+    /// Returns the column of a table's keys.
     pub fn width_of_keys(&self, table: &Pair, otherwise: usize) -> usize {
         match table.value.pairs().first() {
             Some(pair) => column(self.text, pair.key.span.start),
@@ -182,20 +182,20 @@ impl<'a> Frame<'a> {
         }
     }
 
-    /// Returns the column that the calls for a list or a table name.
+    /// Returns the column in the calls for a list or a table.
     fn width_of_calls(&self, of: &Pair) -> Option<usize> {
         let end = self.end_of_list(of);
         let mut within = self.tags.iter().filter(|tag| tag.span.start > of.key.span.end && tag.span.end <= end);
         within.find_map(|tag| last_number(&self.text[tag.span.clone()]))
     }
 
-    /// Returns where a list ends: behind its last line, the calls that belong to it, and the end of a condition that begins
-    /// in it.
+    /// Returns the end of a list: after its last line, the calls that belong to it, and the end of a condition that
+    /// starts in it.
     pub fn end_of_list(&self, list: &Pair) -> usize {
         let start = line_end(self.text, list.key.span.end);
         let calls = calls_of(list.key.text().unwrap_or_default());
         let is_call = |tag: &Tag| calls.iter().any(|call| self.text[tag.span.clone()].contains(call));
-        // What says nothing has no place of its own.
+        // An empty value has no position of its own.
         let said = if list.value.is_empty() { 0 } else { list.value.span.end };
         let mut end = line_end(self.text, said.max(list.key.span.end));
         loop {
@@ -217,7 +217,7 @@ impl<'a> Frame<'a> {
         }
     }
 
-    /// Tells whether all that a condition holds is one call.
+    /// Tells whether a condition contains nothing but one call.
     fn begins_a_call(&self, begin: &Tag, is_call: &dyn Fn(&Tag) -> bool) -> bool {
         let mut next = self.tags.iter().skip_while(|tag| tag.span.start <= begin.span.start);
         let (Some(call), Some(end)) = (next.next(), next.next()) else { return false };
@@ -235,7 +235,7 @@ impl<'a> Frame<'a> {
         })
     }
 
-    /// Returns the pair whose list an item stands in.
+    /// Returns the pair whose list contains an item.
     pub fn list_of(&self, item: &Node) -> Option<&'a Pair> {
         fn find<'a>(node: &'a Node, item: &Node) -> Option<&'a Pair> {
             node.pairs()
@@ -249,12 +249,12 @@ impl<'a> Frame<'a> {
         find(self.root, item)
     }
 
-    /// Finds a call that stands on a line of its own.
+    /// Finds a call.
     fn call(&self, call: &str) -> Option<std::ops::Range<usize>> {
         self.tags.iter().map(|tag| tag.span.clone()).find(|span| self.text[span.clone()].contains(call))
     }
 
-    /// Finds a call by how it begins, and the column that it names.
+    /// Finds a call by its beginning, and returns the column in it.
     fn call_with(&self, begin: &str) -> Option<(std::ops::Range<usize>, usize)> {
         let call = self.call(begin)?;
         let width = last_number(&self.text[call.clone()])?;
@@ -270,7 +270,8 @@ impl<'a> Frame<'a> {
     }
 }
 
-/// Returns the call for what integrations say in an environment that the template names; nothing where none can.
+/// Returns the call for integrations in an environment of the template; empty if no integration can name that
+/// environment.
 pub fn overlay_call(environment: &str, width: usize) -> String {
     match environment.parse::<EnvironmentName>() {
         Ok(name) => format!("\n{{{{- spile.overlay_config(overlays, \"{name}\", {width}) }}}}"),
@@ -278,7 +279,7 @@ pub fn overlay_call(environment: &str, width: usize) -> String {
     }
 }
 
-/// Returns the calls that write what comes under a key.
+/// Returns the calls that write the content of a key.
 fn calls_of(key: &str) -> &'static [&'static str] {
     match key {
         "environments" => &[
@@ -296,7 +297,7 @@ fn calls_of(key: &str) -> &'static [&'static str] {
     }
 }
 
-/// Returns the last number of a call, which is a column.
+/// Returns the last number in a call, which is a column.
 fn last_number(call: &str) -> Option<usize> {
     let inner = call.rsplit_once(')')?.0;
     let numbers = inner.rsplit(|c: char| !c.is_ascii_digit());

@@ -1,33 +1,33 @@
-//! The skeleton of a template: its own text with every tag blanked, byte for byte, so that it is YAML whose places are those
-//! of the template.
+//! The skeleton of a template: its literal text, with every tag replaced by the same number of blanks. So it is YAML
+//! with the same positions as the template.
 
 use std::ops::Range;
 
-/// What a tag is.
+/// The kind of a tag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TagKind {
-    /// `{{ value }}`
+    /// `{{ value }}`.
     Value,
-    /// `{% raw %}` and `{% endraw %}`
+    /// `{% raw %}` and `{% endraw %}`.
     Raw,
-    /// `{% if %}`, `{% for %}` and whatever else has an end.
+    /// `{% if %}`, `{% for %}` and other tags that have an end.
     Begin,
     /// `{% endif %}` and so on.
     End,
-    /// `{% else %}`, `{% import %}`, a comment.
+    /// `{% else %}`, `{% import %}` or a comment.
     Other,
 }
 
 /// A tag of a template.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tag {
-    /// What it is.
+    /// Its kind.
     pub kind: TagKind,
     /// Its bytes.
     pub span: Range<usize>,
 }
 
-/// Words after which a block waits for its end.
+/// The words that start a block with an end.
 const BLOCKS: [&str; 8] = ["if", "for", "macro", "filter", "call", "block", "with", "autoescape"];
 
 /// Returns the tags of a template, in order.
@@ -44,7 +44,7 @@ pub fn tags(text: &str) -> Vec<Tag> {
             ("{{", _) => TagKind::Value,
             ("{%", word) if BLOCKS.contains(&word) => TagKind::Begin,
             ("{%", word) if word.starts_with("end") => TagKind::End,
-            // `{% set x %}` has an end, `{% set x = y %}` has none.
+            // `{% set x %}` has an end, but `{% set x = y %}` does not.
             ("{%", "set") if !inner.contains('=') => TagKind::Begin,
             _ => TagKind::Other,
         };
@@ -63,7 +63,7 @@ fn next(text: &str, at: usize) -> Option<usize> {
     ["{{", "{%", "{#"].iter().filter_map(|tag| text[at..].find(tag)).min().map(|found| at + found)
 }
 
-/// Returns where a tag ends; a text in quotes ends none.
+/// Returns the end of a tag. Quoted text does not end it.
 fn end(text: &str, open: usize) -> usize {
     let (close, has_texts) = match &text[open..open + 2] {
         "{{" => ("}}", true),
@@ -82,7 +82,7 @@ fn end(text: &str, open: usize) -> usize {
     text.len()
 }
 
-/// Returns the skeleton. Of an `if` with an `else` only what comes first stays.
+/// Returns the skeleton. If an `if` has an `else`, only the first branch stays.
 #[must_use]
 pub fn skeleton(text: &str, tags: &[Tag]) -> String {
     let mut blank: Vec<(Range<usize>, Option<TagKind>)> =
@@ -115,7 +115,7 @@ fn fill(text: &str, span: &Range<usize>, kind: Option<TagKind>) -> char {
     }
 }
 
-/// Tells whether there is nothing but tags on the lines of a tag.
+/// Tells whether the lines of a tag contain nothing but tags.
 fn is_alone(text: &str, span: &Range<usize>, blank: &[(Range<usize>, Option<TagKind>)]) -> bool {
     let start = crate::yaml::edit::line_start(text, span.start);
     let end = crate::yaml::edit::line_end(text, span.end);
@@ -129,7 +129,7 @@ fn is_alone(text: &str, span: &Range<usize>, blank: &[(Range<usize>, Option<TagK
     at >= end || text[at..end].trim().is_empty()
 }
 
-/// Returns what stands between an `else` and its end.
+/// Returns the ranges between each `else` and its end.
 fn others(text: &str, tags: &[Tag]) -> Vec<Range<usize>> {
     let mut found = Vec::new();
     let mut begun: Vec<Option<usize>> = Vec::new();

@@ -1,4 +1,4 @@
-//! What is taken out of a rendered text: the lines of a part, with the comments above it, as a template says them.
+//! A part of a rendered text: its lines with the comments above it, written for a template.
 
 use serde_json::Value;
 
@@ -17,14 +17,14 @@ pub struct Taken<'a> {
 }
 
 impl Taken<'_> {
-    /// Returns the item of a list at a column, with the comments above it.
+    /// Returns a list item at a column, with the comments above it.
     pub fn item(&self, width: usize) -> Option<String> {
         let (list, item) = self.found_item()?;
         let head = self.comments_above(line_start(self.document.text, item.span.start), width);
         Some(escaped(&(head + &self.lines(list, item, width))))
     }
 
-    /// Tells whether it is an environment in which nothing is said of plugins yet, so that integrations can.
+    /// Tells whether the part is an environment that does not configure plugins yet, so that integrations can.
     pub fn is_bare_environment(&self) -> bool {
         let Some((list, item)) = self.found_item().filter(|_| self.part.kind == PartKind::Environment) else {
             return false;
@@ -33,7 +33,7 @@ impl Taken<'_> {
         is_block && item.get("config").is_none()
     }
 
-    /// Returns the item of a list at a column, as the lines that it stands in.
+    /// Returns only the lines of a list item, at a column.
     pub fn bare_item(&self, width: usize) -> Option<String> {
         let (list, item) = self.found_item()?;
         Some(escaped(&self.lines(list, item, width)))
@@ -56,14 +56,14 @@ impl Taken<'_> {
         Some(escaped(&(head + &self.pair_lines(pair, width))))
     }
 
-    /// Returns what an item says otherwise than the template's, key by key, without what is an integration's; nothing for
-    /// a key that is gone.
+    /// Returns the keys of an item that differ from the template's, except for those of integrations, with their new
+    /// lines; `None` for a key that was removed.
     pub fn changes(&self, template: &Document<'_>, own: &Node, width: usize) -> Vec<(String, Option<String>)> {
         let Some((_, item)) = self.found_item() else { return Vec::new() };
         let is_own = |key: &str| key != "annotations" && !KEYS.contains(&key);
         let keys = own.pairs().iter().chain(item.pairs()).filter_map(|pair| pair.key.text());
         let mut keys: Vec<&str> = keys.filter(|key| is_own(key)).collect();
-        // By their places in the template, so that they can be changed from the end.
+        // Sorted by position in the template, so that they can be changed from the end.
         keys.sort_by_key(|key| own.pair(key).map_or(0, |pair| pair.key.span.start));
         keys.dedup();
         let lines = |key: &str| item.pair(key).map(|pair| escaped(&self.pair_lines(pair, width)));
@@ -94,7 +94,7 @@ impl Taken<'_> {
         Some((list, super::named(Some(list), name)?))
     }
 
-    /// Returns the comments on lines of their own above a line.
+    /// Returns the comments on separate lines above a line.
     fn comments_above(&self, mut start: usize, width: usize) -> String {
         let text = self.document.text;
         let mut comments = Vec::new();
@@ -137,7 +137,7 @@ impl Taken<'_> {
     }
 }
 
-/// Tells whether something in a node is said elsewhere, or is referred to from elsewhere.
+/// Tells whether a node contains aliases, merge keys or anchors.
 fn refers(node: &Node) -> bool {
     let mut refers = false;
     node.visit(&mut |node| {

@@ -16,7 +16,7 @@ fn rendered(template: &str) -> String {
     render::meltano_yml(&head, &State::default(), &Source::new("t.j2", template)).unwrap()
 }
 
-/// Edits what a template renders, keeps that, and holds that it is rendered then.
+/// Edits what a template renders, keeps the edit, and checks that the template then renders it.
 fn held(template: &str, edit: &dyn Fn(String) -> String) -> String {
     let before = rendered(template);
     let found = edit(before.clone());

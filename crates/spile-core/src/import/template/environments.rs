@@ -1,4 +1,4 @@
-//! The environments in the template: what they set for plugins becomes calls for overlays.
+//! The environments in the template: their plugin settings become calls for overlays.
 
 use std::fmt::Write;
 
@@ -22,7 +22,7 @@ impl Surgery<'_> {
             if let Some(pair) = list {
                 self.remove_pair(self.root, pair);
             }
-            // Meltano runs in an environment only; the file itself gets one when there is something to say in it.
+            // Runs need an environment. The file itself gets one only if there is content for it.
             let empty = if list.is_some() { "\n{%- else %}\nenvironments: []" } else { "" };
             let _ = write!(
                 self.tail,
@@ -39,7 +39,7 @@ impl Surgery<'_> {
         if let Some(item) = pair.value.items().last() {
             let (end, width) = (line_end(self.text, item.span.end), self.dash(item));
             let call = format!("{{{{- spile.environments(overlays, {width}, [{names}]) }}}}");
-            // Where spile can name none of them, the one that it takes instead is for its runs.
+            // If spile supports none of their names, the environment that it uses instead is only for its own runs.
             let call = match found.environments.iter().find(is_ours) {
                 Some(_) => format!("\n{call}"),
                 None => format!("\n{{%- if run or environments|length > 1 %}}\n{call}\n{{%- endif %}}"),
@@ -48,7 +48,7 @@ impl Surgery<'_> {
         }
     }
 
-    /// Takes out of an environment what became files; lists and tables that are empty without it go too.
+    /// Removes what became files from an environment, including lists and tables that would be empty.
     fn environment(&mut self, environment: &Environment<'_>) {
         let name = quoted(&environment.name);
         let width = self.column(environment.item);
@@ -66,7 +66,7 @@ impl Surgery<'_> {
         for role in ROLES {
             for item in environment.items(role) {
                 if self.goes(role, item) {
-                    // With the last of them all that is around them goes.
+                    // Everything around the last item is removed with it.
                     let span = config.map_or(item.span.clone(), Pair::span);
                     self.owners.push((span, PluginKey { role, name: name_of(item) }));
                 }
@@ -99,7 +99,7 @@ impl Surgery<'_> {
         }
     }
 
-    /// Takes one list of an environment apart.
+    /// Removes items from one list of an environment, and inserts the call for them.
     fn overlays(&mut self, environment: &Environment<'_>, name: &str, plugins: &Pair, role: Role, width: usize) {
         let at = format!("[{name}, \"{}\"]", role.plural());
         let pair = plugins.value.pair(role.plural());
@@ -148,7 +148,7 @@ impl Surgery<'_> {
         self.edits.insert(before, format!("\n{{{{- spile.overlay_items(overlays, {at}, {dash}{without}) }}}}"));
     }
 
-    /// Tells whether the item of an environment's list is nothing but what becomes a file.
+    /// Tells whether an item of an environment's list becomes a file as a whole.
     fn goes(&self, role: Role, item: &Node) -> bool {
         self.adopted.contains_key(&PluginKey { role, name: name_of(item) }) && is_all_managed(item)
     }
