@@ -1,8 +1,9 @@
-//! Definitions of plugins that others wrote, as connectors: those of the hub, of Meltano's lock files, of a `meltano.yml`,
-//! and what a tap or target of the Singer SDK says of itself.
+//! Converts plugin definitions from other sources to connectors: those of the hub, of Meltano's lock files, of a
+//! `meltano.yml`, and the output of Singer SDK plugins about themselves.
 //!
-//! Pure: text in, a connector and notes out, or everything that is wrong with it. All forms are brought into Meltano's own
-//! first, so that one reader decides what is kept; whatever Meltano reads and a connector cannot hold becomes a note.
+//! Pure: text in, a connector and notes out, or everything that is wrong with the text. All forms are converted to
+//! Meltano's own first, so that one reader decides what is kept. Whatever Meltano reads but a connector cannot express
+//! becomes a note.
 
 mod about;
 mod default;
@@ -32,39 +33,39 @@ pub use mistake::DefinitionMistake;
 pub use notes::Notes;
 pub use text::text;
 
-/// The most bytes of a definition; the largest of the hub have some hundred thousand.
+/// The most bytes of a definition. The largest on the hub have a few hundred thousand.
 pub const MOST_BYTES: usize = 2 * 1024 * 1024;
 
-/// What the user says of a definition that it does not say itself.
+/// Details from the user that a definition does not contain itself.
 #[derive(Debug, Clone, Default)]
 pub struct DefinitionHints {
-    /// What the connector is called, instead of after its plugin.
+    /// The connector's name, instead of one derived from its plugin.
     pub name: Option<String>,
-    /// Which side of a pipeline it is.
+    /// Its role in a pipeline.
     pub role: Option<Role>,
-    /// Which of several plugins is meant.
+    /// The plugin to use, if there are several.
     pub plugin: Option<String>,
-    /// What pip installs, where the definition does not know it.
+    /// The pip requirement, if the definition does not have one.
     pub pip_url: Option<String>,
-    /// The command that this installs.
+    /// The command that the package installs.
     pub executable: Option<String>,
-    /// What its lock says of where it came from, where that is not the name of the file.
+    /// The origin to record in the lock, if it is not the name of the file.
     pub from: Option<String>,
 }
 
-/// A connector made of a definition.
+/// The connector that a definition was converted to.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Definition {
     /// The connector.
     pub connector: Connector,
-    /// What was done otherwise than the definition says, a sentence each.
+    /// The differences from the definition, one sentence each.
     pub notes: Vec<String>,
 }
 
 /// The members of a JSON object.
 type Members = Map<String, Value>;
 
-/// Reads a definition, whatever its form.
+/// Reads a definition in any form.
 pub fn read(source: &Source, asked: &DefinitionHints, problems: &mut Problems) -> Option<Definition> {
     let members = form::plugin(source, asked, problems)?;
     plugin::read(source, &members, asked, problems)

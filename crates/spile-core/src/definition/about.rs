@@ -1,10 +1,10 @@
-//! What a tap or target of the Singer SDK prints with `--about --format=json`, as Meltano would write it.
+//! The output of `--about --format=json` of Singer SDK plugins, converted to Meltano's form.
 
 use serde_json::{Value, json};
 
 use super::{DefinitionHints, Members};
 
-/// Returns it as a plugin: each property of its JSON Schema is a setting, those of tables within have dots.
+/// Returns it as a plugin. Each property of its JSON Schema becomes a setting, with dotted names for nested tables.
 pub(super) fn plugin(about: &Members, asked: &DefinitionHints) -> Members {
     let mut plugin = Members::new();
     for key in ["name", "description", "version", "capabilities"] {
@@ -16,7 +16,7 @@ pub(super) fn plugin(about: &Members, asked: &DefinitionHints) -> Members {
     if let Some(executable) = &asked.executable {
         plugin.insert("executable".to_owned(), json!(executable));
     }
-    // `about` says of no keyword, but all that say it are made with the SDK.
+    // `about` does not list keywords, but only plugins made with the SDK support it.
     plugin.insert("keywords".to_owned(), json!(["meltano_sdk"]));
     let mut settings = Vec::new();
     properties(&about["settings"], "", true, &mut settings);
@@ -28,7 +28,7 @@ fn properties(schema: &Value, prefix: &str, is_required: bool, settings: &mut Ve
     let required = |name: &str| schema["required"].as_array().is_some_and(|all| all.iter().any(|one| one == name));
     for (name, property) in schema["properties"].as_object().into_iter().flatten() {
         let path = format!("{prefix}{name}");
-        // What has to be in a table only has to be there where the table has to.
+        // A required property of a table is only required if the table is.
         let is_required = is_required && (required(name) || property["required"] == json!(true));
         if property["properties"].as_object().is_some_and(|members| !members.is_empty()) && is_kind(property, "object")
         {
@@ -55,7 +55,7 @@ fn setting(name: &str, property: &Value, is_required: bool) -> Value {
     Value::Object(setting)
 }
 
-/// Returns Meltano's word for the kind of a property; none where it says nothing of it.
+/// Returns Meltano's word for the kind of a property; `None` if the property does not define one.
 fn kind(property: &Value) -> Option<&'static str> {
     if !options(property).is_empty() {
         return Some("options");
@@ -65,7 +65,7 @@ fn kind(property: &Value) -> Option<&'static str> {
     match format {
         "date" | "date-time" if is("string") => Some("date_iso8601"),
         "email" if is("string") => Some("email"),
-        // What may be a text or something else can be written as a text.
+        // A value that may be text or another type can be written as text.
         _ if is("string") => Some("string"),
         _ if is("array") => Some("array"),
         _ if is("object") => Some("object"),
@@ -76,7 +76,7 @@ fn kind(property: &Value) -> Option<&'static str> {
     }
 }
 
-/// Tells whether a property, or a branch of it, is of a type.
+/// Tells whether a property, or one of its branches, has a type.
 fn is_kind(property: &Value, kind: &str) -> bool {
     let is = |types: &Value| match types {
         Value::String(one) => one == kind,
@@ -90,7 +90,7 @@ fn branches(property: &Value) -> impl Iterator<Item = &Value> {
     ["anyOf", "oneOf", "allOf"].into_iter().flat_map(|key| property[key].as_array().into_iter().flatten())
 }
 
-/// Returns the values that a property takes, where it takes no others.
+/// Returns the values that a property is restricted to, if it is.
 fn options(property: &Value) -> Vec<Value> {
     let listed = |of: &Value| of["enum"].as_array().cloned().unwrap_or_default();
     let mut values = listed(property);

@@ -1,4 +1,4 @@
-//! Defaults: values that do not fit the kind of their setting, as Meltano would read them.
+//! Defaults: converts values that do not fit the kind of their setting, as Meltano would read them.
 
 use serde_json::{Number, Value, json};
 
@@ -7,10 +7,10 @@ use crate::connector::Kind;
 use crate::connector::kind::{Choice, word_of};
 use crate::value::kind_of;
 
-/// What is made of a default: the kind that its setting has then, and the default.
+/// The result for a default: the kind of its setting, and the default.
 type Fitted = (Option<Kind>, Option<Value>);
 
-/// Makes a default and a kind go together; what that changes is noted.
+/// Makes a default and a kind fit together. Adds notes about what that changes.
 pub(super) fn fit(kind: Option<Kind>, written: &Value, name: &str, reader: &mut Reader<'_>) -> Fitted {
     let Some(value) = kept(written) else {
         if !written.is_null() {
@@ -42,7 +42,7 @@ pub(super) fn fit(kind: Option<Kind>, written: &Value, name: &str, reader: &mut 
     (Some(kind), default)
 }
 
-/// Takes nulls out, and numbers that TOML has no form for.
+/// Removes nulls and numbers that TOML cannot express.
 fn kept(value: &Value) -> Option<Value> {
     match value {
         Value::Null => None,
@@ -80,14 +80,14 @@ fn whole(number: &Number) -> Option<i64> {
     (float.fract() == 0.0 && float.abs() < 1e15).then_some(float as i64)
 }
 
-/// Gives the kind up where the default says more, or the default where it says less.
+/// Drops the kind if the default is more specific, or the default if the kind is.
 fn otherwise(kind: Kind, value: Value) -> (Kind, Option<Value>) {
     match (kind, &value) {
         (Kind::Options(mut choices), Value::String(_) | Value::Number(_) | Value::Bool(_)) => {
             choices.push(Choice { label: word_of(&value), value: value.clone() });
             (Kind::Options(choices), Some(value))
         }
-        // As a text `false` would be true to a plugin: what is not text keeps its own type.
+        // As text, `false` would be true to a plugin, so other values keep their type.
         (Kind::Date | Kind::Email | Kind::File, Value::String(_) | Value::Number(_) | Value::Bool(_)) => {
             (Kind::String, Some(value))
         }
@@ -111,7 +111,7 @@ mod tests {
     use super::*;
     use crate::definition::tests::{good, settings};
 
-    /// Returns what the default of a setting becomes, and the notes about it.
+    /// Returns the converted default of a setting, and the notes about it.
     fn of(rest: &str) -> (Value, Vec<String>) {
         let (connector, notes) = settings(&format!("- {{name: a, {rest}}}\n"));
         (connector.settings[0].default.clone().unwrap_or_default(), notes)

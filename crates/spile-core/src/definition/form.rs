@@ -7,7 +7,7 @@ use crate::problem::{Problems, listed};
 use crate::source::Source;
 use crate::yaml::{self, Document, ValueReader};
 
-/// Returns the plugin that a definition is about, as Meltano writes plugins.
+/// Returns the plugin of a definition in Meltano's form.
 pub(super) fn plugin(source: &Source, asked: &DefinitionHints, problems: &mut Problems) -> Option<Members> {
     let value = value(source, problems)?;
     let span = (0..0).into();
@@ -40,7 +40,7 @@ pub(super) fn plugin(source: &Source, asked: &DefinitionHints, problems: &mut Pr
     None
 }
 
-/// What the Singer SDK prints: settings are a JSON Schema.
+/// Tells whether this is the output of a Singer SDK plugin: its settings are a JSON Schema.
 fn is_about(members: &Members) -> bool {
     members.get("settings").is_some_and(|settings| settings["properties"].is_object())
 }

@@ -1,4 +1,4 @@
-//! `settings_group_validation`: ways to set a plugin up.
+//! `settings_group_validation`: the ways to set up a plugin.
 
 use serde_json::Value;
 
@@ -7,7 +7,7 @@ use super::{DefinitionMistake, Members};
 use crate::connector::{Group, Setting};
 use crate::value::kind_of;
 
-/// Returns the groups, each with a label of what it has and others have not.
+/// Returns the groups, each labeled with what distinguishes it from the others.
 pub(super) fn groups(members: &Members, settings: &[Setting], reader: &mut Reader<'_>) -> Vec<Group> {
     let list = match members.get("settings_group_validation") {
         None | Some(Value::Null) => return Vec::new(),

@@ -9,14 +9,14 @@ use crate::connector::read::is_word;
 use crate::problem::Problems;
 use crate::source::Source;
 
-/// A plugin of the hub, by one of its variants.
+/// A plugin on the hub, with one of its variants.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Indexed {
-    /// Which side of a pipeline it is.
+    /// Its role in a pipeline.
     pub role: Role,
     /// Its name, for example `tap-github`.
     pub plugin: String,
-    /// Whose implementation it is.
+    /// The variant, which names the implementation's author.
     pub variant: String,
     /// Whether the hub uses it if no variant is specified.
     pub is_default: bool,
@@ -30,8 +30,8 @@ impl Indexed {
     }
 }
 
-/// Reads an index, as the hub's API gives it (reference: `MeltanoHubService.get_plugins_of_type`). Names become parts of
-/// addresses and files: an index with one that cannot be is refused as a whole.
+/// Parses an index from the hub's API (reference: `MeltanoHubService.get_plugins_of_type`). Names become parts of URLs
+/// and files, so an index with an unsuitable name is refused as a whole.
 pub fn index(source: &Source, role: Role, problems: &mut Problems) -> Option<Vec<Indexed>> {
     let span = (0..0).into();
     if source.text().len() > MOST_BYTES {

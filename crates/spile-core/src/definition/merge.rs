@@ -1,10 +1,10 @@
-//! A newer definition merged into the connector that was made from an older one.
+//! Merges a newer definition into the connector that was made from an older one.
 
 use crate::connector::Connector;
 use crate::connector::pip::is_pinned;
 
-/// Returns the connector that the newer definition makes, with what no definition can say, or what was made stricter by
-/// hand, as it is in the older one; and a note for each thing that was kept against the newer one.
+/// Returns the connector of the newer definition. Keeps from the older one what no definition can express, and what was
+/// made stricter by hand. Adds a note for everything that was kept against the newer one.
 #[must_use]
 pub fn merge(older: &Connector, newer: Connector) -> (Connector, Vec<String>) {
     let mut notes = Vec::new();

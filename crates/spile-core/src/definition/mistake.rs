@@ -5,11 +5,11 @@ use miette::{Diagnostic, SourceSpan};
 /// What can be wrong with a definition to import.
 #[derive(Debug, Clone, thiserror::Error, Diagnostic)]
 pub enum DefinitionMistake {
-    /// There is nothing.
+    /// The definition is empty.
     #[error("the definition is empty")]
     #[diagnostic(code(spile::definition::empty), help("use a plugin definition, as the hub publishes them"))]
     Empty {
-        /// Its start.
+        /// The start of the file.
         #[label("empty")]
         span: SourceSpan,
     },
@@ -22,18 +22,18 @@ pub enum DefinitionMistake {
     TooLarge {
         /// The limit.
         mebibytes: usize,
-        /// Its start.
+        /// The start of the file.
         #[label("this file")]
         span: SourceSpan,
     },
-    /// A web page.
+    /// It is a web page.
     #[error("this is a web page, not a definition")]
     #[diagnostic(
         code(spile::definition::web_page),
         help("use the definition itself: the hub's API serves it as JSON, its repository as YAML")
     )]
     WebPage {
-        /// Its start.
+        /// The start of the file.
         #[label("HTML starts here")]
         span: SourceSpan,
     },
@@ -41,9 +41,9 @@ pub enum DefinitionMistake {
     #[error("the definition is not valid JSON: {message}")]
     #[diagnostic(code(spile::definition::json), help("download it again, and check that the download is complete"))]
     Json {
-        /// The parser's own sentence.
+        /// The parser's message.
         message: String,
-        /// Where.
+        /// The position.
         #[label("here")]
         span: SourceSpan,
     },
@@ -56,7 +56,7 @@ pub enum DefinitionMistake {
     NoIndex {
         /// What it contains that an index does not.
         found: String,
-        /// Its start.
+        /// The start of the response.
         #[label("this response")]
         span: SourceSpan,
     },
@@ -66,7 +66,7 @@ pub enum DefinitionMistake {
     Odd {
         /// What it is.
         what: &'static str,
-        /// Where.
+        /// The position.
         #[label("here")]
         span: SourceSpan,
     },
@@ -81,29 +81,29 @@ pub enum DefinitionMistake {
     UnknownForm {
         /// What was found.
         found: String,
-        /// Its start.
+        /// The start of the file.
         #[label("this file")]
         span: SourceSpan,
     },
-    /// A list of plugins.
+    /// It is a list of plugins.
     #[error("this is the hub's list of plugins, not a plugin definition")]
     #[diagnostic(code(spile::definition::index), help("download the definition at the `ref` of one of its variants"))]
     Index {
-        /// Its start.
+        /// The start of the file.
         #[label("this file")]
         span: SourceSpan,
     },
-    /// More than one plugin, or variant.
+    /// It contains more than one plugin or variant.
     #[error("it contains more than one {what}: {names}")]
     #[diagnostic(code(spile::definition::several), help("{help}"))]
     Several {
         /// `plugin` or `variant`.
         what: &'static str,
-        /// Which.
+        /// Their names.
         names: String,
         /// The next step.
         help: &'static str,
-        /// Where.
+        /// The position.
         #[label("here")]
         span: SourceSpan,
     },
@@ -115,11 +115,11 @@ pub enum DefinitionMistake {
         name: String,
         /// The nearest match, or all.
         help: String,
-        /// Its start.
+        /// The start of the file.
         #[label("this file")]
         span: SourceSpan,
     },
-    /// Neither a tap nor a target.
+    /// The plugin is neither a tap nor a target.
     #[error("`{name}` is one of Meltano's {found}; only extractors and loaders can be connectors")]
     #[diagnostic(
         code(spile::definition::other_type),
@@ -128,19 +128,19 @@ pub enum DefinitionMistake {
     OtherType {
         /// The plugin.
         name: String,
-        /// What it is.
+        /// Its type.
         found: String,
-        /// Where.
+        /// The position.
         #[label("here")]
         span: SourceSpan,
     },
-    /// It is a tap and a target.
+    /// The plugin is both a tap and a target.
     #[error("`{name}` can be an extractor and a loader")]
     #[diagnostic(code(spile::definition::both), help("choose one with `--kind extractor` or `--kind loader`"))]
     Both {
         /// The plugin.
         name: String,
-        /// Where.
+        /// The position.
         #[label("here")]
         span: SourceSpan,
     },
@@ -150,59 +150,59 @@ pub enum DefinitionMistake {
     Role {
         /// The plugin.
         name: String,
-        /// Where.
+        /// The position.
         #[label("here")]
         span: SourceSpan,
     },
-    /// It contradicts the user.
+    /// Its type contradicts the user's choice.
     #[error("`{name}` is one of Meltano's {found}, which contradicts `--kind`")]
     #[diagnostic(code(spile::definition::other_role), help("remove `--kind`"))]
     OtherRole {
         /// The plugin.
         name: String,
-        /// What it is.
+        /// Its type.
         found: String,
-        /// Where.
+        /// The position.
         #[label("here")]
         span: SourceSpan,
     },
-    /// What it inherits from does not exist.
+    /// The plugin that it inherits from does not exist.
     #[error("`{name}` inherits from `{parent}`, which it does not define")]
     #[diagnostic(code(spile::definition::parent), help("import the definition of `{parent}` instead"))]
     NoParent {
         /// The plugin.
         name: String,
-        /// What it inherits from.
+        /// The plugin that it inherits from.
         parent: String,
-        /// Where.
+        /// The position.
         #[label("here")]
         span: SourceSpan,
     },
-    /// It inherits from itself.
+    /// The plugin inherits from itself.
     #[error("`{name}` inherits from itself")]
     #[diagnostic(code(spile::definition::cycle), help("remove one `inherit_from` from the cycle"))]
     Cycle {
         /// The plugin.
         name: String,
-        /// Where.
+        /// The position.
         #[label("here")]
         span: SourceSpan,
     },
-    /// A form that Meltano does not accept.
+    /// A part has a structure that Meltano does not accept.
     #[error("{what} is {found}, not {wanted}")]
     #[diagnostic(code(spile::definition::form), help("fix the definition; Meltano rejects it too"))]
     Form {
-        /// What has the form.
+        /// The part.
         what: String,
         /// What was found.
         found: &'static str,
         /// What Meltano accepts.
         wanted: &'static str,
-        /// Where.
+        /// The position.
         #[label("here")]
         span: SourceSpan,
     },
-    /// A name that a connector cannot have.
+    /// A name is not valid for a connector.
     #[error("`{name}` is not a valid {what} name")]
     #[diagnostic(code(spile::definition::name), help("{help}"))]
     Name {
@@ -212,11 +212,11 @@ pub enum DefinitionMistake {
         name: String,
         /// The next step.
         help: &'static str,
-        /// Where.
+        /// The position.
         #[label("here")]
         span: SourceSpan,
     },
-    /// A kind that Meltano does not know.
+    /// Meltano does not know a kind.
     #[error("the setting `{name}` has the kind `{kind}`, which Meltano does not know")]
     #[diagnostic(code(spile::definition::kind), help("{help}"))]
     Kind {
@@ -226,34 +226,34 @@ pub enum DefinitionMistake {
         kind: String,
         /// The nearest kind, or all.
         help: String,
-        /// Where.
+        /// The position.
         #[label("here")]
         span: SourceSpan,
     },
-    /// Two settings of one name that are not the same.
+    /// Two different settings have the same name.
     #[error("the setting `{name}` is defined twice, in different ways")]
     #[diagnostic(code(spile::definition::setting_twice), help("keep one of them; Meltano uses the first"))]
     SettingTwice {
         /// The setting.
         name: String,
-        /// Where.
+        /// The position.
         #[label("here")]
         span: SourceSpan,
     },
-    /// A secret whose variable is another setting's too.
+    /// A secret shares its variable with another setting.
     #[error("the settings `{first}` and `{second}` share the variable `{variable}`, and one of them is a secret")]
     #[diagnostic(
         code(spile::definition::variable_twice),
         help("keep one of them: Meltano would pass the secret to both")
     )]
     VariableTwice {
-        /// The first of them.
+        /// The first setting.
         first: String,
-        /// The other.
+        /// The second setting.
         second: String,
-        /// The end of their variable's name.
+        /// The end of the variable's name.
         variable: String,
-        /// Where.
+        /// The position.
         #[label("here")]
         span: SourceSpan,
     },

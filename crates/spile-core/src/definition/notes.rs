@@ -1,10 +1,10 @@
-//! Notes: where the result differs from the definition.
+//! Notes about differences between the result and the definition.
 
 use std::collections::BTreeMap;
 
 use crate::problem::first_of;
 
-/// Where the result differs from the definition, in the order in which it is found.
+/// The differences between the result and the definition, in the order in which they are found.
 #[derive(Debug, Default)]
 pub struct Notes {
     said: Vec<String>,
@@ -23,7 +23,7 @@ impl Notes {
         self.lost.entry(key.to_owned()).or_default().push(setting.to_owned());
     }
 
-    /// Returns them as sentences.
+    /// Returns the notes as sentences.
     #[must_use]
     pub fn into_sentences(self) -> Vec<String> {
         let lost = self.lost.into_iter().map(|(key, settings)| {

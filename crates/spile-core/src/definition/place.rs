@@ -1,16 +1,16 @@
-//! Where the names in a definition are: its values lose their places when they are converted to Meltano's own keys.
+//! Finds the positions of names in a definition, because values lose theirs when they are converted to Meltano's keys.
 
 use miette::SourceSpan;
 
 use crate::source::Source;
 
-/// Returns where a name is in a text, as a whole value; the start of the text if it cannot be found.
+/// Returns the position of a name as a whole value; the start of the text if it is not found.
 pub(super) fn span_of(source: &Source, name: &str) -> SourceSpan {
     let (text, length) = (source.text(), name.len());
     places(text, name).next().map_or_else(|| (0..0).into(), |at| (at..at + length).into())
 }
 
-/// Returns where a name is the second time.
+/// Returns the position of the second occurrence of a name.
 pub(super) fn second_span_of(source: &Source, name: &str) -> SourceSpan {
     let (text, length) = (source.text(), name.len());
     places(text, name).nth(1).map_or_else(|| span_of(source, name), |at| (at..at + length).into())

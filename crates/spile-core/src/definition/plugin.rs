@@ -1,4 +1,4 @@
-//! A plugin as Meltano writes it, as a connector.
+//! Converts a plugin in Meltano's form to a connector.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ use crate::connector::{Connector, Plugin, Role};
 use crate::problem::{Problems, listed};
 use crate::source::Source;
 
-/// Keys that are read below, or that say nothing a connector or Meltano has a use for.
+/// Keys that are read below, or that neither a connector nor Meltano uses.
 const KNOWN: [&str; 28] = [
     "annotations",
     "capabilities",
@@ -46,10 +46,10 @@ const KNOWN: [&str; 28] = [
     "version",
 ];
 
-/// Texts for people, as long as pages.
+/// Texts for people that are as long as pages.
 const PAGES: [&str; 4] = ["next_steps", "prereq", "settings_preamble", "usage"];
 
-/// The capabilities that Meltano's own schema takes, by role.
+/// The capabilities in Meltano's own schema, by role.
 const EXTRACTORS_CAN: [&str; 12] = [
     "about",
     "activate-version",
@@ -76,7 +76,7 @@ const LOADERS_CAN: [&str; 9] = [
     "structured-logging",
 ];
 
-/// Reads a plugin; everything that is wrong with it is reported.
+/// Reads a plugin. Reports everything that is wrong with it.
 pub(super) fn read(
     source: &Source,
     members: &Members,
@@ -136,7 +136,7 @@ pub(super) fn read(
     (!failed).then(|| Definition { connector, notes: notes.into_sentences() })
 }
 
-/// Lays the only variant over what all variants share.
+/// Merges the only variant into the members that all variants share.
 fn variant(members: &Members, reader: &mut Reader<'_>) -> Option<Members> {
     let variants: Vec<&Members> =
         members.get("variants").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_object).collect();
@@ -154,7 +154,7 @@ fn variant(members: &Members, reader: &mut Reader<'_>) -> Option<Members> {
     Some(all)
 }
 
-/// Returns a plugin's name without what all taps and targets have before theirs.
+/// Returns a plugin's name without its `tap-` or `target-` prefix.
 pub(super) fn short(plugin: &str) -> &str {
     let name = plugin.strip_prefix("tap-").or_else(|| plugin.strip_prefix("target-")).unwrap_or(plugin);
     if is_word(name) { name } else { plugin }
@@ -275,7 +275,7 @@ fn select(members: &Members, role: Role, reader: &mut Reader<'_>) -> Vec<String>
     if select == ["*.*"] { Vec::new() } else { select }
 }
 
-/// Notes the keys that are not kept.
+/// Adds notes about the keys that are not kept.
 fn leftovers(members: &Members, reader: &mut Reader<'_>) {
     let is_passed = |key: &str| passthrough_keys::OF_PLUGINS.iter().any(|(known, _)| *known == key);
     let says = |value: &Value| match value {
@@ -302,13 +302,13 @@ fn leftovers(members: &Members, reader: &mut Reader<'_>) {
     }
 }
 
-/// The hub has no shelves, but words that say which.
+/// Returns the category for keywords, because the hub has no categories.
 fn category(keywords: &[String]) -> Option<&'static str> {
     let shelves = [("database", "Databases"), ("file", "Files"), ("files", "Files"), ("api", "APIs")];
     shelves.into_iter().find(|(word, _)| keywords.iter().any(|keyword| keyword == word)).map(|(_, shelf)| shelf)
 }
 
-/// The hub's own images have no host.
+/// Completes the URL of a logo: the hub's own images have no host.
 fn logo(path: String) -> String {
     if path.starts_with("/assets/") { format!("https://hub.meltano.com{path}") } else { path }
 }

@@ -8,7 +8,7 @@ use crate::connector::Role;
 use crate::problem::{Problems, did_you_mean, listed};
 use crate::source::Source;
 
-/// Returns the plugin that is asked for, or the only one, with what it inherits laid under it.
+/// Returns the requested plugin, or the only one, merged with what it inherits.
 pub(super) fn plugin(
     source: &Source,
     project: &Members,
@@ -67,14 +67,14 @@ fn plugins(project: &Members, only: Option<Role>) -> Vec<Listed<'_>> {
     roles.flat_map(of).collect()
 }
 
-/// Lays a plugin over what it inherits from.
+/// Merges a plugin with what it inherits.
 fn inherited(source: &Source, all: &[Listed<'_>], plugin: &Listed<'_>, problems: &mut Problems) -> Option<Members> {
     let Listed { role, name, members } = *plugin;
     let mut chain = vec![members];
     let mut seen = vec![name];
     while let Some(parent) = chain.last().and_then(|plugin| plugin.get("inherit_from")).and_then(Value::as_str) {
         let span = span_of(source, parent);
-        // The plugin at fault is the one that names the parent, not the one that was asked for.
+        // The plugin at fault is the one that names the parent, not the one that was requested.
         let heir = (*seen.last().unwrap_or(&name)).to_owned();
         let Some(found) = all.iter().find(|one| one.role == role && one.name == parent) else {
             problems.push(source, DefinitionMistake::NoParent { name: heir, parent: parent.to_owned(), span });
@@ -103,7 +103,7 @@ fn inherited(source: &Source, all: &[Listed<'_>], plugin: &Listed<'_>, problems:
     Some(plugin)
 }
 
-/// Settings are inherited one by one.
+/// Merges settings one by one. A plugin's own setting replaces the inherited one.
 fn laid_over(inherited: &Value, own: &Value) -> Value {
     let own = own.as_array().cloned().unwrap_or_default();
     let is_own = |setting: &&Value| own.iter().any(|one| one["name"] == setting["name"]);

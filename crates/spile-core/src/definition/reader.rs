@@ -1,4 +1,4 @@
-//! Reading the members of a definition: each is accepted, refused, or noted.
+//! Reads the members of a definition: each is accepted, refused or noted.
 
 use serde_json::{Value, json};
 
@@ -8,26 +8,26 @@ use crate::problem::Problems;
 use crate::source::Source;
 use crate::value::kind_of;
 
-/// What is read, and where what is found goes.
+/// The definition being read, and the results so far.
 pub(super) struct Reader<'a> {
     /// The definition.
     pub source: &'a Source,
-    /// What is wrong with it.
+    /// The mistakes in it.
     pub problems: &'a mut Problems,
     /// Where the result differs from the definition.
     pub notes: Notes,
-    /// Whether anything is.
+    /// Whether there are any mistakes.
     pub failed: bool,
 }
 
 impl Reader<'_> {
-    /// Reports what is wrong: there will be no connector.
+    /// Reports a mistake. There will be no connector then.
     pub fn refuse(&mut self, mistake: DefinitionMistake) {
         self.failed = true;
         self.problems.push(self.source, mistake);
     }
 
-    /// Returns a string; an empty string and null count as none, and numbers are converted.
+    /// Returns a string. An empty string and null count as missing, and numbers are converted.
     pub fn text(&mut self, members: &Members, key: &str) -> Option<String> {
         match members.get(key)? {
             Value::String(text) if text.trim().is_empty() => None,
@@ -70,7 +70,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Returns those of the keys that Meltano alone reads; what has another form is noted.
+    /// Returns the given keys, which only Meltano reads. Values of another form are noted.
     pub fn passed(&mut self, members: &Members, keys: &[(&str, KeyForm)], of: &str) -> Members {
         let mut kept = Members::new();
         for (key, form) in keys {

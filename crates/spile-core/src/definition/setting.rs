@@ -1,4 +1,4 @@
-//! One setting as Meltano writes it.
+//! Converts one setting from Meltano's form.
 
 use serde_json::{Value, json};
 
@@ -13,11 +13,11 @@ use crate::problem::{did_you_mean, listed};
 use crate::secrecy;
 use crate::value::kind_of;
 
-/// What is read below.
+/// The keys that are read below.
 const KNOWN: [&str; 10] =
     ["annotations", "description", "kind", "label", "name", "options", "required", "resync", "sensitive", "value"];
 
-/// Kinds that definitions have and Meltano has under another name.
+/// Kinds in definitions that have another name in Meltano.
 const OTHER_WORDS: [(&str, &str); 14] = [
     ("text", "string"),
     ("str", "string"),
@@ -100,7 +100,7 @@ fn name(members: &Members, reader: &mut Reader<'_>) -> Option<String> {
     None
 }
 
-/// Returns the kind, none if it is not set, and whether it marks a secret.
+/// Returns the kind, if it is set, and whether it marks a secret.
 fn kind(members: &Members, name: &str, reader: &mut Reader<'_>) -> Option<(Option<Kind>, bool)> {
     let word = match members.get("kind") {
         None | Some(Value::Null) => return Some((None, false)),
@@ -144,7 +144,7 @@ fn kind(members: &Members, name: &str, reader: &mut Reader<'_>) -> Option<(Optio
     Some((Some(make(choices)), false))
 }
 
-/// Options are tables of a value and a label; some definitions write the values alone.
+/// Returns the options. Each is a table with a value and a label, but some definitions only list values.
 fn choices(members: &Members, name: &str, reader: &mut Reader<'_>) -> Vec<Choice> {
     let mut choices: Vec<Choice> = Vec::new();
     for option in members.get("options").and_then(Value::as_array).into_iter().flatten() {
@@ -164,7 +164,7 @@ fn choices(members: &Members, name: &str, reader: &mut Reader<'_>) -> Vec<Choice
     choices
 }
 
-/// Returns whether a setting is a secret, and whether it is explicitly marked as none, which must be kept.
+/// Returns whether a setting is a secret, and whether it is explicitly marked as not secret, which must be kept.
 fn secrecy(name: &str, kind: &Kind, said: Option<bool>, reader: &mut Reader<'_>) -> (bool, bool) {
     if said == Some(true) && secrecy::is_never(name) {
         reader.notes.say(format!(

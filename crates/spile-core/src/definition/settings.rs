@@ -1,4 +1,4 @@
-//! The settings of a plugin, each once.
+//! The settings of a plugin, without duplicates.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use crate::connector::Setting;
 use crate::integration::check::environment_variable;
 use crate::value::kind_of;
 
-/// Reads all settings; those that cannot be distinguished are refused.
+/// Reads all settings. Refuses settings that cannot be distinguished.
 pub(super) fn settings(members: &Members, reader: &mut Reader<'_>) -> Vec<Setting> {
     let list = match members.get("settings") {
         None | Some(Value::Null) => return Vec::new(),
@@ -47,7 +47,7 @@ pub(super) fn settings(members: &Members, reader: &mut Reader<'_>) -> Vec<Settin
     settings
 }
 
-/// Meltano reads `a-b` and `a_b` from one variable.
+/// Refuses a secret that shares its variable, because Meltano reads both `a-b` and `a_b` from the same one.
 fn variables(settings: &[Setting], reader: &mut Reader<'_>) {
     let variable = |setting: &Setting| environment_variable("", &setting.name);
     let mut seen: BTreeMap<String, &Setting> = BTreeMap::new();

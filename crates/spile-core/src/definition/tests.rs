@@ -9,7 +9,7 @@ use crate::source::Source;
 
 pub(super) const HEAD: &str = "name: tap-x\nnamespace: tap_x\npip_url: tap-x==1\n";
 
-/// Reads a definition and proves that its file says the same.
+/// Reads a definition, and checks that the connector's file gives the same connector.
 pub(super) fn good(definition: &str) -> (Connector, Vec<String>) {
     let mut problems = Problems::default();
     let found = read(&Source::new("x.yml", definition), &DefinitionHints::default(), &mut problems);
@@ -32,7 +32,7 @@ pub(super) fn settings(list: &str) -> (Connector, Vec<String>) {
     good(&format!("{HEAD}settings:\n{list}"))
 }
 
-/// Returns what is wrong with a definition.
+/// Returns the mistakes in a definition.
 pub(super) fn bad(definition: &str) -> Vec<String> {
     bad_as(definition, &DefinitionHints::default())
 }
@@ -349,7 +349,7 @@ fn a_plugin_that_may_be_both_is_asked_which_side_it_is() {
     let loader = DefinitionHints { role: Some(Role::Loader), ..DefinitionHints::default() };
     let mut problems = Problems::default();
     assert_eq!(read(&Source::new("x", both), &loader, &mut problems).unwrap().connector.role, Role::Loader);
-    // Its name says more than what it can do.
+    // Its name takes precedence over its capabilities.
     let named = both.replace("sling", "tap-sling");
     assert_eq!(
         read(&Source::new("x", named), &DefinitionHints::default(), &mut problems).unwrap().connector.role,

@@ -1,4 +1,4 @@
-//! A connector as its file.
+//! Writes a connector as a file.
 
 use std::fmt::Write;
 
@@ -8,7 +8,7 @@ use crate::connector::kind::word_of;
 use crate::connector::{Connector, Kind, Naming, Plugin, Quota, Setting};
 use crate::toml_text::{key, value};
 
-/// Returns the file of a connector that is in `<stem>.toml`; reading it gives the same connector.
+/// Returns the text of a connector's file `<stem>.toml`. Reading it gives the same connector.
 #[must_use]
 pub fn text(connector: &Connector, stem: &str) -> String {
     let mut text = String::new();
@@ -120,7 +120,7 @@ fn setting(text: &mut String, setting: &Setting) {
     lines(text, &setting.passed);
 }
 
-/// What is left out is what a rule has that says nothing.
+/// Writes a naming rule, omitting the defaults.
 fn naming(text: &mut String, naming: &Naming) {
     let (written, default) = (json!(naming), json!(Naming::default()));
     for (name, said) in written.as_object().into_iter().flatten().filter(|(name, said)| default[*name] != **said) {
@@ -139,7 +139,7 @@ fn lines(text: &mut String, members: &Map<String, Value>) {
 }
 
 fn line(text: &mut String, name: &str, said: &Value) {
-    // Writing to a string does not fail.
+    // Writing to a string cannot fail.
     let _ = writeln!(text, "{} = {}", key(name), value(said));
 }
 
