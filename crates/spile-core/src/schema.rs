@@ -1,7 +1,7 @@
-//! JSON Schemas of the files of a project, for editors: completion, descriptions and mistakes while typing.
+//! JSON Schemas of a project's files for editors: completion, descriptions, and mistakes while typing.
 //!
-//! They are made from the definitions that `check` uses, and are never stricter than it: what one file cannot show, such
-//! as a setting that is in an overlay or a sidecar, is left to `check`. Draft 7, which taplo reads.
+//! They are generated from the definitions that `check` uses, and are never stricter. What one file cannot show, for
+//! example a setting in an overlay or a sidecar, is left to `check`. Draft 7, which taplo reads.
 
 mod connector;
 mod form;
@@ -13,24 +13,24 @@ use serde_json::{Value, json};
 
 use crate::connector::{Catalog, Connector};
 
-/// The files that there are schemas of.
+/// The files that have schemas.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Subject {
-    /// `integrations/**/<slug>.toml`
+    /// `integrations/**/<slug>.toml`.
     Integration,
-    /// `integrations/**/<slug>.<env>.toml`
+    /// `integrations/**/<slug>.<env>.toml`.
     Overlay,
-    /// `spile.toml`
+    /// `spile.toml`.
     Project,
-    /// `connectors/**/*.toml`
+    /// `connectors/**/*.toml`.
     Connector,
 }
 
 impl Subject {
-    /// All of them.
+    /// All subjects.
     pub const ALL: [Self; 4] = [Self::Integration, Self::Overlay, Self::Project, Self::Connector];
 
-    /// Returns the word that the command line and the names of files have.
+    /// Returns the subject's name on the command line and in file names.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
@@ -42,7 +42,7 @@ impl Subject {
     }
 }
 
-/// Returns the schema of a kind of file, with a branch for each connector of the catalog where it needs one.
+/// Returns the schema of a kind of file, with a branch for each connector in the catalog if it needs one.
 #[must_use]
 pub fn of(subject: Subject, catalog: &Catalog) -> Value {
     match subject {
@@ -53,7 +53,7 @@ pub fn of(subject: Subject, catalog: &Catalog) -> Value {
     }
 }
 
-/// Returns the schema of what the API takes for a connector: `config` and `secrets`, settings by their names.
+/// Returns the schema of a connector's settings in the API: `config` and `secrets`, by name.
 #[must_use]
 pub fn settings(connector: &Connector) -> Value {
     let (secret, plain): (Vec<_>, Vec<_>) = connector.settings.iter().partition(|setting| setting.secret);

@@ -71,12 +71,12 @@ fn setting() -> Value {
     table(keys.into_iter().chain(handed_on(&passthrough_keys::OF_SETTINGS)), &["name"])
 }
 
-/// What an option may be.
+/// Returns the schema of an option's value.
 fn scalar() -> Value {
     json!({ "type": ["string", "number", "boolean"], "description": "The value that is passed to the plugin." })
 }
 
-/// Returns keys that Meltano reads and spile passes on.
+/// Returns the keys that spile passes on to Meltano.
 fn handed_on(keys: &[(&'static str, KeyForm)]) -> impl Iterator<Item = (&'static str, Value)> {
     let what = "Passed on to Meltano unchanged.";
     keys.iter().map(move |(key, form)| {

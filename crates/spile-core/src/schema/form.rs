@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-/// The dialect that editors know best.
+/// The dialect with the best support in editors.
 const DIALECT: &str = "http://json-schema.org/draft-07/schema#";
 
 /// A key with its schema.
@@ -12,7 +12,7 @@ pub(super) fn text(description: &str) -> Value {
     json!({ "type": "string", "description": description })
 }
 
-/// A mark that is not there unless it is written.
+/// Returns the schema of a flag that is false by default.
 pub(super) fn flag(description: &str) -> Value {
     json!({ "type": "boolean", "default": false, "description": description })
 }
@@ -30,23 +30,23 @@ pub(super) fn word<'a>(words: impl IntoIterator<Item = &'a str>, description: &s
     json!({ "type": "string", "enum": words, "description": description })
 }
 
-/// A list of tables: `[[key]]`.
+/// Returns the schema of a list of tables: `[[key]]`.
 pub(super) fn tables(item: &Value, description: &str) -> Value {
     json!({ "type": "array", "items": item, "description": description })
 }
 
-/// A table with keys that spile does not define.
+/// Returns the schema of a table with keys that spile does not define.
 pub(super) fn open_table(description: &str) -> Value {
     json!({ "type": "object", "description": description })
 }
 
-/// A table of these keys and no others.
+/// Returns the schema of a table with only these keys.
 pub(super) fn table(keys: impl IntoIterator<Item = Key>, required: &[&str]) -> Value {
     let properties: Map<String, Value> = keys.into_iter().map(|(key, schema)| (key.to_owned(), schema)).collect();
     closed(&properties, required)
 }
 
-/// As [`table`], with names that are known only when it is made.
+/// Like [`table`], but with names that are only known at run time.
 pub(super) fn closed(properties: &Map<String, Value>, required: &[&str]) -> Value {
     let mut table = json!({ "type": "object", "properties": properties, "additionalProperties": false });
     if !required.is_empty() {
@@ -55,7 +55,7 @@ pub(super) fn closed(properties: &Map<String, Value>, required: &[&str]) -> Valu
     table
 }
 
-/// Makes a whole document's schema of that of its top table.
+/// Converts the schema of a top-level table to that of a whole document.
 pub(super) fn document(title: &str, mut table: Value) -> Value {
     table["$schema"] = json!(DIALECT);
     table["title"] = json!(title);

@@ -1,7 +1,7 @@
-//! The schemas of integrations and their overlays: `type` and `kind` decide which settings there are.
+//! The schemas of integrations and their overlays: `type` and `kind` determine which settings exist.
 //!
-//! There are two sets of branches. The chain of `if` reports mistakes at their key; taplo completes along `anyOf` only, not
-//! beside an `allOf`. So a base has an `anyOf` that everything fits, for completion.
+//! There are two sets of branches. The chain of `if` reports mistakes at their key, but taplo only completes along
+//! `anyOf`, not next to an `allOf`. So a base also has an `anyOf` that everything matches, for completion.
 
 use serde_json::{Map, Value, json};
 
@@ -12,7 +12,7 @@ use crate::integration::Reaction;
 use crate::integration::keys::{OF_EXTRACTORS, OF_LOAD, OF_SCHEMA, OF_SCHEMA_STREAMS, what};
 use crate::integration::schedule::PRESETS;
 
-/// Returns the schema of an integration's own file.
+/// Returns the schema of an integration's base file.
 pub(super) fn base(catalog: &Catalog) -> Value {
     let names = Role::WORDS.iter().flat_map(|(_, role)| catalog.names(*role));
     let names: std::collections::BTreeSet<&str> = names.collect();
@@ -35,8 +35,8 @@ pub(super) fn base(catalog: &Catalog) -> Value {
     document("A spile integration", schema)
 }
 
-/// Returns the schema of an overlay: nothing is required, and what the base decides cannot be changed. Its connector
-/// is in another file, so its settings have to be those of any one.
+/// Returns the schema of an overlay: nothing is required, and what the base determines cannot be changed. Its connector
+/// is set in another file, so the settings may be those of any connector.
 pub(super) fn overlay(catalog: &Catalog) -> Value {
     let mut schema = form::table(shared(), &[]);
     let (definitions, any) = branches(catalog);
@@ -115,7 +115,7 @@ fn reference(connector: &Connector) -> Value {
     json!({ "$ref": format!("#/definitions/{}", definition_name(connector)) })
 }
 
-/// Returns what each connector adds, by name, and the references to all of that.
+/// Returns the definition that each connector adds, by name, and references to all of them.
 fn branches(catalog: &Catalog) -> (Map<String, Value>, Vec<Value>) {
     let connectors = connectors(catalog);
     let definitions = connectors.iter().map(|connector| (definition_name(connector), branch(connector))).collect();
@@ -132,7 +132,8 @@ fn branch(connector: &Connector) -> Value {
     json!({ "title": connector.label, "description": connector.description, "properties": properties })
 }
 
-/// Returns `if`, `then` and `else`, one connector after the other; at the end, whether there is such a connector at all.
+/// Returns nested `if`, `then` and `else` for one connector after the other. The last one checks whether the connector
+/// exists.
 fn chain(catalog: &Catalog) -> Value {
     let loaders: Vec<&str> = catalog.names(Role::Loader).collect();
     let extractors: Vec<&str> = catalog.names(Role::Extractor).collect();

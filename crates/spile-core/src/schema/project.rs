@@ -7,10 +7,10 @@ use crate::settings::{
     AlertKind, Builtin, CatalogAge, Guard, LINTS, MELTANO_VERSION, Severity, Sync, TableName, Verify,
 };
 
-/// A variable of the environment and nothing else.
+/// A single environment variable.
 const VARIABLE: &str = r"^\$\{[A-Za-z0-9_]+\}$";
 
-/// The largest number that counts of `[sync]` take.
+/// The largest number that the counts in `[sync]` accept.
 const MOST: u32 = u16::MAX as u32;
 
 pub(super) fn schema() -> Value {
@@ -105,7 +105,8 @@ fn output() -> Value {
     output
 }
 
-/// Returns what a built-in template is given; those of the project's own say themselves what they take.
+/// Returns the schema of the values for a built-in template. The project's own templates define their values
+/// themselves.
 fn values(builtin: Builtin) -> Value {
     let retries = ("retries", whole(0, 100, "How often a failed task is retried."));
     match builtin {

@@ -7,13 +7,13 @@ use serde_json::{Map, Value, json};
 use super::form::closed;
 use crate::connector::{Connector, Kind, Setting};
 
-/// A text that is a variable of the environment and nothing else: what that will be cannot be known in a file.
+/// A single environment variable, whose value is unknown in the file.
 const REFERENCE: &str = r"^\$([A-Z][A-Z0-9_]*|\{\w+\})$";
 
-/// A variable and nothing else; in place of a secret nothing else may stand.
+/// A single variable, the only text that is allowed in place of a secret.
 const VARIABLE: &str = r"^\$([A-Z][A-Z0-9_]*|\{[A-Z][A-Z0-9_]*\})$";
 
-/// What sops makes of a value; it leaves an empty text as it is.
+/// A value that was encrypted by sops, which leaves empty text as it is.
 const CIPHERTEXT: &str = r"^(ENC\[AES256_GCM,data:.*,iv:.+,tag:.+,type:[a-z]+\])?$";
 
 /// Returns the schema of `[config]`.
@@ -22,7 +22,7 @@ pub(super) fn config(connector: &Connector) -> Value {
     table(&settings)
 }
 
-/// Returns the schema of `[secrets]`: any setting may be there, because some values are private.
+/// Returns the schema of `[secrets]`. It allows any setting, because other values may be private too.
 pub(super) fn secrets(connector: &Connector) -> Value {
     let sealed = |setting: &Setting| {
         let mut schema = described(setting);
@@ -34,7 +34,7 @@ pub(super) fn secrets(connector: &Connector) -> Value {
     table(&settings)
 }
 
-/// Returns a table of settings; `a.b` is a key of that name or a key of the table `a`, as `check` takes both.
+/// Returns the schema of a table of settings. `a.b` may be a key of that name or a key in the table `a`, as in `check`.
 fn table(settings: &[(&str, Value)]) -> Value {
     let mut properties = Map::new();
     let mut nested: BTreeMap<&str, Vec<(&str, Value)>> = BTreeMap::new();
@@ -72,7 +72,7 @@ fn plain(setting: &Setting) -> Value {
     schema
 }
 
-/// Returns the schema of a value as it is sent: secrets as they are.
+/// Returns the schema of a value in the API, where secrets are sent in plaintext.
 pub(super) fn sent(setting: &Setting) -> Value {
     let mut schema = described(setting);
     if setting.secret {
@@ -95,7 +95,7 @@ fn described(setting: &Setting) -> Value {
     json!({ "title": setting.label.as_deref().unwrap_or(&setting.name), "description": description })
 }
 
-/// Returns what values of a kind look like; where a pattern cannot say all of it, it takes more than `check` does.
+/// Returns the schema for values of a kind. If it cannot express everything, it accepts more than `check` does.
 pub(super) fn kind(kind: &Kind) -> Value {
     match kind {
         Kind::String => json!({ "type": ["string", "number", "boolean"] }),
