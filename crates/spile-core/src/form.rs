@@ -1,4 +1,4 @@
-//! Forms: the settings that a connector asks for, how answers are read, and the file that they produce; pure.
+//! Forms: the settings that a connector asks for, how answers are read, and the file that they produce. Pure.
 //!
 //! Terminals and pages both use them, each in its own way.
 
@@ -18,14 +18,14 @@ pub use words::{AnswerWords, GivenAnswers, SecretSource, missing, read};
 
 use crate::connector::{Connector, Group, Setting};
 
-/// Where a setting is in a form.
+/// The importance of a setting in a form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Rank {
-    /// It is always asked.
+    /// It is always asked for.
     Required,
-    /// It is asked where its group is chosen.
+    /// It is asked for if its group is chosen.
     Grouped,
-    /// It is asked only on request.
+    /// It is only asked for on request.
     Optional,
     /// It is shown last.
     Advanced,
@@ -50,18 +50,18 @@ pub fn ranked(connector: &Connector, rank: Rank) -> impl Iterator<Item = &Settin
     connector.settings.iter().filter(move |setting| Rank::of(connector, setting) == rank)
 }
 
-/// Returns the settings of a group that are not asked anyway.
+/// Returns the settings of a group that are not asked for anyway.
 pub fn grouped<'a>(connector: &'a Connector, group: &'a Group) -> impl Iterator<Item = &'a Setting> {
     ranked(connector, Rank::Grouped).filter(|setting| group.settings.contains(&setting.name))
 }
 
-/// Returns what a form calls a setting.
+/// Returns the label of a setting in a form.
 #[must_use]
 pub fn label(setting: &Setting) -> String {
     setting.label.clone().unwrap_or_else(|| setting.name.clone())
 }
 
-/// Returns the first sentence of a description, on one line; Markdown as it is.
+/// Returns the first sentence of a description, on one line, with its Markdown.
 #[must_use]
 pub fn first_sentence(description: &str) -> String {
     let line = description.split_whitespace().collect::<Vec<_>>().join(" ");

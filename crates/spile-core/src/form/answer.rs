@@ -1,4 +1,4 @@
-//! Reading what people type as a value of a setting.
+//! Parses what people type for a setting.
 
 use serde_json::{Number, Value};
 
@@ -8,10 +8,11 @@ use crate::problem::{did_you_mean, listed};
 use crate::table::tree;
 use crate::value::from_toml;
 
-/// Reads what somebody typed for a setting. Lists are words between commas, or TOML or JSON; tables are TOML or JSON.
+/// Parses what a user typed for a setting. Lists are words separated by commas, or TOML or JSON. Tables are TOML or
+/// JSON.
 ///
 /// # Errors
-/// Explains in a sentence what is expected instead.
+/// With a sentence that explains what is expected instead.
 pub fn answer(setting: &Setting, typed: &str) -> Result<Value, String> {
     let text = typed.trim();
     let (wanted, example) = setting.kind.wanted();
@@ -45,7 +46,8 @@ pub fn answer(setting: &Setting, typed: &str) -> Result<Value, String> {
     Ok(value)
 }
 
-/// Reads a number or a boolean where the default is one: the plugin asks for that, whatever its definition calls it.
+/// Parses a number or a boolean if the default is one, because that is what the plugin expects, whatever its definition
+/// says.
 fn like_its_default(setting: &Setting, text: &str) -> Value {
     let value = match &setting.default {
         Some(Value::Bool(_)) => text.parse().ok().map(Value::Bool),
@@ -62,14 +64,14 @@ fn decimal(text: &str) -> Option<Value> {
     }
 }
 
-/// Reads TOML or JSON.
+/// Parses TOML or JSON.
 fn structured(text: &str) -> Option<Value> {
     if let Ok(value) = serde_json::from_str(text) {
         return Some(value);
     }
     let text = format!("value = {text}");
     let table = tree(&text).ok()?;
-    // A line break may be followed by other keys, which are no answer to anything.
+    // After a line break, there may be other keys, which are not part of the answer.
     from_toml(table.get("value").filter(|_| table.len() == 1)?.get_ref()).ok()
 }
 

@@ -12,35 +12,35 @@ use crate::integration::rewrite::NotWritable;
 use crate::name::{IntegrationId, Slug};
 use crate::value::{NotToml, Settings, to_toml};
 
-/// The file of a future integration.
+/// The content of a new integration's file.
 #[derive(Debug, Clone)]
 pub struct NewFile {
-    /// Its id; it survives renames.
+    /// Its id, which stays the same when it is renamed.
     pub id: IntegrationId,
     /// Its connector.
     pub connector: Arc<Connector>,
-    /// What people call it.
+    /// Its display name.
     pub name: Option<String>,
-    /// What it is for.
+    /// Its description.
     pub description: Option<String>,
-    /// The loader its records go to.
+    /// The loader that its records go to.
     pub loader: Option<Slug>,
-    /// When it is synced.
+    /// Its cron schedule.
     pub schedule: Option<String>,
-    /// The time zone of that.
+    /// The time zone of the schedule.
     pub timezone: Option<String>,
-    /// Which streams and fields are read.
+    /// The selected streams and fields.
     pub select: Vec<String>,
-    /// Words to find it by.
+    /// Tags to find it by.
     pub tags: BTreeSet<String>,
-    /// Values of settings that are no secrets.
+    /// The values of settings that are not secret.
     pub config: Settings,
     /// Replication metadata, by stream.
     pub metadata: Map<String, Value>,
 }
 
 impl NewFile {
-    /// Makes one that says nothing but its connector.
+    /// Creates a file that only sets its connector.
     #[must_use]
     pub fn new(id: IntegrationId, connector: Arc<Connector>) -> Self {
         Self {
@@ -61,7 +61,7 @@ impl NewFile {
     /// Returns the file's text, without secrets.
     ///
     /// # Errors
-    /// When a value has no form there.
+    /// When a value cannot be expressed in TOML.
     pub fn text(&self) -> Result<String, NotWritable> {
         let mut file = DocumentMut::new();
         let role = (self.connector.role == Role::Loader).then(|| "loader".to_owned());
@@ -101,7 +101,7 @@ impl NewFile {
         format!("# {label}{what}\n{docs}")
     }
 
-    /// The settings in the order of the definition, each with its first sentence above it.
+    /// Returns the settings in the order of the definition, each with the first sentence of its description above it.
     fn config(&self) -> Result<Table, NotWritable> {
         let mut table = Table::new();
         table.decor_mut().set_prefix("\n");
@@ -122,7 +122,7 @@ impl NewFile {
         Ok(table)
     }
 
-    /// A table for each stream.
+    /// Returns a table for each stream.
     fn metadata(&self) -> Result<Table, NotWritable> {
         let mut all = Table::new();
         all.set_implicit(true);
@@ -139,14 +139,14 @@ impl NewFile {
         Ok(all)
     }
 
-    /// Tells whether another setting has a value where the tables of a nested one would stand: beside `a`, `a.b` can
+    /// Tells whether another setting's value takes the place of a nested setting's table: if `a` has a value, `a.b` can
     /// only be written as `"a.b"`.
     fn is_beside(&self, name: &str) -> bool {
         name.match_indices('.').any(|(dot, _)| self.config.contains_key(&name[..dot]))
     }
 }
 
-/// Inserts a value; dots part nested settings, which are written as they are named: `local.folders = [...]`.
+/// Inserts a value. Nested settings are written with dots, like their names: `local.folders = [...]`.
 fn insert(table: &mut Table, keys: &[Key], item: Item, comment: &str) {
     match keys {
         [] => {}

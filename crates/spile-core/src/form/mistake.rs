@@ -9,15 +9,15 @@ pub enum AnswerMistake {
     #[error("`{word}` has no `=`")]
     #[diagnostic(code(spile::form::no_value), help("write `{example}`"))]
     NoValue {
-        /// What was written.
+        /// The word as written.
         word: String,
-        /// The form.
+        /// An example of the right form.
         example: &'static str,
-        /// Where.
+        /// The position.
         #[label("here")]
         span: SourceSpan,
     },
-    /// A setting that the connector does not have.
+    /// The connector does not have this setting.
     #[error("`{connector}` has no setting `{name}`")]
     #[diagnostic(code(spile::form::unknown_setting))]
     UnknownSetting {
@@ -25,27 +25,27 @@ pub enum AnswerMistake {
         connector: String,
         /// The name.
         name: String,
-        /// Where.
+        /// The position.
         #[label("unknown setting")]
         span: SourceSpan,
         /// The nearest match, or all.
         #[help]
         help: String,
     },
-    /// A value that the setting does not take.
+    /// The setting does not accept the value.
     #[error("`{name}` does not accept this value")]
     #[diagnostic(code(spile::form::value))]
     Value {
         /// The setting.
         name: String,
-        /// Where.
+        /// The position.
         #[label("this value")]
         span: SourceSpan,
-        /// What it takes.
+        /// What it accepts.
         #[help]
         help: String,
     },
-    /// A secret that everyone on the machine can read.
+    /// A secret is visible to everyone on the machine.
     #[error("`{name}` is a secret, and anyone on this machine can read the command line")]
     #[diagnostic(
         code(spile::form::secret_in_the_open),
@@ -54,11 +54,11 @@ pub enum AnswerMistake {
     SecretInTheOpen {
         /// The setting.
         name: String,
-        /// Where.
+        /// The position.
         #[label("remove it, and change it at its source")]
         span: SourceSpan,
     },
-    /// A secret value for a setting that is not a secret.
+    /// A setting that is not secret gets a secret value.
     #[error("`{name}` contains {what}, and anyone on this machine can read the command line")]
     #[diagnostic(
         code(spile::form::secret_value),
@@ -69,33 +69,33 @@ pub enum AnswerMistake {
     SecretValue {
         /// The setting.
         name: String,
-        /// What it is, with its article.
+        /// What the value is, with an article.
         what: &'static str,
-        /// Where.
+        /// The position.
         #[label("remove it, and change it at its source")]
         span: SourceSpan,
     },
-    /// A setting that is not a secret, as one.
+    /// A setting that is not secret is given as a secret.
     #[error("`{name}` is not a secret")]
     #[diagnostic(code(spile::form::no_secret), help("use `--set {name}=VALUE`"))]
     NoSecret {
         /// The setting.
         name: String,
-        /// Where.
+        /// The position.
         #[label("here")]
         span: SourceSpan,
     },
-    /// One setting twice.
+    /// A setting is set twice.
     #[error("`{name}` is set twice")]
     #[diagnostic(code(spile::form::twice), help("set it once"))]
     Twice {
         /// The setting.
         name: String,
-        /// Where.
+        /// The position.
         #[label("again")]
         span: SourceSpan,
     },
-    /// A setting that is always needed.
+    /// A required setting is missing.
     #[error("`{connector}` needs `{name}`")]
     #[diagnostic(code(spile::form::missing), help("add `{flag}`"))]
     Missing {
@@ -103,13 +103,13 @@ pub enum AnswerMistake {
         connector: String,
         /// The setting.
         name: String,
-        /// How it is given.
+        /// The option that sets it.
         flag: String,
-        /// Where the connector is named.
+        /// The position of the connector's name.
         #[label("needs `{name}`")]
         span: SourceSpan,
     },
-    /// A secret that is to come from nowhere.
+    /// The source of a secret is missing.
     #[error("cannot tell where to read the secret `{name}` from")]
     #[diagnostic(
         code(spile::form::secret_source),
@@ -118,7 +118,7 @@ pub enum AnswerMistake {
     SecretSource {
         /// The setting.
         name: String,
-        /// Where.
+        /// The position.
         #[label("not shown: it may be the secret itself")]
         span: SourceSpan,
     },

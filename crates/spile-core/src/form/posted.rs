@@ -1,4 +1,4 @@
-//! Answers as the form of a page sends them: `config.host=db`, `secrets.token=…`.
+//! Answers in the form in which a page sends them: `config.host=db`, `secrets.token=…`.
 
 use std::collections::BTreeMap;
 
@@ -8,27 +8,27 @@ use crate::integration::check::secret_in;
 use crate::secret::Secret;
 use crate::value::Settings;
 
-/// How the names of fields begin that are settings.
+/// The prefix of fields that are settings.
 const CONFIG: &str = "config.";
 
-/// How the names of fields begin that are secrets.
+/// The prefix of fields that are secrets.
 const SECRETS: &str = "secrets.";
 
-/// What a form sent, read by the connector that it is for.
+/// The answers from a page, parsed for its connector.
 #[derive(Debug, Clone, Default)]
 pub struct Posted {
-    /// Values of settings.
+    /// The values of settings.
     pub config: Settings,
-    /// Secrets that were typed.
+    /// The secrets that were entered.
     pub secrets: BTreeMap<String, Secret>,
-    /// What was typed for settings, as it was, so that a form comes back filled in; no secrets.
+    /// The raw text of settings, so that a form can be shown again with it. Contains no secrets.
     pub typed: BTreeMap<String, String>,
-    /// What does not fit, a sentence for each field.
+    /// The mistakes, as one sentence per field.
     pub faults: BTreeMap<String, String>,
 }
 
-/// Reads the fields of a form. What is left empty is not said; what is not a setting of the connector's is passed over, for no
-/// form of ours has it.
+/// Reads the fields of a form. Empty fields count as not set. Unknown fields are ignored, because no form of ours
+/// contains them.
 #[must_use]
 pub fn posted<'a>(connector: &Connector, fields: impl Iterator<Item = (&'a str, &'a str)>) -> Posted {
     let mut posted = Posted::default();
@@ -50,13 +50,14 @@ pub fn posted<'a>(connector: &Connector, fields: impl Iterator<Item = (&'a str, 
     posted
 }
 
-/// A checkbox that is not checked sends nothing: a hidden field of its name says `false` before it.
+/// Reads the field of a setting. An unchecked checkbox sends nothing, so a hidden field of the same name sends `false`
+/// before it.
 fn take(setting: &Setting, text: &str, posted: &mut Posted) {
     if setting.secret {
         return;
     }
     if let Some(seen) = secret_in(setting, &text.into()) {
-        // It is not sent back, and not stored in a draft.
+        // The secret is neither sent back nor stored in a draft.
         let sentence = format!("this is {}: use `spile secrets set` to store it encrypted", seen.what);
         posted.faults.insert(format!("{CONFIG}{}", setting.name), sentence);
         return;
@@ -75,8 +76,8 @@ fn take(setting: &Setting, text: &str, posted: &mut Posted) {
     }
 }
 
-/// Reads what was typed for a setting: of a list one item per line, for an item may hold a comma; a text with line breaks to
-/// the last of them.
+/// Parses the text of a setting. A list has one item per line, because items may contain commas. A text with several
+/// lines is kept completely.
 pub(super) fn read(setting: &Setting, text: &str) -> Result<serde_json::Value, String> {
     match setting.kind {
         Kind::Array if !text.trim_start().starts_with('[') => {
@@ -88,7 +89,7 @@ pub(super) fn read(setting: &Setting, text: &str) -> Result<serde_json::Value, S
     }
 }
 
-/// A box says always what it is: what it is by itself needs no line in a file.
+/// Tells whether a value is the default, because a checkbox always sends a value, but defaults need no line in a file.
 fn is_default(setting: &Setting, value: &serde_json::Value) -> bool {
     setting.default.as_ref().map_or(*value == serde_json::Value::Bool(false), |default| default == value)
 }

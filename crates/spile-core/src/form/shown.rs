@@ -1,4 +1,4 @@
-//! How a form shows a value: as a text that is read back as the same value.
+//! Formats values for forms, as text that is parsed back to the same value.
 
 use serde_json::Value;
 
@@ -8,10 +8,10 @@ use crate::connector::{Kind, Setting};
 /// Words in the names of settings whose values usually have several lines.
 const LONG: [&str; 6] = ["ca", "cert", "certificate", "json", "pem", "sql"];
 
-/// Further words in the names of secrets that may have several lines.
+/// Additional words in the names of secrets that may have several lines.
 const LONG_SECRETS: [&str; 5] = ["credentials", "key", "keyfile", "private", "ssh"];
 
-/// Returns a value as a form shows it. Lists have one item per line; those that lines cannot hold are JSON, like tables.
+/// Formats a value for a form. Lists have one item per line. Lists that do not fit that form, and tables, are JSON.
 #[must_use]
 pub fn shown(value: &Value) -> String {
     match value {
@@ -21,7 +21,7 @@ pub fn shown(value: &Value) -> String {
     }
 }
 
-/// Reads a list of texts that is shown one item per line, or as JSON.
+/// Parses a list of texts that is formatted as one item per line or as JSON.
 #[must_use]
 pub fn lines(text: &str) -> Vec<String> {
     serde_json::from_str(text).unwrap_or_else(|_| {
@@ -30,7 +30,7 @@ pub fn lines(text: &str) -> Vec<String> {
     })
 }
 
-/// Tells whether a form has to offer several lines for a setting: in one line, a pasted key loses its line breaks.
+/// Tells whether a form must offer several lines for a setting, because a pasted key would lose its line breaks in one.
 #[must_use]
 pub fn may_have_lines(setting: &Setting) -> bool {
     match setting.kind {
@@ -45,7 +45,7 @@ pub fn may_have_lines(setting: &Setting) -> bool {
     }
 }
 
-/// Returns the items as lines, where that loses nothing.
+/// Returns the items as lines if nothing is lost.
 fn one_per_line(items: &[Value]) -> Option<String> {
     let words = items.iter().map(Value::as_str).collect::<Option<Vec<_>>>()?;
     let is_line = |word: &&str| !word.is_empty() && word.trim() == *word && !word.contains(char::is_control);

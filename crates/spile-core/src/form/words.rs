@@ -12,26 +12,26 @@ use crate::secrecy::NOT_SHOWN;
 use crate::source::Source;
 use crate::value::Settings;
 
-/// The words of a command line that answer a form.
+/// The options of a command line that answer a form.
 #[derive(Debug, Clone, Copy)]
 pub struct AnswerWords<'a> {
-    /// Those of `--set`.
+    /// The values of `--set`.
     pub set: &'a [String],
-    /// Those of `--secret`.
+    /// The values of `--secret`.
     pub secret: &'a [String],
 }
 
-/// What they say.
+/// The answers given on a command line.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct GivenAnswers {
-    /// Values of settings.
+    /// The values of settings.
     pub config: Settings,
-    /// Where secrets are to be had.
+    /// The sources of secrets.
     pub secrets: BTreeMap<String, SecretSource>,
 }
 
 impl GivenAnswers {
-    /// Tells whether a setting was given, in the open or as a secret.
+    /// Tells whether a setting was given, as a plain value or as a secret.
     #[must_use]
     pub fn has(&self, name: &str) -> bool {
         self.config.contains_key(name) || self.secrets.contains_key(name)
@@ -41,21 +41,21 @@ impl GivenAnswers {
 /// Where to read a secret from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SecretSource {
-    /// In a file.
+    /// A file.
     File(PathBuf),
-    /// On standard input.
+    /// Standard input.
     StandardInput,
-    /// Somebody types it.
+    /// A prompt.
     Typed,
 }
 
-/// The words of one flag as a text with a line for each, so that mistakes have a place.
+/// The values of one option as a text with one line per value, so that mistakes have a position.
 struct Flag<'a> {
     source: Source,
     words: &'a [String],
 }
 
-/// One of them, and where it begins.
+/// One value of an option, and where it starts.
 #[derive(Clone, Copy)]
 struct Word<'a> {
     source: &'a Source,
@@ -83,14 +83,14 @@ impl Word<'_> {
         self.start + part.start..self.start + part.end
     }
 
-    /// Keeps what is behind the name out of every excerpt; without a name, all of it.
+    /// Hides everything after the name from excerpts; all of it if there is no name.
     fn hide(&self, name: &str, problems: &mut Problems) {
         let from = if name.is_empty() { 0 } else { (name.len() + 1).min(self.text.len()) };
         problems.hide(&self.source.place(self.span(from..self.text.len())));
     }
 }
 
-/// Reads the words and checks each against the connector; every mistake is reported at its word.
+/// Reads the options, and checks each against the connector. Every mistake is reported at its position.
 pub fn read(words: AnswerWords<'_>, connector: &Connector, problems: &mut Problems) -> GivenAnswers {
     let mut given = GivenAnswers::default();
     for word in Flag::new("--set", words.set).words() {
@@ -116,7 +116,7 @@ pub fn read(words: AnswerWords<'_>, connector: &Connector, problems: &mut Proble
     given
 }
 
-/// Finds the required settings that are not set.
+/// Reports the required settings that are not set.
 pub fn missing(given: &GivenAnswers, connector: &Connector, problems: &mut Problems) {
     let source = Source::new("--type", &*connector.name);
     for setting in ranked(connector, Rank::Required).filter(|setting| !given.has(&setting.name)) {
@@ -136,7 +136,7 @@ pub fn missing(given: &GivenAnswers, connector: &Connector, problems: &mut Probl
 
 fn set<'a, 'w>(word: Word<'w>, connector: &'a Connector, problems: &mut Problems) -> Option<(&'a Setting, &'w str)> {
     let Some((name, typed)) = word.text.split_once('=') else {
-        // `--set password VALUE` has a secret where a word was to be.
+        // `--set password VALUE` may contain a secret instead of the expected word.
         let is_name = connector.setting(word.text).is_some();
         if !is_name {
             word.hide("", problems);
@@ -148,7 +148,7 @@ fn set<'a, 'w>(word: Word<'w>, connector: &'a Connector, problems: &mut Problems
     };
     let setting = setting(name, word, connector, problems);
     if setting.is_none_or(|setting| setting.secret) {
-        // Of a name that is not known the value may be a secret as well.
+        // If the name is unknown, its value may be a secret as well.
         word.hide(name, problems);
     }
     let setting = setting?;
@@ -197,7 +197,7 @@ fn setting<'a>(name: &str, word: Word<'_>, connector: &'a Connector, problems: &
     if found.is_none() {
         let names = || connector.settings.iter().map(|setting| setting.name.as_str());
         let near = did_you_mean(name, names());
-        // A word that is not a name by far may be a secret, as in `--secret password VALUE`.
+        // A word that is nothing like a name may be a secret, as in `--secret password VALUE`.
         let is_shown = near.is_some() || word.text.contains('=');
         if !is_shown {
             word.hide("", problems);
