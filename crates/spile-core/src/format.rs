@@ -1,5 +1,6 @@
-//! The form of files: keys in the order of the documentation, one blank line between tables, comments with what they are
-//! about. Values stay as they are written, to the byte, and so does what is encrypted: its order is part of its MAC.
+//! Formats files: keys in the order of the documentation, one blank line between tables, comments kept with what they
+//! are about. Values stay byte for byte as written. Encrypted tables are not changed at all, because their order is
+//! part of their MAC.
 
 mod section;
 
@@ -9,10 +10,10 @@ use crate::connector::Connector;
 use crate::integration::keys::{KEYS, TABLES};
 use section::{Section, sections};
 
-/// Returns an integration's file in its form; its settings in the order of the connector, where that is known.
+/// Returns an integration's file, formatted. Settings are in the connector's order if it is known.
 ///
 /// # Errors
-/// When the text is not TOML.
+/// When the text is not valid TOML.
 pub fn integration(text: &str, connector: Option<&Connector>) -> Result<String, TomlError> {
     let (head, mut sections) = sections(text)?;
     let keys = KEYS.map(|(key, _)| key);
@@ -38,10 +39,10 @@ pub fn integration(text: &str, connector: Option<&Connector>) -> Result<String, 
     Ok(joined(&head, &sections))
 }
 
-/// Returns a file of another kind in its form: its keys and tables stay in their order.
+/// Returns another kind of file, formatted. Its keys and tables keep their order.
 ///
 /// # Errors
-/// When the text is not TOML.
+/// When the text is not valid TOML.
 pub fn other(text: &str) -> Result<String, TomlError> {
     let (head, sections) = sections(text)?;
     Ok(joined(&head, &sections))
@@ -57,7 +58,7 @@ fn joined(head: &[String], sections: &[Section]) -> String {
     }
     let mut text: String = head.iter().flat_map(|line| [line, "\n"]).collect();
     if blocks.is_empty() {
-        // The blank line behind the head parts it from what follows.
+        // The blank line after the head separates it from what follows.
         text.truncate(text.trim_end().len());
         text.push_str(if text.is_empty() { "" } else { "\n" });
     }

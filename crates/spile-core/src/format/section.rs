@@ -1,4 +1,4 @@
-//! A file as its tables and their entries, each with the comments above it.
+//! Splits a file into its tables and their entries, each with the comments above it.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -8,19 +8,19 @@ use toml_edit::{Item, Table, TomlError};
 /// The tables that only spile and sops write.
 const SEALED: [&str; 2] = ["secrets", "sops"];
 
-/// One table of a file, or the keys at its top.
+/// One table of a file, or its top-level keys.
 #[derive(Debug, Default)]
 pub(super) struct Section {
-    /// Its name; nothing for the keys at the top.
+    /// Its name; empty for the top-level keys.
     pub(super) name: String,
-    /// What is above its head.
+    /// The comments above its header.
     comments: Vec<String>,
-    /// `[name]`, and what is behind it.
+    /// The header `[name]`, and what follows on its line.
     head: Option<String>,
     entries: Vec<SectionEntry>,
-    /// What is behind the last entry.
+    /// The lines after the last entry.
     tail: Vec<String>,
-    /// What is not looked into: written as it is.
+    /// The lines of an encrypted table, which are not parsed but written as they are.
     sealed: Vec<String>,
 }
 
@@ -34,7 +34,7 @@ struct SectionEntry {
 }
 
 impl Section {
-    /// Sorts the entries by a list of keys; what is not in it stays in its order, behind.
+    /// Sorts the entries by a list of keys. Other entries follow in their order.
     pub(super) fn sort(&mut self, keys: &[&str]) {
         let place = |entry: &SectionEntry| {
             let is_it = |key: &&str| {
@@ -45,7 +45,7 @@ impl Section {
         self.entries.sort_by_key(place);
     }
 
-    /// Returns its text; nothing where there is nothing.
+    /// Returns its text; empty if it has no content.
     pub(super) fn text(&self) -> String {
         let mut lines: Vec<&str> = self.comments.iter().chain(&self.head).map(String::as_str).collect();
         for (place, entry) in self.entries.iter().enumerate() {
@@ -59,15 +59,16 @@ impl Section {
     }
 }
 
-/// Takes a file apart. What is at its very top, up to a blank line or a key, stays there.
+/// Splits a file into sections. Comments at the very top, up to a blank line or a key, stay there.
 pub(super) fn sections(text: &str) -> Result<(Vec<String>, Vec<Section>), TomlError> {
-    // Some editors begin a file with a byte order mark; it would go along with the first key, into the middle of the file.
+    // Some editors start a file with a byte order mark, which would move with the first key into the middle of the
+    // file.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let document = crate::table::layout(text)?;
     let mut values = Vec::new();
     spans(document.as_table(), "", &mut values);
     let lines = Lines::of(text);
-    // By the line that they begin in, which is that of their key.
+    // By the line that they start on, which is the line of their key.
     let starts: BTreeMap<usize, &WrittenValue> =
         values.iter().map(|written| (lines.number(written.value.start), written)).collect();
     let mut found = vec![Section::default()];
@@ -98,7 +99,7 @@ pub(super) fn sections(text: &str) -> Result<(Vec<String>, Vec<Section>), TomlEr
         } else {
             let is_top = found.len() == 1 && found[0].entries.is_empty() && head.is_empty();
             let ends_head = is_top && line.trim().is_empty();
-            // A blank line above everything parts nothing.
+            // A blank line above everything separates nothing.
             if !ends_head || !above.is_empty() {
                 above.push(line.trim_end().to_owned());
             }
@@ -111,7 +112,7 @@ pub(super) fn sections(text: &str) -> Result<(Vec<String>, Vec<Section>), TomlEr
     if let Some(section) = found.last_mut() {
         section.close(above);
     }
-    // A comment at the very top is about the file, also where a key follows it at once.
+    // A comment at the very top is about the file, even if a key follows immediately.
     if head.is_empty()
         && let Some(first) = found.first_mut().and_then(|section| section.entries.first_mut())
     {
@@ -121,7 +122,7 @@ pub(super) fn sections(text: &str) -> Result<(Vec<String>, Vec<Section>), TomlEr
 }
 
 impl Section {
-    /// Takes a key and its value, as they are written, with single blanks around the `=`.
+    /// Takes a key and its value as written, with single blanks around the `=`.
     fn take(&mut self, above: &mut Vec<String>, written: &WrittenValue, text: &str, start: usize) {
         let mut comments = std::mem::take(above);
         let is_apart = !self.entries.is_empty() && comments.iter().any(String::is_empty);
@@ -133,7 +134,7 @@ impl Section {
         self.entries.push(SectionEntry { key: written.name.clone(), is_apart, comments, lines });
     }
 
-    /// Takes what is behind its last entry, without blank lines at its ends.
+    /// Takes the lines after its last entry, without leading and trailing blank lines.
     fn close(&mut self, mut lines: Vec<String>) {
         while lines.last().is_some_and(String::is_empty) {
             lines.pop();
@@ -157,7 +158,7 @@ fn is_head(line: &str) -> bool {
     line.trim_start().starts_with('[')
 }
 
-/// Parts what is above a head: what is before the last blank line belongs to the table before.
+/// Splits the lines above a header: those before the last blank line belong to the previous table.
 fn parted(mut lines: Vec<String>) -> (Vec<String>, Vec<String>) {
     if lines.last().is_some_and(String::is_empty) {
         return (lines, Vec::new());
@@ -167,14 +168,14 @@ fn parted(mut lines: Vec<String>) -> (Vec<String>, Vec<String>) {
     (lines, own)
 }
 
-/// A value, where it is written.
+/// A value and its position.
 #[derive(Debug)]
 struct WrittenValue {
     name: String,
     value: Range<usize>,
 }
 
-/// Finds the values of a table and of those in it, with the names that they have in their table.
+/// Finds the values of a table and its nested tables, with their names relative to their table.
 fn spans(table: &Table, path: &str, found: &mut Vec<WrittenValue>) {
     for (name, item) in table {
         let name = if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
@@ -187,7 +188,7 @@ fn spans(table: &Table, path: &str, found: &mut Vec<WrittenValue>) {
     }
 }
 
-/// Where the lines of a text begin.
+/// The positions at which the lines of a text start.
 struct Lines(Vec<usize>, usize);
 
 impl Lines {
@@ -197,12 +198,12 @@ impl Lines {
         Self(starts.filter(|start| *start < text.len()).collect(), end)
     }
 
-    /// Returns the line that a byte is in.
+    /// Returns the line that contains a byte.
     fn number(&self, byte: usize) -> usize {
         self.0.partition_point(|start| *start <= byte).saturating_sub(1)
     }
 
-    /// Returns where a line ends, without its end.
+    /// Returns the end of a line, without its line break.
     fn line_ends(&self, number: usize) -> usize {
         self.0.get(number + 1).map_or(self.1, |next| next - 1)
     }

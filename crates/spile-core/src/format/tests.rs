@@ -145,7 +145,7 @@ fn line() -> impl Strategy<Value = String> {
     .prop_map(str::to_owned)
 }
 
-/// What a file says, without places; and its comments.
+/// Returns the content of a file without positions, and its comments.
 fn said(text: &str) -> (toml::Table, Vec<String>) {
     let mut comments: Vec<String> =
         text.split('#').skip(1).map(|part| part.split('\n').next().unwrap_or_default().trim().to_owned()).collect();
