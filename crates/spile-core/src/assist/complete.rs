@@ -1,4 +1,4 @@
-//! What may be at a cursor.
+//! Completions at a cursor.
 
 use super::{Cursor, Spot, is_of_schema};
 use crate::connector::kind::word_of;
@@ -10,31 +10,31 @@ use crate::integration::keys::{KEYS, OF_LOAD, OF_SCHEMA, TABLES};
 use crate::integration::schedule::PRESETS;
 use crate::integration::select::as_pattern;
 
-/// What is known around a file.
+/// What is known about the file's project.
 #[derive(Debug, Clone, Copy)]
 pub struct CompletionContext<'a> {
-    /// The connector of the file, where it names one.
+    /// The connector of the file, if it sets one.
     pub connector: Option<&'a Connector>,
     /// The connectors that `type` may name.
     pub connectors: &'a [(String, String)],
     /// The names of the loaders.
     pub loaders: &'a [String],
-    /// The streams of the source, where it was asked.
+    /// The streams of the source, if they were discovered.
     pub streams: &'a [Stream],
     /// The names of time zones.
     pub zones: &'a [String],
 }
 
-/// Something that may be at a cursor.
+/// A completion.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Offer {
-    /// What is shown in the list.
+    /// The text in the list.
     pub label: String,
-    /// What is written instead of what is there.
+    /// The text to insert.
     pub text: String,
-    /// A few words beside it.
+    /// A few words next to the label.
     pub detail: String,
-    /// What it means, in Markdown.
+    /// An explanation in Markdown.
     pub what: String,
 }
 
@@ -45,7 +45,7 @@ impl Offer {
     }
 }
 
-/// Returns what may be at a cursor of an integration's file, the whole text given.
+/// Returns the completions at a cursor in the text of an integration file.
 #[must_use]
 pub fn offers(text: &str, offset: usize, known: CompletionContext<'_>) -> Vec<Offer> {
     let cursor = Cursor::at(text, offset);
@@ -69,7 +69,7 @@ fn is_there(text: &str, key: &str) -> bool {
 }
 
 fn keys(text: &str) -> Vec<Offer> {
-    // What is sealed is not typed.
+    // Encrypted tables are not written by hand.
     let typed = KEYS.into_iter().filter(|(name, _)| !matches!(*name, "secrets" | "sops"));
     let open = typed.filter(|(name, _)| !is_there(text, name) && !text.contains(&format!("\n[{name}]")));
     let offer = |(name, what): (&str, &str)| {
@@ -80,7 +80,7 @@ fn keys(text: &str) -> Vec<Offer> {
     open.map(offer).collect()
 }
 
-/// Returns the keys of a table that are not there yet.
+/// Returns the keys of a table that are still missing.
 fn table(text: &str, keys: &[(&str, &str)]) -> Vec<Offer> {
     let open = keys.iter().filter(|(name, _)| !is_there(text, name));
     let offer = |(name, what): &(&str, &str)| Offer {
@@ -90,14 +90,14 @@ fn table(text: &str, keys: &[(&str, &str)]) -> Vec<Offer> {
     open.map(offer).collect()
 }
 
-/// Returns the words that a key of `[schema]` takes.
+/// Returns the values that a key of `[schema]` accepts.
 fn reactions(key: &str) -> Vec<Offer> {
     let what = OF_SCHEMA.iter().find(|(known, _)| *known == key).map(|(_, what)| *what);
     let offers = |what: &str| Reaction::WORDS.map(|(word, _)| Offer::new(word, "", what)).to_vec();
     what.map(offers).unwrap_or_default()
 }
 
-/// Returns what is written behind a key, to be gone on with.
+/// Returns an example value for a key, to be edited.
 fn example(key: &str) -> &'static str {
     match key {
         "enabled" => "false",
@@ -126,12 +126,12 @@ fn values(key: &str, before: &str, known: CompletionContext<'_>) -> Vec<Offer> {
     }
 }
 
-/// Streams before a dot, the fields of one behind it.
+/// Returns streams before a dot, and the fields of a stream after it.
 fn patterns(before: &str, streams: &[Stream]) -> Vec<Offer> {
     let (not, body) = before.strip_prefix('!').map_or(("", before), |body| ("!", body));
     let is_before = |name: &str| body.strip_prefix(name).is_some_and(|rest| rest.starts_with('.'));
     let named = streams.iter().find(|stream| is_before(&as_pattern(&stream.name)));
-    // Who writes `public.orders` may mean one stream by it.
+    // `public.orders` may be the name of a single stream.
     let Some(stream) = named.or_else(|| streams.iter().find(|stream| is_before(&stream.name))) else {
         let offer = |stream: &Stream| {
             let firsts = stream.fields.iter().filter_map(|field| field.path.first()).map(String::as_str);
@@ -164,7 +164,7 @@ fn choices(setting: &Setting, quote: Option<char>) -> Vec<Offer> {
     match &setting.kind {
         Kind::Options(choices) => {
             let offers = choices.iter().map(|choice| Offer::new(word_of(&choice.value), &choice.label, what()));
-            // A number or a flag is written as it is.
+            // Numbers and booleans are not quoted.
             let is_text = choices.iter().all(|choice| choice.value.is_string());
             if is_text { quoted(offers.collect(), quote) } else { offers.collect() }
         }
@@ -173,13 +173,13 @@ fn choices(setting: &Setting, quote: Option<char>) -> Vec<Offer> {
     }
 }
 
-/// Returns what a text within quotes says.
+/// Returns the value of a quoted text.
 fn said(text: &str, quote: Option<char>) -> String {
     if quote == Some('"') { text.replace("\\\\", "\\") } else { text.to_owned() }
 }
 
-/// Writes what is offered as it has to be there: in quotes, where there are none yet. Within quotes the label is the
-/// same, for editors compare it with what was typed.
+/// Adds quotes to completions if the cursor is not inside quotes yet. Inside quotes, the label is escaped too, because
+/// editors compare it with what was typed.
 fn quoted(offers: Vec<Offer>, quote: Option<char>) -> Vec<Offer> {
     let escaped = |text: &str| text.replace('\\', "\\\\").replace('"', "\\\"");
     let written = |offer: Offer| match quote {

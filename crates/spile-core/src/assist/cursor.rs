@@ -1,34 +1,35 @@
-//! Where a cursor is in a file that may be half-written: told from the lines above it and its own, not by parsing.
+//! Finds out where a cursor is in a file that may be incomplete, from its line and the lines above instead of by
+//! parsing.
 
-/// Where a cursor is.
+/// The context of a cursor.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cursor<'a> {
-    /// The table: `config`, or nothing for the keys at the top.
+    /// The table, for example `config`; empty for the top-level keys.
     pub table: &'a str,
-    /// What it is in.
+    /// What the cursor is in.
     pub spot: Spot<'a>,
 }
 
 /// What a cursor is in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Spot<'a> {
-    /// A key that is being written: as much of it as is before the cursor.
+    /// An incomplete key: the part before the cursor.
     Key(&'a str),
     /// The value of a key.
     Value {
         /// The key.
         key: &'a str,
-        /// What is before the cursor: within quotes without them.
+        /// The text before the cursor, without an opening quote.
         before: &'a str,
-        /// The quotes that it is within.
+        /// The quote that it is inside of.
         quote: Option<char>,
     },
-    /// A comment, or the head of a table.
+    /// A comment, or the header of a table.
     Elsewhere,
 }
 
 impl<'a> Cursor<'a> {
-    /// Tells where a byte of a text is.
+    /// Returns the context of a byte in a text.
     #[must_use]
     pub fn at(text: &'a str, offset: usize) -> Self {
         let offset = offset.min(text.len());
@@ -43,7 +44,7 @@ impl<'a> Cursor<'a> {
         Self { table, spot }
     }
 
-    /// Returns the word of a text that a byte is in, and where it is: a key, or what is in quotes.
+    /// Returns the word around a byte in a text, and its range: a key, or a quoted value.
     #[must_use]
     pub fn word(text: &str, offset: usize) -> Option<(&str, std::ops::Range<usize>)> {
         let is_part = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | '@' | '/' | '*');
@@ -57,11 +58,11 @@ impl<'a> Cursor<'a> {
 
 fn header(line: &str) -> Option<&str> {
     let name = line.trim().strip_prefix('[')?.split(']').next()?;
-    // A line of a list may begin so as well; names of tables have no quotes at their start.
+    // A line of a list may start like this too, but names of tables do not start with quotes.
     (!name.starts_with(['"', '\'', '[']) && !name.contains(',')).then(|| name.trim())
 }
 
-/// Returns the key of a list that is begun above and not ended.
+/// Returns the key of a list that starts above and has not ended.
 fn open_list(above: &str) -> Option<&str> {
     let begun = above.rfind('[')?;
     let line = above[..begun].rfind('\n').map_or(0, |newline| newline + 1);
@@ -81,7 +82,7 @@ fn spot(line: &str) -> Spot<'_> {
 }
 
 fn value<'a>(key: &'a str, text: &'a str) -> Spot<'a> {
-    // Of a list only what is behind the last quote that opens counts.
+    // In a list, only the text after the last opening quote counts.
     let mut quotes = text.match_indices(['"', '\'']);
     if quotes.clone().count() % 2 == 1
         && let Some((opened, quote)) = quotes.next_back()
@@ -98,7 +99,7 @@ fn value<'a>(key: &'a str, text: &'a str) -> Spot<'a> {
 mod tests {
     use super::*;
 
-    /// Where the mark `|` is.
+    /// Finds the cursor at the mark `|`.
     fn at(text: &str) -> (String, String) {
         let offset = text.find('|').unwrap();
         let text = text.replacen('|', "", 1);

@@ -1,4 +1,4 @@
-//! What the word under a cursor means.
+//! Explains the word under a cursor.
 
 use std::ops::Range;
 
@@ -7,7 +7,7 @@ use crate::connector::kind::word_of;
 use crate::connector::{Connector, Kind, Setting};
 use crate::integration::keys;
 
-/// Returns what the key or setting under a cursor is, in Markdown, and where it is.
+/// Returns an explanation of the key or setting under a cursor, in Markdown, and its range.
 #[must_use]
 pub fn hover(text: &str, offset: usize, connector: Option<&Connector>) -> Option<(String, Range<usize>)> {
     let (word, span) = Cursor::word(text, offset)?;

@@ -1,15 +1,15 @@
 //! Positions as editors count them: lines from 0, and columns in bytes or in UTF-16 units.
 
-/// What a column counts.
+/// The unit of columns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Encoding {
     /// Bytes.
     Utf8,
-    /// UTF-16 units: what editors count unless something else was agreed upon.
+    /// UTF-16 units, the editors' default.
     Utf16,
 }
 
-/// Returns the line and the column of a byte; one behind the end is at the end.
+/// Returns the line and the column of a byte. A byte after the end counts as the end.
 #[must_use]
 pub fn position(text: &str, offset: usize, encoding: Encoding) -> (u32, u32) {
     let mut offset = offset.min(text.len());
@@ -26,7 +26,7 @@ pub fn position(text: &str, offset: usize, encoding: Encoding) -> (u32, u32) {
     (u32::try_from(line).unwrap_or(u32::MAX), u32::try_from(column).unwrap_or(u32::MAX))
 }
 
-/// Returns the byte at a line and a column; one behind the end of its line is at that end.
+/// Returns the byte at a line and a column. A column after the end of its line counts as the end of the line.
 #[must_use]
 pub fn offset(text: &str, line: u32, column: u32, encoding: Encoding) -> usize {
     let mut start = 0;
