@@ -16,7 +16,7 @@ pub fn hash(bytes: &[u8]) -> String {
     hex(&sha256(bytes))
 }
 
-/// Returns the name that git gives to a file with these bytes, in as many letters as the repository's names have.
+/// Returns git's id of a file with these bytes, as long as the ids of the repository.
 #[must_use]
 pub fn git_blob(bytes: &[u8], letters: usize) -> String {
     let head = format!("blob {}\0", bytes.len());
@@ -26,7 +26,8 @@ pub fn git_blob(bytes: &[u8], letters: usize) -> String {
     hex(&Sha1::new().chain_update(head).chain_update(bytes).finalize())
 }
 
-/// Returns the SHA-256 of a value as JSON, of what can always be written as that: maps with text keys, and values of JSON.
+/// Returns the SHA-256 of a value as JSON. Only for values that JSON can always express: maps with text keys, and JSON
+/// values.
 #[must_use]
 pub fn of_json(value: &impl Serialize) -> String {
     hash(&serde_json::to_vec(value).unwrap_or_default())

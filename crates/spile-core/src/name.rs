@@ -1,4 +1,4 @@
-//! Names, parsed once at the edge; past it, a name of each type is known to be well formed.
+//! Names, parsed once at the edge. Inside, every name is known to be well formed.
 
 use std::borrow::Borrow;
 use std::fmt;
@@ -7,10 +7,10 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// Why a text is not a name: it has to match `[a-z0-9][a-z0-9-]*`.
+/// Why a text is not a name, which must match `[a-z0-9][a-z0-9-]*`.
 ///
-/// Meltano accepts far more, `../x` included; only this form is safe in its state ids, paths and
-/// environment variables.
+/// Meltano accepts far more, including `../x`. Only this form is safe in its state ids, paths and environment
+/// variables.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not a valid name: use lowercase letters, digits, and dashes, starting with a letter or digit")]
 pub struct NotAName(pub String);
@@ -73,12 +73,12 @@ macro_rules! name {
 }
 
 name! {
-    /// The name of an integration within its project: the stem of its file.
+    /// The name of an integration in its project: the stem of its file.
     Slug
 }
 
 impl Slug {
-    /// Makes a name of words as people write them: `Shop (EU)` becomes `shop-eu`. `None` where nothing is left of them.
+    /// Creates a name from words: `Shop (EU)` becomes `shop-eu`. Returns `None` if nothing is left of them.
     #[must_use]
     pub fn from_words(words: &str) -> Option<Self> {
         let lower = words.to_lowercase();
@@ -98,12 +98,12 @@ name! {
     ChannelName
 }
 
-/// What stays the same when an integration's file is renamed.
+/// The id of an integration, which stays the same when its file is renamed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct IntegrationId(pub Uuid);
 
-/// Returns what Meltano knows a project by: the same for the same name, on every machine.
+/// Returns the id by which Meltano identifies a project. It depends only on the project's name.
 #[must_use]
 pub fn project_id(project: &str) -> Uuid {
     Uuid::new_v5(&Uuid::NAMESPACE_URL, format!("spile:{project}").as_bytes())

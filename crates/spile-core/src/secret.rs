@@ -4,24 +4,24 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
-/// A value that must not be shown: it has no `Display` and no `Serialize`, and is overwritten in memory when it is let
-/// go of. That a secret is shown is then a mistake of types and not one of care.
+/// A value that must not be shown. It implements neither `Display` nor `Serialize`, and is overwritten in memory when
+/// it is dropped. So the compiler, rather than care, keeps secrets from being shown.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(Zeroizing<String>);
 
 impl Secret {
-    /// Takes a text as a secret.
+    /// Wraps a text as a secret.
     pub fn new(text: impl Into<String>) -> Self {
         Self(Zeroizing::new(text.into()))
     }
 
-    /// Returns the text. Every caller passes a secret on: to a cipher, a child process, an editor.
+    /// Returns the text, for passing it on: to a cipher, a child process or an editor.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
     }
 
-    /// Tells whether it has no text at all.
+    /// Tells whether the text is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -1,4 +1,4 @@
-//! Texts of the user's files and places in them, so that every value can say where it was written.
+//! Texts of the user's files and positions in them, so that every value knows where it was written.
 
 use std::ops::{Deref, Range};
 use std::path::{Path, PathBuf};
@@ -12,12 +12,12 @@ pub struct Source(Arc<File>);
 struct File {
     path: PathBuf,
     text: String,
-    /// Where each line begins; counted when a place is asked for, once for all mistakes of the file.
+    /// The start of each line. Computed on first use, once for all mistakes of the file.
     lines: OnceLock<Vec<usize>>,
 }
 
 impl Source {
-    /// Joins a path, relative to the project, with the text found there.
+    /// Combines a path, relative to the project, with the text of the file.
     pub fn new(path: impl Into<PathBuf>, text: impl Into<String>) -> Self {
         Self(Arc::new(File { path: path.into(), text: text.into(), lines: OnceLock::new() }))
     }
@@ -40,7 +40,7 @@ impl Source {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
-    /// Returns the bytes at which the lines begin; the first begins at 0.
+    /// Returns the bytes at which the lines start. The first one starts at 0.
     #[must_use]
     pub fn lines(&self) -> &[usize] {
         self.0.lines.get_or_init(|| {
@@ -49,7 +49,7 @@ impl Source {
         })
     }
 
-    /// Returns the line that a byte is in, from 0; what is behind the end is in the last one.
+    /// Returns the line of a byte, from 0. A byte after the end counts as part of the last line.
     #[must_use]
     pub fn line(&self, at: usize) -> usize {
         self.lines().partition_point(|start| *start <= at) - 1
@@ -61,7 +61,7 @@ impl Source {
         Place { source: self.clone(), span }
     }
 
-    /// Returns the first place, for what the file as a whole lacks.
+    /// Returns the start of the text, for what the file as a whole lacks.
     #[must_use]
     pub fn start(&self) -> Place {
         self.place(0..0)
@@ -73,12 +73,12 @@ impl Source {
 pub struct Place {
     /// The file.
     pub source: Source,
-    /// The bytes, from and up to.
+    /// The range of bytes.
     pub span: Range<usize>,
 }
 
 impl Place {
-    /// Returns the line and the column, both from 1; the column counts characters.
+    /// Returns the line and the column, both from 1. The column counts characters.
     #[must_use]
     pub fn line_and_column(&self) -> (usize, usize) {
         let text = self.source.text();
@@ -90,13 +90,13 @@ impl Place {
     /// Returns `path:line` as editors and CI logs understand it.
     #[must_use]
     pub fn to_reference(&self) -> String {
-        // A line break in a name would begin a line of the name's author.
+        // A line break in a file name would let its author start a new line of output.
         let path = self.source.path().display().to_string().replace('\n', "\\n");
         format!("{path}:{}", self.line_and_column().0)
     }
 }
 
-/// A value and where it was written.
+/// A value, and where it was written.
 #[derive(Debug, Clone)]
 pub struct Placed<T> {
     /// The value.

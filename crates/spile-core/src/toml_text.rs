@@ -1,27 +1,27 @@
-//! TOML as people write it: one line for a short value, one line for each item of a long one.
+//! Writes TOML as people do: a short value on one line, a long one with a line for each item.
 
 use std::fmt::Write;
 
 use serde_json::{Map, Value};
 
-/// The longest line that a list or a table is written on.
+/// The longest line for a list or a table.
 const WIDTH: usize = 100;
 
-/// Returns a key, in quotes where it needs them.
+/// Returns a key, quoted if necessary.
 #[must_use]
 pub fn key(name: &str) -> String {
     let is_bare = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
-    // A text of several lines has quotes that no key may have.
+    // `string` could use multi-line quotes, which are not valid for keys.
     if is_bare { name.to_owned() } else { toml_edit::Key::new(name).display_repr().into_owned() }
 }
 
-/// Returns a text in quotes.
+/// Returns a quoted text.
 #[must_use]
 pub fn string(text: &str) -> String {
     toml_edit::Value::from(text).to_string().trim().to_owned()
 }
 
-/// Returns a value; lists that are long get a line for each item. Nulls have been taken out before.
+/// Returns a value. Long lists have one line per item. Nulls must have been removed before.
 #[must_use]
 pub fn value(value: &Value) -> String {
     match value {
@@ -40,14 +40,14 @@ pub fn value(value: &Value) -> String {
     }
 }
 
-/// Tells whether a value is a table that is too long for a line.
+/// Tells whether a value is a table that is too long for one line.
 #[must_use]
 pub fn is_long_table(value: &Value) -> bool {
     value.is_object() && inline(value).len() > WIDTH
 }
 
-/// Returns a table with its head, its members in their order. From the first long table on that only tables come behind,
-/// each has a head of its own: what is under a head has no place for what comes behind it.
+/// Returns a table with its header and its members in order. If only tables follow the first long table, each of them
+/// gets its own header, because no plain member can come after a header.
 #[must_use]
 pub fn table(path: &str, members: &Map<String, Value>) -> String {
     let all: Vec<(&String, &Value)> = members.iter().collect();
@@ -68,7 +68,7 @@ pub fn table(path: &str, members: &Map<String, Value>) -> String {
     table
 }
 
-/// Returns a value on one line, however long.
+/// Returns a value on one line, whatever its length.
 #[must_use]
 pub fn inline(value: &Value) -> String {
     match value {

@@ -1,19 +1,19 @@
 //! Invisible characters that change what is displayed: they control a terminal, or change the direction of text.
 //!
-//! Names, values, and messages may come from untrusted files, plugins, and registries. Wherever people read them, these
-//! characters are escaped: `\u{202e}`. Letters of right-to-left scripts and joined emoji stay.
+//! Names, values and messages may come from untrusted files, plugins and registries. Wherever people read them, these
+//! characters are escaped: `\u{202e}`. Letters of right-to-left scripts and joined emoji are not changed.
 
 use std::borrow::Cow;
 use std::fmt::Write;
 
-/// Tells whether a character turns the direction of the text that follows, or is a mark of a direction.
+/// Tells whether a character changes or marks the direction of text.
 #[must_use]
 pub fn is_turning(c: char) -> bool {
     matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// Tells whether a character does more in a text of lines than to be seen: it is a control, or turns, or ends a line for
-/// some readers and not for others.
+/// Tells whether a character has an invisible effect in a text of several lines: it is a control character, changes the
+/// direction, or is a line break only to some programs.
 #[must_use]
 pub fn is_steering(c: char) -> bool {
     match c {
@@ -23,13 +23,13 @@ pub fn is_steering(c: char) -> bool {
     }
 }
 
-/// Returns a text in which every character is seen.
+/// Returns a text in which every character is visible.
 #[must_use]
 pub fn plain(text: &str) -> Cow<'_, str> {
     escaped(text, is_steering)
 }
 
-/// Returns a text that reads in one direction; controls, of which pages show nothing, stay.
+/// Returns a text with a fixed direction. Control characters stay, because pages do not show them.
 #[must_use]
 pub fn straight(text: &str) -> Cow<'_, str> {
     escaped(text, is_turning)
@@ -40,7 +40,7 @@ fn escaped(text: &str, is_special: fn(char) -> bool) -> Cow<'_, str> {
     let mut shown = text[..first].to_owned();
     for c in text[first..].chars() {
         if is_special(c) {
-            // Writing to a string does not fail.
+            // Writing to a string cannot fail.
             let _ = write!(shown, "{}", c.escape_unicode());
         } else {
             shown.push(c);
@@ -49,8 +49,9 @@ fn escaped(text: &str, is_special: fn(char) -> bool) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// Returns JSON of the same value in which every character is seen: what steers can be in its strings only. `##[` is
-/// only there as well, and GitHub's runner takes it for the start of a command wherever it is printed.
+/// Returns JSON of the same value in which every character is visible. Characters with invisible effects can only occur
+/// in its strings. The same is true for `##[`, which is also escaped, because GitHub's runner treats it as a command
+/// wherever it is printed.
 #[must_use]
 pub fn json(text: &str) -> Cow<'_, str> {
     const COMMAND: &str = "##[";
@@ -63,7 +64,7 @@ pub fn json(text: &str) -> Cow<'_, str> {
     let mut shown = String::with_capacity(text.len());
     for c in text.chars() {
         if is_steering(c) && c != '\r' {
-            // All of them are in the first plane.
+            // All of them are in the Basic Multilingual Plane.
             let _ = write!(shown, "\\u{:04x}", u32::from(c));
         } else {
             shown.push(c);
