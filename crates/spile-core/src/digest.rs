@@ -49,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn files_are_called_as_git_calls_them() {
+    fn files_get_the_same_ids_as_in_git() {
         // `printf 'hello\n' | git hash-object --stdin`, in a repository of each kind.
         assert_eq!(git_blob(b"hello\n", 40), "ce013625030ba8dba906f756967f9e9ca394464a");
         assert_eq!(git_blob(b"hello\n", 64), "2cf8d83d9ee29543b34a87727421fdecb7e3f3a183d337639025de576db9ebb4");

@@ -75,7 +75,7 @@ mod tests {
     use crate::connector::{Catalog, Role};
 
     #[test]
-    fn a_setting_is_called_by_its_label_or_else_by_its_name() {
+    fn a_setting_is_shown_by_its_label_or_otherwise_by_its_name() {
         let postgres = Catalog::built_in(Role::Extractor, "postgres").unwrap();
         let mut setting = postgres.setting("port").unwrap().clone();
         setting.label = None;

@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_made_of_words() {
+    fn names_are_created_from_words() {
         let made = |words: &str| Slug::from_words(words).map(|slug| slug.to_string());
         assert_eq!(made("  Shop (EU), no. 2 "), Some("shop-eu-no-2".to_owned()));
         assert_eq!(made("tap_rest--API"), Some("tap-rest-api".to_owned()));
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_derived_id_depends_on_the_project_and_the_slug_alone() {
+    fn a_derived_id_depends_only_on_the_project_and_the_slug() {
         let slug: Slug = "shop".parse().unwrap();
         let id = IntegrationId::derived("acme", &slug);
         assert_eq!(id.to_string(), "1934ad6d-3368-51a3-8245-337ce1a07e57");

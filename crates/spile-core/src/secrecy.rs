@@ -143,13 +143,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn values_that_are_secrets_under_any_name_are_known() {
+    fn values_that_are_secrets_under_any_name_are_recognized() {
         assert!(is_value("postgresql://me:hunter2@db/x") && is_value("Bearer abcdefgh12345"));
         assert!(!is_value("https://example.com:8080/a@b") && !is_value("eyes"));
     }
 
     #[test]
-    fn what_is_shown_has_no_secrets_left_in_it() {
+    fn masked_text_contains_no_secrets() {
         let text = "pin: 12345\nk: [{keys: [hunter2]}]\na: # password: hunter2\n  password: hunter2\n  l: [{token: 'hunter2'}]\n  pem: |\n    -----BEGIN PRIVATE KEY-----\n    hunter2\nb: $PASSWORD\n";
         let names = BTreeSet::from(["pin", "x.keys"]);
         assert_eq!(

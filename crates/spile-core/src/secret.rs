@@ -39,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_secret_in_a_debug_output_is_only_the_word() {
+    fn debug_output_of_a_secret_shows_only_a_placeholder() {
         assert_eq!(format!("{:?}", Some(Secret::new("hunter2"))), "Some(Secret)");
     }
 }

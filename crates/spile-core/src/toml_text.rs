@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whatever_is_written_is_read_back() {
+    fn written_values_are_read_back() {
         let long: Vec<_> = (0..20).map(|n| json!({"name": format!("stream-{n}"), "a b": [1, 2.0, true]})).collect();
         let values = json!({"a": "x\ny\"'\\", "b": 1e300, "c.d": {}, "e": [], "f": long, "": -5, "g": {"h": {"i": "$X"}}, "j\nk": 1, "l\"m'": 2});
         let lines = values.as_object().unwrap().iter().map(|(name, said)| format!("{} = {}", key(name), value(said)));
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn tables_keep_their_order_whatever_has_a_head() {
+    fn tables_keep_their_order_with_and_without_headers() {
         let (long, short) = (json!({"z": "x".repeat(90), "a": 1}), json!({"y": 1}));
         for members in [
             json!({"c": long, "b": 1, "a": long, "d": short}),

@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_steers_or_turns_is_seen_and_what_people_write_stays() {
+    fn invisible_characters_are_escaped_and_ordinary_text_is_not() {
         assert_eq!(plain("a\u{1b}[2J\rb\u{9b}c\u{7f}\0"), "a\\u{1b}[2J\\u{d}b\\u{9b}c\\u{7f}\\u{0}");
         for c in
             "\u{61c}\u{200e}\u{200f}\u{202a}\u{202b}\u{202c}\u{202d}\u{202e}\u{2066}\u{2067}\u{2068}\u{2069}".chars()
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn json_stays_json_of_the_same_value() {
+    fn escaped_json_has_the_same_value() {
         let value =
             serde_json::json!({ "a\u{202e}": ["\u{9b}\u{7f}\u{2028}\u{61c}", "\u{1b}\r\n", "##[group]", "###[[1"] });
         let text = serde_json::to_string_pretty(&value).unwrap();

@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn an_agreement_is_kept_for_one_host_and_one_variable() {
+    fn an_agreement_is_stored_for_one_host_and_one_variable() {
         let folder = tempfile::tempdir().unwrap();
         let agreed = agreement("https://X.example", "SUPABASE_KEY");
         assert!(!at(folder.path()).cover(&agreed));
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_others_could_have_written_or_that_is_not_understood_agrees_to_nothing() {
+    fn a_file_that_is_not_trusted_or_not_valid_contains_no_agreements() {
         let folder = tempfile::tempdir().unwrap();
         let agreed = agreement("https://x.example", "SUPABASE_KEY");
         at(folder.path()).remember(&agreed).unwrap();
@@ -200,12 +200,12 @@ mod tests {
             replace_private(&file, other.as_bytes()).unwrap();
             assert!(!at(folder.path()).cover(&agreed), "{other}");
             at(folder.path()).remember(&agreed).unwrap_err();
-            assert_eq!(std::fs::read_to_string(&file).unwrap(), other, "it is not written over");
+            assert_eq!(std::fs::read_to_string(&file).unwrap(), other, "it is not overwritten");
         }
     }
 
     #[test]
-    fn without_a_place_an_agreement_holds_until_the_program_ends() {
+    fn without_a_file_an_agreement_lasts_until_the_program_ends() {
         let agreements = Agreements::default();
         let agreed = agreement("https://x.example", "SUPABASE_KEY");
         agreements.remember(&agreed).unwrap_err();
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn hosts_are_trusted_by_the_command_line_and_the_environment() {
+    fn hosts_can_be_trusted_on_the_command_line_and_in_the_environment() {
         let mut problems = Problems::default();
         let option = ["https://x.example".parse().unwrap()];
         let agreements = Agreements::default().trusting(&option, Some("y.example, h/x z.example:8443"), &mut problems);

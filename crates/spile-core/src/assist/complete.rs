@@ -198,7 +198,7 @@ mod tests {
     use crate::problem::Problems;
 
     #[test]
-    fn what_is_offered_for_a_key_is_of_its_kind() {
+    fn completions_for_a_key_match_its_kind() {
         use crate::integration::{FileName, draft};
         use crate::source::Source;
 
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_gone_on_with_by_what_is_written_most_often() {
+    fn completing_a_key_adds_its_most_common_value() {
         let offered = labels("type = 'salesforce'\n|");
         for written in
             ["kind = \"loader\"", "jitter = \"10m\"", "catch_up = \"last\"", "enabled = false", "tags = [\"\"]"]
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_that_take_one_of_few_words_offer_them() {
+    fn keys_with_fixed_values_offer_them() {
         assert_eq!(labels("kind = \"|"), ["extractor", "loader"]);
         assert_eq!(labels("catch_up = |"), ["\"last\"", "\"none\"", "\"2h\""]);
         let schedules = labels("schedule = \"|");
@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn within_quotes_the_label_is_what_is_written_there() {
+    fn inside_quotes_the_label_is_the_escaped_text() {
         let offer = |quote| quoted(vec![Offer::new(r"a\.b", "", "")], quote).remove(0);
         assert_eq!((offer(Some('"')).label, offer(Some('"')).text), (r"a\\.b".to_owned(), r"a\\.b".to_owned()));
         assert_eq!((offer(None).label, offer(None).text), (r"a\.b".to_owned(), r#""a\\.b""#.to_owned()));
@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_with_a_dot_is_offered_as_a_pattern_that_is_toml() {
+    fn a_stream_with_a_dot_is_offered_as_a_pattern_in_valid_toml() {
         assert_eq!(labels("select = ['|"), ["Account.*", r"public\.orders.*"]);
         assert_eq!(labels("select = [|"), [r#""Account.*""#, r#""public\\.orders.*""#]);
         let fields = [r"public\\.orders.Id", r"public\\.orders.Name"];
@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn what_fits_is_offered_and_what_is_there_is_not() {
+    fn matching_keys_are_offered_unless_they_are_already_set() {
         assert_eq!(labels("type = \"|"), ["salesforce"]);
         assert_eq!(labels("type = |"), ["\"salesforce\""]);
         assert_eq!(labels("loader = \"w|\""), ["warehouse"]);

@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cursor_is_found_in_what_is_half_written() {
+    fn a_cursor_is_located_in_incomplete_text() {
         assert_eq!(at("ty|"), pair("", "Key(\"ty\")"));
         assert_eq!(at("type = \"pos|"), pair("", "Value { key: \"type\", before: \"pos\", quote: Some('\"') }"));
         assert_eq!(at("type = |"), pair("", "Value { key: \"type\", before: \"\", quote: None }"));

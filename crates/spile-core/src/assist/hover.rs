@@ -55,7 +55,7 @@ mod tests {
     use crate::problem::Problems;
 
     #[test]
-    fn keys_settings_and_connectors_say_what_they_are() {
+    fn keys_settings_and_connectors_are_explained() {
         let connector = Catalog::new(&[], &mut Problems::default()).find(Role::Extractor, "salesforce").unwrap();
         let text = "type = \"salesforce\"\n[config]\napi_type = \"REST\"\n";
         let at = |words: &str| hover(text, text.find(words).unwrap() + 2, Some(&connector)).map(|(said, _)| said);

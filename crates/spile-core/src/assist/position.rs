@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn columns_are_counted_as_agreed() {
+    fn columns_are_counted_in_the_negotiated_encoding() {
         let text = "a\nä𝄞x\n";
         assert_eq!(position(text, text.find('x').unwrap(), Encoding::Utf16), (1, 3));
         assert_eq!(position(text, text.find('x').unwrap(), Encoding::Utf8), (1, 6));
@@ -74,7 +74,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_position_leads_back_to_its_byte(text in "[a\u{e4}\u{1d11e}\n]{0,20}", at in 0_usize..60) {
+        fn a_position_converts_back_to_its_byte(text in "[a\u{e4}\u{1d11e}\n]{0,20}", at in 0_usize..60) {
             let at = text.char_indices().map(|(at, _)| at).chain([text.len()]).min_by_key(|byte| byte.abs_diff(at)).unwrap();
             for encoding in [Encoding::Utf8, Encoding::Utf16] {
                 let (line, column) = position(&text, at, encoding);

@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn a_property_is_a_setting_of_the_kind_that_its_type_says() {
+    fn a_property_becomes_a_setting_of_the_kind_of_its_type() {
         for (property, kind) in [
             (json!({"type": "string"}), json!("string")),
             (json!({"type": "string", "format": "date"}), json!("date_iso8601")),
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_property_says_is_what_its_setting_says() {
+    fn a_setting_keeps_the_details_of_its_property() {
         assert_eq!(
             of(&json!({"type": "integer", "title": "A", "default": 5})),
             json!({"name": "a", "label": "A", "kind": "integer", "value": 5})

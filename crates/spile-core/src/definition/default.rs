@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn a_default_that_becomes_another_word_is_told_and_one_that_only_loses_its_quotes_is_not() {
+    fn a_default_that_changes_is_noted_and_one_that_only_loses_its_quotes_is_not() {
         assert_eq!(
             of("kind: boolean, value: 'True'"),
             (json!(true), vec!["the default of `a`, `True`, is read as `true`".to_owned()])
@@ -128,12 +128,12 @@ mod tests {
     }
 
     #[test]
-    fn a_default_that_is_one_of_the_options_in_quotes_is_that_option() {
+    fn a_default_that_is_a_quoted_option_becomes_that_option() {
         assert_eq!(of("kind: options, options: [1, 2], value: '2'"), (json!(2), Vec::new()));
     }
 
     #[test]
-    fn a_note_shows_no_more_of_a_default_than_its_first_forty_letters() {
+    fn a_note_shows_only_the_first_forty_letters_of_a_default() {
         let of = |value: &str| of(&format!("kind: integer, value: {value}")).1;
         let told = |shown: &str| [format!("not kept: the default of `a`, `{shown}`, which is not an integer")];
         assert_eq!(of("many"), told("many"));
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_beyond_what_files_can_hold_is_no_default() {
+    fn a_number_that_files_cannot_express_is_not_a_default() {
         assert_eq!(kept(&json!([1, u64::MAX, {"a": u64::MAX, "b": i64::MAX}])), Some(json!([1, {"b": i64::MAX}])));
         assert_eq!(kept(&json!(u64::MAX)), None);
         assert_eq!(kept(&json!(1e300)), Some(json!(1e300)));

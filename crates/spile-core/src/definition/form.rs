@@ -112,7 +112,7 @@ mod tests {
     use crate::source::Source;
 
     #[test]
-    fn a_plugin_says_its_name_and_something_of_it() {
+    fn a_plugin_has_a_name_and_another_key() {
         let unknown = |said: &str| {
             [format!("x:1: this is not a plugin definition: its keys are {said} [spile::definition::unknown_form]")]
         };
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_is_shown_where_it_begins() {
+    fn a_syntax_mistake_is_shown_at_its_start() {
         let shown = |text: &str| {
             let mut problems = Problems::default();
             assert_eq!(read(&Source::new("x", text), &DefinitionHints::default(), &mut problems), None);

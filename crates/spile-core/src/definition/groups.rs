@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn a_group_is_called_what_it_has_and_others_have_not() {
+    fn a_group_is_labeled_with_what_distinguishes_it() {
         for (groups, wanted) in [
             ("[[url, a], [url, a, b]]", ["Nothing more", "b"].as_slice()),
             ("[[url, a], [b, url]]", &["Key", "b"]),
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn where_one_way_of_several_needs_nothing_there_are_no_groups() {
+    fn if_one_group_needs_nothing_there_are_no_groups() {
         let note = "one group of settings is empty, so no setting is required: no group is kept";
         assert_eq!(labels("[[a], []]"), (Vec::new(), vec![note.to_owned()]));
         assert_eq!(labels("[[]]"), (Vec::new(), Vec::new()));

@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_index_is_refused_as_a_whole() {
+    fn an_invalid_index_is_refused_as_a_whole() {
         for (text, code) in [
             ("<html>", "spile::definition::web_page"),
             ("{\"a\":", "spile::definition::json"),
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_refused_is_named_as_it_can_be_shown() {
+    fn refused_content_is_shown_safely() {
         let told = |text: &str| {
             let mut problems = Problems::default();
             assert_eq!(index(&Source::new("index", text), Role::Extractor, &mut problems), None);

@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn what_definitions_cannot_say_stays() {
+    fn what_definitions_cannot_express_is_kept() {
         let older = connector(
             "category = 'Own'\nlogo = 'x.svg'\nselect = ['a.*']\none_group = true\n\
              settings = [{name = 'a', resync = true, secret = true, required = true}, {name = 'gone'}]",
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn a_setting_that_somebody_opened_stays_open_against_every_newer_definition() {
+    fn a_setting_that_was_declared_not_secret_stays_so_in_newer_definitions() {
         let older =
             connector("settings = [{name = 'api_key', secret = false}, {name = 'b', secret = false}, {name = 'pin'}]");
         let newer =
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pin_is_given_up_only_for_another() {
+    fn a_pin_is_only_replaced_by_another_pin() {
         let with = |pip_url: &str| {
             let mut one = connector("");
             pip_url.clone_into(&mut one.plugin.pip_url);
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_form_does_not_show_at_first_stays_so() {
+    fn advanced_settings_stay_advanced() {
         let older = connector("settings = [{name = 'a', advanced = true}, {name = 'b'}, {name = 'c'}]");
         let newer = connector("settings = [{name = 'a'}, {name = 'b', advanced = true}, {name = 'c'}]");
         let (merged, notes) = merge(&older, newer);

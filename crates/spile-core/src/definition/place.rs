@@ -30,7 +30,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_stands_where_it_is_a_whole_value() {
+    fn a_name_is_found_where_it_is_a_whole_value() {
         let text = "label: the id of it\nname: identity\nid: 1\nname: id\n- {name: 'id', kind: key}\n";
         let source = Source::new("x", text);
         let at = |span: SourceSpan| (span.offset(), &text[span.offset()..span.offset() + span.len()]);

@@ -321,7 +321,7 @@ mod tests {
     use crate::definition::tests::{HEAD, bad_as, good};
 
     #[test]
-    fn the_role_that_is_asked_for_has_to_be_the_one_that_is_said() {
+    fn the_requested_role_must_match_the_declared_one() {
         let text = "name: x\nnamespace: x\nplugin_type: extractors\n";
         let asked = |role| DefinitionHints { role: Some(role), ..DefinitionHints::default() };
         let mut problems = Problems::default();
@@ -335,7 +335,7 @@ mod tests {
     }
 
     #[test]
-    fn metadata_are_kept_where_meltano_takes_them() {
+    fn metadata_is_kept_where_meltano_accepts_it() {
         let note = "not kept: `metadata`, which Meltano only accepts for extractors, as a table per stream";
         let loader = HEAD.replace("tap-x", "target-x");
         for (head, metadata, kept, told) in [
@@ -353,7 +353,7 @@ mod tests {
     }
 
     #[test]
-    fn only_an_extractor_selects() {
+    fn only_extractors_have_selections() {
         let loader = HEAD.replace("tap-x", "target-x");
         let of = |head: &str, select: &str| {
             let (connector, notes) = good(&format!("{head}select: {select}\n"));

@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn the_only_plugin_is_the_one_that_is_meant() {
+    fn the_only_plugin_is_used_by_default() {
         let extractors = "plugins:\n  extractors:\n  - {name: tap-x, pip_url: tap-x==1}\n";
         let both = format!("{extractors}  loaders:\n  - {{name: target-y, pip_url: target-y==1}}\n");
         for (text, asked, plugin) in [

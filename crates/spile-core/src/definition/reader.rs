@@ -108,14 +108,14 @@ mod tests {
     use crate::definition::tests::{HEAD, good};
 
     #[test]
-    fn an_empty_text_says_nothing() {
+    fn an_empty_text_counts_as_missing() {
         let (connector, notes) = good(&format!("{HEAD}label: ''\nvariant: ' '\nrepo: r\ndocs: ''\n"));
         assert_eq!((connector.label.as_str(), connector.plugin.variant.as_str()), ("x", "custom"));
         assert_eq!((connector.docs.as_deref(), notes), (Some("r"), Vec::new()));
     }
 
     #[test]
-    fn what_meltano_alone_reads_is_handed_on_where_it_says_something_in_its_form() {
+    fn keys_that_only_meltano_reads_are_passed_on_if_they_are_valid() {
         let (connector, notes) = good(&format!(
             "{HEAD}python: ''\nenv: {{}}\ncommands: {{a: null}}\nselect_filter: []\nuse_cached_catalog: false\n\
              schema: {{a: {{b: 1}}}}\nload_schema: 5\nsettings:\n- {{name: a, hidden: false, env: '', aliases: [], placeholder: true}}\n\

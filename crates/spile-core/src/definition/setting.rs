@@ -189,7 +189,7 @@ mod tests {
     use crate::definition::tests::settings;
 
     #[test]
-    fn what_a_definition_says_of_secrecy_holds_but_where_the_name_cannot_be_one() {
+    fn a_definition_determines_secrecy_unless_the_name_rules_it_out() {
         let list = "- {name: sheet_id, sensitive: true}\n- {name: api_key, sensitive: false}\n\
                     - {name: next_page_token_path, kind: password}\n- {name: account_id, sensitive: true}\n\
                     - {name: user_key}\n- {name: password_policy}\n";
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn options_of_a_setting_that_has_another_kind_are_told() {
+    fn options_of_a_setting_of_another_kind_are_noted() {
         let notes = settings("- {name: a, kind: string, options: [x]}\n- {name: b, kind: string, options: []}\n").1;
         assert_eq!(notes, ["not kept: `options` of `a`"]);
     }

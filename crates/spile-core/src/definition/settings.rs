@@ -72,7 +72,7 @@ mod tests {
     use crate::definition::tests::settings;
 
     #[test]
-    fn a_setting_that_is_there_twice_and_the_same_is_kept_once() {
+    fn identical_duplicate_settings_are_kept_once() {
         let (connector, notes) = settings("- {name: a, kind: integer}\n- {name: b}\n- {kind: integer, name: a}\n");
         let names: Vec<_> = connector.settings.iter().map(|setting| setting.name.as_str()).collect();
         assert_eq!(names, ["a", "b"]);

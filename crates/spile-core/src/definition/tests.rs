@@ -45,7 +45,7 @@ pub(super) fn bad_as(definition: &str, asked: &DefinitionHints) -> Vec<String> {
 }
 
 #[test]
-fn a_definition_of_the_hub_becomes_a_connector() {
+fn a_definition_from_the_hub_becomes_a_connector() {
     let (connector, notes) =
         good(include_str!("../../../../tests/connectors/hub/extractors_tap-salesforce_meltanolabs.yml"));
     assert_eq!(
@@ -66,7 +66,7 @@ fn a_definition_of_the_hub_becomes_a_connector() {
 }
 
 #[test]
-fn json_says_what_yaml_says() {
+fn json_and_yaml_give_the_same_connector() {
     let yaml = include_str!("../../../../tests/connectors/hub/loaders_target-postgres_meltanolabs.yml");
     let mut value: Value = yaml_serde::from_str(yaml).unwrap();
     let lock = || value.to_string();
@@ -77,7 +77,7 @@ fn json_says_what_yaml_says() {
 }
 
 #[test]
-fn kinds_that_meltano_has_given_up_become_marks() {
+fn deprecated_kinds_become_flags() {
     let (connector, notes) = settings(
         "- {name: a, kind: password}\n- {name: b, kind: oauth}\n- {name: c, kind: hidden, value: 5}\n- {name: d, sensitive: true, kind: object}\n- {name: e, kind: text}\n",
     );
@@ -89,7 +89,7 @@ fn kinds_that_meltano_has_given_up_become_marks() {
 }
 
 #[test]
-fn what_is_a_secret_by_its_name_is_one_and_what_only_sounds_so_is_none() {
+fn names_of_secrets_are_secret_and_names_that_only_sound_like_them_are_not() {
     let names = ["password", "api_key", "private_key", "auth_tokens", "ssh.passphrase"];
     let plain = ["token_url", "auth_token_expiry", "primary_key", "max_tokens", "use_password"];
     let list: String = names.iter().chain(&plain).fold(String::new(), |mut list, name| {
@@ -132,7 +132,7 @@ fn defaults_are_read_as_meltano_reads_them() {
 }
 
 #[test]
-fn a_default_that_fits_no_kind_changes_the_kind_or_is_left_and_told() {
+fn a_default_that_does_not_fit_changes_the_kind_or_is_dropped_with_a_note() {
     for (kind, written, word, default) in [
         ("date_iso8601", "yesterday", "string", json!("yesterday")),
         ("email", "me", "string", json!("me")),
@@ -177,7 +177,7 @@ fn options_keep_their_values_and_their_labels() {
 }
 
 #[test]
-fn what_only_meltano_reads_is_kept_and_what_it_does_not_is_told() {
+fn keys_that_meltano_reads_are_kept_and_others_are_noted() {
     let (connector, notes) = good(&format!(
         "{HEAD}python: '3.11'\ncommands: {{about: --about}}\nenv: {{A: b}}\ndialect: x\nrequires: {{files: [{{name: y}}]}}\nsupported_python_versions: ['3.9']\nusage: |\n  long\nselect: [a.*]\nmetadata: {{'*': {{replication-method: FULL_TABLE}}}}\nsettings:\n- {{name: a, aliases: [b], env: A_B, placeholder: 5, value_post_processor: stringify, hidden: false, protected: true, env_aliases: [C], oauth: {{}}}}\n"
     ));
@@ -203,7 +203,7 @@ fn what_only_meltano_reads_is_kept_and_what_it_does_not_is_told() {
 }
 
 #[test]
-fn odd_definitions_of_the_hub_are_taken() {
+fn unusual_definitions_from_the_hub_are_accepted() {
     for odd in [
         "name: tap-x\nnamespace: tap-x\n",
         "name: tap-x\nnamespace: tap_x\nsettings:\n",
@@ -227,7 +227,7 @@ fn odd_definitions_of_the_hub_are_taken() {
 }
 
 #[test]
-fn each_thing_that_is_wrong_is_said_in_its_own_words() {
+fn each_mistake_has_its_own_message() {
     let of = |list: &str| bad(&format!("{HEAD}settings:\n{list}"));
     assert_eq!(bad(" \n"), ["x:1: the definition is empty [spile::definition::empty]"]);
     assert_eq!(bad("<!doctype html>"), ["x:1: this is a web page, not a definition [spile::definition::web_page]"]);
@@ -283,7 +283,7 @@ fn each_thing_that_is_wrong_is_said_in_its_own_words() {
 }
 
 #[test]
-fn nothing_can_be_made_to_grow_or_to_turn_in_circles() {
+fn definitions_cannot_cause_unbounded_growth_or_endless_loops() {
     assert_eq!(
         bad("name: tap-x\nsettings: &a [*a]\n"),
         ["x:2: an alias refers to something that contains it [spile::import::recursive]"]
@@ -306,7 +306,7 @@ fn nothing_can_be_made_to_grow_or_to_turn_in_circles() {
 }
 
 #[test]
-fn a_plugin_of_a_project_is_taken_with_what_it_inherits() {
+fn a_plugin_of_a_project_includes_what_it_inherits() {
     let project = "plugins:\n  extractors:\n  - {name: tap-x, namespace: tap_x, pip_url: tap-x==1, settings: [{name: a, kind: integer}, {name: b}]}\n  \
                    - {name: tap-x--mine, inherit_from: tap-x, config: {a: 1}, settings: [{name: b, kind: boolean}]}\n  \
                    - {name: one, inherit_from: two}\n  - {name: two, inherit_from: one}\n  - {name: lost, inherit_from: tap-hub}\n  \
@@ -342,7 +342,7 @@ fn a_plugin_of_a_project_is_taken_with_what_it_inherits() {
 }
 
 #[test]
-fn a_plugin_that_may_be_both_is_asked_which_side_it_is() {
+fn the_user_chooses_the_role_of_a_plugin_that_can_be_both() {
     let both = "name: sling\nnamespace: sling\npip_url: sling==1\ncapabilities: [discover, hard-delete]\n";
     let refused = "x:1: `sling` can be an extractor and a loader [spile::definition::both]";
     assert_eq!(bad(both), [refused]);
@@ -368,7 +368,7 @@ fn a_plugin_that_may_be_both_is_asked_which_side_it_is() {
 }
 
 #[test]
-fn what_a_tap_says_of_itself_becomes_a_connector() {
+fn the_about_output_of_a_tap_becomes_a_connector() {
     let about = json!({
         "name": "tap-x", "description": "X", "version": "1.2.3", "sdk_version": "0.54", "capabilities": ["catalog", "discover"],
         "settings": {"type": "object", "required": ["url", "auth"], "properties": {

@@ -149,7 +149,7 @@ mod tests {
     use crate::definition::tests::settings;
 
     #[test]
-    fn an_option_is_written_with_its_label_where_that_says_more() {
+    fn an_option_is_written_with_its_label_if_that_adds_information() {
         let list = "- {name: a, kind: options, options: [1, {value: 2, label: '2'}, {value: 3, label: Three}]}\n";
         let file = text(&settings(list).0, "x");
         assert!(file.contains("\noptions = [1, 2, { label = \"Three\", value = 3 }]\n"), "{file}");

@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn what_people_type_is_read_by_its_kind() {
+    fn input_is_parsed_by_the_kind_of_its_setting() {
         let bulk = || Kind::Options(vec![Choice { value: json!("BULK"), label: "Bulk API".to_owned() }]);
         assert_eq!(of(Kind::String, " a b "), Ok(json!("a b")));
         assert_eq!(of(Kind::Integer, "5432"), Ok(json!(5432)));
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_is_a_number_or_a_boolean_where_the_default_is_one() {
+    fn text_becomes_a_number_or_a_boolean_if_the_default_is_one() {
         let of = |default: Value, typed: &str| {
             answer(&Setting { default: Some(default), ..setting("x", Kind::String) }, typed).unwrap()
         };
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_refused_with_what_would() {
+    fn invalid_input_is_refused_with_what_is_expected() {
         let bulk = || Kind::Options(vec![Choice { value: json!("BULK"), label: "Bulk API".to_owned() }]);
         assert_eq!(of(bulk(), "BULKY"), Err("did you mean `BULK`?".to_owned()));
         assert_eq!(of(bulk(), "x"), Err("choose one of `BULK`".to_owned()));

@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_written_in_the_order_of_the_documentation_with_what_each_setting_is() {
+    fn a_file_follows_the_order_of_the_documentation_and_describes_each_setting() {
         let catalog = Catalog::new(&[], &mut Problems::default());
         let file = NewFile {
             name: Some("Salesforce".to_owned()),
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn metadata_are_a_table_for_each_stream() {
+    fn metadata_is_written_as_one_table_per_stream() {
         let catalog = Catalog::new(&[], &mut Problems::default());
         let keys = json!({ "replication-method": "INCREMENTAL", "replication-key": "updated_at" });
         let metadata = Map::from_iter([("public-a.b".to_owned(), keys)]);
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn nested_settings_are_written_by_their_names() {
+    fn nested_settings_are_written_with_dotted_names() {
         let catalog = Catalog::new(&[], &mut Problems::default());
         let config = [("local.folders".to_owned(), json!(["data"]))].into();
         let file = NewFile { config, ..new(catalog.find(Role::Extractor, "singer-jsonl").unwrap()) };
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn a_setting_beside_one_that_it_would_be_part_of_is_kept() {
+    fn a_nested_setting_is_kept_next_to_its_parent_setting() {
         let definition =
             "[plugin]\nname = 'tap-x'\nnamespace = 'x'\n[[settings]]\nname = 'a.b'\n[[settings]]\nname = 'a'\n";
         let source = Source::new("connectors/x.toml", definition);

@@ -101,7 +101,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_secret_that_was_typed_into_an_open_field_goes_nowhere() {
+    fn a_secret_typed_into_a_plain_field_is_discarded() {
         let mut problems = crate::problem::Problems::default();
         let text = "[plugin]\nname = 'tap-x'\nnamespace = 'tap_x'\n[[settings]]\nname = 'dsn_of'\n";
         let source = crate::source::Source::new("connectors/x.toml", text);
@@ -113,7 +113,7 @@ mod tests {
     use crate::connector::{Catalog, Role};
 
     #[test]
-    fn what_is_typed_is_read_and_what_does_not_fit_is_told_at_its_field() {
+    fn fields_are_parsed_and_mistakes_are_reported_at_their_field() {
         let postgres = Catalog::built_in(Role::Extractor, "postgres").unwrap();
         let fields = [
             ("name", "Shop"),
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn a_box_says_only_what_is_not_so_by_itself() {
+    fn a_checkbox_only_sets_what_differs_from_the_default() {
         let salesforce = Catalog::built_in(Role::Extractor, "salesforce").unwrap();
         let of = |values: &[&str]| {
             let fields = values.iter().map(|value| ("config.is_sandbox", *value));
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn a_box_of_which_nothing_is_said_is_not_checked_by_itself() {
+    fn a_checkbox_without_a_default_is_unchecked() {
         let text = "[plugin]\nname = 'x'\nnamespace = 'x'\n[[settings]]\nname = 'plain'\nkind = 'boolean'\n\
                     [[settings]]\nname = 'on'\nkind = 'boolean'\ndefault = true\n";
         let source = crate::source::Source::new("connectors/x.toml", text);

@@ -63,7 +63,7 @@ mod tests {
     use crate::form::posted::read;
 
     #[test]
-    fn a_list_has_one_item_per_line_unless_lines_would_lose_something() {
+    fn a_list_has_one_item_per_line_unless_that_loses_something() {
         for (value, text) in [
             (json!(["data", "data/a,b"]), "data\ndata/a,b"),
             (json!(["one"]), "one"),
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn names_of_keys_and_certificates_ask_for_several_lines() {
+    fn names_of_keys_and_certificates_get_several_lines() {
         let of = |name: &str, secret| may_have_lines(&Setting { secret, ..setting(name, Kind::String) });
         assert!(of("private_key", true) && of("ssl.ca", false) && of("credentials_json", true));
         assert!(!of("password", true) && !of("primary_key", false) && !of("category", false));
@@ -103,7 +103,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_shown_is_read_back_as_the_same_list_or_table(items in prop::collection::vec(value(), 0..4)) {
+        fn a_shown_list_or_table_is_parsed_back_to_the_same_value(items in prop::collection::vec(value(), 0..4)) {
             let list = Value::from(items.clone());
             prop_assert_eq!(read(&setting("x", Kind::Array), &shown(&list)), Ok(list));
             let table: Value = items.into_iter().enumerate().map(|(at, item)| (at.to_string(), item)).collect::<serde_json::Map<_, _>>().into();
@@ -111,7 +111,7 @@ mod tests {
         }
 
         #[test]
-        fn texts_in_lines_are_read_back(items in prop::collection::vec(any::<String>(), 1..4)) {
+        fn texts_in_lines_are_parsed_back(items in prop::collection::vec(any::<String>(), 1..4)) {
             prop_assert_eq!(lines(&shown(&Value::from(items.clone()))), items);
         }
     }

@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn values_and_the_places_of_secrets_are_read() {
+    fn values_and_sources_of_secrets_are_parsed() {
         let (given, mistakes) = told(&["port=5433", "host=db=1"], &["password=@p.txt", "sqlalchemy_url=-"]);
         assert_eq!(mistakes, [""; 0]);
         assert_eq!(serde_json::json!(given.config), serde_json::json!({ "host": "db=1", "port": 5433 }));
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_be_a_secret_is_in_no_message() {
+    fn possible_secrets_do_not_appear_in_messages() {
         let set = ["port=abc", "pasword=hunter2", "password=hunter2", "host"];
         let (given, mistakes) = told(&set, &["password=hunter2", "sqlalchemy_urls=hunter2", "host=@x", "password"]);
         assert_eq!(mistakes.len(), 7, "{mistakes:#?}");
@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mistake_is_shown_at_the_part_of_its_word_that_is_wrong() {
+    fn a_mistake_is_shown_at_the_wrong_part_of_its_word() {
         let connector = Catalog::built_in(Role::Extractor, "postgres").unwrap();
         for (set, secret, at, shown, message) in [
             ("host=db port=abc", "", "abc", "host=db\nport=abc", "`port` does not accept this value"),
@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_given_in_the_open_or_as_a_secret_is_not_missing() {
+    fn a_setting_given_as_a_value_or_a_secret_is_not_missing() {
         let (given, _) = told(&["host=db"], &["password"]);
         assert!(given.has("host") && given.has("password") && !given.has("port"));
     }

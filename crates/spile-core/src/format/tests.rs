@@ -10,7 +10,7 @@ fn formatted(text: &str) -> String {
 }
 
 #[test]
-fn a_byte_order_mark_goes() {
+fn a_byte_order_mark_is_removed() {
     let text = "\u{feff}name = \"Shop\"\ntype = \"postgres\"\n";
     assert_eq!(formatted(text), "type = \"postgres\"\nname = \"Shop\"\n");
     assert_eq!(other(text).unwrap(), "name = \"Shop\"\ntype = \"postgres\"\n");
@@ -77,7 +77,7 @@ version = \"3.9.0\"
 ";
 
 #[test]
-fn a_file_has_one_form() {
+fn differently_written_files_get_the_same_format() {
     assert_eq!(formatted(WRITTEN), FORMED);
     assert_eq!(formatted(FORMED), FORMED);
     assert_eq!(
@@ -95,7 +95,7 @@ fn a_file_has_one_form() {
 }
 
 #[test]
-fn a_file_begins_with_what_it_says() {
+fn blank_lines_around_a_file_are_removed() {
     for blank in ["", "\n", "\n\n", " \n\r\n\n"] {
         for text in ["# about\n\ntype = 'x'\n", "# about\ntype = 'x'\n", "type = 'x'\n", "[config]\nhost = 'h'\n", ""] {
             assert_eq!(formatted(&format!("{blank}{text}")), text, "{blank:?}");
@@ -106,7 +106,7 @@ fn a_file_begins_with_what_it_says() {
 }
 
 #[test]
-fn a_blank_line_stays_where_it_parts_one_thing_from_another() {
+fn a_blank_line_that_separates_entries_is_kept() {
     let config = "[config]\nhost = 'h'\n\n# The port.\nport = 1\nuser = 'u'\n";
     assert_eq!(formatted(config), config);
     let tail = "[config]\nhost = 'h'\n\n# the end\n# of it\n\n# and more\n";
@@ -155,7 +155,7 @@ fn said(text: &str) -> (toml::Table, Vec<String>) {
 
 proptest! {
     #[test]
-    fn what_is_said_stays_and_a_form_is_its_own_form(lines in proptest::collection::vec(line(), 0..14)) {
+    fn formatting_keeps_the_content_and_is_idempotent(lines in proptest::collection::vec(line(), 0..14)) {
         let text = lines.join("\n") + "\n";
         prop_assume!(text.parse::<toml::Table>().is_ok());
         let once = formatted(&text);

@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_anchors_that_both_texts_have_get_another_name() {
+    fn only_anchors_that_occur_in_both_texts_are_renamed() {
         let text = "a: &x 1\nb: !<tag:yaml.org,2002:str> &y 2\nc: [*x,*y, &x-2 3]\nd: '&x *x'\n*x : &z 4\n";
         let wanted = "a: &x-3 1\nb: !<tag:yaml.org,2002:str> &y-2 2\nc: [*x-3,*y-2, &x-2 3]\nd: '&x *x'\n*x-3 : &z 4\n";
         assert_eq!(apart(text, "e: &x 1\nf: &y 2\n").unwrap(), wanted);

@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_can_be_read_without_its_accents() {
+    fn a_name_stays_readable_without_its_accents() {
         for (name, plain) in [
             ("tap-\u{fc}", "tap-u"),
             ("Tap-\u{d6}kostrom", "Tap-Okostrom"),

@@ -91,7 +91,7 @@ mod tests {
     use crate::yaml::Document;
 
     #[test]
-    fn a_comment_stays_in_front_of_its_key() {
+    fn a_comment_stays_before_its_key() {
         let yaml = "maps: # of all\n  # of orders\n  orders:\n    # the id\n    id: a\n    # the mail\n    mail: b # masked\n  \
                     # of users\n  users: {id: c} # short\n  # at the end\n";
         let document = Document::parse(yaml).unwrap();

@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn a_copy_that_nobody_reads_is_struck_out() {
+    fn a_copy_that_is_never_read_is_removed() {
         for (rest, config) in [
             ("shared: &pw hunter2xyz\n", "      password: *pw\n"),
             ("shared: &pw 'letmein'\n", "      password: *pw\n"),
@@ -283,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn a_copy_that_something_may_read_is_left_for_the_user() {
+    fn a_copy_that_may_be_read_is_left_for_the_user() {
         let config = "      password: hunter2xyz\n";
         for (rest, left) in [
             ("env:\n  PGPASSWORD: hunter2xyz\n", 1),
@@ -307,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn a_word_that_is_a_password_somewhere_is_not_looked_for_everywhere() {
+    fn an_ordinary_word_that_is_a_password_is_not_searched_for_everywhere() {
         let rest = "env: {DB: postgres, POSTGRES_PASSWORD: postgres}\nx: &x {user: postgres}\n";
         let import = imported(rest, "      user: postgres\n      password: postgres\n");
         assert_eq!(import.left_secrets.len(), 1, "only the one that is called a password");
@@ -315,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_declared_as_no_secret_stays_open() {
+    fn a_setting_declared_as_not_secret_stays_plain() {
         let text = "plugins:\n  extractors:\n  - name: tap-a\n    namespace: a\n    settings:\n    - {name: api_key, sensitive: false}\n\
                     \x20   config: {api_key: abc, sheet_id: x}\n";
         let catalog = Catalog::new(&[], &mut Problems::default());

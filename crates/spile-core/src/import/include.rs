@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn files_are_merged_as_meltano_merges_them_and_keep_their_comments() {
+    fn files_are_merged_as_meltano_does_and_keep_their_comments() {
         let main = "include_paths: [x]\nplugins:\n  extractors:\n  # one\n  - name: a\n\nenv: {A: 1}\n";
         let other = "plugins:\n    extractors:\n        # two\n        - name: b\n          x: |\n            y\n    loaders: [{name: c}]\nenv:\n  B: 2\n  A: 3\n# three\njobs: []\n";
         let wanted = "plugins:\n  extractors:\n  # one\n  - name: a\n  # two\n  - name: b\n    x: |\n      y\n  loaders:\n    - {name: c}\n\nenv:\n  A: 3\n  B: 2\n# three\njobs: []\n";
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn anchors_of_one_name_in_two_files_stay_two_anchors() {
+    fn anchors_with_the_same_name_in_two_files_stay_separate() {
         let main = "a: &x {v: 1}\nplugins: {extractors: [{name: p}]}\nb: *x\n";
         let other = "plugins: {extractors: [{name: q, c: &x {v: 2}, d: *x}]}\n";
         let merged = all(main, &[other, "c: &x 3\nd: [*x]\n"]).unwrap();
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_are_merged_in_whatever_order_the_files_have_them() {
+    fn keys_are_merged_in_any_order() {
         let main = "plugins:\n  extractors:\n  - name: a\n";
         let other =
             "schedules:\n- name: s\nplugins:\n  mappers:\n  - name: m\n  extractors:\n  - name: b\nenv: {A: 1}\n";
@@ -234,12 +234,12 @@ mod tests {
     }
 
     #[test]
-    fn a_list_in_the_place_of_a_text_is_refused() {
+    fn a_list_in_place_of_a_text_is_refused() {
         assert!(all("env: {A: [1]}\n", &["env: {A: 1}\n"]).is_err());
     }
 
     #[test]
-    fn what_is_empty_takes_what_the_other_has_and_gives_nothing_away() {
+    fn empty_values_are_replaced_and_replace_nothing() {
         let full = "plugins:\n  extractors:\n  - name: b\nenv:\n  A: 1\n";
         assert_eq!(all("plugins:\n  extractors: []\nenv: {}\n", &[full]).unwrap(), full);
         assert_eq!(all(full, &["plugins:\n  extractors: []\nenv: {}\n"]).unwrap(), full);
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_put_together_line_by_line_is_refused() {
+    fn values_that_cannot_be_merged_line_by_line_are_refused() {
         for (main, other) in [("a: x\n", "a: |\n  y\n"), ("a: |\n  y\n", "a: x\n"), ("a: x\n", "a:\n- x\n")] {
             assert!(all(main, &[other]).is_err(), "{main}{other}");
         }

@@ -367,7 +367,7 @@ plugins:
     }
 
     #[test]
-    fn what_means_the_same_is_no_difference() {
+    fn texts_with_the_same_meaning_do_not_differ() {
         for (from, to) in [
             ("", ""),
             ("    pip_url: tap-y\n", "    pip_url: tap-y\n    metadata: {}\n"),
@@ -387,7 +387,7 @@ plugins:
     }
 
     #[test]
-    fn what_means_something_else_is_named_with_the_plugin_that_it_is_in() {
+    fn a_difference_is_reported_with_its_plugin() {
         for (from, to, path, plugin) in [
             ("host: a", "host: b", "plugins.extractors[tap-x].config.db.host", "tap-x"),
             ("[b.*, a.*]", "[b.*]", "plugins.extractors[tap-x].select", "tap-x"),

@@ -297,7 +297,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_looks_like_a_template_is_said_literally() {
+    fn text_that_looks_like_a_template_stays_literal() {
         for text in ["a: {{ b }} {% c %} {# d #}", "{{{", "{{%", "{% endraw %}", "a {", "{{{{}}}}"] {
             let engine = minijinja::Environment::new();
             assert_eq!(engine.render_str(&escaped(text), ()).unwrap(), text);

@@ -34,7 +34,7 @@ fn written(text: &str) -> String {
 }
 
 #[test]
-fn what_an_import_writes_is_what_it_wrote_before() {
+fn imports_write_the_same_as_before() {
     let projects = [
         ("anchors", include_str!("../../../../tests/import/anchors/meltano.yml")),
         ("brackets", include_str!("../../../../tests/import/brackets/meltano.yml")),
@@ -53,7 +53,7 @@ const PLUGINS: &str = "plugins:\n  extractors:\n  - name: tap-a\n  - name: tap-b
                        - name: tap-e\n  loaders:\n  - name: target-x\n  - name: target-y\n";
 
 #[test]
-fn records_go_to_the_loader_that_jobs_and_schedules_pair_an_extractor_with() {
+fn an_extractor_gets_the_loader_that_its_jobs_and_schedules_use() {
     let jobs = "jobs:\n- name: one\n  tasks: [tap-a target-x]\n- name: other\n  tasks: [[tap-b target-y]]\n- name: two\n  \
                 tasks: [tap-d dbt target-x, tap-d target-y]\nschedules:\n- name: three\n  extractor: tap-c\n  \
                 loader: target-x\n";
@@ -65,7 +65,7 @@ fn records_go_to_the_loader_that_jobs_and_schedules_pair_an_extractor_with() {
         extractors.map(|one| one.loader.map(|loader| loader.to_string()).unwrap_or_default()).collect::<Vec<_>>()
     };
     let (x, y) = ("target-x", "target-y");
-    assert_eq!(loaders(&format!("{PLUGINS}{jobs}")), [x, y, x, "", ""], "two ways are none, and so is no way");
+    assert_eq!(loaders(&format!("{PLUGINS}{jobs}")), [x, y, x, "", ""], "several loaders or none give no loader");
     let both = "jobs:\n- name: one\n  tasks: [tap-a target-x, [tap-b target-y]]\n";
     assert_eq!(loaders(&format!("{PLUGINS}{both}")), [""; 5], "a sync would do less than the job");
     let one = PLUGINS.replace("  - name: target-y\n", "");
@@ -73,7 +73,7 @@ fn records_go_to_the_loader_that_jobs_and_schedules_pair_an_extractor_with() {
 }
 
 #[test]
-fn a_form_that_is_not_meltanos_is_told_by_what_is_there() {
+fn an_invalid_structure_is_reported_with_what_was_found() {
     let told = |text: &str| prepared(text).unwrap_err().to_string();
     for (text, sentence) in [
         ("plugins: []\n", "`plugins` is a list, not a table"),
@@ -102,7 +102,7 @@ fn a_form_that_is_not_meltanos_is_told_by_what_is_there() {
 }
 
 #[test]
-fn what_looks_like_a_secret_and_stays_is_told_with_its_line() {
+fn a_possible_secret_that_stays_is_reported_with_its_line() {
     let notes = left_in_clear("plugins:\n  utilities:\n  - name: dbt\n    config:\n      password: hunter2hunter2\n");
     let told: Vec<String> = notes.iter().map(|note| note.message.to_string()).collect();
     assert_eq!(told, ["`password` looks like a secret and stays in plain text, on line 5 of the new file"]);
@@ -122,7 +122,7 @@ fn of(text: &str) -> (String, String, Vec<String>) {
 }
 
 #[test]
-fn a_setting_that_only_a_key_without_a_value_declares_stays_declared() {
+fn a_setting_declared_only_by_a_valueless_key_stays_declared() {
     let plugin = |settings: &str| {
         format!(
             "plugins:\n  extractors:\n  - name: tap-x\n    namespace: tap_x\n{settings}    \
@@ -152,7 +152,7 @@ fn a_setting_that_only_a_key_without_a_value_declares_stays_declared() {
 }
 
 #[test]
-fn a_setting_that_an_environment_declares_without_a_value_is_told() {
+fn a_setting_declared_without_a_value_in_an_environment_is_reported() {
     let text = "plugins:\n  extractors:\n  - name: tap-x\n    namespace: tap_x\nenvironments:\n- name: dev\n  config:\n    \
                 plugins:\n      extractors:\n      - name: tap-x\n        config:\n          auth_token:\n          host: a\n";
     let told =
@@ -167,7 +167,7 @@ const CHOSEN: &str = "plugins:\n  extractors:\n  - name: tap-x\n    namespace: t
                       config: {auth_token: a, retries: 2, pin: me}\n  - name: tap-locked\n    config: {account: me}\n";
 
 #[test]
-fn what_has_to_be_one_of_a_list_is_no_secret_and_keeps_its_list() {
+fn a_setting_with_options_is_not_secret_and_keeps_its_options() {
     let (_, files, _) = of(CHOSEN);
     assert!(files.contains("auth_token = \"a\"\n"), "{files}");
     let options = "options = [{ label = \"A\", value = \"a\" }, { label = \"B\", value = \"b\" }]";
@@ -192,7 +192,7 @@ fn named(names: &[&str]) -> Vec<String> {
 }
 
 #[test]
-fn names_that_no_file_can_have_can_still_be_read_and_no_two_plugins_share_a_connector_for_them() {
+fn names_that_are_not_valid_for_files_stay_readable_and_connectors_stay_separate() {
     assert_eq!(
         named(&["tap-\u{fc}", "tap-u"]),
         [
@@ -206,7 +206,7 @@ fn names_that_no_file_can_have_can_still_be_read_and_no_two_plugins_share_a_conn
 }
 
 #[test]
-fn comments_of_nested_tables_stand_in_front_of_their_keys() {
+fn comments_in_nested_tables_stay_before_their_keys() {
     let long = "x".repeat(100);
     let text = format!(
         "plugins:\n  extractors:\n  - name: tap-x\n    namespace: tap_x\n    config:\n      # of all\n      \
@@ -221,7 +221,7 @@ fn comments_of_nested_tables_stand_in_front_of_their_keys() {
 }
 
 #[test]
-fn a_setting_that_only_an_environment_has_without_a_value_makes_no_file_and_is_told() {
+fn a_valueless_setting_in_an_environment_makes_no_file_and_is_reported() {
     let text = "plugins:\n  loaders:\n  - name: target-x\n    namespace: target_x\n    pip_url: x\nenvironments:\n- name: \
                 dev\n  config:\n    plugins:\n      loaders:\n      - name: target-x\n        config:\n          unset:\n";
     let (_, files, notes) = of(text);
@@ -239,7 +239,7 @@ fn a_plugin_with_a_null_in_a_table_stays_in_the_template() {
 }
 
 #[test]
-fn what_definitions_say_wrongly_is_told() {
+fn wrong_definitions_are_reported() {
     let notes = of(CHOSEN).2;
     for told in [
         "Some(9): `nope` is in a group of settings of the extractor `tap-x`, but is not one of its settings",

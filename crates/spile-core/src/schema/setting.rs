@@ -120,7 +120,7 @@ mod tests {
     use crate::connector::tests::setting;
 
     #[test]
-    fn a_setting_is_described_with_what_an_editor_has_to_warn_of() {
+    fn the_schema_of_a_setting_includes_what_an_editor_must_warn_about() {
         let plain = setting("host", Kind::String);
         let described = |setting: Setting| {
             let schema = sent(&setting);

@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn a_part_that_is_a_secret_by_itself_is_found_too() {
+    fn parts_that_are_secrets_of_their_own_are_found_too() {
         assert!(copies("postgres://me:hunter2xyz@db/x").is_in("PGPASSWORD=hunter2xyz"));
         assert!(
             copies("-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBg\n-----END PRIVATE KEY-----\n").is_in("MIIEvQIBADANBg")
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn a_word_like_any_other_is_a_copy_only_where_nothing_else_stands() {
+    fn an_ordinary_word_is_a_copy_only_as_a_whole_text() {
         for word in ["postgres", "x", "12345", "letmein"] {
             let found = copies(word);
             assert!(!found.is_in(word) && found.is_exactly(word), "{word}");
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn a_copy_within_another_is_one() {
+    fn a_copy_inside_another_is_found_once() {
         let both = [Secret::new("hunter2xyz"), Secret::new("hunter2xyz-and-more")];
         let found = Copies::of(both.iter());
         assert_eq!(found.spans("a hunter2xyz-and-more b hunter2xyz"), [2..21, 24..34]);

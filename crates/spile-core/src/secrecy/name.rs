@@ -269,7 +269,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_of_secrets_are_known() {
+    fn names_of_secrets_are_recognized() {
         for secret in [
             "password",
             "db_password",
@@ -304,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_only_speak_of_a_secret_are_harmless() {
+    fn names_that_only_mention_a_secret_are_harmless() {
         for plain in [
             "password_policy",
             "api_key_location",
@@ -341,7 +341,7 @@ mod tests {
     }
 
     #[test]
-    fn what_definitions_mark_by_mistake_is_never_a_secret() {
+    fn settings_that_definitions_mark_by_mistake_are_never_secret() {
         for name in
             ["sheet_id", "next_page_token_path", "cloud_provider.cloud_provider_type", "record_key_property_name"]
         {
@@ -356,7 +356,7 @@ mod tests {
     const HUB: &str = include_str!("../../../../tests/connectors/setting-names.txt");
 
     #[test]
-    fn of_all_settings_of_the_hub_these_are_taken_for_secrets() {
+    fn these_settings_of_the_hub_are_recognized_as_secrets() {
         let taken: Vec<&str> = HUB.lines().filter(|name| is_name(name)).collect();
         insta::with_settings!({ snapshot_path => "../../../../snapshots/secrecy", prepend_module_to_snapshot => false }, {
             insta::assert_snapshot!("names", taken.join("\n"));
@@ -364,7 +364,7 @@ mod tests {
     }
 
     #[test]
-    fn no_name_is_a_secret_and_never_one() {
+    fn no_name_is_both_secret_and_never_secret() {
         for name in HUB.lines() {
             assert!(!(is_name(name) && is_never(name)), "{name}");
         }

@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_is_struck_where_it_stands_by_itself() {
+    fn a_secret_is_removed_where_it_occurs_on_its_own() {
         assert_eq!(struck(["hunter2"], "`hunter2` is no host"), format!("`{NOT_SHOWN}` is no host"));
         assert_eq!(struck(["hunter2"], "hunter2"), NOT_SHOWN);
         assert_eq!(struck(["hunter2"], "xhunter2, hunter22, \u{e4}hunter2"), "xhunter2, hunter22, \u{e4}hunter2");
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_one_is_struck_and_all_that_others_reach() {
+    fn the_longest_secret_is_removed_and_overlaps_are_covered() {
         let secrets = ["pass word", "pass word of mine", "pass word of mine too long", "word of yours"];
         assert_eq!(struck(secrets, "a pass word of mine."), format!("a {NOT_SHOWN}."));
         assert_eq!(struck(secrets, "a pass word of yours."), format!("a {NOT_SHOWN}."));
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sentence_is_cut_and_no_secret_is_shown_in_half() {
+    fn a_long_message_is_truncated_without_showing_half_a_secret() {
         let long = "pass word ".repeat(500);
         let sentence = format!("key `{long}` is unknown");
         assert_eq!(struck([long.trim_end()], &sentence), format!("key `{NOT_SHOWN}\u{2026}"));
@@ -121,7 +121,7 @@ mod tests {
 
     /// Tests a mebibyte of one letter, and a thousand secrets that each start with the previous one.
     #[test]
-    fn secrets_that_repeat_themselves_are_found_soon() {
+    fn repetitive_secrets_are_found_quickly() {
         let long = "[".repeat(1 << 20);
         assert_eq!(struck([&long, &long[1..]], "unclosed `[[[[[[`"), "unclosed `[[[[[[`");
         assert_eq!(struck([&long], &long), format!("{NOT_SHOWN}\u{2026}"));

@@ -121,7 +121,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_pattern_compiles_and_says_what_it_finds() {
+    fn every_pattern_compiles_and_names_what_it_finds() {
         for shape in &SHAPES {
             let found = shape.of(shape.marks[0]).unwrap();
             assert!(!found.is_match("") && !shape.what.is_empty(), "{}", shape.what);

@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_of_a_known_form_is_found_wherever_it_stands() {
+    fn a_secret_of_a_known_form_is_found_anywhere() {
         for text in [format!("# {TOKEN}\n"), format!("[a.{TOKEN}]\n"), format!("a: {TOKEN}\n"), TOKEN.to_owned()] {
             assert_eq!(found(&text), [TOKEN], "{text}");
         }
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sentence_shows_none_and_examples_stay() {
+    fn messages_show_no_secrets_but_keep_examples() {
         assert_eq!(struck(&format!("`{TOKEN}` is no file")), format!("`{NOT_SHOWN}` is no file"));
         let example = "write one, such as `postgres://user:password@host/db`";
         assert_eq!(struck(example), example);

@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn a_password_in_an_address_is_seen_and_a_port_is_none() {
+    fn a_password_in_a_url_is_found_and_a_port_is_not_a_password() {
         for (text, password) in [
             ("postgres://user:pass@host", "pass"),
             ("postgresql+psycopg2://me:hunter2@db:5432/x", "hunter2"),
@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_may_be_the_path_of_another() {
+    fn a_url_may_be_the_path_of_another() {
         for text in
             ["x://postgres://me:hunter2@db/x", "a+b://x://y://me:hunter2@db", "git+https://h/postgres://me:hunter2@db"]
         {
@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn what_people_read_may_show_an_example() {
+    fn prose_may_contain_examples() {
         for text in ["such as postgres://user:password@host/db", "https://user:PASS@host"] {
             assert_eq!(sightings(text, Use::Prose), [], "{text}");
         }
@@ -275,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn a_password_in_a_connection_string_is_seen() {
+    fn a_password_in_a_connection_string_is_found() {
         for (text, password) in [
             ("host=db user=me password=hunter2", "hunter2"),
             ("host = db password = 'hun ter2' port = 5432", "'hun ter2'"),
@@ -304,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn well_known_tokens_are_seen_by_their_shape() {
+    fn well_known_tokens_are_recognized_by_their_shape() {
         for text in [
             concat!("https://hooks.slack.com/services/T0001", "/B0002/abcdefgh12345678"),
             "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkq\n-----END PRIVATE KEY-----\n",
@@ -328,7 +328,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_public_or_stands_in_the_place_of_a_secret_is_none() {
+    fn public_values_and_placeholders_are_not_secrets() {
         for text in [
             "eyes",
             "6f1c0a52-6d0e-4c6e-9a53-0b4f7c1d2e3f",

@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_encrypted_is_decrypted_only_with_the_same_key_and_path() {
+    fn ciphertext_is_decrypted_only_with_the_same_key_and_path() {
         let key = DataKey::generate();
         let enc = key.encrypt(b"hunter2", PlainKind::Str, b"secrets:password:").unwrap();
         assert_eq!(key.decrypt(&enc, b"secrets:password:").unwrap().as_slice(), b"hunter2");
@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn nonces_are_wide_and_never_the_same() {
+    fn nonces_are_wide_and_never_repeat() {
         let key = DataKey::generate();
         let ivs: std::collections::BTreeSet<_> =
             (0..64).map(|_| key.encrypt(b"x", PlainKind::Str, b"").unwrap().iv).collect();

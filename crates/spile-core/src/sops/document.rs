@@ -253,7 +253,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_document_whose_lines_git_has_ended_otherwise_is_the_same() {
+    fn a_document_with_other_line_endings_is_the_same() {
         let wrapped =
             super::super::Wrapped { recipient: "age1x".to_owned(), enc: "-----BEGIN\nabc\n-----END\n".to_owned() };
         let (key, mut document) = (DataKey::generate(), Document::profile(&[wrapped]));
@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_is_written_anew_where_its_value_is_another_and_only_there() {
+    fn a_secret_is_only_encrypted_again_if_its_value_changed() {
         let key = DataKey::generate();
         let mut document = Document::profile(&[]);
         let mut previous = None;
@@ -291,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_encrypted_is_no_value_that_is_there_already() {
+    fn a_plaintext_value_does_not_count_as_unchanged() {
         let key = DataKey::generate();
         let mut document = Document::profile(&[]);
         for plain in [Node::Text("hunter2".to_owned()), Node::Null, Node::Integer(2)] {
@@ -313,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn a_document_without_secrets_gets_them_behind_all_else() {
+    fn a_document_without_secrets_gets_them_at_the_end() {
         let key = DataKey::generate();
         let mut document = Document::profile(&[]);
         document.tree = vec![("note".to_owned(), Node::Text("plain".to_owned()))];

@@ -131,7 +131,7 @@ mod tests {
                         tag:VnM0NC6j2o9UciPnh6rMXA==,type:str]";
 
     #[test]
-    fn what_is_read_is_written_again() {
+    fn an_encrypted_value_is_written_as_it_was_read() {
         assert_eq!(GOOD.parse::<Enc>().unwrap().to_string(), GOOD);
     }
 

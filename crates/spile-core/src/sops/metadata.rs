@@ -280,7 +280,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_block_in_the_profile_keeps_all_else_that_it_says() {
+    fn a_block_in_the_profile_keeps_its_other_members() {
         let text = |key: &str, text: &str| (key.to_owned(), Node::Text(text.to_owned()));
         let pgp = Node::List(vec![Node::Map(vec![text("fp", "ABCD")])]);
         let age = [Wrapped { recipient: "age1x".to_owned(), enc: "wrapped".to_owned() }];
@@ -303,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn everybody_who_can_read_a_document_is_named_by_the_kind_of_the_key_and_what_tells_it_from_others() {
+    fn recipients_are_named_by_the_kind_and_the_identity_of_their_key() {
         for (list, entry, name) in [
             ("age", &[("recipient", "age1x"), ("enc", "wrapped")][..], "age1x"),
             ("pgp", &[("fp", "ABCD")], "PGP ABCD"),
@@ -331,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn a_version_is_three_numbers_with_what_semantic_versions_may_have_around_them() {
+    fn a_version_is_three_numbers_with_optional_prefix_and_suffix() {
         let is_taken = |version: &str| {
             let version = Node::Text(version.to_owned());
             !Metadata::new(vec![("version".to_owned(), version)]).mistakes().contains(&BadMetadata::Version)

@@ -208,14 +208,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_node_holds_is_not_shown_in_messages_for_programmers() {
+    fn debug_output_of_a_node_hides_its_content() {
         let secret = Node::Text("hunter2".to_owned());
         let map = Node::Map(vec![("password".to_owned(), secret.clone())]);
         assert_eq!(format!("{:?}", [Node::List(vec![secret]), map]), "[Node, Node]");
     }
 
     #[test]
-    fn what_is_neither_in_json_nor_in_toml_is_no_value() {
+    fn values_that_json_and_toml_cannot_express_are_refused() {
         let error = yaml_serde::from_str::<Node>("!vault hunter2").unwrap_err().to_string();
         assert!(error.contains("expected a value of a sops document"), "{error}");
     }

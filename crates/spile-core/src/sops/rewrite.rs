@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn the_tables_go_to_the_end_and_the_rest_stays() {
+    fn the_tables_are_added_at_the_end_and_the_rest_does_not_change() {
         let key = DataKey::generate();
         let document = document(&[("password", "hunter2"), ("ssh.key", "a\nb\n")], &key);
         let text = rewrite(FILE, &document).unwrap();
@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn a_recipient_more_is_a_table_more_and_the_others_stay_as_they_were_written() {
+    fn an_additional_recipient_adds_a_table_and_leaves_the_others_as_written() {
         let key = DataKey::generate();
         let mut document = document(&[("password", "hunter2")], &key);
         let before = rewrite(FILE, &document).unwrap().replace("recipient = ", "# Ann\nrecipient   = ");
@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn without_secrets_nothing_of_them_is_left() {
+    fn without_secrets_both_tables_are_removed() {
         let key = DataKey::generate();
         let mut document = document(&[("password", "hunter2")], &key);
         let before = rewrite(FILE, &document).unwrap();
@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn what_spile_does_not_know_stays() {
+    fn unknown_metadata_is_kept() {
         let key = DataKey::generate();
         let mut document = document(&[("password", "hunter2")], &key);
         let foreign =
@@ -282,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn secrets_stand_in_the_order_of_the_document() {
+    fn secrets_are_in_the_order_of_the_document() {
         let key = DataKey::generate();
         let text = rewrite(FILE, &document(&[("a", "1"), ("b", "2"), ("c", "3")], &key)).unwrap();
         let text = rewrite(&text, &document(&[("c", "1"), ("a", "2"), ("b", "3")], &key)).unwrap();
@@ -290,14 +290,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_as_it_should_be_is_not_touched_whatever_it_is() {
+    fn unchanged_members_are_not_touched() {
         let text = "[secrets]\na = { b = 0x10 }   # odd\nc = [ 1,\n 2 ]\nd = 2024-01-01\n[sops]\nmac=''\n";
         let document = read(text);
         assert_eq!(rewrite(text, &document).unwrap(), text);
     }
 
     #[test]
-    fn windows_files_stay_windows_files() {
+    fn windows_line_endings_are_kept() {
         let key = DataKey::generate();
         let text = rewrite(&FILE.replace('\n', "\r\n"), &document(&[("a", "b")], &key)).unwrap();
         assert_eq!(text.matches('\n').count(), text.matches("\r\n").count());
@@ -305,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn what_toml_cannot_hold_is_left_out_and_a_list_of_texts_is_an_array() {
+    fn values_that_toml_cannot_express_are_omitted_and_lists_of_texts_are_arrays() {
         let key = DataKey::generate();
         let mut document = document(&[("password", "hunter2")], &key);
         let texts = ["a", "b"].map(|text| Node::Text(text.to_owned()));

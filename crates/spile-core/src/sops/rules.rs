@@ -281,7 +281,7 @@ stores:
     }
 
     #[test]
-    fn the_first_rule_whose_pattern_is_found_holds() {
+    fn the_first_rule_with_a_matching_pattern_applies() {
         assert_eq!(rule("a/shop.prod.toml").age, ["age1alice", "age1bob"]);
         assert_eq!(rule("a/shop.prod.toml").foreign, ["kms"]);
         assert_eq!(rule("a/team/shop.toml").age, ["age1bob"]);
@@ -291,7 +291,7 @@ stores:
     }
 
     #[test]
-    fn one_group_of_age_recipients_is_a_list_of_them() {
+    fn one_group_of_age_recipients_counts_as_a_list() {
         let team = rule("team/shop.toml");
         assert_eq!(
             (team.age.as_slice(), team.has_groups),
@@ -302,7 +302,7 @@ stores:
     }
 
     #[test]
-    fn a_rule_alone_keeps_its_recipients_and_has_the_scope_that_was_asked_for() {
+    fn a_rule_alone_keeps_its_recipients_and_has_the_requested_scope() {
         let rules = Rules::read(RULES).unwrap();
         let last = rules.for_path("other").unwrap();
         let own = Rules::read(&rules.alone(last, Scoped::AsProfile)).unwrap();
@@ -315,7 +315,7 @@ stores:
     }
 
     #[test]
-    fn what_cannot_be_used_is_said_with_its_place() {
+    fn mistakes_in_rules_are_reported_with_their_position() {
         let said = |text: &str| Rules::read(text).unwrap_err().to_string();
         assert_eq!(said("creation_rules:\n  - age: [a\n"), "it is not valid YAML: line 3, column 1");
         assert_eq!(said("- a"), "its top is not a map");
@@ -332,7 +332,7 @@ stores:
     }
 
     #[test]
-    fn a_key_is_in_groups_where_it_is_split_or_a_group_holds_more_than_age_recipients() {
+    fn a_rule_has_groups_if_the_key_is_split_or_a_group_has_other_keys_than_age() {
         for (rule, has_groups) in [
             ("age: a", false),
             ("age: a, pgp: b", false),

@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn comments_are_told_from_texts_with_a_hash_in_them() {
+    fn comments_are_distinguished_from_texts_with_a_hash() {
         let text = "# one\na: x#y # two\nb: |\n  # text\n\nc: '# text' # three\nd: [1, # four\n 2]\n  # five\n";
         let document = Document::parse(text).unwrap();
         let found: Vec<_> = comments(text, 0..text.len(), &document.root).into_iter().map(|(_, text)| text).collect();

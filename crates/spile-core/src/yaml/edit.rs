@@ -111,7 +111,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn changes_are_made_by_the_places_of_the_old_text() {
+    fn changes_refer_to_positions_in_the_old_text() {
         let mut edits = Edits::default();
         edits.insert(5, "X");
         edits.remove(2..4);
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_move_together() {
+    fn lines_are_shifted_together() {
         assert_eq!(shifted("- a: 1\n  b: |\n    x\n\n  c: 2\n", 0, 2), "- a: 1\n    b: |\n      x\n\n    c: 2\n");
         assert_eq!(shifted("- a\n    b\n", 4, 0), "- a\nb\n");
     }

@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_stands_in_brackets_can_be_opened_without_another_meaning() {
+    fn opening_brackets_does_not_change_the_meaning() {
         for text in [
             "{a: 1, b: [x, {y: 2}], \"c\":3, d: {}}\n",
             "a: {b: 1} # kept\nc: &x {d: [1,\n  2, # two\n  3]}\ne: *x\n",

@@ -204,7 +204,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn plain_scalars_mean_what_meltano_4_4_1_takes_them_for() {
+    fn plain_scalars_mean_the_same_as_in_meltano_4_4_1() {
         for (text, value) in [
             ("010", json!(10)),
             ("0o14", json!(12)),
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_without_a_form_in_json_and_toml_are_none() {
+    fn numbers_that_json_and_toml_cannot_express_have_no_value() {
         for text in [".inf", "-.INF", ".nan", "123456789012345678901234567890"] {
             assert_eq!(plain(text, Schema::Current), None, "{text}");
         }

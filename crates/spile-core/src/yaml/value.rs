@@ -161,13 +161,13 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_form_is_told() {
+    fn values_that_cannot_be_expressed_are_reported() {
         let (_, odd) = read("a: .nan\n1: x\nb: !env X\n");
         assert_eq!(odd, ["a number that TOML cannot express", "a key that is not a string", "a value with a tag"]);
     }
 
     #[test]
-    fn a_long_text_cannot_be_repeated_without_bound() {
+    fn a_long_text_cannot_be_repeated_without_limit() {
         let text = format!("a: &a {}\nb: [{}]\n", "x".repeat(1_000_000), vec!["*a"; 1000].join(", "));
         let document = Document::parse(&text).unwrap();
         let values = ValueReader::of(&document);
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn aliases_cannot_lead_on_without_bound() {
+    fn aliases_cannot_nest_without_limit() {
         let links = (1..100_000).map(|n| format!("- &a{n} [*a{}]\n", n - 1));
         let text = format!("x:\n- &a0 [x]\n{}y: *a99999\n", links.collect::<String>());
         let read = move || {
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn aliases_cannot_grow_without_bound() {
+    fn aliases_cannot_expand_without_limit() {
         let lines = (1..12).map(|n| format!("a{n}: &a{n} [{}]\n", vec![format!("*a{}", n - 1); 9].join(", ")));
         let text = format!("a0: &a0 [x, x, x, x, x, x, x, x, x]\n{}", lines.collect::<String>());
         let document = Document::parse(&text).unwrap();

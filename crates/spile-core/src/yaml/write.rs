@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_are_quoted_where_they_have_to_be() {
+    fn texts_are_quoted_if_necessary() {
         for (given, expected) in [
             ("dev", "dev"),
             ("tap-x==1.0", "tap-x==1.0"),
@@ -285,7 +285,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_is_read_as_the_same_value_by_both_readers(value in values()) {
+        fn both_readers_read_written_values_back(value in values()) {
             let text = format!("key: {}\n", written(&value));
             let fast: Value = yaml_serde::from_str(&text).unwrap();
             prop_assert_eq!(&fast["key"], &value, "{}", text);

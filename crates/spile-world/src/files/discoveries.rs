@@ -162,7 +162,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_said_is_found_by_its_key_alone_and_is_its_owners() {
+    fn a_discovery_is_found_only_by_its_key_and_is_private() {
         let folder = tempfile::tempdir().unwrap();
         let discoveries = Discoveries::of(&folder.path().join(".spile"));
         let (slug, environment): (Slug, EnvironmentName) = ("shop".parse().unwrap(), "dev".parse().unwrap());
@@ -175,11 +175,11 @@ mod tests {
         let path = discoveries.path(&slug, &environment);
         assert_eq!((mode(&path), mode(path.parent().unwrap())), (0o600, 0o700));
         std::fs::File::options().write(true).truncate(true).open(&path).unwrap();
-        assert_eq!(discoveries.find(&slug, &environment, "a").unwrap(), None, "a broken file is asked for again");
+        assert_eq!(discoveries.find(&slug, &environment, "a").unwrap(), None, "a broken file is ignored");
     }
 
     #[test]
-    fn a_catalog_will_do_while_it_is_young_and_nothing_has_changed() {
+    fn a_catalog_is_valid_while_it_is_recent_and_its_key_is_the_same() {
         let day = Duration::from_hours(24);
         let at = |hours: i64| Timestamp::from_second(hours * 3600).unwrap();
         let used = Used { key: "a".to_owned(), discovered_at: at(100) };
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn earlier_answers_are_kept_where_they_were_others_and_the_oldest_are_forgotten() {
+    fn earlier_discoveries_are_kept_if_they_differ_and_the_oldest_are_deleted() {
         let folder = tempfile::tempdir().unwrap();
         let discoveries = Discoveries::of(&folder.path().join(".spile"));
         let (slug, environment): (Slug, EnvironmentName) = ("shop".parse().unwrap(), "dev".parse().unwrap());
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn runs_ask_again_after_a_discovery() {
+    fn runs_discover_again_after_a_discovery() {
         let folder = tempfile::tempdir().unwrap();
         let discoveries = Discoveries::of(&folder.path().join(".spile"));
         let (slug, environment): (Slug, EnvironmentName) = ("shop".parse().unwrap(), "dev".parse().unwrap());

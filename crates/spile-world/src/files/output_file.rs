@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_written_where_there_was_none_and_then_only_over_what_was_read() {
+    fn a_file_is_created_and_then_only_replaced_if_it_is_as_it_was_read() {
         let (folder, files) = outputs();
         assert_eq!(files.read().unwrap(), BTreeMap::from([("a/b.py".into(), String::new())]));
         let first = step("", "one");
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_of_somebody_elses_is_not_touched() {
+    fn a_file_that_spile_did_not_render_is_not_touched() {
         let (folder, files) = outputs();
         std::fs::create_dir(folder.path().join("a")).unwrap();
         for foreign in [&b"import os\n"[..], b"\xff"] {

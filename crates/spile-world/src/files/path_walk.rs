@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_folder_and_every_link_of_a_way_is_named() {
+    fn every_folder_and_link_of_a_path_is_returned() {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path().canonicalize().unwrap();
         std::fs::create_dir_all(root.join("a/b")).unwrap();
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn a_way_around_has_an_end() {
+    fn circular_links_come_to_an_end() {
         let folder = tempfile::tempdir().unwrap();
         symlink("around", folder.path().join("around")).unwrap();
         assert!(way(&folder.path().join("around/x")).is_err());

@@ -305,7 +305,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn odd_files_are_reported_and_survived() {
+    fn unusual_files_are_reported_without_failing() {
         let folder = tempfile::tempdir().unwrap();
         let integrations = folder.path().join("integrations");
         std::fs::create_dir_all(integrations.join(".hidden")).unwrap();

@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_kept_is_read_and_what_is_damaged_is_not() {
+    fn a_stored_text_is_read_unless_it_is_damaged() {
         let folder = tempfile::tempdir().unwrap();
         let project = Project::at(folder.path());
         assert_eq!(Rendered::of(&project), None);

@@ -339,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn who_waits_for_too_long_is_told_who_holds_it() {
+    fn waiting_too_long_reports_the_holder() {
         let (_folder, own) = own();
         let _held = RunLock::hold(&own, Lock::Project).unwrap();
         let folder = own.open().unwrap().unwrap();
@@ -354,7 +354,7 @@ mod tests {
     }
 
     #[test]
-    fn the_file_stays_is_private_and_says_nothing_once_it_is_free() {
+    fn the_file_stays_and_is_private_and_empty_once_released() {
         let (folder, own) = own();
         drop(RunLock::hold(&own, Lock::Own).unwrap());
         let path = folder.path().join(".spile/locks/own.lock");
@@ -363,7 +363,7 @@ mod tests {
     }
 
     #[test]
-    fn who_shares_a_lock_makes_nothing_and_keeps_writers_away() {
+    fn sharing_a_lock_creates_nothing_and_keeps_writers_away() {
         let (_folder, own) = own();
         let folder = own.make().unwrap();
         assert!(RunLock::share(&folder, Lock::Project).unwrap().is_none());

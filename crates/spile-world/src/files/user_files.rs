@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn folders_are_where_xdg_says_and_else_below_the_home() {
+    fn folders_follow_xdg_or_default_to_the_home_folder() {
         let folder = tempfile::tempdir().unwrap();
         let [home, project, config] = ["home", "project", "config"].map(|name| folder.path().join(name));
         let found = beside(&project, &[("HOME", &home)]);
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn what_lies_in_the_repository_is_not_the_users_own() {
+    fn files_in_the_repository_are_not_the_users_own() {
         let folder = tempfile::tempdir().unwrap();
         let project = folder.path().join("clone/data");
         std::fs::create_dir_all(&project).unwrap();
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn a_home_that_is_kept_in_git_is_the_users_own_where_the_project_is_another_repository() {
+    fn a_home_in_git_is_the_users_own_if_the_project_is_another_repository() {
         let folder = tempfile::tempdir().unwrap();
         let project = folder.path().join("src/acme");
         std::fs::create_dir_all(project.join(".git")).unwrap();
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_others_can_write_is_not_believed() {
+    fn a_file_that_others_can_write_is_not_trusted() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("config.toml");
         assert!(read_own(&path, &[]).unwrap().is_none());

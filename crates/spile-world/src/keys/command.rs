@@ -84,13 +84,13 @@ mod tests {
     }
 
     #[test]
-    fn a_command_is_split_as_a_shell_would_and_told_the_recipient() {
+    fn a_command_is_split_like_in_a_shell_and_gets_the_recipient() {
         assert_eq!(run("echo 'a  b' $HOME").unwrap(), "a  b $HOME\n");
         assert_eq!(run("sh -c 'printf %s \"$SOPS_AGE_RECIPIENT\"'").unwrap(), "age1x");
     }
 
     #[test]
-    fn a_command_that_fails_says_so_without_its_words() {
+    fn a_failed_command_is_reported_without_its_output() {
         assert_eq!(
             run("sh -c 'echo secret; echo secret >&2; exit 3'").unwrap_err(),
             Unread::Failed("exit code 3".into())

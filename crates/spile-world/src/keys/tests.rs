@@ -55,7 +55,7 @@ fn home() -> TempDir {
 }
 
 #[test]
-fn any_recipient_opens_what_is_wrapped_for_several() {
+fn any_recipient_can_unwrap_a_key_wrapped_for_several() {
     let (_, _, public) = identity();
     let (_, secret, own) = identity();
     let home = home();
@@ -74,7 +74,7 @@ fn a_wrapped_key_is_an_armored_file_of_64_columns_with_a_newline_at_its_end() {
 }
 
 #[test]
-fn every_place_is_looked_at() {
+fn every_place_is_searched() {
     let home = home();
     let (_, secret, public) = identity();
     let file = write(&home, "keys", &format!("# mine\n\n{}\n", secret.expose()));
@@ -95,7 +95,7 @@ fn every_place_is_looked_at() {
 }
 
 #[test]
-fn ssh_keys_open_from_every_place_whatever_comment_the_recipient_has() {
+fn ssh_keys_work_from_every_place_whatever_the_recipients_comment() {
     let (named, default) = (home(), home());
     for (kind, name) in [("ed25519", ".ssh/id_ed25519"), ("rsa", ".ssh/id_rsa")] {
         let public = ssh_key(&default, name, kind, "");
@@ -109,13 +109,13 @@ fn ssh_keys_open_from_every_place_whatever_comment_the_recipient_has() {
 }
 
 #[test]
-fn a_locked_ssh_key_asks_only_where_it_is_a_recipient() {
+fn a_locked_ssh_key_prompts_only_if_it_is_a_recipient() {
     let home = home();
     let public = ssh_key(&home, ".ssh/id_ed25519", "ed25519", "open sesame");
     let (_, _, other) = identity();
     let right = Places { ask: Some(|_| Some(Secret::new("open sesame"))), ..places(&home) };
     assert!(opens(right, &[&public]));
-    let never = Places { ask: Some(|_| panic!("it is somebody else's")), ..places(&home) };
+    let never = Places { ask: Some(|_| panic!("it belongs to somebody else")), ..places(&home) };
     assert!(!opens(never, &[&other]));
     let wrong = Keys::new(Places { ask: Some(|_| Some(Secret::new("wrong"))), ..places(&home) });
     let error = wrong.data_key(&metadata(&DataKey::generate(), &[&public])).err().unwrap();
@@ -135,7 +135,7 @@ fn locked(text: &str, passphrase: &str) -> Vec<u8> {
 }
 
 #[test]
-fn a_file_behind_a_passphrase_asks_last_and_once() {
+fn a_passphrase_protected_file_prompts_last_and_once() {
     static ASKED: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
     let home = home();
     let ((_, secret, public), (_, plain, own)) = (identity(), identity());
@@ -156,7 +156,7 @@ fn a_file_behind_a_passphrase_asks_last_and_once() {
 }
 
 #[test]
-fn a_command_is_asked_again_for_another_recipient() {
+fn a_command_runs_again_for_another_recipient() {
     let home = home();
     let ((_, first, one), (_, second, two)) = (identity(), identity());
     write(&home, &one, first.expose());
@@ -185,7 +185,7 @@ fn a_bad_line_rejects_its_place_and_is_never_shown() {
 }
 
 #[test]
-fn a_key_that_comes_later_is_found_where_none_fitted() {
+fn a_key_that_appears_later_is_found() {
     let home = home();
     let (_, secret, public) = identity();
     let (wanted, keys) = (DataKey::generate(), Keys::new(places(&home)));
@@ -198,7 +198,7 @@ fn a_key_that_comes_later_is_found_where_none_fitted() {
 }
 
 #[test]
-fn no_key_of_a_secret_is_in_a_debug_output() {
+fn debug_output_contains_no_keys() {
     let home = home();
     let (_, secret, public) = identity();
     let places = Places { age_key: Some(secret.clone()), ..places(&home) };
@@ -209,7 +209,7 @@ fn no_key_of_a_secret_is_in_a_debug_output() {
 }
 
 #[test]
-fn no_key_says_every_place_and_the_next_step() {
+fn the_error_lists_every_place_and_the_next_step() {
     let home = home();
     let (_, _, other) = identity();
     let (_, secret, own) = identity();
@@ -259,7 +259,7 @@ fix SOPS_AGE_KEY_CMD first, if your key is there"
 }
 
 #[test]
-fn a_damaged_wrapping_is_told_from_a_missing_key() {
+fn a_damaged_wrapping_is_distinguished_from_a_missing_key() {
     let home = home();
     let (_, secret, public) = identity();
     let bad = Wrapped { recipient: public.clone(), enc: "-----BEGIN AGE ENCRYPTED FILE-----\nYWdl\n".into() };
@@ -270,7 +270,7 @@ fn a_damaged_wrapping_is_told_from_a_missing_key() {
 }
 
 #[test]
-fn bad_recipients_are_refused_in_words_and_private_keys_are_not_shown() {
+fn bad_recipients_are_refused_with_reasons_and_private_keys_are_not_shown() {
     let (_, secret, _) = identity();
     let key = DataKey::generate();
     let said = |recipient: &str| wrap(&key, recipient).unwrap_err();
@@ -296,7 +296,7 @@ fn places_are_read_from_the_environment_once() {
 }
 
 #[tokio::test]
-async fn a_missing_program_is_a_way_more_where_it_could_help_and_an_error_where_it_must() {
+async fn a_missing_program_is_a_hint_if_it_might_help_and_an_error_if_it_is_needed() {
     let home = home();
     let key = DataKey::generate();
     let (_, _, other) = identity();
@@ -317,7 +317,7 @@ async fn a_missing_program_is_a_way_more_where_it_could_help_and_an_error_where_
 }
 
 #[test]
-fn keys_are_shared_by_threads() {
+fn keys_can_be_shared_by_threads() {
     fn shared<T: Send + Sync + 'static>(_: &T) {}
     shared(&Keys::new(Places::default()));
 }

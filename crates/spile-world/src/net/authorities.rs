@@ -118,7 +118,7 @@ mod tests {
 
     #[test]
     #[expect(clippy::disallowed_methods, reason = "a test makes its own files")]
-    fn what_a_variable_names_is_read_or_named() {
+    fn certificate_files_in_variables_are_read_or_reported() {
         let folder = tempfile::tempdir().unwrap();
         let of = |path: &Path| {
             let path = path.to_owned();

@@ -29,7 +29,7 @@ pub struct Hub {
     root: String,
 }
 
-/// The address of a hub, in the same variables that Meltano reads.
+/// The address of a hub, as set in the variables that Meltano also reads.
 #[derive(Debug)]
 pub struct Address {
     /// The root of its API.
@@ -163,7 +163,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_words_of_meltano_say_where_it_is() {
+    fn meltanos_variables_set_the_address() {
         assert_eq!(Address::of(None, |_| None).root, "https://hub.meltano.com/meltano/api/v1");
         let one = Address::of(None, |name| (name == "MELTANO_HUB_URL").then(|| "http://h/".to_owned()));
         assert_eq!(one.root, "http://h/meltano/api/v1");
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_is_refused() {
+    fn invalid_addresses_are_refused() {
         for root in ["", "hub.meltano.com", "file:///etc/passwd", "ftp://h"] {
             let address = Address { root: root.to_owned(), authorization: None };
             assert!(matches!(Hub::new(&address, &Authorities::default()), Err(HubError::Address { .. })), "{root}");

@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_checks_what_its_provider_made_it_for() {
+    fn a_key_verifies_only_what_its_provider_allows() {
         for (more, may) in [
             (json!({}), true),
             (json!({ "use": "sig", "alg": "RS256", "key_ops": ["verify"] }), true),
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_of_another_kind_checks_nothing() {
+    fn a_key_of_another_type_verifies_nothing() {
         let curve = |kty: &str, crv: &str| json!({ "kty": kty, "crv": crv, "x": "AA", "y": "AA", "kid": "a" });
         let keys = [
             (rsa("a", &json!({})), vec![Algorithm::RS256, Algorithm::PS512]),
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn of_two_keys_with_one_id_the_one_that_may_is_meant_and_of_two_that_may_none() {
+    fn a_key_is_found_only_if_exactly_one_with_its_id_is_suitable() {
         let (signs, encrypts) = (rsa("a", &json!({ "use": "sig" })), rsa("a", &json!({ "use": "enc" })));
         assert!(found(&[encrypts.clone(), signs.clone()], Some("a"), Algorithm::RS256).is_some());
         assert!(found(&[encrypts, signs.clone()], None, Algorithm::RS256).is_some());

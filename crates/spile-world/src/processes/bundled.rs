@@ -28,7 +28,7 @@ mod tests {
     use spile_core::connector::bundled::{ALL, FOLDER as NAMED};
 
     #[test]
-    fn the_wheel_is_written_where_its_address_says_and_over_what_is_planted() {
+    fn the_wheel_is_written_to_its_path_and_replaces_a_planted_file() {
         let root = tempfile::tempdir().unwrap();
         let own = Own::at(&root.path().join(".spile"));
         let path = root.path().join(NAMED).join(ALL[0].file_name());

@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn a_child_gets_what_is_passed_on_and_nothing_else() {
+    fn a_child_process_gets_only_passed_variables() {
         let all = [("PATH", "/usr/bin:/bin"), ("SUPABASE_SECRET_KEY", "x"), ("AWS_PROFILE", "a"), ("OTHER", "b")];
         let environment = environment(&all);
         let seen = |run: &RunEnvironment| {
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn what_opens_something_is_a_secret_and_so_is_what_looks_like_one() {
+    fn variables_that_grant_access_and_lookalikes_are_secrets() {
         let environment = environment(&[
             ("SUPABASE_SECRET_KEY", "sb_secret_1"),
             ("MELTANO_ADDRESS", "https://x.supabase.co"),
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_dotenv_sets_of_the_registrys_own_is_found_however_it_is_written() {
+    fn registry_variables_in_a_dotenv_are_found_in_any_notation() {
         let text =
             "A=1\nexport SUPABASE_SECRET_KEY=x\n 'SOPS_AGE_KEY' = y\nMELTANO_ADDRESS\t=z\nexported=1\n# SPILE_X=1\n";
         assert_eq!(withheld_in(text, &run(REGISTRY)), ["SUPABASE_SECRET_KEY", "SOPS_AGE_KEY", "MELTANO_ADDRESS"]);

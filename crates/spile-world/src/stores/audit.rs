@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_added_and_found_again_the_newest_first() {
+    fn added_lines_are_found_newest_first() {
         let folder = tempfile::tempdir().unwrap();
         let audit = Audit::of(&folder.path().join(".spile"));
         assert_eq!(audit.newest(None, 9).unwrap(), []);
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_are_found_from_the_end_wherever_pieces_part() {
+    fn the_newest_lines_are_found_across_piece_borders() {
         let folder = tempfile::tempdir().unwrap();
         let audit = Audit::of(&folder.path().join(".spile"));
         let odd = |second: i64| if second % 1000 == 0 { "rare" } else { "a" };

@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_read_stays_read_until_it_is_over() {
+    fn a_read_alert_stays_read_until_it_is_resolved() {
         let folder = tempfile::tempdir().unwrap();
         let own = folder.path().join(".spile");
         let seen = SeenAlerts::of(&own);
@@ -161,18 +161,18 @@ mod tests {
         seen.mark(&[both[0].key.clone()], "ada", true);
         assert_eq!((unread(&seen, &both, "ada"), unread(&seen, &both, "bob")), (1, 2));
         let again = SeenAlerts::of(&own);
-        assert_eq!(unread(&again, &both, "ada"), 1, "a restart makes nothing new");
+        assert_eq!(unread(&again, &both, "ada"), 1, "a restart makes no alert new");
         let later = [alert("a", 9)];
-        assert_eq!(again.look(&all(&later), "ada")[0].since.as_second(), 1, "it is as old as it was first seen");
+        assert_eq!(again.look(&all(&later), "ada")[0].since.as_second(), 1, "it keeps the time when it was first seen");
         assert_eq!(unread(&again, &[], "ada"), 0);
-        assert_eq!(unread(&again, &both, "ada"), 2, "what comes again is new");
+        assert_eq!(unread(&again, &both, "ada"), 2, "an alert that comes back is new");
         again.mark(&[both[0].key.clone()], "ada", true);
         again.mark(&[both[0].key.clone()], "ada", false);
         assert_eq!(unread(&again, &both, "ada"), 2);
     }
 
     #[test]
-    fn what_could_not_be_looked_at_is_not_over() {
+    fn an_alert_that_was_not_checked_is_not_resolved() {
         let folder = tempfile::tempdir().unwrap();
         let seen = SeenAlerts::of(&folder.path().join(".spile"));
         let one = [alert("a", 1)];
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn two_servers_keep_each_others_marks() {
+    fn two_servers_keep_each_others_read_marks() {
         let folder = tempfile::tempdir().unwrap();
         let own = folder.path().join(".spile");
         let (one, other) = (SeenAlerts::of(&own), SeenAlerts::of(&own));
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_kept_lasts_as_long_as_the_program() {
+    fn marks_that_cannot_be_stored_last_as_long_as_the_program() {
         let folder = tempfile::tempdir().unwrap();
         crate::files::project::replace_private(&folder.path().join(".spile"), b"in the way").unwrap();
         let seen = SeenAlerts::of(&folder.path().join(".spile"));

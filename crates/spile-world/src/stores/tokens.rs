@@ -156,7 +156,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_hashes_are_kept_for_their_owner_alone() {
+    fn only_hashes_are_stored_in_a_private_file() {
         let folder = tempfile::tempdir().unwrap();
         let tokens = Tokens::of(&folder.path().join(".spile"));
         let Token(token) = tokens.make("ci", Role::Editor, Timestamp::UNIX_EPOCH).unwrap();
@@ -172,7 +172,7 @@ mod tests {
         assert_eq!(tokens.find(&again.0), None);
     }
     #[test]
-    fn of_tokens_that_are_made_and_revoked_at_once_none_is_lost_and_none_comes_back() {
+    fn concurrent_changes_neither_lose_nor_restore_tokens() {
         let folder = tempfile::tempdir().unwrap();
         let tokens = Tokens::of(&folder.path().join(".spile"));
         for number in 0..8 {
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_newer_program_says_of_a_token_is_not_written_over() {
+    fn the_tokens_of_a_newer_program_are_not_overwritten() {
         let folder = tempfile::tempdir().unwrap();
         let tokens = Tokens::of(&folder.path().join(".spile"));
         let Token(token) = tokens.make("ci", Role::Editor, Timestamp::UNIX_EPOCH).unwrap();
@@ -200,12 +200,12 @@ mod tests {
         let text = std::fs::read_to_string(&path).unwrap().replace("\"role\"", "\"until\": 1, \"role\"");
         crate::files::project::replace_private(&path, text.as_bytes()).unwrap();
         tokens.make("other", Role::Viewer, Timestamp::UNIX_EPOCH).unwrap_err();
-        assert_eq!(tokens.find(&token), None, "who cannot be understood is not let in");
+        assert_eq!(tokens.find(&token), None, "a token with an unknown field is not accepted");
         assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
     }
 
     #[test]
-    fn tokens_that_others_could_have_written_let_nobody_in() {
+    fn tokens_that_others_could_have_written_are_not_accepted() {
         use std::fs::{Permissions, rename, set_permissions};
         let folder = tempfile::tempdir().unwrap();
         let own = folder.path().join(".spile");

@@ -1,5 +1,5 @@
-//! The skeleton of a template: its literal text, with every tag replaced by the same number of blanks. So it is YAML
-//! with the same positions as the template.
+//! The skeleton of a template: its literal text, with every tag replaced by filler of the same length. So it is YAML with
+//! the same positions as the template.
 
 use std::ops::Range;
 
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn the_built_in_template_becomes_yaml_in_which_every_place_is_its_own() {
+    fn the_skeleton_of_the_built_in_template_is_yaml_with_the_same_positions() {
         let made = blanked(crate::render::TEMPLATE);
         assert_eq!(made.len(), crate::render::TEMPLATE.len());
         let document = Document::parse(&made).unwrap();
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn tags_are_blanked_by_where_they_stand() {
+    fn tags_are_filled_depending_on_their_position() {
         for (text, expected) in [
             ("a: {{ x }}\n", "a: xxxxxxx\n"),
             ("a:{{ x }}\n", "a:       \n"),

@@ -34,7 +34,7 @@ fn put(text: &'static str) -> impl Fn(String) -> String {
 }
 
 #[test]
-fn what_is_added_to_a_rendered_file_is_rendered_by_the_built_in_template_afterwards() {
+fn additions_to_a_rendered_file_are_kept_in_the_built_in_template() {
     for added in [
         "plugins:\n  utilities:\n  # Ours.\n  - name: sql\n    config:\n      a: '{{ x }} {% y %}' # so\n",
         "plugins:\n  utilities:\n  - {name: sql}\n  - {name: dbt, pip_url: dbt}\n  mappers: [{name: m}]\n",
@@ -49,7 +49,7 @@ fn what_is_added_to_a_rendered_file_is_rendered_by_the_built_in_template_afterwa
 }
 
 #[test]
-fn what_is_written_into_environments_is_rendered_afterwards() {
+fn additions_to_environments_are_kept() {
     let into = |text: &'static str| move |before: String| before.replacen("- name: dev\n", text, 1);
     for text in [
         "- name: dev\n- name: staging\n",
@@ -69,7 +69,7 @@ fn what_is_written_into_environments_is_rendered_afterwards() {
 }
 
 #[test]
-fn what_is_changed_or_removed_is_so_in_a_template_of_the_projects_own() {
+fn changes_and_removals_are_kept_in_the_projects_own_template() {
     let own = render::TEMPLATE.replace(
         "{{- spile.all_plugins(made) }}",
         "plugins:\n{{- spile.plugin_list(made, \"extractors\", 2) }}\n  utilities:\n  - name: dbt # ours\n    config:\n      a: 1\n\
@@ -91,7 +91,7 @@ fn what_is_changed_or_removed_is_so_in_a_template_of_the_projects_own() {
 }
 
 #[test]
-fn what_the_template_works_out_is_not_edited() {
+fn generated_parts_of_a_template_are_not_edited() {
     let template = render::TEMPLATE;
     let before = rendered(template);
     let found = before.replace("default_environment: dev", "default_environment: prod");

@@ -34,7 +34,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_that_has_no_end_is_read_to_its_bound() {
+    fn an_endless_file_is_read_up_to_the_limit() {
         assert!(matches!(read_named(Path::new("/dev/zero")), Err(Shut::TooLarge { most: MOST_BYTES })));
         assert!(matches!(read_named(Path::new("/")), Err(Shut::NotRegular)));
     }

@@ -61,7 +61,7 @@ fn files_and_links_to_files_inside_are_read() {
 }
 
 #[test]
-fn what_leads_out_or_into_a_private_folder_is_not_opened() {
+fn paths_that_lead_out_or_into_a_private_folder_are_not_opened() {
     let yard = Yard::new();
     yard.link("out", "../elsewhere/d");
     yard.link("absolute", yard.folder.path().join("elsewhere/d"));
@@ -125,7 +125,7 @@ fn folders_pipes_devices_and_sockets_are_not_read() {
 }
 
 #[test]
-fn no_more_is_read_than_asked_for() {
+fn reads_stop_at_the_limit() {
     let yard = Yard::new();
     File::create(yard.root().join("large")).unwrap().set_len(100_000_000_000).unwrap();
     assert_eq!(yard.read("large"), format!("over {MOST_BYTES}"));
@@ -135,7 +135,7 @@ fn no_more_is_read_than_asked_for() {
 }
 
 #[test]
-fn where_no_links_are_taken_none_is_followed() {
+fn a_door_without_links_follows_none() {
     let yard = Yard::new();
     yard.link("to-b", "inside/b");
     yard.link("folder", "inside");
@@ -161,7 +161,7 @@ fn listed(door: &Door, folder: &str) -> (Vec<String>, Vec<String>) {
 }
 
 #[test]
-fn a_listing_follows_links_inside_and_refuses_the_others_where_they_stand() {
+fn a_listing_follows_links_inside_and_refuses_the_others_at_their_path() {
     let yard = Yard::new();
     let outside = Shut::Outside.to_string();
     std::fs::create_dir_all(yard.root().join("list/below/.hidden")).unwrap();
@@ -186,7 +186,7 @@ fn a_listing_follows_links_inside_and_refuses_the_others_where_they_stand() {
 }
 
 #[test]
-fn a_folder_that_is_a_link_out_a_file_or_missing_lists_nothing() {
+fn a_folder_that_leads_out_is_a_file_or_is_missing_lists_nothing() {
     let yard = Yard::new();
     yard.link("out", "../elsewhere");
     yard.link("private", ".git");
@@ -203,7 +203,7 @@ fn a_folder_that_is_a_link_out_a_file_or_missing_lists_nothing() {
 }
 
 #[test]
-fn links_to_folders_of_links_come_to_an_end() {
+fn links_to_folders_full_of_links_are_limited() {
     let yard = Yard::new();
     for level in 0..40 {
         std::fs::create_dir_all(yard.root().join(format!("level{level}"))).unwrap();
@@ -219,7 +219,7 @@ fn links_to_folders_of_links_come_to_an_end() {
 }
 
 #[test]
-fn folders_two_thousand_deep_are_refused_where_they_are_too_deep() {
+fn folders_two_thousand_levels_deep_are_refused() {
     let yard = Yard::new();
     let mut at = Door::to_project(&yard.root()).unwrap().folder;
     for _ in 0..2000 {
@@ -233,7 +233,7 @@ fn folders_two_thousand_deep_are_refused_where_they_are_too_deep() {
 }
 
 #[test]
-fn a_file_is_written_where_its_path_leads_and_only_inside() {
+fn a_file_is_written_to_its_real_path_and_only_inside() {
     let yard = Yard::new();
     let door = Door::to_project(&yard.root()).unwrap();
     yard.link("to-b", "inside/b");
@@ -256,11 +256,11 @@ fn a_file_is_written_where_its_path_leads_and_only_inside() {
     assert_eq!(std::fs::read(yard.folder.path().join("elsewhere/d")).unwrap(), b"elsewhere/d");
     assert_eq!(std::fs::read_dir(yard.folder.path().join("elsewhere")).unwrap().count(), 1);
     door.remove(Path::new("out")).unwrap();
-    assert!(!yard.root().join("out").is_symlink(), "a link is removed, and not what it leads to");
+    assert!(!yard.root().join("out").is_symlink(), "the link is removed, but not its target");
 }
 
 #[test]
-fn what_is_no_file_is_not_replaced_by_one() {
+fn only_regular_files_are_replaced() {
     let yard = Yard::new();
     let pipe = yard.root().join("pipe");
     nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
@@ -268,6 +268,6 @@ fn what_is_no_file_is_not_replaced_by_one() {
     for path in ["pipe", "inside"] {
         assert!(matches!(door.replace(Path::new(path), b"x"), Err(Shut::NotRegular)), "{path}");
     }
-    assert!(matches!(door.create(Path::new("a"), b"x"), Err(Shut::Io(_))), "it is there already");
-    assert!(matches!(door.replace(Path::new("a/b"), b"x"), Err(Shut::Io(_))), "a file is no folder");
+    assert!(matches!(door.create(Path::new("a"), b"x"), Err(Shut::Io(_))), "it exists already");
+    assert!(matches!(door.replace(Path::new("a/b"), b"x"), Err(Shut::Io(_))), "a file is not a folder");
 }

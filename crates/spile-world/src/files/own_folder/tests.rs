@@ -24,7 +24,7 @@ fn refused(own: &Own) -> String {
 }
 
 #[test]
-fn a_new_folder_is_for_this_user_alone_and_keeps_git_away() {
+fn a_new_folder_is_private_and_ignored_by_git() {
     let (folder, own) = own();
     assert_eq!(own.open(), Ok(None));
     own.make().unwrap().replace("a/b", b"x").unwrap();
@@ -35,7 +35,7 @@ fn a_new_folder_is_for_this_user_alone_and_keeps_git_away() {
 }
 
 #[test]
-fn a_folder_of_an_older_spile_is_believed() {
+fn a_folder_of_an_older_spile_is_trusted() {
     let (folder, own) = own();
     std::fs::create_dir(folder.path().join(".spile")).unwrap();
     set_permissions(own.path(), Permissions::from_mode(0o700)).unwrap();
@@ -43,12 +43,12 @@ fn a_folder_of_an_older_spile_is_believed() {
     set_permissions(own.path().join("registry.db"), Permissions::from_mode(0o644)).unwrap();
     let opened = own.open().unwrap().unwrap();
     assert_eq!(opened.read("registry.db").unwrap().unwrap(), b"x");
-    assert!(opened.read_private("registry.db", 9).is_err(), "it says nothing of what may be done");
+    assert!(opened.read_private("registry.db", 9).is_err(), "others can read it");
     assert!(opened.found("registry.db").unwrap().is_some());
 }
 
 #[test]
-fn what_others_may_touch_is_not_believed() {
+fn folders_that_others_can_access_are_not_trusted() {
     let (_folder, own) = own();
     own.make().unwrap();
     for mode in [0o755, 0o750, 0o701, 0o770] {
@@ -60,7 +60,7 @@ fn what_others_may_touch_is_not_believed() {
 }
 
 #[test]
-fn meltanos_folder_may_be_read_by_others_and_written_by_none() {
+fn meltanos_folder_may_be_readable_for_others_but_not_writable() {
     let folder = tempfile::tempdir().unwrap();
     let own = Own::of_meltano(folder.path());
     own.make().unwrap();
@@ -71,7 +71,7 @@ fn meltanos_folder_may_be_read_by_others_and_written_by_none() {
 }
 
 #[test]
-fn a_link_a_file_and_a_repository_are_no_own_folder() {
+fn links_files_and_repositories_are_not_trusted_as_own_folders() {
     let (folder, own) = own();
     let other = Own::at(&folder.path().join("other"));
     other.make().unwrap();
@@ -109,7 +109,7 @@ fn links_in_the_folder_are_neither_read_nor_written_through() {
 }
 
 #[test]
-fn pipes_and_what_is_too_large_are_not_read() {
+fn pipes_and_oversized_files_are_not_read() {
     let (_folder, own) = own();
     let own = own.make().unwrap();
     rustix::fs::mkfifoat(rustix::fs::CWD, own.path().join("pipe"), rustix::fs::Mode::RUSR).unwrap();
@@ -121,7 +121,7 @@ fn pipes_and_what_is_too_large_are_not_read() {
 }
 
 #[test]
-fn a_folder_that_git_tracks_is_not_made_either() {
+fn a_folder_that_git_tracks_is_not_created_either() {
     let folder = tempfile::tempdir().unwrap();
     crate::files::project::replace(&folder.path().join(".git"), b"gitdir: gone\n").unwrap();
     let own = Own::at(&folder.path().join(".spile"));

@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_of_that_name_is_replaced_and_not_followed() {
+    fn a_link_of_the_same_name_is_replaced_and_not_followed() {
         let folder = tempfile::tempdir().unwrap();
         let (target, path) = (folder.path().join("target"), folder.path().join("plan.md"));
         replace(&target, b"theirs").unwrap();
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_left_by_who_was_killed_is_removed_and_what_is_at_work_is_not() {
+    fn leftovers_of_killed_processes_are_removed_and_files_in_use_are_not() {
         let folder = tempfile::tempdir().unwrap();
         let others = [".spile-plan.json", ".spile.tmp", ".spile.notes.tmp", ".spile.abc-12.tmp", "x.spile.abcdef.tmp"];
         for name in [".spile.Left01.tmp"].into_iter().chain(others) {

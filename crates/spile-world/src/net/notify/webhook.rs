@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_body_is_signed_with_its_time() {
+    fn a_body_is_signed_together_with_its_time() {
         // printf '1700000000.{"a":1}' | openssl dgst -sha256 -hmac hunter2
         let signed = signature(&Secret::new("hunter2"), "1700000000", "{\"a\":1}");
         assert_eq!(signed, "56b25cbf563812b38800e5f4dd1febfde087d36841155e70b3aa285517e1570a");

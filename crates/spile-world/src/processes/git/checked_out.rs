@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_elsewhere_is_no_commit() {
+    fn a_file_elsewhere_is_not_mistaken_for_a_commit() {
         let folder = tempfile::tempdir().unwrap();
         let write = |path: &str, text: &str| {
             std::fs::create_dir_all(folder.path().join(path).parent().unwrap()).unwrap();
@@ -69,7 +69,7 @@ mod tests {
 
     #[test]
     #[expect(clippy::disallowed_methods, reason = "a test makes its own repository")]
-    fn the_commit_is_that_of_the_repository_or_worktree_that_the_project_is_in() {
+    fn the_commit_is_that_of_the_projects_repository_or_worktree() {
         let folder = tempfile::tempdir().unwrap();
         let git = |at: &Path, words: &[&str]| {
             let mut git = std::process::Command::new("git");

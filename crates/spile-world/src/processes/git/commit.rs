@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_commit_on_a_branch_leaves_the_working_tree_and_its_index_alone() {
+    async fn a_commit_on_a_branch_does_not_touch_the_working_tree_or_its_index() {
         let (_folder, project) = repository();
         write(&project.join("other"), "not committed");
         git(&project, &["add", "other"]);
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_not_committed_is_not_built_upon() {
+    async fn uncommitted_changes_are_refused() {
         let (_folder, project) = repository();
         let author = Author { name: "Ada".to_owned(), email: "ada@example.com".to_owned() };
         let one = edit("integrations/a.toml", Some("edited\n"), Some("A\n"));

@@ -268,7 +268,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn json_is_found_behind_other_lines_and_garbage_is_told() {
+    fn json_is_found_after_other_lines_and_garbage_is_reported() {
         assert_eq!(json("tap-x", b"WARNING {x\n{y\n{\"a\": 1}\n").unwrap(), "{\"a\": 1}");
         let garbage = json("tap-x", b"usage: tap-x {a}\n").unwrap_err().to_string();
         assert_eq!(garbage, "`tap-x --about --format=json` printed `usage: tap-x {a}` instead of JSON");

@@ -176,7 +176,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_meltano_yml_says_of_state_is_found_in_either_form() {
+    fn the_state_backend_in_a_meltano_yml_is_found_in_both_forms() {
         let nested = "plugins: {}\nstate_backend:\n  uri: s3://bucket\n";
         assert_eq!(in_project_file(nested).as_deref(), Some("s3://bucket"));
         assert_eq!(in_project_file("state_backend.uri: file:///a\n").as_deref(), Some("file:///a"));

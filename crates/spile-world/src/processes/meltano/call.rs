@@ -90,7 +90,7 @@ mod tests {
     use spile_core::secret::Secret;
 
     #[test]
-    fn an_output_that_is_too_much_is_not_kept() {
+    fn an_output_that_is_too_large_is_not_kept() {
         let mut output = Collected::up_to(10);
         output.take(b"1234").unwrap();
         assert_eq!(output.bytes, b"1234");
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_is_struck_out_also_where_it_came_in_two_pieces() {
+    fn a_secret_across_two_pieces_is_masked() {
         let mut output = Collected::up_to(100);
         output.take(b"{\"hun").unwrap();
         output.take(b"ter2\": 1}").unwrap();

@@ -279,14 +279,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_line_without_an_end_is_cut_and_the_next_one_is_whole() {
+    async fn an_overlong_line_is_truncated_and_the_next_one_is_complete() {
         let (ended, lengths) = shell("head -c 3000000 /dev/zero; echo; echo abc; printf last", None).await;
         assert!(matches!(ended, Ok(ChildEnd::Exited(status)) if status.success()));
         assert_eq!(lengths, [LONGEST_LINE + BEYOND, 3, 4]);
     }
 
     #[tokio::test]
-    async fn an_output_that_is_heard_in_chunks_comes_whole_and_at_once() {
+    async fn chunked_output_arrives_complete_and_immediately() {
         let (_keep, mut interrupt) = watch::channel(false);
         let mut command = Command::new("/bin/sh");
         command.args(["-c", "head -c 3000000 /dev/zero; echo oops >&2"]).stdin(Stdio::null());
@@ -310,7 +310,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nothing_that_a_stopped_child_started_runs_on_even_without_an_output() {
+    async fn processes_started_by_a_stopped_child_are_ended_even_without_output() {
         let mut leader = String::new();
         let (_keep, mut interrupt) = watch::channel(false);
         let mut command = Command::new("/bin/sh");
@@ -323,11 +323,11 @@ mod tests {
         };
         assert!(matches!(follow(command, limits, &mut hear).await, Ok(ChildEnd::TimedOut)));
         let leader = Pid::from_raw(leader.parse().unwrap()).unwrap();
-        assert!(test_kill_process_group(leader).is_err(), "the sleep in the background still runs");
+        assert!(test_kill_process_group(leader).is_err(), "the background sleep is still running");
     }
 
     #[tokio::test]
-    async fn what_a_child_leaves_behind_is_killed() {
+    async fn leftover_processes_of_a_child_are_killed() {
         let started = Instant::now();
         let (ended, _) = shell("sleep 60 & echo started", None).await;
         assert!(matches!(ended, Ok(ChildEnd::Exited(_))));
@@ -335,7 +335,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_child_is_stopped_when_its_lines_cannot_be_kept() {
+    async fn a_child_is_stopped_if_its_output_cannot_be_stored() {
         let (_keep, mut interrupt) = watch::channel(false);
         let mut command = Command::new("/bin/sh");
         command.args(["-c", "echo one; sleep 60"]).stdin(Stdio::null());

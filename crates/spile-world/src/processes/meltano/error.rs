@@ -301,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn no_network_and_no_such_version_are_told_apart() {
+    fn a_missing_network_and_a_missing_version_are_distinguished() {
         let none = of(&["ERROR: No matching distribution found for meltano==99"]);
         assert!(matches!(none, InstallError::NoSuchVersion { .. }), "{none}");
         let offline = of(&[
@@ -312,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn a_python_that_is_missing_is_named_and_the_network_is_not_blamed_for_it() {
+    fn a_missing_python_is_named_and_not_reported_as_a_network_failure() {
         for lines in [
             &["RuntimeError: failed to find interpreter for Builtin discover of python_spec='python3.9'"][..],
             &["error: No interpreter found for Python 3.9 in managed installations or search path"],
@@ -332,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn a_conflict_is_shown_with_the_resolvers_own_reason() {
+    fn a_conflict_is_reported_with_the_resolvers_reason() {
         let uv = of(&[
             "  × No solution found when resolving dependencies:",
             "  ╰─▶ Because meltano==4.4.1 depends on click>=8.2 and you require click<8, we can conclude that",
@@ -367,7 +367,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_disk_is_said_to_be_one() {
+    fn a_full_disk_is_reported_as_such() {
         let error = of(&["ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device"]);
         assert!(matches!(error, InstallError::DiskFull { .. }), "{error}");
     }

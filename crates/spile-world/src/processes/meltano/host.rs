@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn no_program_is_taken_from_where_somebody_stands() {
+    fn programs_in_relative_folders_are_not_found() {
         let found = |path: &str| Host { path: path.into(), ..Host::default() }.find("run");
         assert_eq!((found(".ci"), found("")), (None, None));
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.ci");
@@ -118,20 +118,20 @@ mod tests {
     }
 
     #[test]
-    fn an_old_python_is_named_with_its_version() {
+    fn an_old_python_is_reported_with_its_version() {
         let (_folder, host) = host("echo 3.8.10; echo /usr/bin/python3");
         let error = host.python().unwrap_err();
         assert!(matches!(&error, InstallError::OldPython { found, .. } if found == "3.8.10"), "{error}");
     }
 
     #[test]
-    fn a_shim_with_nothing_behind_it_is_no_python() {
+    fn an_empty_shim_does_not_count_as_python() {
         let (_folder, host) = host("exit 127");
         assert!(matches!(host.python(), Err(InstallError::NoPython { .. })));
     }
 
     #[test]
-    fn a_new_python_is_found_where_it_really_is() {
+    fn a_new_python_is_found_at_its_real_path() {
         let (_folder, host) = host("echo 3.12.1; echo /opt/python/bin/python3");
         let python = host.python().unwrap();
         assert_eq!((python.version.as_str(), python.path.as_path()), ("3.12.1", Path::new("/opt/python/bin/python3")));

@@ -66,7 +66,7 @@ mod tests {
     use spile_core::secret::Secret;
 
     #[test]
-    fn a_catalog_that_names_a_secret_goes_and_everything_else_stays() {
+    fn a_catalog_that_contains_a_secret_is_removed_and_other_files_stay() {
         let root = tempfile::tempdir().unwrap();
         for (name, text) in [
             ("tap-a/tap.properties.json", "{\"streams\": \"of hunter2\"}"),

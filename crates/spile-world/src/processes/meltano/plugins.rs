@@ -209,7 +209,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn fingerprints_are_those_that_meltano_4_4_1_wrote() {
+    fn fingerprints_equal_those_of_meltano_4_4_1() {
         let target = fingerprint("target-jsonl").unwrap();
         assert_eq!(target, TARGET_JSONL);
         assert_eq!(fingerprint("tap-singer-jsonl setuptools<81").unwrap(), TAP_SINGER_JSONL);

@@ -59,10 +59,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_process_lives_until_it_has_ended_and_its_number_is_not_enough() {
+    fn a_process_is_alive_until_it_ends_and_its_id_alone_is_not_enough() {
         let own = Identity::own();
         assert!(own.lives());
         assert!(!Identity { began: own.began.map(|began| began + 1).or(Some(1)), ..own }.lives());
-        assert!(!Identity { id: 4_000_000, began: None }.lives(), "no Linux has so many");
+        assert!(!Identity { id: 4_000_000, began: None }.lives(), "no Linux has an id this large");
     }
 }

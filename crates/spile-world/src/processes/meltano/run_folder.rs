@@ -308,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn sweeping_removes_what_dead_runs_left_and_nothing_of_living_ones() {
+    fn sweeping_removes_only_the_files_of_dead_runs() {
         let root = tempfile::tempdir().unwrap();
         let (runs, theirs) = (own(&root), Own::of_meltano(root.path()));
         let settings = theirs.make().unwrap().folder("run").unwrap();
@@ -330,12 +330,12 @@ mod tests {
         sweep(&runs, &theirs, &bury).unwrap();
         assert!(living.folder().exists() && !dead.exists());
         let left = |plugin: &str| fs::read_dir(settings.join(plugin)).unwrap().count();
-        assert_eq!((left("tap-a"), left("tap-b"), left("tap-c")), (2, 2, 3), "those of the dead one's plugins");
+        assert_eq!((left("tap-a"), left("tap-b"), left("tap-c")), (2, 2, 3), "the dead run's settings");
         assert_eq!(buried.into_inner(), [holder(2, &["tap-b", "tap-a"])]);
     }
 
     #[test]
-    fn a_run_lives_as_long_as_somebody_holds_its_lock() {
+    fn a_run_is_alive_while_its_lock_is_held() {
         let root = tempfile::tempdir().unwrap();
         let run = Private::make(&own(&root), &holder(1, &["tap-a"])).unwrap();
         let inherited = run.lock("").unwrap();
@@ -348,7 +348,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_plugin_reads_is_behind_what_the_run_says_of_itself() {
+    fn a_plugins_input_follows_the_description_of_the_run() {
         let root = tempfile::tempdir().unwrap();
         let run = Private::make(&own(&root), &holder(1, &["target"])).unwrap();
         for input in ["a long line\n", "short\n", ""] {
@@ -360,7 +360,7 @@ mod tests {
     }
 
     #[test]
-    fn a_living_run_that_cannot_be_read_keeps_everybody_away() {
+    fn a_living_run_with_an_unreadable_description_blocks_others() {
         let root = tempfile::tempdir().unwrap();
         let other = own(&root).make().unwrap().folder("runs/of-another-version").unwrap();
         let mut lock = create(&other.join(LOCK)).unwrap();
@@ -373,7 +373,7 @@ mod tests {
     }
 
     #[test]
-    fn of_two_runs_of_one_plugin_the_second_is_told_of_the_first() {
+    fn the_second_run_of_a_plugin_learns_about_the_first() {
         let root = tempfile::tempdir().unwrap();
         let first = Private::make(&own(&root), &holder(1, &["tap-a", "target"])).unwrap();
         let refused = Private::make(&own(&root), &holder(2, &["tap-a", "target"]));

@@ -89,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_log_that_grows_without_end_keeps_its_newest_pieces() {
+    fn an_endless_log_keeps_its_newest_parts() {
         let folder = tempfile::tempdir().unwrap();
         let own = Own::at(&folder.path().join(OWN_FOLDER)).make().unwrap();
         let (name, path) = (Path::new("a.log"), own.path().join("a.log"));
@@ -104,7 +104,7 @@ mod tests {
         let text = fs::read_to_string(&path).unwrap();
         assert!(text.starts_with("{\"event\":\"the log is longer") && text.ends_with("the last\n"));
         drop(RunLog::open(own, name).unwrap());
-        assert!(fs::read_to_string(&path).unwrap().ends_with("the last\n"), "what is there stays");
+        assert!(fs::read_to_string(&path).unwrap().ends_with("the last\n"), "the existing content stays");
     }
 
     #[test]
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn a_planted_link_at_the_place_of_a_log_is_not_written_to() {
+    fn a_planted_link_in_place_of_a_log_is_not_followed() {
         let folder = tempfile::tempdir().unwrap();
         let own = Own::at(&folder.path().join(OWN_FOLDER)).make().unwrap();
         let victim = folder.path().join("victim");

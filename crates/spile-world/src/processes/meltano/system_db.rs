@@ -74,7 +74,7 @@ fn state_in(connection: &Connection, id: &str) -> rusqlite::Result<Option<String
     Ok(halves.map(|[completed, partial]| format!("{{\"completed\": {completed}, \"partial\": {partial}}}")))
 }
 
-/// Masks secrets in the output of a run that the database stores, and erases what they were. Bookmarks do not change.
+/// Masks secrets in the stored output of a run, and erases them from the files of the database. Bookmarks do not change.
 pub(super) fn strike(folder: &OwnFolder, run: Uuid, mask: &Mask) -> io::Result<()> {
     in_runs(folder, |connection| strike_in(connection, run, mask))
 }
@@ -164,12 +164,12 @@ mod tests {
     use crate::files::own_folder::Own;
 
     #[test]
-    fn a_killed_run_is_ended_and_no_other() {
+    fn only_the_killed_run_is_marked_as_ended() {
         let folder = tempfile::tempdir().unwrap();
         let own = Own::of_meltano(folder.path()).make().unwrap();
         let path = own.path().join(FILE);
         end(&own, Uuid::nil()).unwrap();
-        assert!(!path.exists(), "a database is not made");
+        assert!(!path.exists(), "no database is created");
         let database = Connection::open(&path).unwrap();
         end(&own, Uuid::nil()).unwrap();
         let (one, other) = (Uuid::from_u128(1), Uuid::from_u128(2));
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn bookmarks_are_found_in_the_form_of_every_other_backend() {
+    fn bookmarks_are_returned_in_the_format_of_other_backends() {
         let folder = tempfile::tempdir().unwrap();
         let own = Own::of_meltano(folder.path()).make().unwrap();
         assert_eq!(state(&own, "dev:a-to-b").unwrap(), None);
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn no_byte_of_a_secret_is_left_of_what_a_run_said_and_its_bookmarks_stay() {
+    fn masking_erases_every_byte_of_a_secret_and_keeps_bookmarks() {
         let root = tempfile::tempdir().unwrap();
         let (folder, run) = told(root.path());
         let mask = Mask::of([&spile_core::secret::Secret::new(SECRET)].into_iter()).unwrap();
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_killed_run_said_is_removed_whole() {
+    fn the_output_of_a_killed_run_is_removed_completely() {
         let root = tempfile::tempdir().unwrap();
         let (folder, run) = told(root.path());
         forget_error(&folder, run).unwrap();

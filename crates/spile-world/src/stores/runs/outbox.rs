@@ -126,10 +126,10 @@ mod tests {
     }
 
     #[test]
-    fn a_later_word_of_a_run_is_not_lost_by_an_earlier_one_that_is_taken() {
+    fn sending_an_earlier_version_of_a_run_keeps_the_later_one() {
         let folder = tempfile::tempdir().unwrap();
         let outbox = Outbox::of(&folder.path().join(".spile"));
-        assert!(outbox.turn().is_none(), "there is nothing to give");
+        assert!(outbox.turn().is_none(), "there is nothing to send");
         let began = Run { status: RunStatus::Running, finished_at: None, ..run() };
         outbox.keep(&began).unwrap();
         let turn = outbox.turn().unwrap();
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_run_of_this_environment_is_left_alone() {
+    fn files_that_are_not_runs_of_this_environment_are_left_alone() {
         let folder = tempfile::tempdir().unwrap();
         let outbox = Outbox::of(&folder.path().join(".spile"));
         let run = run();

@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_the_migration_makes_is_named_after_the_table() {
+    fn everything_that_the_migration_creates_is_named_after_the_table() {
         let home = Home { table: "acme_things".parse().unwrap(), ..Home::default() };
         let (usual, own) = (migration(&Home::default()), migration(&home));
         let usually = made(&usual);
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn a_schema_of_its_own_is_named_wherever_the_usual_one_was() {
+    fn a_custom_schema_replaces_the_default_everywhere() {
         let own = migration(&Home { schema: "acme".to_owned(), ..Home::default() });
         assert!(
             own.contains("create table if not exists acme.integrations (") && own.contains("usage on schema acme to")

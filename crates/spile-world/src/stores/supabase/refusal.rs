@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_is_told_by_its_code_and_never_by_its_details() {
+    fn a_refusal_is_interpreted_by_its_code_and_its_details_are_not_shown() {
         let row = r#"{"code":"23514","message":"new row violates check constraint \"name_is_short\"","details":"Failing row contains (s, {\"k\": \"hunter2\"})","hint":null}"#;
         assert_eq!(
             said(400, row),
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stale_plan_comes_with_what_is_otherwise() {
+    fn a_stale_plan_comes_with_the_differences() {
         let details = r#"[{"id":"a","op":"create","why":"owned by other (prod)"}]"#;
         let body = serde_json::json!({"code": "PT409", "message": "not as planned", "details": details}).to_string();
         let error = PostgrestRefusal::read(StatusCode::CONFLICT, body.as_bytes()).into_error();

@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_damaged_is_none_and_takes_no_memory() {
+    fn a_damaged_bitmap_is_refused_and_takes_no_memory() {
         let endless = 1 | 0xffff_ffff << 1;
         for damaged in [written(64, &[endless]), written(64, &[1 << 33]), written(u32::MAX, &[endless]), vec![0; 6]] {
             assert_eq!(Bitmap::read(&damaged), None);

@@ -63,7 +63,7 @@ fn yes(path: &str) -> Tracked {
 }
 
 #[test]
-fn every_version_and_either_hash_is_read_as_git_reads_it() {
+fn every_version_and_both_hashes_are_read_as_git_reads_them() {
     for (words, hash) in [(&[][..], 20), (&["--object-format=sha256"][..], 32)] {
         for version in ["2", "3", "4"] {
             let repo = Repo::new(words);
@@ -85,7 +85,7 @@ fn every_version_and_either_hash_is_read_as_git_reads_it() {
 }
 
 #[test]
-fn a_split_index_is_read_with_what_is_gone_from_its_shared_half() {
+fn a_split_index_is_read_without_entries_deleted_from_its_shared_part() {
     for words in [&[][..], &["--object-format=sha256"]] {
         let repo = Repo::new(words);
         for number in 0..200 {
@@ -104,7 +104,7 @@ fn a_split_index_is_read_with_what_is_gone_from_its_shared_half() {
 }
 
 #[test]
-fn a_half_of_an_index_that_is_missing_is_not_taken_for_nothing() {
+fn a_missing_part_of_an_index_is_not_mistaken_for_an_empty_one() {
     let repo = Repo::new(&[]);
     repo.add("a");
     repo.git(&["update-index", "--split-index"]);
@@ -117,7 +117,7 @@ fn a_half_of_an_index_that_is_missing_is_not_taken_for_nothing() {
 }
 
 #[test]
-fn a_link_a_submodule_and_other_letters_are_tracked_too() {
+fn links_submodules_and_other_spellings_are_tracked_too() {
     let link = Repo::new(&[]);
     std::os::unix::fs::symlink("elsewhere", link.path().join(".spile")).unwrap();
     link.git(&["add", "--force", ".spile"]);
@@ -139,7 +139,7 @@ fn a_link_a_submodule_and_other_letters_are_tracked_too() {
 }
 
 #[test]
-fn repositories_further_up_worktrees_and_submodules_are_asked() {
+fn outer_repositories_worktrees_and_submodules_are_checked() {
     let repo = Repo::new(&[]);
     repo.add("teams/Ädata/.spile/x");
     repo.git(&["commit", "--quiet", "-m", "x"]);
@@ -161,7 +161,7 @@ fn repositories_further_up_worktrees_and_submodules_are_asked() {
 }
 
 #[test]
-fn what_is_damaged_or_leads_nowhere_cannot_be_told() {
+fn damaged_or_dangling_repositories_are_unknown() {
     let repo = Repo::new(&[]);
     assert_eq!(repo.tracked(), Tracked::No, "there is no index yet");
     repo.add("a");
@@ -178,7 +178,7 @@ fn what_is_damaged_or_leads_nowhere_cannot_be_told() {
 }
 
 #[test]
-fn an_index_is_read_once_and_again_when_it_is_another() {
+fn an_index_is_read_once_and_again_after_it_changes() {
     let repo = Repo::new(&[]);
     repo.add("a");
     assert_eq!(repo.tracked(), Tracked::No);
@@ -190,7 +190,7 @@ fn an_index_is_read_once_and_again_when_it_is_another() {
 }
 
 #[test]
-fn a_sparse_index_that_hides_the_folder_is_not_taken_for_nothing() {
+fn a_sparse_index_that_hides_the_folder_is_not_mistaken_for_an_empty_one() {
     let is = |path: &[u8], wanted: &str| concern(path, Path::new(wanted));
     assert!(matches!(is(b"a/", "a/.spile"), Some(Concern::Hidden)));
     assert!(matches!(is(b"a/.spile/", "a/.spile"), Some(Concern::Tracked(_))));

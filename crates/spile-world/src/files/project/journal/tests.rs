@@ -24,7 +24,7 @@ fn text(folder: &tempfile::TempDir, path: &str) -> Option<String> {
 }
 
 #[test]
-fn who_comes_next_puts_back_what_was_left_half_way() {
+fn the_next_process_restores_an_interrupted_change() {
     let files = [edit("a", Some("1"), Some("2")), edit("b", None, Some("3")), edit("c", Some("4"), None)];
     let folder = killed(&files);
     assert_eq!(text(&folder, "a").as_deref(), Some("2"));
@@ -35,11 +35,11 @@ fn who_comes_next_puts_back_what_was_left_half_way() {
     Turn::of(folder.path()).unwrap().change(&files).unwrap();
     assert_eq!((text(&folder, "b").as_deref(), text(&folder, "c")), (Some("3"), None));
     recover(folder.path()).unwrap();
-    assert_eq!(text(&folder, "a").as_deref(), Some("2"), "what is done stays");
+    assert_eq!(text(&folder, "a").as_deref(), Some("2"), "the completed change stays");
 }
 
 #[test]
-fn what_somebody_has_changed_since_is_theirs() {
+fn files_changed_since_are_left_alone() {
     let folder = killed(&[edit("a", Some("1"), Some("2")), edit("b", None, Some("3"))]);
     replace(&folder.path().join("a"), b"by hand").unwrap();
     create(&folder.path().join("b"), b"by hand").unwrap();
@@ -48,11 +48,11 @@ fn what_somebody_has_changed_since_is_theirs() {
 }
 
 #[test]
-fn who_puts_back_waits_for_who_is_writing_just_now() {
+fn restoring_waits_for_a_process_that_is_writing() {
     let folder = killed(&[edit("a", Some("1"), Some("2")), edit("b", None, Some("3"))]);
     assert!(is_interrupted(folder.path()));
     let at_work = RunLock::hold(&own(folder.path()), Lock::Project).unwrap();
-    assert!(!is_interrupted(folder.path()), "who holds the lock is at work");
+    assert!(!is_interrupted(folder.path()), "a process that holds the lock is still working");
     std::thread::scope(|scope| {
         let waiting = scope.spawn(|| recover(folder.path()));
         std::thread::sleep(std::time::Duration::from_millis(50));
@@ -84,14 +84,14 @@ fn refusal(folder: &tempfile::TempDir) -> String {
 }
 
 #[test]
-fn a_journal_of_another_version_is_left_for_it() {
+fn a_journal_of_another_version_is_left_alone() {
     let folder = with_journal(b"{\"version\": 2, \"steps\": []}");
     recover(folder.path()).unwrap();
     assert!(folder.path().join(OWN_FOLDER).join(NAME).exists());
 }
 
 #[test]
-fn one_path_that_is_no_file_of_the_project_and_nothing_is_undone() {
+fn one_path_outside_the_project_prevents_undoing_anything() {
     let paths = [
         "../outside",
         "a/../../outside",
@@ -108,7 +108,7 @@ fn one_path_that_is_no_file_of_the_project_and_nothing_is_undone() {
         let folder = with_journal(&journal(&["fine", path]));
         assert_eq!(refusal(&folder), "spile::journal::refused", "{path}");
         assert!(!folder.path().join("fine").exists(), "{path}");
-        assert!(folder.path().join(OWN_FOLDER).join(NAME).exists(), "it stays for who looks at it");
+        assert!(folder.path().join(OWN_FOLDER).join(NAME).exists(), "it stays for inspection");
     }
 }
 
@@ -125,7 +125,7 @@ fn a_path_through_a_link_undoes_nothing() {
 }
 
 #[test]
-fn what_is_damaged_or_says_more_undoes_nothing() {
+fn a_damaged_or_extended_journal_undoes_nothing() {
     let whole = journal(&["fine"]);
     let more = b"{\"version\": 1, \"files\": [], \"run\": \"id\"}";
     for bytes in [&whole[..whole.len() - 1], b"", b"[]", &more[..]] {
@@ -154,7 +154,7 @@ fn a_journal_that_others_could_have_written_undoes_nothing() {
 }
 
 #[test]
-fn what_is_written_through_a_link_that_stays_inside_is_put_back_as_well() {
+fn files_written_through_links_inside_are_restored_too() {
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir(folder.path().join("real")).unwrap();
     std::os::unix::fs::symlink("real", folder.path().join("link")).unwrap();
@@ -169,7 +169,7 @@ fn what_is_written_through_a_link_that_stays_inside_is_put_back_as_well() {
 }
 
 #[test]
-fn nothing_that_leads_out_of_the_project_is_noted() {
+fn paths_that_lead_out_of_the_project_are_not_journaled() {
     let (folder, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     std::os::unix::fs::symlink(elsewhere.path(), folder.path().join("link")).unwrap();
     let files = [edit("a", None, Some("1")), edit("link/b", None, Some("2"))];

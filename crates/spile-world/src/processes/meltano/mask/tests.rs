@@ -16,7 +16,7 @@ fn struck(secret: &str, line: &str) -> String {
 }
 
 #[test]
-fn a_secret_is_struck_out_in_every_form_that_programs_print() {
+fn a_secret_is_masked_in_every_form_that_programs_print() {
     assert_eq!(struck("p@ss w\u{f6}rd", "x p@ss w\u{f6}rd y"), "x (secret) y");
     assert_eq!(struck("p@ss w\u{f6}rd", "db://u:p%40ss%20w%C3%B6rd@h"), "db://u:(secret)@h");
     assert_eq!(struck("p@ss w\u{f6}rd", r#"{"a": "p@ss w\u00f6rd"}"#), r#"{"a": "(secret)"}"#);
@@ -36,7 +36,7 @@ fn a_secret_is_struck_out_in_every_form_that_programs_print() {
 }
 
 #[test]
-fn a_secret_of_any_size_is_struck_out() {
+fn a_secret_of_any_size_is_masked() {
     let lines: Vec<String> = (0..20_000).map(|number| format!("certificate {number}\n")).collect();
     let store = lines.concat();
     assert_eq!(struck(&store, "x certificate 19999 y"), "x (secret) y");
@@ -44,12 +44,12 @@ fn a_secret_of_any_size_is_struck_out() {
 }
 
 #[test]
-fn short_values_would_leave_nothing_of_a_log() {
+fn short_values_are_not_masked() {
     assert_eq!(struck("a", "a cat"), "a cat");
 }
 
 #[test]
-fn a_repr_inside_a_line_of_json_is_undone() {
+fn a_repr_inside_a_line_of_json_is_decoded() {
     let repr = r#"{'token': 'it\'s "b\\s" \xf6\u4e16\n'}"#;
     let line = serde_json::json!({"event": format!("config {repr}"), "level": "info"}).to_string();
     let masked = struck("it's \"b\\s\" \u{f6}\u{4e16}\n", &line);
@@ -60,7 +60,7 @@ fn a_repr_inside_a_line_of_json_is_undone() {
 }
 
 #[test]
-fn base64_is_read_from_each_of_its_bytes_and_struck_out_in_whole_groups() {
+fn base64_is_decoded_from_any_byte_and_masked_in_whole_groups() {
     for user in ["", "u", "us", "use", "user:"] {
         for engine in [&STANDARD, &STANDARD_NO_PAD, &URL_SAFE, &URL_SAFE_NO_PAD] {
             let encoded = engine.encode(format!("{user}hunter2-\u{fc}?>~:more"));
@@ -78,7 +78,7 @@ fn base64_is_read_from_each_of_its_bytes_and_struck_out_in_whole_groups() {
 }
 
 #[test]
-fn other_encodings_are_undone_too() {
+fn other_encodings_are_decoded_too() {
     for (secret, line, masked) in [
         ("hunter2", "68756e74657232", "(secret)"),
         ("h\u{fc}nter2", "x=68C3BC6E74657232;", "x=(secret);"),
@@ -100,7 +100,7 @@ fn other_encodings_are_undone_too() {
 }
 
 #[test]
-fn an_escape_that_takes_up_how_a_secret_begins_hides_nothing() {
+fn an_escape_that_consumes_the_start_of_a_secret_hides_nothing() {
     // The text before the secret is not JSON, but the secret itself contains escapes.
     assert_eq!(struck("network\"1234", r#"C:\network\"1234"#), "C:(secret)");
     assert_eq!(struck("41 \"Elm\" street", r#"100%41 \"Elm\" street"#), "100(secret)");
@@ -108,7 +108,7 @@ fn an_escape_that_takes_up_how_a_secret_begins_hides_nothing() {
 }
 
 #[test]
-fn a_secret_that_stands_where_a_line_is_cut_is_struck_out() {
+fn a_secret_at_the_end_of_a_truncated_line_is_masked() {
     let secret = Secret::new("hunter2-hunter2");
     let mask = Mask::of([&secret].into_iter()).unwrap();
     let line = format!("{}hunter2-hunter2 and more", "x ".repeat(50));
@@ -130,7 +130,7 @@ fn each_line_of_a_key_in_json_is_a_secret() {
 }
 
 #[test]
-fn a_line_of_ten_megabytes_takes_no_more_than_linear_time() {
+fn a_long_line_takes_linear_time() {
     let secret = Secret::new("a secret that is nowhere");
     let mask = Mask::of([&secret].into_iter()).unwrap();
     // Text that is full of escapes is decoded more often, but that must be linear too.
@@ -259,7 +259,7 @@ proptest! {
     }
 
     #[test]
-    fn what_holds_no_secret_passes_byte_for_byte(text in prop::collection::vec(any::<u8>(), 0..300)) {
+    fn text_without_secrets_passes_byte_for_byte(text in prop::collection::vec(any::<u8>(), 0..300)) {
         prop_assert_eq!(struck_bytes("a secret that is nowhere", &text), text);
     }
 }

@@ -79,7 +79,7 @@ fn names(left: &spile_core::plan::history::Left) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn thousands_of_applies_take_no_more_room_than_those_that_are_kept() {
+async fn thousands_of_applies_take_no_more_space_than_the_kept_ones() {
     let folder = tempfile::tempdir().unwrap();
     let local = applied(&folder, 3000);
     let size = local.path.metadata().unwrap().len();
@@ -95,23 +95,23 @@ async fn thousands_of_applies_take_no_more_room_than_those_that_are_kept() {
     // The changes of the applies that are kept, plus the newest earlier change of each existing row.
     assert_eq!(count("integration_changes"), 102);
     let free: i64 = connection.query_row("pragma freelist_count", [], |row| row.get(0)).unwrap();
-    assert_eq!(free, 0, "pages go back to the disk");
+    assert_eq!(free, 0, "pages are returned to the disk");
 }
 
 #[tokio::test]
-async fn what_is_kept_leads_back_to_all_that_was_there_then() {
+async fn kept_applies_restore_the_complete_state() {
     let folder = tempfile::tempdir().unwrap();
     let local = applied(&folder, 500);
     let applies = local.applies(9999).await.unwrap();
     for (back, apply) in applies.iter().enumerate() {
         let left = local.left_by(apply.id).await.unwrap().unwrap();
         assert_eq!(names(&left), [format!("name {}", 499 - back), "first".to_owned()]);
-        assert!(left.text.unwrap().ends_with("349"), "the file that an apply before the kept ones wrote");
+        assert!(left.text.unwrap().ends_with("349"), "the file that a pruned apply wrote");
     }
 }
 
 #[tokio::test]
-async fn what_is_not_as_many_is_kept_whole_and_what_is_kept_only_grows() {
+async fn a_short_history_is_not_pruned_and_histories_are_append_only() {
     let folder = tempfile::tempdir().unwrap();
     let local = applied(&folder, KEPT as usize);
     assert_eq!((local.applies(9999).await.unwrap().len(), local.pruned().await.unwrap()), (100, None));
@@ -125,7 +125,7 @@ async fn what_is_not_as_many_is_kept_whole_and_what_is_kept_only_grows() {
 }
 
 #[tokio::test]
-async fn what_another_project_or_environment_has_applied_stays() {
+async fn applies_of_other_projects_and_environments_are_kept() {
     let folder = tempfile::tempdir().unwrap();
     let other = Local { project: "other".to_owned(), ..local(&folder) };
     let mut connection = other.create().unwrap();
@@ -139,7 +139,7 @@ async fn what_another_project_or_environment_has_applied_stays() {
 }
 
 #[tokio::test]
-async fn a_registry_of_version_3_is_read_and_then_brought_up_and_laid_out_anew() {
+async fn a_registry_of_version_3_is_read_then_migrated_and_rebuilt() {
     let folder = tempfile::tempdir().unwrap();
     let local = applied(&folder, 50);
     let connection = Connection::open(&local.path).unwrap();
