@@ -82,7 +82,7 @@ fn one(document: &Document<'_>, found: &Inventory<'_>, plugin: &Plugin<'_>) -> R
     // An overlay with only valueless keys becomes no file, but must be reported.
     overlays.retain(|_, part| !part.is_empty() || !part.valueless.is_empty());
     let mut base = Part::read(document, plugin.item)?;
-    // Meltano treats it as a value like any other, so it would override the rules of a parent or an environment.
+    // Meltano treats an empty `metadata` as a value, so it would override the rules of a parent or an environment.
     if plugin.parent().is_some() || overlays.values().any(|over| !over.metadata.is_empty()) {
         base = base.with_rules()?;
     }
@@ -129,7 +129,7 @@ fn overlay(document: &Document<'_>, environment: &Environment<'_>, key: &PluginK
 /// definition, not an integration.
 fn is_only_a_base(document: &Document<'_>, found: &Inventory<'_>, plugin: &Plugin<'_>) -> bool {
     let is_parent = found.parents.contains(&plugin.key);
-    // Plugins that inherit from it also inherit where their records go.
+    // A `load_schema` does not count, because it is for the plugins that inherit it.
     let says_nothing =
         || Part::read(document, plugin.item).is_ok_and(|part| Part { load_schema: None, ..part }.is_empty());
     let is_overlaid = || {

@@ -42,7 +42,7 @@ struct Declared {
     is_secret: bool,
     /// Whether it is declared not to be a secret.
     is_said_open: bool,
-    /// Whether one of its values stays in plaintext: a variable inside a string, which cannot be encrypted.
+    /// Whether one of its values stays in plaintext, for example a variable inside a string, which cannot be encrypted.
     is_open: bool,
 }
 

@@ -64,7 +64,7 @@ pub fn kept(template: &str, found: &str, edits: &[HandEdit]) -> Result<String, N
 /// The range of something that cannot be edited.
 type Clever = std::ops::Range<usize>;
 
-/// The most steps of one edit, because missing parents are added one by one. There are fewer of them.
+/// The most steps of one edit. Each step adds one missing parent, and there are fewer parents than this.
 const MOST_STEPS: usize = 8;
 
 fn one(mut text: String, taken: &Taken<'_>, kind: HandEditKind) -> Result<String, Clever> {

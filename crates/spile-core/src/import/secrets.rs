@@ -236,7 +236,7 @@ fn names(part: &Part) -> Vec<String> {
     leaves.into_iter().map(|(name, _)| name).collect()
 }
 
-/// Refuses a setting that is a variable in one environment and encrypted in another, because files override each other.
+/// Refuses a setting that is a variable in the base and a secret in an environment, because files override each other.
 fn is_said_once(one: &Adopted) -> Result<(), Why> {
     let said = names(&one.base);
     for part in one.overlays.values() {

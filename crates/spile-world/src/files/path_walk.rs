@@ -1,4 +1,4 @@
-//! Follows the path to a file: every folder that it passes through and every link. Whoever can write to one of these
+//! Follows the path to a file: every folder that it passes through and every link. Anyone who can write to one of these
 //! folders decides where the path ends.
 
 use std::collections::VecDeque;

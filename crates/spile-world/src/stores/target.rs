@@ -200,7 +200,7 @@ impl TargetError {
         }
     }
 
-    /// Explains that an id is taken, and by whom.
+    /// Explains that an id is taken, and names the owner.
     pub(crate) fn owned(slug: Slug, id: IntegrationId, owner: Option<&str>) -> Self {
         let owner = owner.map_or("an unmanaged row".to_owned(), |owner| format!("the project `{owner}`"));
         Self::Owned { slug, id, owner }

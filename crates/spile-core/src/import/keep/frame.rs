@@ -270,8 +270,7 @@ impl<'a> Frame<'a> {
     }
 }
 
-/// Returns the call for integrations in an environment of the template; empty if no integration can name that
-/// environment.
+/// Returns the call for integrations in an environment of the template; empty if spile does not support its name.
 pub fn overlay_call(environment: &str, width: usize) -> String {
     match environment.parse::<EnvironmentName>() {
         Ok(name) => format!("\n{{{{- spile.overlay_config(overlays, \"{name}\", {width}) }}}}"),

@@ -1,4 +1,4 @@
-//! Why a message was not delivered. No variant contains an address, because whoever knows it can post.
+//! Why a message was not delivered. No variant contains an address, because anyone who knows it can post.
 
 use std::fmt;
 

@@ -79,7 +79,7 @@ class Arrivals:
     """
 
     SECONDS = 30
-    # For how many records the keys are compared.
+    # The most records whose keys are collected.
     KEYS = 100_000
     # How many streams are reported in one line.
     PIECE = 100

@@ -43,7 +43,7 @@ pub(super) struct Mask(Option<Sought>);
 struct Sought {
     /// The secrets.
     whole: AhoCorasick,
-    /// Their ends, because decoding may mistake the first letter of a secret for the end of an escape before it.
+    /// Their ends, because decoding may mistake the first letters of a secret for the end of an escape before it.
     ends: AhoCorasick,
 }
 

@@ -23,7 +23,7 @@ alter table public.integrations add column if not exists enabled     boolean not
 alter table public.integrations add column if not exists managed_by  text;
 alter table public.integrations add column if not exists environment text;
 
--- Generated, so that it is correct whoever writes, needs no trigger, and can be granted as a column. Each field is
+-- Generated, so that it is always correct, needs no trigger, and can be granted as a column. Each field is
 -- quoted as an SQL literal, so that no two rows give the same text. Doubled backslashes make the cast to bytea the
 -- identity.
 alter table public.integrations add column if not exists content_hash text generated always as (

@@ -72,7 +72,7 @@ end $$;
 comment on function public.spile_rows(jsonb) is 'The rows {"managed_by", "environment", "ids"} names, as one JSON array.';
 
 -- Everything that a plan needs, as one JSON value of one moment: the version, so that no separate call is needed; the
--- hashes of a project's rows by id, because whoever knows the hash knows the row; changes made elsewhere since the last
+-- hashes of a project's rows by id, because anyone who knows the hash knows the row; changes made elsewhere since the last
 -- apply; and the rows that do not belong to the project, by name.
 create or replace function public.spile_state(payload jsonb) returns json
 language sql stable security invoker set search_path = '' as $$
