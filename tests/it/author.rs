@@ -72,7 +72,11 @@ fn shop() -> DesiredIntegration {
 fn told(error: Error) -> Vec<(String, Option<String>)> {
     let Error::Problems(report) = error else { panic!("{error}") };
     let connector = spile_core::connector::Catalog::built_in(spile_core::connector::Role::Extractor, "postgres");
-    report.problems().iter().map(|one| (one.code(), field::of(one, connector.as_deref()))).collect()
+    report
+        .problems()
+        .iter()
+        .map(|one| (one.code(), field::of(one, connector.as_deref()).map(|path| path.to_string())))
+        .collect()
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! Names, parsed once at the edge. Inside, every name is known to be well formed.
 
+mod field_path;
+
 use std::borrow::Borrow;
 use std::fmt;
 use std::str::FromStr;
@@ -7,7 +9,9 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// Why a text is not a name, which must match `[a-z0-9][a-z0-9-]*`.
+pub use field_path::FieldPath;
+
+/// Why a text is not a name: it has to match `[a-z0-9][a-z0-9-]*`.
 ///
 /// Meltano accepts far more, including `../x`. Only this form is safe in its state ids, paths and environment
 /// variables.

@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 use crate::digest::of_json;
 use crate::discovered::ChangedSource;
 use crate::integration::Integrations;
-use crate::name::{EnvironmentName, IntegrationId, Slug};
+use crate::name::{EnvironmentName, FieldPath, IntegrationId, Slug};
 use crate::problem::Report;
 use crate::record::{Entry, Record, Row};
 
@@ -107,7 +107,7 @@ pub struct Findings {
     /// What was edited in `meltano.yml` by hand, outside of integrations. A guard refuses to lose it.
     pub hand_edits: Vec<HandEdit>,
     /// What a key holder can see about secrets whose ciphertext changes.
-    pub seen: BTreeMap<IntegrationId, BTreeMap<String, SecretChange>>,
+    pub seen: BTreeMap<IntegrationId, BTreeMap<FieldPath, SecretChange>>,
     /// Warnings before an apply, from what is known about the sources.
     pub advice: Arc<Report>,
     /// What reading data again will cost, by integration.

@@ -11,7 +11,7 @@ use std::fmt::Debug;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::name::Slug;
+use crate::name::{FieldPath, Slug};
 use crate::value;
 
 pub use entry::Entry;
@@ -20,7 +20,10 @@ pub use row::Row;
 pub use target::Target;
 
 /// The fields of a record by path, for example `config.start_date`.
-pub type Fields = BTreeMap<String, Field>;
+pub type Fields = BTreeMap<FieldPath, Field>;
+
+/// The table of settings.
+const CONFIG: FieldPath = FieldPath::of("config");
 
 /// One field of a record.
 #[derive(Debug, Clone, PartialEq)]
@@ -68,14 +71,9 @@ pub trait Record: Clone + PartialEq + Debug + Serialize + Send + Sync + 'static 
     fn fields(&self) -> Fields;
 }
 
-/// Adds the members of a table to `fields`, each under `prefix`.
-fn spread<'a>(fields: &mut Fields, prefix: &str, members: impl IntoIterator<Item = (&'a String, &'a Value)>) {
-    fields.extend(members.into_iter().map(|(key, value)| (format!("{prefix}.{key}"), Field::Plain(value.clone()))));
-}
-
-/// Does what [`spread`] does, for tables whose order counts.
-fn spread_in_order<'a>(fields: &mut Fields, prefix: &str, members: impl IntoIterator<Item = (&'a String, &'a Value)>) {
-    fields.extend(members.into_iter().map(|(key, value)| (format!("{prefix}.{key}"), Field::Ordered(value.clone()))));
+/// Adds the members of a table to `fields`.
+fn spread<'a>(fields: &mut Fields, table: &FieldPath, members: impl IntoIterator<Item = (&'a String, &'a Value)>) {
+    fields.extend(members.into_iter().map(|(key, value)| (table.join(key), Field::Plain(value.clone()))));
 }
 
 #[cfg(test)]

@@ -92,13 +92,12 @@ fn rewritten(
             Difference::Plain { after, .. } => after.clone(),
             Difference::Secret(_) => None,
         };
-        match path.split_once('.') {
-            Some(("secrets" | "sops", _)) => with_secrets = true,
-            Some(("config", key)) => {
+        match path.split() {
+            ("secrets", Some(_)) | ("sops", _) => with_secrets = true,
+            ("config", Some(key)) => {
                 edits.push(Edit { table: Some("config"), key: key.to_owned(), value: value.as_ref().map(to_file) });
             }
-            _ if path == "sops" => with_secrets = true,
-            _ if path == "name" || path == "enabled" => edits.push(Edit { table: None, key: path.clone(), value }),
+            (key @ ("name" | "enabled"), None) => edits.push(Edit { table: None, key: key.to_owned(), value }),
             _ => {
                 let help = "edit the file by hand, or run `spile apply` to update the row from the file";
                 return Err(refused(format!("its `{path}` cannot be set in the file"), help));

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use spile_core::connector::Kind;
 use spile_core::integration::check::environment_variable;
 use spile_core::integration::{Integration, Secrets};
-use spile_core::name::{EnvironmentName, IntegrationId};
+use spile_core::name::{EnvironmentName, FieldPath, IntegrationId};
 use spile_core::plan::{Change, Difference, FieldChange, SecretChange, Step};
 use spile_core::record::Row;
 use spile_core::record::row::Sealed;
@@ -76,7 +76,7 @@ pub(super) async fn opened(keys: &Keys, secrets: &Secrets) -> Result<Vec<Leaf>, 
 pub(super) async fn seen(
     keys: &Arc<Keys>,
     step: &Step<Row>,
-) -> BTreeMap<IntegrationId, BTreeMap<String, SecretChange>> {
+) -> BTreeMap<IntegrationId, BTreeMap<FieldPath, SecretChange>> {
     let mut all = BTreeMap::new();
     for (id, change) in &step.changes {
         let Change::Update { before, after } = change else { continue };
@@ -87,10 +87,10 @@ pub(super) async fn seen(
             continue;
         };
         let (Some(before), Some(after)) = (open(keys, before).await, open(keys, after).await) else { continue };
-        let seen = unverified.into_iter().map(|field| {
-            let name = field.path.strip_prefix("secrets.").unwrap_or(&field.path);
+        let seen = unverified.into_iter().filter_map(|field| {
+            let name = field.path.rest()?;
             let is_same = before.get(name) == after.get(name);
-            (field.path.clone(), if is_same { SecretChange::Reencrypted } else { SecretChange::Changed })
+            Some((field.path.clone(), if is_same { SecretChange::Reencrypted } else { SecretChange::Changed }))
         });
         all.insert(*id, seen.collect());
     }

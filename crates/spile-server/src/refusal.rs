@@ -14,6 +14,7 @@ use serde::Serialize;
 
 use spile_core::connector::Connector;
 use spile_core::integration::field;
+use spile_core::name::FieldPath;
 use spile_core::problem::Report;
 use spile_ops::{Error, secrets};
 use spile_world::{self as world, TargetError};
@@ -67,7 +68,7 @@ pub struct Details {
 pub struct FieldError {
     /// The field: `config.start_date`, `secrets.token`, `schedule`; omitted if the problem is about the whole body.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub field: Option<String>,
+    pub field: Option<FieldPath>,
     /// `spile::area::word`
     pub code: String,
     /// The message.
@@ -116,7 +117,7 @@ impl Refusal {
             Error::Secrets(secrets::Error::Value { name, .. } | secrets::Error::Unknown { name, .. }) => {
                 let (message, help) = (refusal.detail.clone(), refusal.help.clone());
                 refusal.errors.push(FieldError {
-                    field: Some(format!("secrets.{name}")),
+                    field: Some(FieldPath::of("secrets").join(name)),
                     code,
                     message,
                     help,

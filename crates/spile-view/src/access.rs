@@ -11,7 +11,7 @@ use spile_ops::counted;
 /// Returns a sentence for each recipient who gains or loses access.
 #[must_use]
 pub fn sentences(change: &ChangeData) -> Vec<String> {
-    let recipients = change.fields.iter().find(|field| field.path() == RECIPIENTS);
+    let recipients = change.fields.iter().find(|field| *field.path() == RECIPIENTS);
     let Some(FieldData::Plain { before: Some(before), after: Some(after), .. }) = recipients else { return Vec::new() };
     let (before, after) = (names(before), names(after));
     let secrets = counted(change.secrets, "secret");

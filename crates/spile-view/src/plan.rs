@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use super::plan_data::{ChangeData, FieldData, FileData, PlanData, StateData, action};
 use super::{BAD, CHANGED, GOOD, QUIET, STRONG, access, plain, sign, styled, upgrade};
+use spile_core::name::FieldPath;
 use spile_core::phrase;
 use spile_core::phrase::{Phrase, code, codes};
 use spile_core::plan::{Action, Compared, Consequence, SecretChange};
@@ -138,7 +139,7 @@ fn target(text: &mut String, change: &ChangeData, whole: Action) {
         line(text, 8, &format!("{} {}", styled(style, sign), plain(&change.kind)));
         return;
     }
-    let width = change.fields.iter().map(|field| field.path().chars().count()).max().unwrap_or(0);
+    let width = change.fields.iter().map(|field| field.path().as_str().chars().count()).max().unwrap_or(0);
     for field in &change.fields {
         line(text, 8, &self::field(field, width));
     }
@@ -151,7 +152,7 @@ fn target(text: &mut String, change: &ChangeData, whole: Action) {
 }
 
 fn field(field: &FieldData, width: usize) -> String {
-    let path = format!("{:width$}", plain(field.path()));
+    let path = format!("{:width$}", plain(field.path().as_str()));
     match field {
         FieldData::Secret { secret, .. } => {
             let (sign, words) = self::secret(field.path(), *secret);
@@ -172,8 +173,8 @@ fn field(field: &FieldData, width: usize) -> String {
 
 /// Returns the change of a secret, as a phrase.
 #[must_use]
-pub fn secret(path: &str, change: SecretChange) -> (Action, &'static str) {
-    if path == WRAPPING {
+pub fn secret(path: &FieldPath, change: SecretChange) -> (Action, &'static str) {
+    if *path == WRAPPING {
         return (Action::Update, "signed or wrapped again, no value changes");
     }
     match change {

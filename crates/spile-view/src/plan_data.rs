@@ -12,7 +12,7 @@ use super::changes::SourceData;
 use super::report::ProblemData;
 pub use price::{PriceData, StreamPriceData};
 use spile_core::digest::hash;
-use spile_core::name::{IntegrationId, Slug};
+use spile_core::name::{FieldPath, IntegrationId, Slug};
 use spile_core::phrase::Phrase;
 use spile_core::plan::hand_edit::HandEditKind;
 use spile_core::plan::{
@@ -160,15 +160,15 @@ pub enum FieldData {
     /// A secret; its values never appear.
     Secret {
         /// The field.
-        path: String,
-        /// The kind of change.
+        path: FieldPath,
+        /// What happens to it.
         secret: SecretChange,
     },
     /// A value that is not secret.
     Plain {
         /// The field.
-        path: String,
-        /// The current value; null if the field is new.
+        path: FieldPath,
+        /// As read; null where there was none.
         before: Option<Value>,
         /// The desired value; null if the field will be removed.
         after: Option<Value>,
@@ -178,7 +178,7 @@ pub enum FieldData {
 impl FieldData {
     /// Returns the field, for example `config.start_date`.
     #[must_use]
-    pub fn path(&self) -> &str {
+    pub fn path(&self) -> &FieldPath {
         match self {
             Self::Secret { path, .. } | Self::Plain { path, .. } => path,
         }
@@ -217,8 +217,8 @@ pub struct DriftData {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DriftFieldData {
     /// The field.
-    pub path: String,
-    /// The last applied value; omitted for secrets.
+    pub path: FieldPath,
+    /// As it was left; not of secrets.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub left: Option<Value>,
     /// The live value; omitted for secrets.

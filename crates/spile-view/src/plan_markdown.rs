@@ -161,7 +161,7 @@ fn target(change: &ChangeData) -> String {
 }
 
 fn field(field: &FieldData) -> String {
-    let path = code(field.path());
+    let path = code(field.path().as_str());
     let value = |of: &serde_json::Value| code(&value(of));
     match field {
         FieldData::Secret { secret: change, .. } => {
@@ -212,7 +212,7 @@ fn drift(plan: &PlanData, most: usize) -> String {
                 Some(_) => "its ciphertext".to_owned(),
                 None => format!("{} → {}", shown(&field.left), shown(&field.found)),
             };
-            body.push(format!("  - {}: {change} ({})\n", code(&field.path), super::drift::files(field.files)));
+            body.push(format!("  - {}: {change} ({})\n", code(field.path.as_str()), super::drift::files(field.files)));
         }
     }
     for edit in plan.hand_edits.iter().take(most.min(100)) {

@@ -1,6 +1,7 @@
 //! The result of a pull from `meltano.yml`, as people read it.
 
 use super::{CHANGED, GOOD, QUIET, STRONG, plain, styled};
+use spile_core::name::FieldPath;
 use spile_core::problem::listed;
 use spile_core::render::TEMPLATE_FILE;
 use spile_ops::pull::PulledEdits;
@@ -15,6 +16,7 @@ pub fn text(pulled: &PulledEdits) -> String {
         lines.extend(pulled.kept.iter().map(|edit| format!("  {}", plain(&edit.phrase().to_string()))));
     }
     for (path, fields) in &pulled.fields {
+        let fields: Vec<&str> = fields.iter().map(FieldPath::as_str).collect();
         lines.push(format!("{changed} {}: {}", path.display(), plain(&fields.join(", "))));
         if let Some(names) = pulled.encrypted.get(path) {
             let names = listed(names.iter().map(String::as_str));

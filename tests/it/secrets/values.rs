@@ -284,7 +284,24 @@ fn a_pull_writes_secrets_as_ciphertext() {
     assert_eq!(desk.values("shop"), json!({"api_key": "hunter3", "auth.token": "t"}));
 }
 
-/// Rows as dashboards have them today: with plain-text secrets in both columns.
+#[test]
+fn a_secret_is_pulled_from_meltano_yml_whatever_its_setting_is_called() {
+    let desk = Desk::new();
+    let connector = desk.folder.read("connectors/shop.toml");
+    let setting = "\n[[settings]]\nname = \"s3_config.password\"\nsecret = true\n";
+    desk.folder.write("connectors/shop.toml", &(connector + setting));
+    desk.run(&["secrets", "init"]).succeeds();
+    desk.run(&["apply", "--yes"]).succeeds();
+    let rendered = desk.folder.read("meltano.yml");
+    let line = rendered.lines().find(|line| line.ends_with(" page_size: 7")).unwrap();
+    let with_secret = format!("{line}\n{}", line.replace("page_size: 7", "s3_config.password: hunter2"));
+    desk.folder.write("meltano.yml", &rendered.replace(line, &with_secret));
+    let pulled = desk.run(&["pull"]).succeeds();
+    assert!(!(pulled.stdout + &pulled.stderr).contains("hunter"));
+    assert_eq!(desk.values("shop"), json!({"s3_config.password": "hunter2"}));
+}
+
+/// Rows as dashboards have them today: with secrets in plain text, in both columns.
 #[test]
 fn unmanaged_rows_become_files_with_their_secrets_encrypted() {
     let desk = Desk::new();

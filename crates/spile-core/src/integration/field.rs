@@ -6,16 +6,17 @@ use toml_edit::{Item, TableLike};
 
 use super::check::IntegrationMistake;
 use crate::connector::Connector;
+use crate::name::FieldPath;
 use crate::problem::Problem;
 
 /// Returns the field that a problem of an integration's file is about; `None` where it is about all of it.
 ///
 /// A setting that is missing has no place: it is known by its name.
 #[must_use]
-pub fn of(problem: &Problem, connector: Option<&Connector>) -> Option<String> {
+pub fn of(problem: &Problem, connector: Option<&Connector>) -> Option<FieldPath> {
     if let Some(IntegrationMistake::MissingSetting { name, .. }) = problem.found() {
         let is_secret = connector.and_then(|connector| connector.setting(name)).is_some_and(|setting| setting.secret);
-        return Some(format!("{}.{name}", if is_secret { "secrets" } else { "config" }));
+        return Some(FieldPath::of(if is_secret { "secrets" } else { "config" }).join(name));
     }
     let labels = problem.finding().labels();
     let first = labels.and_then(|mut labels| labels.next())?;
@@ -24,23 +25,23 @@ pub fn of(problem: &Problem, connector: Option<&Connector>) -> Option<String> {
 
 /// Returns the field of a text that a byte is in, or in whose key it is.
 #[must_use]
-pub fn at(text: &str, offset: usize) -> Option<String> {
+pub fn at(text: &str, offset: usize) -> Option<FieldPath> {
     let document = crate::table::layout(text).ok()?;
     let mut found = None;
-    search(document.as_table(), offset, "", &mut found);
+    search(document.as_table(), offset, None, &mut found);
     found
 }
 
 /// Returns the field that a line begins with, from 1.
 #[must_use]
-pub fn at_line(text: &str, line: usize) -> Option<String> {
+pub fn at_line(text: &str, line: usize) -> Option<FieldPath> {
     at(text, text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum())
 }
 
-fn search(table: &dyn TableLike, offset: usize, prefix: &str, found: &mut Option<String>) {
+fn search(table: &dyn TableLike, offset: usize, outer: Option<&FieldPath>, found: &mut Option<FieldPath>) {
     for (name, item) in table.iter() {
         let key = table.key(name).and_then(toml_edit::Key::span);
-        let path = if prefix.is_empty() { name.to_owned() } else { format!("{prefix}.{name}") };
+        let path = outer.map_or_else(|| FieldPath::from(name.to_owned()), |outer| outer.join(name));
         let is_in = |span: Option<Range<usize>>| span.is_some_and(|span| (span.start..=span.end).contains(&offset));
         if is_in(key) || is_in(item.span()) {
             *found = Some(path.clone());
@@ -48,7 +49,7 @@ fn search(table: &dyn TableLike, offset: usize, prefix: &str, found: &mut Option
         if let Item::Table(_) | Item::Value(toml_edit::Value::InlineTable(_)) = item
             && let Some(inner) = item.as_table_like()
         {
-            search(inner, offset, &path, found);
+            search(inner, offset, Some(&path), found);
         }
     }
 }
@@ -71,7 +72,7 @@ mod tests {
             ("[1]", "config.local.folders"),
             ("1 }", "config.deep.y.z"),
         ] {
-            assert_eq!(field(word).as_deref(), Some(expected), "{word}");
+            assert_eq!(field(word).as_ref().map(FieldPath::as_str), Some(expected), "{word}");
         }
         assert_eq!(at("= no", 0), None);
     }
@@ -79,8 +80,8 @@ mod tests {
     #[test]
     fn a_line_begins_with_a_field_and_lines_are_counted_from_one() {
         let text = "type = \"x\"\n\n[config]\nhost = \"h\"\nport = 1\n";
-        let fields: Vec<Option<String>> = (0..=6).map(|line| at_line(text, line)).collect();
-        let fields: Vec<Option<&str>> = fields.iter().map(Option::as_deref).collect();
+        let fields: Vec<Option<FieldPath>> = (0..=6).map(|line| at_line(text, line)).collect();
+        let fields: Vec<Option<&str>> = fields.iter().map(|field| field.as_ref().map(FieldPath::as_str)).collect();
         let host = Some("config.host");
         assert_eq!(fields, [Some("type"), Some("type"), None, Some("config"), host, Some("config.port"), None]);
     }

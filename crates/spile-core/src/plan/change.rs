@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Action;
+use crate::name::FieldPath;
 use crate::record::entry::METADATA;
 use crate::record::row::{RECIPIENTS, WRAPPING};
 use crate::record::{Field, Record};
@@ -113,7 +114,7 @@ impl<R> Change<R> {
 #[derive(Debug, Clone, PartialEq)]
 pub struct FieldChange {
     /// The field, for example `config.start_date`.
-    pub path: String,
+    pub path: FieldPath,
     /// What of it differs.
     pub difference: Difference,
 }
@@ -165,16 +166,16 @@ impl<R: Record> Change<R> {
     pub fn fields(&self) -> Vec<FieldChange> {
         let mut before = self.before().map(Record::fields).unwrap_or_default();
         let mut after = self.there().map(Record::fields).unwrap_or_default();
-        let paths: BTreeSet<String> = before.keys().chain(after.keys()).cloned().collect();
-        let change = |path: String| {
+        let paths: BTreeSet<FieldPath> = before.keys().chain(after.keys()).cloned().collect();
+        let change = |path: FieldPath| {
             let difference = Difference::between(before.remove(&path), after.remove(&path))?;
             Some(FieldChange { path, difference })
         };
         let mut fields: Vec<FieldChange> = paths.into_iter().filter_map(change).collect();
         // Where a rule comes or goes, the order of all of them is not news.
-        let paths: Vec<String> = fields.iter().map(|field| field.path.clone()).collect();
-        let is_order = |path: &str| path == METADATA || path.ends_with(&format!(".{METADATA}"));
-        let is_of = |path: &str| paths.iter().any(|other| other.starts_with(&format!("{path}.")));
+        let paths: Vec<FieldPath> = fields.iter().map(|field| field.path.clone()).collect();
+        let is_order = |path: &FieldPath| *path.in_any_environment() == METADATA;
+        let is_of = |path: &FieldPath| paths.iter().any(|other| other.is_within(path));
         fields.retain(|field| !(is_order(&field.path) && is_of(&field.path)));
         // A document's MAC changes with every value in it: that alone is not news. Where no ciphertext changes, no value
         // does.

@@ -10,12 +10,15 @@ use serde::{Deserialize, Serialize};
 use super::{Change, Current, Difference, FieldChange, Step};
 use crate::integration::load::is_reference;
 use crate::integration::{Integration, Integrations};
-use crate::name::{EnvironmentName, IntegrationId};
+use crate::name::{EnvironmentName, FieldPath, IntegrationId};
 use crate::phrase;
 use crate::phrase::{Phrase, code};
 use crate::record::{Entry, Record, Row};
 use newly_selected::newly_selected;
 use schemas::Loaders;
+
+/// The field that says which streams are read.
+const SELECT: FieldPath = FieldPath::of("select");
 
 /// What follows from a change, from harmless to grave.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
@@ -149,7 +152,7 @@ fn field_verdicts<R: Record>(
         if let Some((consequence, reason)) = of_field(&field.path, integration) {
             let streams = streams_of(&field, all);
             // Where less is selected, nothing is read again.
-            if !streams.is_empty() || field.path != "select" {
+            if !streams.is_empty() || field.path != SELECT {
                 verdict.add(consequence, reason, streams);
             }
         }
@@ -166,38 +169,32 @@ fn follows(difference: &Difference) -> bool {
 
 /// Returns the streams that a changed field concerns: those newly selected, the one whose replication it is, or all.
 fn streams_of(field: &FieldChange, all: &dyn Fn() -> BTreeSet<String>) -> BTreeSet<String> {
-    let path = field.path.as_str();
-    match (path.split_once('.'), &field.difference) {
-        (Some(("metadata", stream)), _) => BTreeSet::from([stream.to_owned()]),
-        (None, Difference::Plain { before, after }) if path == "select" => {
-            newly_selected(before.as_ref(), after.as_ref())
-        }
+    match (field.path.split(), &field.difference) {
+        (("metadata", Some(stream)), _) => BTreeSet::from([stream.to_owned()]),
+        (("select", None), Difference::Plain { before, after }) => newly_selected(before.as_ref(), after.as_ref()),
         _ => all(),
     }
 }
 
-fn of_field(path: &str, integration: Option<&Integration>) -> Option<(Consequence, Phrase)> {
-    let (field, rest) = path.split_once('.').unwrap_or((path, ""));
-    match field {
-        "config" | "secrets" => {
-            let setting = integration?.connector.setting(rest)?;
-            setting.resync.then(|| (Consequence::Resync, phrase![code(rest), " changes which data is read"]))
+fn of_field(path: &FieldPath, integration: Option<&Integration>) -> Option<(Consequence, Phrase)> {
+    match path.split() {
+        ("config" | "secrets", Some(name)) => {
+            let setting = integration?.connector.setting(name)?;
+            setting.resync.then(|| (Consequence::Resync, phrase![code(name), " changes which data is read"]))
         }
-        "select" => Some((Consequence::Resync, "newly selected streams are read from the start".into())),
-        "metadata" if rest.is_empty() => {
+        ("select", None) => Some((Consequence::Resync, "newly selected streams are read from the start".into())),
+        ("metadata", None) => {
             Some((Consequence::Resync, phrase!["a different rule in ", code("metadata"), " now comes last and wins"]))
         }
-        "metadata" => Some((Consequence::Resync, phrase!["the replication of ", code(rest), " changes"])),
-        "mappers" => {
+        ("metadata", Some(stream)) => {
+            Some((Consequence::Resync, phrase!["the replication of ", code(stream), " changes"]))
+        }
+        ("mappers", None) => {
             Some((Consequence::Restart, "new records are transformed differently; existing rows stay unchanged".into()))
         }
-        "type" => Some((Consequence::FullRefresh, "another connector starts without a bookmark".into())),
-        "plugin" if matches!(rest, "pip_url" | "executable") => {
-            Some((Consequence::Restart, "the plugin is reinstalled".into()))
-        }
-        "plugin" if rest == "name" => {
-            Some((Consequence::FullRefresh, "another plugin starts without a bookmark".into()))
-        }
+        ("type", None) => Some((Consequence::FullRefresh, "another connector starts without a bookmark".into())),
+        ("plugin", Some("pip_url" | "executable")) => Some((Consequence::Restart, "the plugin is reinstalled".into())),
+        ("plugin", Some("name")) => Some((Consequence::FullRefresh, "another plugin starts without a bookmark".into())),
         _ => None,
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::{Change, Current, Desired, FieldChange, Last, Snapshot, State};
-use crate::name::{IntegrationId, Slug};
+use crate::name::{FieldPath, IntegrationId, Slug};
 use crate::record::{Record, Target};
 
 /// What something else has done to one record since the last apply.
@@ -91,7 +91,7 @@ pub fn in_target<R: Record>(current: &Snapshot<R>, desired: &State<R>) -> Vec<Dr
 
 fn fields<R: Record>(left: &R, live: &R, wanted: Option<&R>) -> Vec<DriftField> {
     let differing = |a: &R, b: &R| Change::between(a, b).map(|change| change.fields()).unwrap_or_default();
-    let paths = |from: &R| -> BTreeSet<String> {
+    let paths = |from: &R| -> BTreeSet<FieldPath> {
         let fields = wanted.map(|wanted| differing(from, wanted)).unwrap_or_default();
         fields.into_iter().map(|field| field.path).collect()
     };

@@ -202,15 +202,15 @@ fn a_data_key_that_is_wrapped_anew_is_told_where_no_secret_and_no_reader_changes
         let change = Change::Update { before: with("a", &document), after: with(host, after) };
         change.fields().into_iter().map(|field| (field.path, field.difference)).collect::<Vec<_>>()
     };
-    let plain = |path: &str, before, after| (path.to_owned(), Difference::Plain { before, after });
+    let plain = |path: &str, before, after| (FieldPath::from(path.to_owned()), Difference::Plain { before, after });
     let host = plain("config.host", Some(json!("a")), Some(json!("b")));
     let mut anew = document.clone();
     anew.metadata.set_age(&[wrapped("age1x", "twice")]);
-    let reencrypted = ("sops".to_owned(), Difference::Secret(SecretChange::Reencrypted));
+    let reencrypted = (FieldPath::of("sops"), Difference::Secret(SecretChange::Reencrypted));
     assert_eq!(told("b", &anew), [host.clone(), reencrypted]);
     let mut changed = anew.clone();
     changed.set("password", &Secret::new("hunter3"), &key);
-    let unverified = ("secrets.password".to_owned(), Difference::Secret(SecretChange::Unverified));
+    let unverified = (FieldPath::of("secrets.password"), Difference::Secret(SecretChange::Unverified));
     assert_eq!(told("b", &changed), [host, unverified]);
     anew.metadata.set_age(&[wrapped("age1x", "twice"), wrapped("age1y", "twice")]);
     let readers = plain("sops.recipients", Some(json!(["age1x"])), Some(json!(["age1x", "age1y"])));

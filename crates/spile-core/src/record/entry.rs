@@ -8,7 +8,7 @@ use indexmap::IndexSet;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::{Field, Fields, PluginDefinition, Record, Target, spread, spread_in_order};
+use super::{CONFIG, Field, Fields, PluginDefinition, Record, Target, spread};
 use crate::connector::Role;
 use crate::connector::naming::NamingSettings;
 use crate::digest::hash;
@@ -16,7 +16,7 @@ use crate::integration::check::environment_variable;
 use crate::integration::load::{LoaderSettings, SCHEMA_REFERENCE, schema_setting};
 use crate::integration::select::stream_part;
 use crate::integration::{Declaration, Integration, Integrations};
-use crate::name::{EnvironmentName, Slug};
+use crate::name::{EnvironmentName, FieldPath, Slug};
 use crate::secrecy;
 use crate::settings::ProjectSettings;
 use crate::value::expansion::{escaped, has_variable, plain};
@@ -52,10 +52,7 @@ pub struct Entry {
 }
 
 /// The path of the field that says in which order the rules of `metadata` come. It only counts where no rule differs.
-pub const METADATA: &str = "metadata";
-
-/// How the paths of fields begin that differ by environment.
-const OVERLAYS: &str = "environments.";
+pub const METADATA: FieldPath = FieldPath::of("metadata");
 
 /// Who defines a plugin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -148,19 +145,25 @@ impl Setup {
         *self == Self::default()
     }
 
-    fn add_to(&self, fields: &mut Fields, prefix: &str) {
-        spread_in_order(fields, &format!("{prefix}config"), &self.config);
-        spread_in_order(fields, &format!("{prefix}metadata"), &self.metadata);
+    /// Returns the fields; `is_secret` tells of which settings the text is one.
+    fn fields(&self, is_secret: impl Fn(&str, &str) -> bool) -> Fields {
+        let config = |(name, value): (&String, &Value)| match value {
+            Value::String(text) if is_secret(name, text) => (CONFIG.join(name), Field::Secret(hash(text.as_bytes()))),
+            _ => (CONFIG.join(name), Field::Ordered(value.clone())),
+        };
+        let mut fields: Fields = self.config.iter().map(config).collect();
+        fields.extend(self.metadata.iter().map(|(key, said)| (METADATA.join(key), Field::Ordered(said.clone()))));
         if self.metadata.len() > 1 {
             let patterns: Vec<&String> = self.metadata.keys().collect();
-            fields.insert(format!("{prefix}{METADATA}"), Field::Plain(json!(patterns)));
+            fields.insert(METADATA, Field::Plain(json!(patterns)));
         }
         if let Some(select) = &self.select {
-            fields.insert(format!("{prefix}select"), Field::Plain(json!(select)));
+            fields.insert(FieldPath::of("select"), Field::Plain(json!(select)));
         }
         if let Some(schema) = &self.load_schema {
-            fields.insert(format!("{prefix}load_schema"), Field::Plain(json!(schema)));
+            fields.insert(FieldPath::of("load_schema"), Field::Plain(json!(schema)));
         }
+        fields
     }
 }
 
@@ -297,31 +300,24 @@ impl Record for Entry {
     }
 
     fn fields(&self) -> Fields {
-        let mut fields = Fields::from([("name".to_owned(), Field::Plain(json!(self.plugin)))]);
-        spread(&mut fields, "plugin", self.definition.iter());
-        self.base.add_to(&mut fields, "");
+        let is_secret = |name: &str, text: &str| self.is_secret(name, text);
+        let mut fields = self.base.fields(is_secret);
         for (environment, setup) in &self.environments {
-            setup.add_to(&mut fields, &format!("environments.{environment}."));
+            let differing = setup.fields(is_secret).into_iter();
+            fields.extend(differing.map(|(path, field)| (path.in_environment(environment), field)));
         }
+        spread(&mut fields, &FieldPath::of("plugin"), self.definition.iter());
+        fields.insert(FieldPath::of("name"), Field::Plain(json!(self.plugin)));
         let optional = [("loader", &self.loader), ("schedule", &self.interval)];
         let written = optional
             .into_iter()
-            .filter_map(|(key, value)| Some((key.to_owned(), Field::Plain(json!(value.as_ref()?)))));
+            .filter_map(|(key, value)| Some((FieldPath::of(key), Field::Plain(json!(value.as_ref()?)))));
         fields.extend(written);
         if !self.mappers.is_empty() {
-            fields.insert("mappers".to_owned(), Field::Plain(json!(self.mappers)));
+            fields.insert(FieldPath::of("mappers"), Field::Plain(json!(self.mappers)));
         }
         if self.protect {
-            fields.insert("protect".to_owned(), Field::Plain(json!(true)));
-        }
-        for (path, field) in &mut fields {
-            let name =
-                path.split_once("config.").filter(|(before, _)| before.is_empty() || before.starts_with(OVERLAYS));
-            if let (Some((_, name)), Field::Ordered(Value::String(text))) = (name, &*field)
-                && self.is_secret(name, text)
-            {
-                *field = Field::Secret(hash(text.as_bytes()));
-            }
+            fields.insert(FieldPath::of("protect"), Field::Plain(json!(true)));
         }
         fields
     }

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{Field, Fields, Record, Target, spread};
+use super::{CONFIG, Field, Fields, Record, Target, spread};
 use crate::integration::secrets::setting_of;
 use crate::integration::{Integration, Secrets};
-use crate::name::{EnvironmentName, Slug};
+use crate::name::{EnvironmentName, FieldPath, Slug};
 use crate::sops::Document;
 use crate::value::{self, Settings};
 
@@ -61,19 +61,22 @@ impl Sealed {
         let named: BTreeMap<String, String> = ciphertexts.map(|(path, text)| (setting_of(&path), text)).collect();
         for name in &self.names {
             let ciphertext = named.get(name).cloned().unwrap_or_default();
-            fields.insert(format!("secrets.{name}"), Field::Secret(ciphertext));
+            fields.insert(SECRETS.join(name), Field::Secret(ciphertext));
         }
         let recipients = document.as_ref().map(|document| document.metadata.recipients()).unwrap_or_default();
-        fields.insert(RECIPIENTS.to_owned(), Field::Plain(json!(recipients)));
-        fields.insert(WRAPPING.to_owned(), Field::Secret(self.document.clone()));
+        fields.insert(RECIPIENTS, Field::Plain(json!(recipients)));
+        fields.insert(WRAPPING, Field::Secret(self.document.clone()));
     }
 }
 
 /// The path of the field that says who can read the secrets.
-pub const RECIPIENTS: &str = "sops.recipients";
+pub const RECIPIENTS: FieldPath = FieldPath::of("sops.recipients");
 
 /// The path of the field that stands for a document's MAC and wrapped keys. It only counts where nothing else differs.
-pub const WRAPPING: &str = "sops";
+pub const WRAPPING: FieldPath = FieldPath::of("sops");
+
+/// The table of ciphertexts.
+const SECRETS: FieldPath = FieldPath::of("secrets");
 
 impl Row {
     /// Returns the desired row of an integration in an environment.
@@ -115,8 +118,8 @@ impl Record for Row {
             ("enabled", json!(self.enabled)),
         ];
         let mut fields: Fields =
-            columns.into_iter().map(|(column, value)| (column.to_owned(), Field::Plain(value))).collect();
-        spread(&mut fields, "config", &self.config);
+            columns.into_iter().map(|(column, value)| (FieldPath::of(column), Field::Plain(value))).collect();
+        spread(&mut fields, &CONFIG, &self.config);
         if let Some(secrets) = &self.secrets {
             secrets.add_to(&mut fields);
         }

@@ -62,3 +62,21 @@ fn an_entry_holds_in_an_environment_with_all_that_is_said_otherwise_there() {
     assert_eq!((&there.base.load_schema, &there.base.config["a"]), (&schema("prod"), &json!(2)));
     assert_eq!((there.base.select, there.environments.len()), (Some(["b.*".to_owned()].into()), 0));
 }
+
+#[test]
+fn a_text_that_a_definition_calls_sensitive_is_secret_in_an_environment_of_any_name() {
+    let settings = json!({"name": "tap-x", "settings": [{"name": "pin", "sensitive": true}, {"name": "host"}]});
+    let definition = Arc::new(PluginDefinition::from(settings.as_object().unwrap().clone()));
+    let setup = Setup {
+        config: [("pin".to_owned(), json!("1234")), ("host".to_owned(), json!("db"))].into(),
+        metadata: json!({"config.pin": {"selected": true}}).as_object().unwrap().clone(),
+        ..Setup::default()
+    };
+    let environments = ["prod", "config"].map(|name| (name.parse().unwrap(), setup.clone())).into();
+    let entry = Entry { definition, environments, base: setup, ..entry(&shop(None)) };
+    let fields = entry.fields();
+    for table in ["config", "environments.prod.config", "environments.config.config"] {
+        let field = |name: &str| &fields[format!("{table}.{name}").as_str()];
+        assert!(matches!((field("pin"), field("host")), (Field::Secret(_), Field::Ordered(_))), "{table}");
+    }
+}

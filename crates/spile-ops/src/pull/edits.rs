@@ -15,7 +15,7 @@ use spile_core::import::{NotKept, kept};
 use spile_core::integration::check::is_reference;
 use spile_core::integration::rewrite::Edit;
 use spile_core::integration::{FileName, Integration};
-use spile_core::name::{EnvironmentName, IntegrationId, Slug};
+use spile_core::name::{EnvironmentName, FieldPath, IntegrationId, Slug};
 use spile_core::plan::drift::{DriftKind, Files, in_target};
 use spile_core::plan::hand_edit::HandEditKind;
 use spile_core::plan::{Change, Compared, Difference, FieldChange, HandEdit, LastDocument, Snapshot, State};
@@ -38,7 +38,7 @@ pub struct PulledEdits {
     /// What went into the template.
     pub kept: Vec<HandEdit>,
     /// What went into files of integrations.
-    pub fields: BTreeMap<PathBuf, Vec<String>>,
+    pub fields: BTreeMap<PathBuf, Vec<FieldPath>>,
     /// Secrets that stood there in plain text and are encrypted now, by file.
     pub encrypted: BTreeMap<PathBuf, Vec<String>>,
     /// What is in no file yet, a sentence each.
@@ -168,7 +168,7 @@ fn changed_fields<'a>(
 struct FileChange {
     edits: Vec<Edit>,
     secrets: BTreeMap<String, Secret>,
-    fields: Vec<String>,
+    fields: Vec<FieldPath>,
 }
 
 /// An integration whose entry in `meltano.yml` was changed.
@@ -191,8 +191,8 @@ async fn files_of(
         let (environment, path) = within(&field.path, loaded);
         let said = environment.as_ref().map_or(Some(&found.base), |environment| found.environments.get(environment));
         let file = files.entry(environment.clone()).or_default();
-        field_into(file, integration, loaded, &Changed { path, field, said })?;
-        file.fields.push(path.to_owned());
+        field_into(file, integration, loaded, &Changed { path: &path, field, said })?;
+        file.fields.push(path);
     }
     for (environment, change) in files {
         let path = match &environment {
@@ -212,18 +212,16 @@ async fn files_of(
     Ok(())
 }
 
-/// Splits the path of a field into its environment and the rest.
-fn within<'a>(path: &'a str, loaded: &Loaded) -> (Option<EnvironmentName>, &'a str) {
-    let Some(rest) = path.strip_prefix("environments.") else { return (None, path) };
-    let mut known = loaded.settings.environments.keys();
-    let found = known.find_map(|name| Some((name, rest.strip_prefix(name.as_str())?.strip_prefix('.')?)));
-    found.map_or((None, path), |(name, rest)| (Some(name.clone()), rest))
+/// Splits the path of a field into its environment, if the project has it, and the path there.
+fn within(path: &FieldPath, loaded: &Loaded) -> (Option<EnvironmentName>, FieldPath) {
+    let found = path.environment().filter(|(name, _)| loaded.settings.environments.contains_key(name));
+    found.map_or_else(|| (None, path.clone()), |(name, path)| (Some(name), path))
 }
 
 /// A field that was changed.
 struct Changed<'a> {
     /// Its path within its environment.
-    path: &'a str,
+    path: &'a FieldPath,
     field: &'a FieldChange,
     /// All that is said there.
     said: Option<&'a Setup>,
@@ -243,26 +241,26 @@ fn field_into(
     let after = match &field.difference {
         Difference::Plain { after, .. } => after.clone(),
         // It stands there in plain text.
-        Difference::Secret(_) => path.strip_prefix("config.").and_then(|name| said?.config.get(name).cloned()),
+        Difference::Secret(_) => path.rest().and_then(|name| said?.config.get(name).cloned()),
     };
     let top = |key: &str, value| Edit { table: None, key: key.to_owned(), value };
-    match path.split_once('.') {
-        Some(("config", name)) => match after.as_ref().and_then(|value| secret(integration, name, value)) {
+    match path.split() {
+        ("config", Some(name)) => match after.as_ref().and_then(|value| secret(integration, name, value)) {
             Some(secret) => drop(file.secrets.insert(name.to_owned(), secret)),
             None => file.edits.push(in_table("config", name, after.as_ref().map(to_file))),
         },
-        Some(("metadata", pattern)) => file.edits.push(in_table("metadata", pattern, after)),
+        ("metadata", Some(pattern)) => file.edits.push(in_table("metadata", pattern, after)),
         // In which order they come, the file says.
-        None if path == "metadata" => {}
-        None if path == "select" => file.edits.push(top(path, after.map(|patterns| patterns_of(&patterns)))),
-        None if path == "schedule" || path == "mappers" => file.edits.push(top(path, after)),
-        None if path == "loader" => {
+        ("metadata", None) => {}
+        (key @ "select", None) => file.edits.push(top(key, after.map(|patterns| patterns_of(&patterns)))),
+        (key @ ("schedule" | "mappers"), None) => file.edits.push(top(key, after)),
+        (key @ "loader", None) => {
             let plugin = after.as_ref().and_then(Value::as_str);
             let goes_to = plugin.and_then(|plugin| loaded.integrations.iter().find(|one| one.plugin_name() == plugin));
             if plugin.is_some() && goes_to.is_none() {
                 return Err(refused("its job goes to a loader that is no integration".to_owned()));
             }
-            file.edits.push(top(path, goes_to.map(|one| Value::from(one.slug.as_str()))));
+            file.edits.push(top(key, goes_to.map(|one| Value::from(one.slug.as_str()))));
         }
         _ => return Err(refused(format!("its `{}` in `meltano.yml` is not the file's to change", field.path))),
     }
@@ -301,8 +299,7 @@ fn compare(
     for (integration, fields) in changed {
         let wanted = |id: &IntegrationId| Some(Change::between(now.entries.get(id)?, there.state.get(id)?)?.fields());
         let left = wanted(&integration.id).unwrap_or_default();
-        let is_secret =
-            |path: &str| path.rsplit_once("config.").is_some_and(|(_, name)| secrets.contains(&name.to_owned()));
+        let is_secret = |path: &FieldPath| matches!(path.in_any_environment().split(), ("config", Some(name)) if secrets.contains(&name.to_owned()));
         let is_left =
             |field: &&FieldChange| fields.iter().any(|changed| changed.path == field.path) && !is_secret(&field.path);
         if let Some(field) = left.iter().find(is_left) {

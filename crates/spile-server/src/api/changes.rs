@@ -168,7 +168,7 @@ fn refused(field: &str, message: &str, help: &str) -> Refusal {
     let code = "spile::http::field";
     let mut refusal = Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, code, format!("`{field}`: {message}")).help(help);
     refusal.errors.push(FieldError {
-        field: Some(field.to_owned()),
+        field: Some(field.to_owned().into()),
         code: code.to_owned(),
         message: message.to_owned(),
         help: Some(help.to_owned()),

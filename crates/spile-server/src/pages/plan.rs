@@ -121,6 +121,6 @@ fn field(field: &FieldData) -> String {
         FieldData::Plain { before: Some(before), after: Some(after), .. } => {
             format!("{path} = {} → {}", value(before), value(after))
         }
-        FieldData::Plain { before: None, after: None, .. } => path.to_owned(),
+        FieldData::Plain { before: None, after: None, .. } => path.to_string(),
     }
 }

@@ -126,7 +126,7 @@ fn shown(at: &At, one: &Integration) -> BTreeMap<String, String> {
 pub fn faults(refusal: &Refusal) -> BTreeMap<String, String> {
     let told = refusal.errors.iter().filter_map(|error| {
         let help = error.help.as_ref().map(|help| format!(": {help}")).unwrap_or_default();
-        Some((error.field.clone()?, format!("{}{help}", error.message)))
+        Some((error.field.as_ref()?.to_string(), format!("{}{help}", error.message)))
     });
     told.collect()
 }

@@ -15,7 +15,7 @@ use crate::pages::words::RunRow;
 use crate::project_view::ProjectView;
 use crate::refusal::Refusal;
 use spile_core::integration::field;
-use spile_core::name::Slug;
+use spile_core::name::{FieldPath, Slug};
 use spile_core::run::{Cause, Run};
 use spile_ops::run::Log;
 use spile_ops::{self as ops, RunSelection};
@@ -108,16 +108,16 @@ pub fn mend(desk: &ProjectView, run: &Run) -> Option<Value> {
         let text = desk.world.project.text(&mend.path).ok()?;
         field::at_line(&text, line)
     });
-    let setting = field.as_deref().and_then(|field| field.split_once('.')).map(|(_, name)| name);
+    let setting = field.as_ref().and_then(FieldPath::rest);
     let label = setting.and_then(|name| integration.connector.setting(name)).map(spile_core::form::label);
     let label = label.map_or_else(|| "Open settings".to_owned(), |label| format!("Fix {label}"));
     // A form shows secrets in a group of their own, wherever the file has them.
     let is_secret = |name: &str| integration.connector.setting(name).is_some_and(|setting| setting.secret);
-    let field = field.map(|field| match field.split_once('.') {
-        Some(("config" | "secrets", name)) if is_secret(name) => format!("secrets.{name}"),
+    let field = field.map(|field| match field.split() {
+        ("config" | "secrets", Some(name)) if is_secret(name) => FieldPath::of("secrets").join(name),
         _ => field,
     });
-    let shown = field.filter(|field| field.contains('.') || matches!(field.as_str(), "select" | "schedule" | "loader"));
+    let shown = field.filter(|field| matches!(field.split(), (_, Some(_)) | ("select" | "schedule" | "loader", None)));
     let anchor = shown.map_or_else(|| "settings".to_owned(), |field| format!("{field}-field"));
     Some(json!({ "path": format!("/integrations/{}#{anchor}", integration.slug), "label": label }))
 }

@@ -22,7 +22,7 @@ use crate::refusal::Refusal;
 use spile_core::connector::Role;
 use spile_core::form;
 use spile_core::integration::field;
-use spile_core::name::Slug;
+use spile_core::name::{FieldPath, Slug};
 use spile_core::run::Run;
 use spile_core::run::error_line::{self, Sought};
 use spile_ops::discover::{Freshness, Offered, Options};
@@ -146,8 +146,8 @@ fn tested(draft: &Draft, file: &str, run: &Run) -> Value {
         let sought = Sought { cause, reason: run.error.as_deref().unwrap_or_default() };
         error_line::line(file, &draft.connector, &sought)
     });
-    let field = line.and_then(|line| field::at_line(file, line)).filter(|field| field.contains('.'));
-    let setting = field.as_deref().and_then(|field| draft.connector.setting(field.split_once('.')?.1));
+    let field = line.and_then(|line| field::at_line(file, line)).filter(|field| field.rest().is_some());
+    let setting = field.as_ref().and_then(|field| draft.connector.setting(field.rest()?));
     let label = setting.map(form::label);
     let field = field.map(|field| format!("{field}-field"));
     let help = run.help().filter(|_| !ok).map(str::to_owned);
@@ -184,7 +184,7 @@ async fn prepare(at: &At, draft: &Draft) -> Result<Prepared, Refusal> {
     let refused = |message: &str| {
         let mut refusal = Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "spile::http::field", message);
         refusal.errors.push(crate::refusal::FieldError {
-            field: Some("name".to_owned()),
+            field: Some(FieldPath::of("name")),
             code: "spile::http::field".to_owned(),
             message: message.to_owned(),
             help: None,
@@ -278,7 +278,7 @@ fn settle(draft: &mut Draft, posted: &Posted) -> Result<(), Refusal> {
         .faults
         .into_iter()
         .map(|(field, message)| crate::refusal::FieldError {
-            field: Some(field),
+            field: Some(field.into()),
             code: "spile::form::value".to_owned(),
             message,
             help: None,

@@ -91,7 +91,7 @@ fn changes<R: Record>(plan: &Plan, step: &Step<R>) -> Vec<ChangeData> {
             state: verdict.state.map(|(from, to)| StateData { from, to }),
             fields: fields.into_iter().map(FieldData::from).collect(),
             unchanged: change.unchanged(),
-            secrets: record.fields().keys().filter(|path| path.starts_with("secrets.")).count(),
+            secrets: record.fields().keys().filter(|path| matches!(path.split(), ("secrets", Some(_)))).count(),
         }
     };
     step.changes.par_iter().map(data).collect()
