@@ -21,7 +21,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use crate::processes::sops_program::{Format, Program, ProgramError};
 use ask::Asking;
 use identity::Identity;
-use spile_core::sops::{DataKey, Document, Fault, Leaf, Metadata, Scope, Wrapped};
+use spile_core::sops::{DataKey, Document, EncryptionRule, Fault, Leaf, Metadata, Wrapped};
 
 pub use error::{Looked, NoKey, Official, OpenError};
 pub use key_creation::{NoIdentity, make_identity};
@@ -206,7 +206,7 @@ fn waiting<T>(act: impl FnOnce() -> T) -> T {
 
 fn needs_comments(document: &Document) -> Result<bool, Fault> {
     document.metadata.age()?;
-    Ok(matches!(document.metadata.scope()?, Scope::Comments))
+    Ok(matches!(document.metadata.encryption_rule()?, EncryptionRule::Comments))
 }
 
 /// Tells whether the official program may support more than spile here.

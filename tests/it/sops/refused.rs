@@ -54,7 +54,7 @@ const REFUSED: [(&str, &str); 78] = [
     ("negative/scope-not-a-pattern.json", "MacMismatch"),
     ("negative/scope-removed.json", r#"NotEnc { path: ["type"], reason: Plain }"#),
     ("negative/scope-widened.json", r#"NotEnc { path: ["type"], reason: Plain }"#),
-    ("negative/scopes-two.json", "[Scope(Twice)]"),
+    ("negative/scopes-two.json", "[Rule(TwoRules)]"),
     ("negative/secret-added-by-copy.json", "MacMismatch"),
     ("negative/secret-emptied.json", "MacMismatch"),
     ("negative/secret-nulled.json", "MacMismatch"),

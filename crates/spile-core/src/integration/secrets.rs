@@ -32,7 +32,7 @@ pub struct SecretsDraft {
     pub document: Arc<Document>,
     /// Where they stand.
     pub form: SecretsLocation,
-    /// What the scope of a sidecar leaves in plain text, by the setting's name.
+    /// What the encryption rule of a sidecar leaves in plain text, by the setting's name.
     pub plain: BTreeSet<String>,
 }
 
@@ -145,7 +145,7 @@ pub(super) fn in_file(table: &Table<'_>, name: &FileName, problems: &mut Problem
     let document = Document::from_members(block).ok()?;
     let place = |key: &str| metadata.key_place(key).unwrap_or_else(|| metadata.place());
     mistakes(&document, source, &place, &format!("spile secrets rotate {slug}"), problems);
-    if !document.metadata.is_profile() && document.metadata.scope().is_ok() {
+    if !document.metadata.is_profile() && document.metadata.encryption_rule().is_ok() {
         problems.push(source, SecretsMistake::Profile { slug, span: metadata.place().span.into() });
     }
     Some(draft(&secrets, document))
@@ -205,13 +205,13 @@ fn mistakes(document: &Document, source: &Source, place: PlaceOf<'_>, mend: &str
             BadMetadata::Time => "lastmodified",
             BadMetadata::Mac(_) => "mac",
             BadMetadata::Wrapped => "age",
-            BadMetadata::NotATable | BadMetadata::Missing(_) | BadMetadata::Scope(_) | BadMetadata::NoRecipients => "",
+            BadMetadata::NotATable | BadMetadata::Missing(_) | BadMetadata::Rule(_) | BadMetadata::NoRecipients => "",
         };
         let help = match &mistake {
             BadMetadata::Missing("version") | BadMetadata::Version => {
                 format!("add `version = \"{}\"`, or run `{mend}`", crate::sops::VERSION)
             }
-            BadMetadata::Scope(_) => format!("keep one: `encrypted_regex = \"{}\"`", crate::sops::ENCRYPTED),
+            BadMetadata::Rule(_) => format!("keep one: `encrypted_regex = \"{}\"`", crate::sops::ENCRYPTED),
             _ => "restore it from git; the secrets cannot be verified without it".to_owned(),
         };
         problems.push(source, SecretsMistake::Metadata { mistake, span: place(key).span.into(), help });

@@ -1,13 +1,13 @@
 //! Metadata: the `sops` block of a document, including the parts that spile does not know.
 
 use super::enc::{Enc, NotEnc};
+use super::encryption_rule::{EncryptionRule, KEYS as RULES, TwoRules};
 use super::node::{Members, Node, find};
-use super::scope::{KEYS as SCOPES, NoScope, Scope};
 
 /// The oldest sops that can read what spile writes, because it was the first with `mac_only_encrypted`.
 pub const VERSION: &str = "3.9.0";
 
-/// The pattern for the encrypted part of all of spile's files.
+/// The pattern of the encryption rule of every file of spile's.
 pub const ENCRYPTED: &str = "^secrets$";
 
 /// The lists of keys in the metadata, with their display names.
@@ -52,9 +52,9 @@ pub enum BadMetadata {
     /// The MAC is not a ciphertext.
     #[error("its `mac` is not a ciphertext: {0}")]
     Mac(NotEnc),
-    /// It sets several scopes.
+    /// Several rules.
     #[error(transparent)]
-    Scope(#[from] NoScope),
+    Rule(#[from] TwoRules),
     /// It has no recipients.
     #[error("it has no recipients")]
     NoRecipients,
@@ -89,7 +89,7 @@ impl Metadata {
     #[must_use]
     pub fn in_profile(&self) -> Self {
         let Self(profile) = Self::profile(&[]);
-        let is_ours = |key: &String| SCOPES.contains(&key.as_str()) || find(&profile, key).is_some();
+        let is_ours = |key: &String| RULES.contains(&key.as_str()) || find(&profile, key).is_some();
         let others = self.0.iter().filter(|(key, _)| !is_ours(key)).cloned();
         Self(profile.iter().cloned().chain(others).collect())
     }
@@ -127,7 +127,7 @@ impl Metadata {
             Some(_) => {}
         }
         mistakes.extend(self.mac().err());
-        mistakes.extend(self.scope().err().map(BadMetadata::from));
+        mistakes.extend(self.encryption_rule().err().map(BadMetadata::from));
         match self.age() {
             Ok(age) if age.is_empty() && !self.needs_program() => mistakes.push(BadMetadata::NoRecipients),
             Ok(_) => {}
@@ -163,9 +163,9 @@ impl Metadata {
     /// Returns which values are encrypted.
     ///
     /// # Errors
-    /// When several settings determine it.
-    pub fn scope(&self) -> Result<Scope, NoScope> {
-        Scope::of(&self.0)
+    /// When it says so twice.
+    pub fn encryption_rule(&self) -> Result<EncryptionRule, TwoRules> {
+        EncryptionRule::of(&self.0)
     }
 
     /// Tells whether the MAC covers only encrypted values.
@@ -184,7 +184,7 @@ impl Metadata {
     pub fn is_profile(&self) -> bool {
         self.mac_only_encrypted()
             && self.text("encrypted_regex") == Some(ENCRYPTED)
-            && matches!(self.scope(), Ok(Scope::EncryptedRegex(_)))
+            && matches!(self.encryption_rule(), Ok(EncryptionRule::EncryptedRegex(_)))
     }
 
     /// Returns the data key as wrapped for each age recipient.
@@ -223,11 +223,11 @@ impl Metadata {
         held("key_groups") && !LISTS.into_iter().any(|(key, _)| held(key))
     }
 
-    /// Tells whether reading the document may require the official program, because it has keys other than age keys, or
-    /// comments decide what is encrypted.
+    /// Tells whether reading it may need the official program: it has other keys than age's, or its encryption is decided by
+    /// comments.
     #[must_use]
     pub fn needs_program(&self) -> bool {
-        !self.foreign_kinds().is_empty() || matches!(self.scope(), Ok(Scope::Comments))
+        !self.foreign_kinds().is_empty() || matches!(self.encryption_rule(), Ok(EncryptionRule::Comments))
     }
 
     /// Returns all recipients for people: age recipients as written, others with their kind, and groups with their

@@ -2,9 +2,9 @@
 
 use regex::Regex;
 
+use super::encryption_rule;
 use super::metadata::ENCRYPTED;
 use super::node::{Members, Node, find};
-use super::scope;
 use crate::yaml::{is_deep, may_grow};
 
 /// The lists in a rule that contain keys other than age keys.
@@ -127,9 +127,9 @@ impl Rules {
     /// neither on the name of a copy nor on the program's version.
     #[must_use]
     pub fn alone(&self, rule: &Rule, which: Scoped) -> String {
-        let is_scope = |key: &str| scope::KEYS.contains(&key) || key == "mac_only_encrypted";
+        let is_encryption_rule = |key: &str| encryption_rule::KEYS.contains(&key) || key == "mac_only_encrypted";
         let mut members = rule.members.clone();
-        members.retain(|(key, _)| key != "path_regex" && !(which == Scoped::AsProfile && is_scope(key)));
+        members.retain(|(key, _)| key != "path_regex" && !(which == Scoped::AsProfile && is_encryption_rule(key)));
         if which == Scoped::AsProfile {
             members.push(("encrypted_regex".to_owned(), Node::Text(ENCRYPTED.to_owned())));
             members.push(("mac_only_encrypted".to_owned(), Node::Bool(true)));
@@ -163,8 +163,8 @@ impl Rule {
             Some(_) => return Err(value("path_regex", "text")),
         };
         let said = |key: &&&str| find(members, key).is_some_and(|node| !node.is_empty());
-        let mut scopes = scope::KEYS.iter().filter(said);
-        if let (Some(first), Some(second)) = (scopes.next(), scopes.next()) {
+        let mut written = encryption_rule::KEYS.iter().filter(said);
+        if let (Some(first), Some(second)) = (written.next(), written.next()) {
             return Err(BadRules::Scopes { rule, first, second });
         }
         let mut keys = RuleKeys::default();
@@ -302,7 +302,7 @@ stores:
     }
 
     #[test]
-    fn a_rule_alone_keeps_its_recipients_and_has_the_requested_scope() {
+    fn a_rule_alone_keeps_its_recipients_and_has_the_requested_encryption_rule() {
         let rules = Rules::read(RULES).unwrap();
         let last = rules.for_path("other").unwrap();
         let own = Rules::read(&rules.alone(last, Scoped::AsProfile)).unwrap();

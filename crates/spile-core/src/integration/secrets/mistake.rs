@@ -106,7 +106,7 @@ pub enum SecretsMistake {
         /// The next step.
         help: String,
     },
-    /// A scope or a MAC that makes an edit by hand a fault.
+    /// An encryption rule or a MAC that makes an edit by hand a fault.
     #[error("`[sops]` covers more than `[secrets]`: editing the rest by hand would break its MAC")]
     #[diagnostic(
         code(spile::secrets::profile),
@@ -158,7 +158,7 @@ pub enum SecretsMistake {
         /// The next step.
         help: String,
     },
-    /// A secret that the sidecar's scope leaves out.
+    /// A secret that the sidecar's encryption rule leaves out.
     #[error("`{name}` is in plain text: the sidecar's scope does not cover it")]
     #[diagnostic(
         code(spile::secrets::sidecar_plain),

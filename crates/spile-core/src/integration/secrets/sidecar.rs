@@ -58,12 +58,12 @@ fn sidecar(source: &Source, slug: &str, problems: &mut Problems) -> Option<Secre
     let mend = format!("sops rotate -i {}", source.path().display());
     mistakes(&document, source, &|key| key_place(source, key), &mend, problems);
     let (mut keys, mut plain) = (Vec::new(), BTreeSet::new());
-    let scope = document.metadata.scope().ok();
+    let rule = document.metadata.encryption_rule().ok();
     for (path, value) in flattened(&document.tree) {
         let name = path.join(".");
         let place = key_place(source, path.last().copied().unwrap_or_default());
         let span = place.span.clone().into();
-        let is_sealed = scope.as_ref().is_none_or(|scope| scope.encrypts(&path));
+        let is_sealed = rule.as_ref().is_none_or(|rule| rule.encrypts(&path));
         if is_nothing(value) {
             continue;
         }

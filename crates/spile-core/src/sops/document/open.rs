@@ -7,9 +7,9 @@ use super::Document;
 use crate::secret::Secret;
 use crate::sops::cipher::DataKey;
 use crate::sops::enc::{Enc, NotEnc, PlainKind};
+use crate::sops::encryption_rule::{EncryptionRule, TwoRules};
 use crate::sops::metadata::BadMetadata;
 use crate::sops::node::Node;
-use crate::sops::scope::{NoScope, Scope};
 
 /// One decrypted value of a document.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,8 +58,8 @@ pub enum Fault {
     MacMismatch,
 }
 
-impl From<NoScope> for Fault {
-    fn from(error: NoScope) -> Self {
+impl From<TwoRules> for Fault {
+    fn from(error: TwoRules) -> Self {
         Self::Metadata(error.into())
     }
 }
@@ -77,12 +77,12 @@ impl Document {
 
     /// Decrypts every value without verifying the MAC.
     pub(super) fn leaves(&self, key: &DataKey) -> Result<Vec<Leaf>, Fault> {
-        let scope = self.metadata.scope()?;
+        let rule = self.metadata.encryption_rule()?;
         let mut leaves = Vec::new();
         let mut path = Vec::new();
         for (name, node) in &self.tree {
             path.push(name.as_str());
-            open(node, &mut path, &scope, key, &mut leaves)?;
+            open(node, &mut path, &rule, key, &mut leaves)?;
             path.pop();
         }
         Ok(leaves)
@@ -107,7 +107,7 @@ pub(super) fn associated(path: &[&str]) -> String {
 fn open<'a>(
     node: &'a Node,
     path: &mut Vec<&'a str>,
-    scope: &Scope,
+    rule: &EncryptionRule,
     key: &DataKey,
     leaves: &mut Vec<Leaf>,
 ) -> Result<(), Fault> {
@@ -115,15 +115,15 @@ fn open<'a>(
         Node::Map(members) => {
             for (name, member) in members {
                 path.push(name);
-                open(member, path, scope, key, leaves)?;
+                open(member, path, rule, key, leaves)?;
                 path.pop();
             }
         }
-        Node::List(items) => items.iter().try_for_each(|item| open(item, path, scope, key, leaves))?,
+        Node::List(items) => items.iter().try_for_each(|item| open(item, path, rule, key, leaves))?,
         Node::Null => {}
         Node::Bool(_) | Node::Integer(_) | Node::Float(_) | Node::Text(_) => {
-            let leaf = if scope.encrypts(path) { decrypted(node, path, key)? } else { plain(node, path) };
-            // Comments in YAML lists are items. sops drops them, and its MAC does not cover them.
+            let leaf = if rule.encrypts(path) { decrypted(node, path, key)? } else { plain(node, path) };
+            // The comments of YAML lists are items of theirs; sops drops them, and has no MAC over them.
             if leaf.kind != PlainKind::Comment {
                 leaves.push(leaf);
             }

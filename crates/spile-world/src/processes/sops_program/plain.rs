@@ -3,30 +3,30 @@
 use super::ProgramError;
 use spile_core::secret::Secret;
 use spile_core::sops::node::Node;
-use spile_core::sops::{Document, Enc, Leaf, PREFIX, PlainKind, SECRETS, Scope};
+use spile_core::sops::{Document, Enc, EncryptionRule, Leaf, PREFIX, PlainKind, SECRETS};
 
 /// Returns the leaves of a document with the values that the program printed as JSON.
 pub(super) fn leaves(document: &Document, output: &[u8]) -> Result<Vec<Leaf>, ProgramError> {
-    let scope = document.metadata.scope().map_err(|_| UNEXPECTED)?;
+    let rule = document.metadata.encryption_rule().map_err(|_| UNEXPECTED)?;
     let Ok(Node::Map(mut plain)) = serde_json::from_slice::<Node>(output) else { return Err(UNEXPECTED) };
     let mut leaves = Vec::new();
     for (key, node) in &document.tree {
         let at = plain.iter().position(|(name, _)| name == key).ok_or(UNEXPECTED)?;
-        walk(node, plain.remove(at).1, &mut vec![key], &scope, &mut leaves)?;
+        walk(node, plain.remove(at).1, &mut vec![key], &rule, &mut leaves)?;
     }
     Ok(leaves)
 }
 
 /// Adds the plain part of a document in spile's profile to its secrets, in the document's order.
 pub(super) fn with_plain_part(document: &Document, secrets: Vec<Leaf>) -> Result<Vec<Leaf>, ProgramError> {
-    let scope = document.metadata.scope().map_err(|_| UNEXPECTED)?;
+    let rule = document.metadata.encryption_rule().map_err(|_| UNEXPECTED)?;
     let mut leaves = Vec::new();
     let mut secrets = Some(secrets);
     for (key, node) in &document.tree {
         if key == SECRETS {
             leaves.extend(secrets.take().unwrap_or_default());
         } else {
-            walk(node, node.clone(), &mut vec![key], &scope, &mut leaves)?;
+            walk(node, node.clone(), &mut vec![key], &rule, &mut leaves)?;
         }
     }
     Ok(leaves)
@@ -38,7 +38,7 @@ fn walk<'a>(
     node: &'a Node,
     plain: Node,
     path: &mut Vec<&'a str>,
-    scope: &Scope,
+    rule: &EncryptionRule,
     leaves: &mut Vec<Leaf>,
 ) -> Result<(), ProgramError> {
     match (node, plain) {
@@ -46,32 +46,32 @@ fn walk<'a>(
             for (key, member) in members {
                 let at = plain.iter().position(|(name, _)| name == key).ok_or(UNEXPECTED)?;
                 path.push(key);
-                walk(member, plain.remove(at).1, path, scope, leaves)?;
+                walk(member, plain.remove(at).1, path, rule, leaves)?;
                 path.pop();
             }
         }
         (Node::List(items), Node::List(plain)) if items.len() == plain.len() => {
             for (item, plain) in items.iter().zip(plain) {
-                walk(item, plain, path, scope, leaves)?;
+                walk(item, plain, path, rule, leaves)?;
             }
         }
         (Node::Null, Node::Null) => {}
         (Node::Bool(_) | Node::Integer(_) | Node::Float(_) | Node::Text(_), plain) => {
-            leaves.push(leaf(node, plain, path, scope)?);
+            leaves.push(leaf(node, plain, path, rule)?);
         }
         (Node::Null | Node::Map(_) | Node::List(_), _) => return Err(UNEXPECTED),
     }
     Ok(())
 }
 
-fn leaf(node: &Node, plain: Node, path: &[&str], scope: &Scope) -> Result<Leaf, ProgramError> {
+fn leaf(node: &Node, plain: Node, path: &[&str], rule: &EncryptionRule) -> Result<Leaf, ProgramError> {
     let enc = node.as_text().filter(|text| text.starts_with(PREFIX)).and_then(|text| text.parse::<Enc>().ok());
-    let was_encrypted = match scope {
-        Scope::Comments => enc.is_some(),
-        Scope::UnencryptedSuffix(_)
-        | Scope::EncryptedSuffix(_)
-        | Scope::UnencryptedRegex(_)
-        | Scope::EncryptedRegex(_) => scope.encrypts(path),
+    let was_encrypted = match rule {
+        EncryptionRule::Comments => enc.is_some(),
+        EncryptionRule::UnencryptedSuffix(_)
+        | EncryptionRule::EncryptedSuffix(_)
+        | EncryptionRule::UnencryptedRegex(_)
+        | EncryptionRule::EncryptedRegex(_) => rule.encrypts(path),
     };
     let said = enc.filter(|_| was_encrypted).map(|enc| enc.kind);
     let (kind, text) = match plain {

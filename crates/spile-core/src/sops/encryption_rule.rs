@@ -1,4 +1,4 @@
-//! Scopes: which values of a document are encrypted.
+//! Encryption rules: which values of a document are encrypted.
 
 use regex::Regex;
 
@@ -19,8 +19,8 @@ pub const KEYS: [&str; 6] = [
 
 /// Which values of a document are encrypted. Every key in a value's path is tested.
 #[derive(Debug, Clone)]
-pub enum Scope {
-    /// All except those below a key with this suffix.
+pub enum EncryptionRule {
+    /// All but those below a key that ends so.
     UnencryptedSuffix(String),
     /// Those below a key with this suffix.
     EncryptedSuffix(String),
@@ -32,13 +32,10 @@ pub enum Scope {
     Comments,
 }
 
-/// Why a scope cannot be used.
+/// A document has two rules, and nothing says which of them holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum NoScope {
-    /// Two settings contradict each other.
-    #[error("it sets twice which values are encrypted")]
-    Twice,
-}
+#[error("it sets twice which values are encrypted")]
+pub struct TwoRules;
 
 /// An unanchored pattern for keys. That of spile's own files is compared as text, which is faster.
 #[derive(Debug, Clone)]
@@ -67,15 +64,15 @@ impl KeyPattern {
     }
 }
 
-impl Scope {
-    /// Reads the scope from a document's metadata.
+impl EncryptionRule {
+    /// Reads the rule of a document's metadata.
     ///
     /// # Errors
     /// When there are several.
-    pub fn of(metadata: &Members) -> Result<Self, NoScope> {
+    pub fn of(metadata: &Members) -> Result<Self, TwoRules> {
         let said = |key: &&str| find(metadata, key).and_then(Node::as_text).is_some_and(|text| !text.is_empty());
         let mut keys = KEYS.into_iter().filter(said);
-        let (key, None) = (keys.next(), keys.next()) else { return Err(NoScope::Twice) };
+        let (key, None) = (keys.next(), keys.next()) else { return Err(TwoRules) };
         let Some(key) = key else { return Ok(Self::UnencryptedSuffix(DEFAULT_SUFFIX.to_owned())) };
         let text = find(metadata, key).and_then(Node::as_text).unwrap_or_default();
         Ok(match key {
@@ -104,25 +101,25 @@ impl Scope {
 mod tests {
     use super::*;
 
-    fn scope(key: &str, value: &str) -> Scope {
-        Scope::of(&vec![(key.to_owned(), Node::Text(value.to_owned()))]).unwrap()
+    fn rule(key: &str, value: &str) -> EncryptionRule {
+        EncryptionRule::of(&vec![(key.to_owned(), Node::Text(value.to_owned()))]).unwrap()
     }
 
     #[test]
     fn any_key_of_the_path_decides() {
-        let regex = scope("encrypted_regex", "^secrets$");
+        let regex = rule("encrypted_regex", "^secrets$");
         assert!(regex.encrypts(&["secrets", "password"]) && regex.encrypts(&["source", "secrets", "x"]));
         assert!(!regex.encrypts(&["secrets_of_mine"]) && !regex.encrypts(&["config", "host"]));
-        assert!(scope("encrypted_regex", "pass").encrypts(&["my_password"]));
-        assert!(!scope("unencrypted_regex", "^pl").encrypts(&["plain", "x"]));
-        assert!(scope("encrypted_suffix", "_secret").encrypts(&["db_secret", "user"]));
-        assert!(!Scope::of(&Members::new()).unwrap().encrypts(&["a_unencrypted", "b"]));
-        assert!(!scope("encrypted_regex", "(").encrypts(&["("]));
+        assert!(rule("encrypted_regex", "pass").encrypts(&["my_password"]));
+        assert!(!rule("unencrypted_regex", "^pl").encrypts(&["plain", "x"]));
+        assert!(rule("encrypted_suffix", "_secret").encrypts(&["db_secret", "user"]));
+        assert!(!EncryptionRule::of(&Members::new()).unwrap().encrypts(&["a_unencrypted", "b"]));
+        assert!(!rule("encrypted_regex", "(").encrypts(&["("]));
     }
 
     #[test]
-    fn two_scopes_are_refused() {
+    fn two_rules_are_refused() {
         let two = ["encrypted_regex", "unencrypted_suffix"].map(|key| (key.to_owned(), Node::Text("x".to_owned())));
-        assert_eq!(Scope::of(&two.to_vec()).unwrap_err(), NoScope::Twice);
+        assert_eq!(EncryptionRule::of(&two.to_vec()).unwrap_err(), TwoRules);
     }
 }
