@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::scope::Scope;
+use super::plan_selection::PlanSelection;
 use super::{Global, Output, plan};
 use spile_core::name::EnvironmentName;
 use spile_core::plan::Plan;
@@ -30,7 +30,7 @@ pub struct Args {
     #[command(flatten)]
     pub(super) consent: Consent,
     #[command(flatten)]
-    scope: Scope,
+    selection: PlanSelection,
     #[command(flatten)]
     copies: plan::Copies,
 }
@@ -85,7 +85,7 @@ pub(super) async fn exec(args: &Args, global: &Global, output: &mut Output) -> R
 
 async fn exec_new(args: &Args, global: &Global, output: &mut Output) -> Result<u8, Error> {
     let (loaded, world, environment) = global.open(output)?;
-    let options = args.scope.options(&world, &loaded, environment).await?;
+    let options = args.selection.options(&world, &loaded, environment).await?;
     let plan = ops::plan(&world, &loaded, &options).await?;
     let data = plan::data(&plan, &loaded);
     if let Some(asked) = args.plan_id.as_ref().filter(|asked| !data.id.starts_with(asked.as_str())) {

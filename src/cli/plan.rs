@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::scope::Scope;
+use super::plan_selection::PlanSelection;
 use super::untrusted::UntrustedRefusal;
 use super::{Format, Global, Output, exit};
 use spile_core::plan::{Compared, Plan};
@@ -24,7 +24,7 @@ pub struct Args {
     #[command(subcommand)]
     show: Option<Saved>,
     #[command(flatten)]
-    scope: Scope,
+    selection: PlanSelection,
     /// Exit with 2 if there are changes, with 3 if some are destructive
     #[arg(long)]
     exit_code: bool,
@@ -79,7 +79,7 @@ impl Copies {
 impl Args {
     /// Returns why the command is refused for an untrusted project.
     pub(super) fn refusal(&self) -> Option<UntrustedRefusal> {
-        self.scope.adopts().then_some(UntrustedRefusal::Asks)
+        self.selection.adopts().then_some(UntrustedRefusal::Asks)
     }
 }
 
@@ -92,7 +92,7 @@ pub(super) async fn exec(args: &Args, global: &Global, output: &mut Output) -> R
     }
     let is_offline = args.offline || global.trust() == Trust::Untrusted;
     let (loaded, world, environment) = if is_offline { global.offline(output)? } else { global.open(output)? };
-    let mut options = args.scope.options(&world, &loaded, environment).await?;
+    let mut options = args.selection.options(&world, &loaded, environment).await?;
     if is_offline {
         options.compared = Compared::FileOnly;
     }

@@ -7,16 +7,16 @@
 mod cipher;
 mod document;
 mod enc;
+mod encryption_rule;
 mod metadata;
 pub mod node;
 mod rewrite;
 mod rules;
-mod scope;
 
 pub use cipher::DataKey;
 pub use document::{Document, Fault, Leaf, NotADocument, SECRETS, bool_of};
 pub use enc::{Enc, NotEnc, PREFIX, PlainKind};
+pub use encryption_rule::{EncryptionRule, KeyPattern, TwoRules};
 pub use metadata::{BadMetadata, ENCRYPTED, Metadata, VERSION, Wrapped};
 pub use rewrite::rewrite;
 pub use rules::{BadRules, Rule, Rules, Scoped};
-pub use scope::{KeyPattern, Scope};

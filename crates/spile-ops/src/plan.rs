@@ -140,16 +140,12 @@ fn sources(
     scope: &Scope,
     environment: &EnvironmentName,
 ) -> Result<Vec<ChangedSource>, Error> {
-    let is_meant = |slug: &Slug| match scope {
-        Scope::Everything => true,
-        Scope::Only(slugs) => slugs.contains(slug),
-    };
     // Where their folder cannot be looked into, reading one says why.
     let contracts = world.project.contracts().ok();
     let may_have_one =
         |one: &Integration| contracts.as_ref().is_none_or(|there| there.contains(&path(&one.slug, environment)));
     let mut changed = Vec::new();
-    let meant = loaded.integrations.by_slug().filter(|one| is_meant(&one.slug) && one.at(environment).enabled);
+    let meant = loaded.integrations.by_slug().filter(|one| scope.covers(&one.slug) && one.at(environment).enabled);
     for integration in meant.filter(|one| may_have_one(one)) {
         changed.extend(contract::known_changes(&world.project, loaded, integration, environment)?);
     }

@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 use miette::Diagnostic;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use super::plan::Options;
 use spile_core::name::{EnvironmentName, Slug};
-use spile_core::plan::{Compared, Selection};
+use spile_core::plan::{Compared, Scope, Selection};
 
 /// The main part of the versions that this program reads.
 const MAJOR: &str = "1.";
@@ -25,8 +25,9 @@ pub struct SavedPlan {
     pub environment: EnvironmentName,
     /// When it was made.
     pub created_at: Timestamp,
-    /// Which integrations it is about; `None` is all of them.
-    pub scope: Option<Vec<Slug>>,
+    /// Which integrations it covers.
+    #[serde(default, deserialize_with = "scope")]
+    pub scope: Scope,
     /// Integrations whose row is to be adopted.
     pub adopted: BTreeSet<Slug>,
     /// Integrations that no file declares and that it leaves as they are.
@@ -137,14 +138,14 @@ impl SavedPlan {
     #[must_use]
     pub fn options(&self) -> Options {
         let everything = Options::everything(self.environment.clone());
-        let selection = match &self.scope {
-            None => Selection::default(),
-            Some(slugs) if slugs.is_empty() => Selection { changed: Some(BTreeSet::new()), ..Selection::default() },
-            Some(slugs) => Selection::exactly(slugs.iter().cloned()),
-        };
-        let selection = Selection { spared: self.spared.clone(), ..selection };
+        let selection = Selection { spared: self.spared.clone(), ..Selection::again(&self.scope) };
         Options { selection, adopt: self.adopted.clone(), ..everything }
     }
+}
+
+/// Reads a scope: the names, or null for all integrations.
+fn scope<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Scope, D::Error> {
+    Option::<BTreeSet<Slug>>::deserialize(deserializer).map(Scope::from)
 }
 
 fn form(error: &serde_json::Error) -> SavedPlanError {

@@ -3,6 +3,7 @@
 
 mod build;
 mod price;
+mod scope_keys;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -16,7 +17,7 @@ use spile_core::name::{FieldPath, IntegrationId, Slug};
 use spile_core::phrase::Phrase;
 use spile_core::plan::hand_edit::HandEditKind;
 use spile_core::plan::{
-    Action, Breach, Compared, Consequence, Foreign, PluginUpgrade, Revision, SecretChange, Summary,
+    Action, Breach, Compared, Consequence, Foreign, PluginUpgrade, Revision, Scope, SecretChange, Summary,
 };
 use spile_core::record::Target;
 
@@ -36,11 +37,10 @@ pub struct PlanData {
     pub project: String,
     /// The environment.
     pub environment: String,
-    /// The integrations in the scope, by name; `None` means all.
-    pub scope: Option<Vec<Slug>>,
-    /// The same scope, with an empty list for all.
-    pub only: Vec<Slug>,
-    /// The compared targets.
+    /// Which integrations it covers; `scope` and `only` to programs.
+    #[serde(flatten, with = "scope_keys")]
+    pub scope: Scope,
+    /// What was compared.
     pub compared: Compared,
     /// The revisions of both targets.
     pub revisions: Revisions,

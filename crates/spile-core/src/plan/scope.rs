@@ -11,17 +11,40 @@ use crate::name::{IntegrationId, Slug};
 use crate::record::entry::Origin;
 use crate::record::{Entry, PluginDefinition, Record};
 
-/// Which integrations a plan is about.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+/// Which integrations a plan covers: what a [`Selection`](super::Selection) comes to, and what a saved plan says.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Scope {
     /// All of them: what no file declares goes.
+    #[default]
     Everything,
     /// Those named, by their new or their old name; all others stay as they are.
     Only(BTreeSet<Slug>),
 }
 
+/// Reads a scope as programs write it: the names, or nothing for all integrations.
+impl From<Option<BTreeSet<Slug>>> for Scope {
+    fn from(names: Option<BTreeSet<Slug>>) -> Self {
+        names.map_or(Self::Everything, Self::Only)
+    }
+}
+
 impl Scope {
+    /// Returns the names, or nothing for all integrations.
+    #[must_use]
+    pub fn names(&self) -> Option<&BTreeSet<Slug>> {
+        match self {
+            Self::Everything => None,
+            Self::Only(slugs) => Some(slugs),
+        }
+    }
+
+    /// Tells whether it covers an integration of that name.
+    #[must_use]
+    pub fn covers(&self, slug: &Slug) -> bool {
+        self.names().is_none_or(|slugs| slugs.contains(slug))
+    }
+
     /// Lays the scope over what is wanted: what is out of it, or protected, stays as it is, but for the base plugin that
     /// it shares with what is planned.
     #[must_use]

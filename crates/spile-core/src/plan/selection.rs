@@ -99,6 +99,16 @@ impl Selection {
         Self { changed: Some(slugs.into_iter().collect()), ..Self::default() }
     }
 
+    /// Returns the selection that comes to a scope again.
+    #[must_use]
+    pub fn again(scope: &Scope) -> Self {
+        match scope {
+            Scope::Everything => Self::default(),
+            Scope::Only(slugs) if slugs.is_empty() => Self::known_of([]),
+            Scope::Only(slugs) => Self::exactly(slugs.iter().cloned()),
+        }
+    }
+
     /// Tells whether nothing was selected, which is everything.
     #[must_use]
     pub fn is_everything(&self) -> bool {

@@ -15,9 +15,7 @@ use spile_core::digest::hash;
 use spile_core::name::IntegrationId;
 use spile_core::plan::drift::DriftField;
 use spile_core::plan::guard::Allowance;
-use spile_core::plan::{
-    Action, Breach, Change, Difference, Drift, FieldChange, HandEdit, OutputStep, Plan, Scope, Step,
-};
+use spile_core::plan::{Action, Breach, Change, Difference, Drift, FieldChange, HandEdit, OutputStep, Plan, Step};
 use spile_core::record::{Record, Target};
 use spile_core::render::FILE_NAME;
 use spile_core::secrecy::struck_document;
@@ -30,10 +28,6 @@ impl PlanData {
         let mut changes = changes(plan, &plan.registry);
         changes.extend(self::changes(plan, &plan.meltano));
         changes.sort_by(|a, b| a.slug.cmp(&b.slug).then(a.id.cmp(&b.id)).then(a.target.cmp(&b.target)));
-        let scope = match &plan.scope {
-            Scope::Everything => None,
-            Scope::Only(slugs) => Some(slugs.iter().cloned().collect::<Vec<_>>()),
-        };
         let advice = plan.findings.advice.problems().iter().map(ProblemData::from);
         let adopted = plan.touched().into_iter().filter(|(_, id)| plan.adopts(id)).map(|(slug, _)| slug);
         Self {
@@ -42,8 +36,7 @@ impl PlanData {
             id: plan.id(),
             project: plan.project.clone(),
             environment: plan.environment.to_string(),
-            only: scope.clone().unwrap_or_default(),
-            scope,
+            scope: plan.scope.clone(),
             compared: plan.compared,
             revisions: Revisions { meltano: plan.meltano.revision.clone(), registry: plan.registry.revision.clone() },
             summary: plan.summary(),

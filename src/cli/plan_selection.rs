@@ -1,4 +1,4 @@
-//! Which integrations a plan covers, from the command line.
+//! The flags that select integrations for a plan.
 
 use spile_core::name::{EnvironmentName, Slug};
 use spile_core::plan::{Compared, Selection, Selector};
@@ -7,7 +7,7 @@ use spile_world::World;
 
 /// Which integrations to plan. All others stay unchanged, and only an integration given by its full name is deleted
 #[derive(Debug, Clone, Default, clap::Args)]
-pub struct Scope {
+pub struct PlanSelection {
     /// Only these integrations: names, patterns like `shop-*` or tags like `#crm`
     #[arg(long, value_name = "WHICH", num_args = 1..)]
     only: Vec<Selector>,
@@ -22,8 +22,8 @@ pub struct Scope {
     adopt: Vec<Slug>,
 }
 
-impl Scope {
-    /// Tells whether the scope adopts rows, which requires the registry.
+impl PlanSelection {
+    /// Tells whether rows are to be adopted, which are in the registry.
     pub(super) fn adopts(&self) -> bool {
         !self.adopt.is_empty()
     }
