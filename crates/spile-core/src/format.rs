@@ -28,7 +28,7 @@ pub fn integration(text: &str, connector: Option<&Connector>) -> Result<String, 
         }
     }
     let place = |section: &Section| {
-        let first = section.name.split('.').next().unwrap_or_default();
+        let first = section.table();
         if first.is_empty() {
             0
         } else {

@@ -1,6 +1,7 @@
 //! Names, parsed once at the edge. Inside, every name is known to be well formed.
 
 mod field_path;
+mod setting_name;
 
 use std::borrow::Borrow;
 use std::fmt;
@@ -10,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 pub use field_path::FieldPath;
+pub use setting_name::SettingName;
 
 /// Why a text is not a name: it has to match `[a-z0-9][a-z0-9-]*`.
 ///

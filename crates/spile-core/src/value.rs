@@ -10,18 +10,17 @@ use serde::{Serialize, Serializer};
 use serde_json::{Map, Number, Value};
 use toml::de::{DeArray, DeTable, DeValue};
 
+use crate::name::SettingName;
+
 /// Settings by name, nested names joined by dots. They have the order of their file where one of them is part of another, as
 /// `maps.b` and `maps.a` are of `maps`; see [`sorted`].
 pub type Settings = IndexMap<String, Value>;
 
-/// Sorts settings by their names up to the first dot: the order of the others does not matter, so that the same
+/// Sorts settings by the first parts of their names: the order of the others does not matter, so that the same
 /// settings are written in one order.
 #[must_use]
 pub fn sorted(mut settings: Settings) -> Settings {
-    fn first(name: &str) -> &str {
-        name.split('.').next().unwrap_or_default()
-    }
-    settings.sort_by(|a, _, b, _| first(a).cmp(first(b)));
+    settings.sort_by(|a, _, b, _| SettingName::new(a).first().cmp(SettingName::new(b).first()));
     settings
 }
 
@@ -208,6 +207,16 @@ mod tests {
     fn the_order_of_tables_counts_where_it_is_asked_for() {
         let (a, b) = (json!({"x": [{"a": 1, "b": 2}]}), json!({"x": [{"b": 2, "a": 1}]}));
         assert!(same(&a, &b) && a == b && !same_order(&a, &b) && same_order(&a, &a));
+    }
+
+    #[test]
+    fn settings_are_sorted_but_for_those_that_are_part_of_one() {
+        let order = |names: &[&str]| {
+            let settings = names.iter().map(|name| ((*name).to_owned(), json!(1))).collect();
+            sorted(settings).into_keys().collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(order(&["z", "maps.b", "maps.a", "a"]), "a maps.b maps.a z");
+        assert_eq!(order(&[r"maps\.b", r"maps\.a"]), r"maps\.a maps\.b", "two settings, with a period each");
     }
 
     #[test]

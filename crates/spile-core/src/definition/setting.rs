@@ -7,8 +7,8 @@ use super::reader::Reader;
 use super::{DefinitionMistake, Members, default};
 use crate::connector::kind::{Choice, word_of};
 use crate::connector::passthrough_keys;
-use crate::connector::read::is_setting;
 use crate::connector::{Kind, Setting};
+use crate::name::SettingName;
 use crate::problem::{did_you_mean, listed};
 use crate::secrecy;
 use crate::value::kind_of;
@@ -91,7 +91,7 @@ fn name(members: &Members, reader: &mut Reader<'_>) -> Option<String> {
         }
         Some(other) => other.to_string(),
     };
-    if is_setting(&name) {
+    if SettingName::new(&name).is_definable() {
         return Some(name);
     }
     let help = "a setting name cannot contain spaces or quotes, or start or end with a dot";

@@ -5,7 +5,9 @@ use serde_json::Value;
 use super::{Field, Inclusion, Rules, SelectionMistake, Stream};
 use crate::connector::Connector;
 use crate::integration::Draft;
-use crate::integration::select::{Glob, Pattern, as_metadata_key, as_pattern, breadcrumb, fault, stream_part};
+use crate::integration::select::{
+    Glob, MetadataKey, Pattern, as_metadata_key, as_pattern, breadcrumb, fault, stream_part,
+};
 use crate::problem::{Problems, did_you_mean, first_of};
 use crate::source::{Place, Placed};
 
@@ -126,8 +128,7 @@ impl Against<'_> {
 
     /// In Meltano a backslash before a dot has no meaning here.
     fn check_metadata(&self, key: &Placed<String>, problems: &mut Problems) {
-        let stream = key.split_once('.').map_or(key.as_str(), |(stream, _)| stream);
-        let glob = Glob::from(stream);
+        let glob = Glob::from(MetadataKey::parse(key).stream);
         if !self.streams.iter().any(|known| glob.matches(&known.name)) {
             let (pattern, within, help) =
                 (key.value.clone(), self.within.to_owned(), near_metadata_key(key, self.streams));
@@ -173,7 +174,7 @@ fn near_metadata_key(written: &str, streams: &[Stream]) -> String {
     let keys: Vec<String> = streams.iter().map(|stream| as_metadata_key(&stream.name)).collect();
     // A dot is written where none can stand: the key without it is what is meant, or that of its stream.
     let whole = written.replace("\\.", "?").replace('.', "?");
-    let stream = written.split_once('.').map_or(written, |(stream, _)| stream);
+    let stream = MetadataKey::parse(written).stream;
     match did_you_mean(&whole, keys.iter().map(String::as_str)) {
         Some(meant) if written.contains('.') && keys.contains(&whole) => {
             format!("{meant} A dot ends the name of the stream there, and `?` matches one in it")

@@ -4,7 +4,7 @@ use indexmap::IndexSet;
 use serde_json::{Map, Value};
 
 use super::{Inclusion, Stream};
-use crate::integration::select::{Glob, Pattern, breadcrumb, field_glob};
+use crate::integration::select::{Glob, MetadataKey, Pattern, breadcrumb, field_glob};
 use crate::integration::{Declaration, Integration};
 
 /// What is taken, in the order in which Meltano goes through it: later rules win.
@@ -61,7 +61,7 @@ impl Rules {
     #[must_use]
     pub fn with_metadata(mut self, metadata: &Map<String, Value>) -> Self {
         for (key, value) in metadata {
-            let (stream, field) = key.split_once('.').unwrap_or((key, ""));
+            let MetadataKey { stream, field } = MetadataKey::parse(key);
             self.add_metadata(stream, field, value);
         }
         self
@@ -100,12 +100,12 @@ impl Rules {
     }
 
     /// Tables in the metadata of a stream are those of its fields.
-    fn add_metadata(&mut self, stream: &str, field: &str, keys: &Value) {
+    fn add_metadata(&mut self, stream: &str, field: Option<&str>, keys: &Value) {
         for (key, value) in keys.as_object().unwrap_or(&Map::new()) {
             let effect = match (key.as_str(), value) {
                 (_, Value::Object(_)) => {
-                    let nested = if field.is_empty() { key.clone() } else { format!("{field}.{key}") };
-                    self.add_metadata(stream, &nested, value);
+                    let nested = field.map_or_else(|| key.clone(), |field| format!("{field}.{key}"));
+                    self.add_metadata(stream, Some(&nested), value);
                     continue;
                 }
                 ("selected", Value::Bool(selected)) => Effect::Select(*selected),
@@ -115,8 +115,7 @@ impl Rules {
                 },
                 (_, _) => continue,
             };
-            let fields = (!field.is_empty()).then(|| field_glob(field));
-            self.rules.push(Rule { stream: Glob::from(stream), fields, effect });
+            self.rules.push(Rule { stream: Glob::from(stream), fields: field.map(field_glob), effect });
         }
     }
 

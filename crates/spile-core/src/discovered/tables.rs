@@ -13,7 +13,7 @@ use crate::connector::Naming;
 use crate::connector::naming::{NamingSettings, Placement};
 use crate::integration::load::{LoaderSettings, schema_setting};
 use crate::integration::{Declaration, Integration};
-use crate::name::EnvironmentName;
+use crate::name::{EnvironmentName, SettingName};
 use crate::problem::{Problems, first_of};
 use crate::source::Place;
 
@@ -80,7 +80,7 @@ impl<'a> Writer<'a> {
         let configs = [&self.declaration().config, &self.loader.at(self.environment).config];
         let renames = |value: &Value| value.to_string().contains("__alias__");
         let are_renamed = configs.iter().any(|config| {
-            config.iter().any(|(name, value)| name.split('.').next() == Some("stream_maps") && renames(value))
+            config.iter().any(|(name, value)| SettingName::new(name).first() == "stream_maps" && renames(value))
                 || config.keys().any(|name| name.contains("__alias__"))
         });
         self.loader.connector.naming.as_ref().filter(|_| !are_renamed)

@@ -9,7 +9,7 @@ use toml_edit::{Decor, DocumentMut, Item, Key, Table, value};
 use super::first_sentence;
 use crate::connector::{Connector, Kind, Role};
 use crate::integration::rewrite::NotWritable;
-use crate::name::{IntegrationId, Slug};
+use crate::name::{IntegrationId, SettingName, Slug};
 use crate::value::{NotToml, Settings, to_toml};
 
 /// The content of a new integration's file.
@@ -115,7 +115,7 @@ impl NewFile {
             let keys: Vec<Key> = if self.is_beside(&setting.name) {
                 vec![Key::new(&setting.name)]
             } else {
-                setting.name.split('.').map(Key::new).collect()
+                SettingName::new(&setting.name).parts().map(Key::new).collect()
             };
             insert(&mut table, &keys, value(written), &comment);
         }
@@ -142,7 +142,7 @@ impl NewFile {
     /// Tells whether another setting's value takes the place of a nested setting's table: if `a` has a value, `a.b` can
     /// only be written as `"a.b"`.
     fn is_beside(&self, name: &str) -> bool {
-        name.match_indices('.').any(|(dot, _)| self.config.contains_key(&name[..dot]))
+        SettingName::new(name).parents().any(|parent| self.config.contains_key(parent))
     }
 }
 

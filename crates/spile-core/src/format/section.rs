@@ -34,7 +34,12 @@ struct SectionEntry {
 }
 
 impl Section {
-    /// Sorts the entries by a list of keys. Other entries follow in their order.
+    /// Returns the table at the top that it is, or is within; nothing for the keys at the top.
+    pub(super) fn table(&self) -> &str {
+        self.name.split('.').next().unwrap_or_default()
+    }
+
+    /// Sorts the entries by a list of keys; what is not in it stays in its order, behind.
     pub(super) fn sort(&mut self, keys: &[&str]) {
         let place = |entry: &SectionEntry| {
             let is_it = |key: &&str| {
@@ -81,7 +86,7 @@ pub(super) fn sections(text: &str) -> Result<(Vec<String>, Vec<Section>), TomlEr
         if let Some(written) = starts.get(&number) {
             let last = lines.number(written.value.end);
             let within = lines.0[number]..lines.line_ends(last);
-            if is_sealed(&section.name) {
+            if SEALED.contains(&section.table()) {
                 section.sealed.append(&mut above);
                 section.sealed.push(text[within].to_owned());
             } else {
@@ -148,10 +153,6 @@ impl Section {
         lines.dedup_by(|a, b| a.is_empty() && b.is_empty());
         self.tail = lines;
     }
-}
-
-fn is_sealed(name: &str) -> bool {
-    SEALED.contains(&name.split('.').next().unwrap_or_default())
 }
 
 fn is_head(line: &str) -> bool {

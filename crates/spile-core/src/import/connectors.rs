@@ -11,9 +11,10 @@ use super::inventory::{Inventory, Plugin};
 use super::part::{CommentedValue, Why};
 use super::plugin_key::PluginKey;
 use super::secrets::SettingFacts;
-use crate::connector::read::{is_option, is_setting};
+use crate::connector::read::is_option;
 use crate::connector::{Catalog, Connector, Kind};
 use crate::integration::check::is_reference;
+use crate::name::SettingName;
 use crate::secrecy;
 use crate::toml_text::{inline, value};
 use crate::value::expansion::has_variable;
@@ -208,7 +209,7 @@ impl Definition {
             head.insert("name".to_owned(), json!(key.name));
         }
         lines(&mut text, &head, &["name", "kind", "label"]);
-        let settings = self.settings.iter().filter(|(name, _)| is_setting(name));
+        let settings = self.settings.iter().filter(|(name, _)| SettingName::new(name).is_definable());
         let settings: Vec<String> = settings.map(|(name, declared)| line(&declared.table(name))).collect();
         if !settings.is_empty() {
             let _ = write!(text, "settings = [\n{}]\n", settings.concat());

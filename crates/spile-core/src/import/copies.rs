@@ -9,6 +9,7 @@ use std::ops::Range;
 use super::adopted::Adopted;
 use super::inventory::Inventory;
 use super::part::Part;
+use crate::name::SettingName;
 use crate::secrecy::{self, Copies, NOT_SHOWN};
 use crate::secret::Secret;
 use crate::yaml::{Content, Document, Edits, Node, comments};
@@ -145,7 +146,7 @@ fn merges(found: &Inventory<'_>, adopted: &[Adopted]) -> Vec<Range<usize>> {
 
 /// Tells whether Meltano does not read a top-level key, because it only contains anchors for the rest of the file.
 fn is_free(key: &str, value: &Node) -> bool {
-    let first = key.split('.').next().unwrap_or(key);
+    let first = SettingName::new(key).first();
     let mut has_anchor = false;
     value.visit(&mut |node| has_anchor |= node.anchor.is_some());
     key.starts_with(['.', '_']) || key.starts_with("x-") || (has_anchor && !READ.contains(&first))

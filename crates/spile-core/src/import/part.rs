@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::comment::Within;
-use crate::connector::read::is_setting;
+use crate::name::SettingName;
 use crate::secret::Secret;
 use crate::value::expansion::{has_variable, reference};
 use crate::yaml::edit::line_end;
@@ -82,7 +82,7 @@ impl Part {
         let reader = Reader { document, values: ValueReader::of(document), item };
         let mut part =
             Self { config: reader.members("config")?, metadata: reader.members("metadata")?, ..Self::default() };
-        if let Some(said) = part.config.iter().find(|said| !is_setting(&said.name)) {
+        if let Some(said) = part.config.iter().find(|said| !SettingName::new(&said.name).is_definable()) {
             return Err(Why { what: format!("`{}` is not a valid setting name", said.name), at: said.at });
         }
         if let Some(said) = part.metadata.iter().find(|said| !said.value.is_object()) {
@@ -208,7 +208,7 @@ impl Reader<'_> {
         let Some((Value::Object(members), at)) = self.value("config")? else { return Ok(Vec::new()) };
         let table = self.item.get("config").and_then(|node| self.document.resolve(node));
         let place = |name: &str| table.and_then(|table| table.pair(name)).map_or(at, |pair| pair.key.span.start);
-        let found = members.iter().filter(|(name, value)| is_setting(name) && value.is_null());
+        let found = members.iter().filter(|(name, value)| SettingName::new(name).is_definable() && value.is_null());
         Ok(found.map(|(name, _)| (name.clone(), place(name))).collect())
     }
 

@@ -10,6 +10,7 @@ use super::inventory::KEYS;
 use super::part::{CommentedValue, Part};
 use crate::connector::Role;
 use crate::integration::check::environment_variable;
+use crate::name::SettingName;
 use crate::value;
 use crate::value::expansion::reference;
 use crate::yaml::{self, Document, ValueReader};
@@ -190,14 +191,13 @@ const FLAT: [&str; 2] = ["config", "metadata"];
 fn order(plugin: &mut Value) {
     for key in FLAT {
         let Some(leaves) = plugin[key].as_object() else { continue };
-        let setting = |name: &str| name.split('.').next().unwrap_or_default().to_owned();
         let mut order = Map::new();
         for (name, value) in leaves {
             // Values from variables are inserted after the others, and a list of rules is never a secret.
             if value.as_str().is_some_and(|text| text.starts_with("${") && reference(text).is_some()) {
                 continue;
             }
-            let of = if key == "config" { setting(name) } else { String::new() };
+            let of = if key == "config" { SettingName::new(name).first().to_owned() } else { String::new() };
             if let Value::Array(names) = order.entry(of).or_insert_with(|| json!([])) {
                 names.push(json!(name));
             }

@@ -7,8 +7,7 @@ use serde_json::Value;
 use super::adopted::{Adopted, LeftAlone};
 use super::part::{CommentedValue, Part, Why};
 use super::plugin_key::PluginKey;
-use crate::connector::read::is_setting;
-use crate::name::EnvironmentName;
+use crate::name::{EnvironmentName, SettingName};
 use crate::secrecy::{self, Copies};
 use crate::secret::Secret;
 use crate::value::expansion::has_variable;
@@ -98,7 +97,7 @@ fn nested(part: &mut Part, said: CommentedValue, judge: &Judge<'_>) {
     let is_secret = judge.is_secret(&said.name);
     let mut leaves = Vec::new();
     flatten(&said.name, &said.value, &mut leaves);
-    let can_be_named = leaves.iter().all(|(name, _)| is_setting(name));
+    let can_be_named = leaves.iter().all(|(name, _)| SettingName::new(name).is_definable());
     let secret = |(name, value): &(String, Value)| judge.text(value, is_secret || judge.is_secret(name));
     if !can_be_named || !leaves.iter().any(|leaf| secret(leaf).is_some()) {
         part.config.push(said);

@@ -4,6 +4,7 @@ use miette::Diagnostic;
 use serde_json::Value;
 use toml_edit::{DocumentMut, Item, Table, TableLike, TomlError, value};
 
+use crate::name::SettingName;
 use crate::value::{NotToml, to_toml};
 
 /// A value of a file that is to be another one.
@@ -86,10 +87,10 @@ fn table<'a>(file: &'a mut DocumentMut, name: &str) -> Option<&'a mut dyn TableL
 /// Sets a key where it is written: as a whole, or through the tables that its dots stand for.
 fn set(table: &mut dyn TableLike, key: &str, to: Option<toml_edit::Value>) {
     if !table.contains_key(key)
-        && let Some((first, rest)) = key.split_once('.')
+        && let Some((first, rest)) = SettingName::new(key).split()
         && let Some(inner) = table.get_mut(first).and_then(Item::as_table_like_mut)
     {
-        return set(inner, rest, to);
+        return set(inner, rest.as_str(), to);
     }
     match (to, table.get_mut(key)) {
         (None, _) => drop(table.remove(key)),

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use super::Draft;
 use super::FileName;
+use crate::name::SettingName;
 use crate::problem::Problems;
 use crate::secret::Secret;
 use crate::sops::node::{Members, Node};
@@ -91,7 +92,7 @@ impl From<&SecretsDraft> for Secrets {
 #[must_use]
 pub fn setting_of(path: &[String]) -> String {
     let setting = path.strip_prefix(&[SECRETS.to_owned()]).filter(|rest| !rest.is_empty()).unwrap_or(path);
-    setting.join(".")
+    SettingName::join(setting)
 }
 
 fn value_of(leaf: Leaf) -> Secret {

@@ -4,7 +4,9 @@ mod glob;
 mod pattern;
 
 pub use glob::Glob;
-pub use pattern::{Pattern, as_field_pattern, as_metadata_key, as_pattern, breadcrumb, field_glob, stream_part};
+pub use pattern::{
+    MetadataKey, Pattern, as_field_pattern, as_metadata_key, as_pattern, breadcrumb, field_glob, stream_part,
+};
 
 /// Says what is wrong with a pattern that Meltano would take and never match.
 ///

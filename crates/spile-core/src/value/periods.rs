@@ -10,6 +10,8 @@ use std::sync::LazyLock;
 use regex::Regex;
 use serde_json::{Map, Value};
 
+use crate::name::SettingName;
+
 /// A period, with the backslash that makes it part of a key, where there is one.
 #[expect(clippy::unwrap_used, reason = "the pattern is a constant, and tests compile it")]
 static PERIOD: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\\?\.").unwrap());
@@ -44,21 +46,9 @@ pub fn nested(value: &Value) -> Option<Value> {
     let Value::Object(members) = value else { return Some(value.clone()) };
     let mut table = Map::new();
     for (key, member) in members {
-        add(&mut table, &parts(key), nested(member)?)?;
+        add(&mut table, &SettingName::new(key).parts().collect::<Vec<_>>(), nested(member)?)?;
     }
     Some(Value::Object(table))
-}
-
-/// Splits a key at its periods that have no backslash.
-fn parts(key: &str) -> Vec<&str> {
-    let mut parts = Vec::new();
-    let mut start = 0;
-    for period in PERIOD.find_iter(key).filter(|period| period.as_str() == ".") {
-        parts.push(&key[start..period.start()]);
-        start = period.end();
-    }
-    parts.push(&key[start..]);
-    parts
 }
 
 fn add(table: &mut Map<String, Value>, path: &[&str], value: Value) -> Option<()> {

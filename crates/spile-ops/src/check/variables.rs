@@ -10,7 +10,7 @@ use super::{Loaded, drafts};
 use crate::{Error, run};
 use spile_core::integration::check::{IntegrationMistake, environment_variable};
 use spile_core::integration::{Draft, Integration};
-use spile_core::name::{EnvironmentName, Slug};
+use spile_core::name::{EnvironmentName, SettingName, Slug};
 use spile_core::problem::{Problems, Report};
 use spile_core::source::Place;
 use spile_world::processes::meltano::{DOTENV, Given, dotenv};
@@ -137,7 +137,6 @@ fn overridden(
 
 /// Returns where a file sets a setting: a nested one may stand in a table.
 fn place(draft: &Draft, name: &str) -> Option<Place> {
-    let first = || name.split_once('.').map_or(name, |(first, _)| first);
-    let node = draft.config.get(name).or_else(|| draft.config.get(first()))?;
+    let node = draft.config.get(name).or_else(|| draft.config.get(SettingName::new(name).first()))?;
     Some(node.key.clone())
 }

@@ -7,6 +7,7 @@ use super::file::{Access, SecretsFile, write};
 use crate as ops;
 use spile_core::connector::{Connector, Kind, Setting};
 use spile_core::integration::check::{is_reference, secret_in};
+use spile_core::name::SettingName;
 use spile_core::secret::Secret;
 
 /// Encrypts every secret of a file that is in plain text, moves those of `[config]` to `[secrets]`, and returns
@@ -69,9 +70,9 @@ fn take(table: &mut dyn TableLike, name: &str, setting: &Setting) -> Option<Secr
         table.remove(name);
         return Some(Secret::new(text));
     }
-    let (first, rest) = name.split_once('.')?;
+    let (first, rest) = SettingName::new(name).split()?;
     let inner = table.get_mut(first)?.as_table_like_mut()?;
-    let taken = take(inner, rest, setting)?;
+    let taken = take(inner, rest.as_str(), setting)?;
     if inner.is_empty() {
         table.remove(first);
     }

@@ -8,7 +8,7 @@ use super::rule::{needs_program, rule};
 use super::{Error, Values};
 use crate as ops;
 use spile_core::integration::FileName;
-use spile_core::name::{EnvironmentName, Slug};
+use spile_core::name::{EnvironmentName, SettingName, Slug};
 use spile_core::problem::Problems;
 use spile_core::secret::Secret;
 use spile_core::sops::node::{self, Members, Node};
@@ -335,8 +335,8 @@ fn none_is_empty(changes: &[SecretEdit]) -> Result<(), Error> {
 
 /// Tells whether a table says a setting: `a.b` is a key of its own, or `b` in the table `a`.
 fn says(table: &[(String, Node)], name: &str) -> bool {
-    let inner = name.split_once('.').and_then(|(first, rest)| Some((node::find(table, first)?, rest)));
-    node::find(table, name).is_some() || matches!(inner, Some((Node::Map(inner), rest)) if says(inner, rest))
+    let inner = SettingName::new(name).split().and_then(|(first, rest)| Some((node::find(table, first)?, rest)));
+    node::find(table, name).is_some() || matches!(inner, Some((Node::Map(inner), rest)) if says(inner, rest.as_str()))
 }
 
 /// Sets and removes, and tells whether anything came of it.

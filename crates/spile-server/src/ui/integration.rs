@@ -27,6 +27,8 @@ use spile_core::digest;
 use spile_core::discovered::{Discovered, Rules, Stream};
 use spile_core::form;
 use spile_core::integration::Integration;
+use spile_core::integration::secrets::setting_of;
+use spile_core::name::SettingName;
 use spile_core::sops::Document;
 use spile_core::value::Settings;
 use spile_ops::author::{self, DesiredIntegration};
@@ -106,10 +108,9 @@ fn known(one: &Integration, edited: Option<&Edited>, refusal: Option<&Refusal>, 
 
 /// Returns the digest of a secret's ciphertext: setting the secret again changes it.
 fn mark_of_secret(document: &Document, name: &str) -> String {
-    let inner = format!("{name}.");
     let of = |(path, text): (Vec<String>, String)| {
-        let path = path.get(1..).unwrap_or_default().join(".");
-        (path == name || path.starts_with(&inner)).then_some(text)
+        let setting = setting_of(&path);
+        (setting == name || SettingName::new(&setting).is_within(name)).then_some(text)
     };
     let texts: Vec<String> = document.ciphertexts().into_iter().filter_map(of).collect();
     digest::of_json(&texts)
@@ -332,5 +333,33 @@ pub async fn act(Path((slug, action)): Path<(String, String)>, posted: Posted) -
             (None, None) => Redirect::to(&format!("/integrations/{}", one.slug)).into_response(),
         }),
         Err(refusal) => page(at, &one, None, Some(&refusal)).await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use spile_core::secret::Secret;
+    use spile_core::sops::DataKey;
+    use spile_core::sops::node::Node;
+
+    use super::*;
+
+    #[test]
+    fn a_secret_that_is_set_again_has_another_mark_in_a_file_and_in_a_sidecar() {
+        let key = DataKey::generate();
+        let mut inside = Document::profile(&[]);
+        inside.set("auth.token", &Secret::new("one"), &key);
+        let mut again = inside.clone();
+        again.set("auth.token", &Secret::new("two"), &key);
+        let sidecar = |document: &Document| {
+            let Some((_, Node::Map(secrets))) = document.tree.first() else { panic!("no table of secrets") };
+            Document { tree: secrets.clone(), ..document.clone() }
+        };
+        for (before, after) in [(sidecar(&inside), sidecar(&again)), (inside, again)] {
+            for name in ["auth.token", "auth"] {
+                assert_ne!(mark_of_secret(&before, name), mark_of_secret(&after, name), "{name}");
+            }
+            assert_eq!(mark_of_secret(&before, "aut"), mark_of_secret(&after, "aut"));
+        }
     }
 }

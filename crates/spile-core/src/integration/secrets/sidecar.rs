@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::{SecretsDraft, SecretsLocation, SecretsMistake, mistakes, named};
 use crate::integration::Draft;
 use crate::integration::FileName;
+use crate::name::SettingName;
 use crate::problem::Problems;
 use crate::sops::node::{Members, Node};
 use crate::sops::{Document, Enc, NotADocument, NotEnc};
@@ -60,7 +61,7 @@ fn sidecar(source: &Source, slug: &str, problems: &mut Problems) -> Option<Secre
     let (mut keys, mut plain) = (Vec::new(), BTreeSet::new());
     let rule = document.metadata.encryption_rule().ok();
     for (path, value) in flattened(&document.tree) {
-        let name = path.join(".");
+        let name = SettingName::join(&path);
         let place = key_place(source, path.last().copied().unwrap_or_default());
         let span = place.span.clone().into();
         let is_sealed = rule.as_ref().is_none_or(|rule| rule.encrypts(&path));

@@ -73,6 +73,24 @@ pub fn as_field_pattern(path: &[String]) -> String {
     path.iter().map(|name| escaped(name).replace('.', "?")).collect::<Vec<_>>().join(".")
 }
 
+/// One key of `metadata`, taken apart as Meltano 4.4 does: the first dot ends the stream, also behind a backslash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MetadataKey<'a> {
+    /// The pattern of the streams, as written.
+    pub stream: &'a str,
+    /// The pattern of their fields, as written; `None` where it is about the streams.
+    pub field: Option<&'a str>,
+}
+
+impl<'a> MetadataKey<'a> {
+    /// Takes a key apart.
+    #[must_use]
+    pub fn parse(key: &'a str) -> Self {
+        let (stream, field) = key.split_once('.').map_or((key, None), |(stream, field)| (stream, Some(field)));
+        Self { stream, field: field.filter(|field| !field.is_empty()) }
+    }
+}
+
 /// Returns the key of `metadata` that matches a stream's name: the first dot ends the stream there, also behind a
 /// backslash, so `?` matches one in the name.
 #[must_use]
@@ -103,6 +121,15 @@ pub fn breadcrumb<'a>(path: impl IntoIterator<Item = &'a str>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_first_dot_of_a_key_of_metadata_ends_the_stream_also_behind_a_backslash() {
+        let parsed = |key: &'static str| (MetadataKey::parse(key).stream, MetadataKey::parse(key).field);
+        assert_eq!(parsed("orders"), ("orders", None));
+        assert_eq!(parsed("örders.who.name"), ("örders", Some("who.name")));
+        assert_eq!(parsed(r"public\.orders.id"), (r"public\", Some("orders.id")));
+        assert_eq!((parsed("orders."), parsed(""), parsed(".a")), (("orders", None), ("", None), ("", Some("a"))));
+    }
 
     #[test]
     fn the_first_dot_without_a_backslash_parts_the_stream_from_the_field() {
