@@ -80,22 +80,8 @@ impl fmt::Display for Role {
 /// The schema and plugin definition of one tap or target.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Connector {
-    /// What integrations write as `type`.
-    pub name: String,
-    /// Which side of a pipeline it is.
-    pub role: Role,
-    /// What people call it.
-    pub label: String,
-    /// One sentence for the catalog.
-    pub description: String,
-    /// The shelf of the catalog it is on.
-    pub category: Option<String>,
-    /// What else it is found by.
-    pub keywords: Vec<String>,
-    /// Where its documentation is.
-    pub docs: Option<String>,
-    /// An image: a file, relative to the project, or an address.
-    pub logo: Option<String>,
+    /// What it is called and found by.
+    pub head: Head,
     /// What Meltano installs and starts.
     pub plugin: Plugin,
     /// Its settings, in the order a form shows them.

@@ -80,7 +80,7 @@ impl Integration {
     /// Returns which side of a pipeline it is.
     #[must_use]
     pub fn role(&self) -> Role {
-        self.connector.role
+        self.connector.head.role
     }
 }
 

@@ -168,7 +168,7 @@ impl Lints<'_> {
         let place = draft.connector.as_ref().map(|connector| &connector.place);
         let is_wanted = is_synced && integration.forgets() && !self.settings.allow.contains("no_state");
         if let Some(place) = place.filter(|_| is_wanted) {
-            let (slug, connector) = (draft.slug.clone(), integration.connector.name.clone());
+            let (slug, connector) = (draft.slug.clone(), integration.connector.head.name.clone());
             let span = place.span.clone().into();
             problems.push(&place.source, Lint::NoState { slug, connector, span });
         }
@@ -180,7 +180,7 @@ impl Lints<'_> {
         if pip_url.is_empty() || is_pinned(pip_url) || self.settings.allow.contains("unpinned_pip_url") {
             return;
         }
-        let (name, pip_url) = (connector.name.clone(), pip_url.clone());
+        let (name, pip_url) = (connector.head.name.clone(), pip_url.clone());
         problems.push(source, Lint::UnpinnedPipUrl { name, pip_url, span });
     }
 

@@ -62,8 +62,8 @@ pub fn settings(connector: &Connector) -> Value {
     };
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": connector.label,
-        "description": connector.description,
+        "title": connector.head.label,
+        "description": connector.head.description,
         "type": "object",
         "properties": {
             "config": { "type": "object", "properties": schemas(&plain), "additionalProperties": false },

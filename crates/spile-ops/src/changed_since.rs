@@ -21,7 +21,7 @@ pub async fn since(project: &Project, loaded: &Loaded, commit: &str) -> Result<B
         if path.starts_with("integrations") {
             changed.extend(stem.parse::<Slug>());
         } else if path.starts_with("connectors") {
-            let of_it = loaded.integrations.iter().filter(|one| one.connector.name == stem);
+            let of_it = loaded.integrations.iter().filter(|one| one.connector.head.name == stem);
             changed.extend(of_it.map(|one| one.slug.clone()));
         }
     }

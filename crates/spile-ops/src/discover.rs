@@ -280,7 +280,7 @@ fn refuse(integration: &Integration) -> Result<(), Error> {
     if is_unknown || can.iter().any(|one| one == "discover") {
         return Ok(());
     }
-    Err(DiscoverError::Unsupported { slug, connector: integration.connector.name.clone() }.into())
+    Err(DiscoverError::Unsupported { slug, connector: integration.connector.head.name.clone() }.into())
 }
 
 /// A question to a tap.

@@ -141,7 +141,7 @@ fn target<'a>(
         return Ok(target);
     }
     let names = SOURCES.map(|(_, connector)| format!("`{connector}`")).join(" and ");
-    Err(VerifyError::Unsupported { slug, connector: integration.connector.name.clone(), names }.into())
+    Err(VerifyError::Unsupported { slug, connector: integration.connector.head.name.clone(), names }.into())
 }
 
 /// Apart from the logs of runs, which it must not push out.

@@ -58,7 +58,7 @@ impl Draft {
     /// Starts a draft without answers.
     pub fn new(connector: Arc<Connector>, keys: Keys) -> Self {
         Self {
-            name: connector.label.clone(),
+            name: connector.head.label.clone(),
             connector,
             config: Settings::new(),
             typed: BTreeMap::new(),

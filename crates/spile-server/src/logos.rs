@@ -37,7 +37,7 @@ pub async fn logo(
 ) -> Result<Response, Refusal> {
     let role = Role::WORDS.into_iter().find(|(word, _)| *word == kind).map(|(_, role)| role);
     let connector = change::connector(&app, &name, role.ok_or_else(none)?)?;
-    let named = connector.logo.as_deref().ok_or_else(none)?;
+    let named = connector.head.logo.as_deref().ok_or_else(none)?;
     let (kind, bytes) = read(&app.setup().project, named).ok_or_else(none)?;
     let headers = [(CONTENT_TYPE, kind), (CACHE_CONTROL, "private, max-age=600"), (CONTENT_SECURITY_POLICY, POLICY)];
     Ok((headers, bytes).into_response())

@@ -47,8 +47,8 @@ pub fn show(shown: &[ShownConnector]) -> String {
 
 fn one(ShownConnector { connector, origin }: &ShownConnector) -> String {
     let plugin = &connector.plugin;
-    let mut text = format!("{} ({})\n", styled(STRONG, &harmless(&connector.label)), connector.role);
-    let description = harmless(connector.description.trim());
+    let mut text = format!("{} ({})\n", styled(STRONG, &harmless(&connector.head.label)), connector.head.role);
+    let description = harmless(connector.head.description.trim());
     if !description.is_empty() {
         text.push_str(&description);
         text.push('\n');
@@ -58,14 +58,14 @@ fn one(ShownConnector { connector, origin }: &ShownConnector) -> String {
         Origin::File(path) => path.display().to_string(),
         Origin::Hub(plugin) => format!("in the hub; import it with `spile connectors import {}`", plugin.name()),
     };
-    let kind = if connector.role == spile_core::connector::Role::Loader { ", kind = \"loader\"" } else { "" };
+    let kind = if connector.head.role == spile_core::connector::Role::Loader { ", kind = \"loader\"" } else { "" };
     let facts = [
-        ("use", format!("type = \"{}\"{kind}", connector.name)),
+        ("use", format!("type = \"{}\"{kind}", connector.head.name)),
         ("plugin", format!("{} ({})", plugin.name, plugin.variant)),
         ("pip", plugin.pip_url.clone()),
         ("can", plugin.capabilities.join(", ")),
         ("selects", connector.select.join(", ")),
-        ("docs", connector.docs.clone().unwrap_or_default()),
+        ("docs", connector.head.docs.clone().unwrap_or_default()),
         ("defined", defined),
     ];
     for (name, fact) in facts.iter().filter(|(_, fact)| !fact.is_empty()) {

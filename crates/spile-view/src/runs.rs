@@ -118,7 +118,7 @@ pub fn status(statuses: &[Status], zone: &TimeZone) -> String {
         let last = status.last_run.as_ref();
         [
             integration.slug.as_str().into(),
-            format!("{} {}", integration.connector.name, integration.role()).into(),
+            format!("{} {}", integration.connector.head.name, integration.role()).into(),
             if integration.base.enabled { "yes".into() } else { Cell::styled("no", QUIET) },
             if status.has_drifted {
                 Cell::styled(format!("{word}, drifted"), CHANGED)

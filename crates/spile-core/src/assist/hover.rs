@@ -16,7 +16,7 @@ pub fn hover(text: &str, offset: usize, connector: Option<&Connector>) -> Option
     let is_key = text[line..span.start].trim().trim_matches('"').is_empty();
     let said = match (table, is_key) {
         ("", true) => Some(keys::what(word).to_owned()).filter(|what| !what.is_empty()),
-        ("", false) => connector.filter(|connector| connector.name == word).map(self::connector),
+        ("", false) => connector.filter(|connector| connector.head.name == word).map(self::connector),
         ("load", true) => keys::OF_LOAD.iter().find(|(key, _)| *key == word).map(|(_, what)| (*what).to_owned()),
         (table, true) if is_of_schema(table) => {
             keys::OF_SCHEMA.iter().find(|(key, _)| *key == word).map(|(_, what)| (*what).to_owned())
@@ -28,8 +28,8 @@ pub fn hover(text: &str, offset: usize, connector: Option<&Connector>) -> Option
 }
 
 fn connector(connector: &Connector) -> String {
-    let docs = connector.docs.as_ref().map(|docs| format!("\n\n<{docs}>")).unwrap_or_default();
-    format!("**{}**\n\n{}{docs}", connector.label, connector.description)
+    let docs = connector.head.docs.as_ref().map(|docs| format!("\n\n<{docs}>")).unwrap_or_default();
+    format!("**{}**\n\n{}{docs}", connector.head.label, connector.head.description)
 }
 
 fn setting(setting: &Setting) -> String {

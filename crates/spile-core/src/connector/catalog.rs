@@ -29,7 +29,7 @@ impl Catalog {
         let mut seen: BTreeMap<(Role, String), &Source> = BTreeMap::new();
         for source in own {
             let Some(connector) = read::connector(source, problems) else { continue };
-            let key = (connector.role, connector.name.clone());
+            let key = (connector.head.role, connector.head.name.clone());
             if let Some(first) = seen.insert(key.clone(), source) {
                 let first = first.path().display().to_string();
                 problems.push(
@@ -122,7 +122,7 @@ mod tests {
             let report = problems.into_report();
             assert!(report.problems().is_empty(), "{name}: {report:?}");
             let connector = connector.unwrap();
-            assert_eq!((connector.role, connector.name.as_str()), (role, name));
+            assert_eq!((connector.head.role, connector.head.name.as_str()), (role, name));
             let pip_url = &connector.plugin.pip_url;
             assert!(pip_url.contains("==") || Bundled::of(pip_url).is_some(), "{name} is pinned");
         }
@@ -151,7 +151,7 @@ mod tests {
         let mut problems = Problems::default();
         let catalog = Catalog::new(&[own], &mut problems);
         assert!(!problems.any_error(), "{problems:?}");
-        assert_eq!(catalog.find(Role::Loader, "jsonl").unwrap().label, "Mine");
+        assert_eq!(catalog.find(Role::Loader, "jsonl").unwrap().head.label, "Mine");
         assert_eq!(catalog.find(Role::Extractor, "jsonl"), None);
     }
 

@@ -1,6 +1,6 @@
 //! Heads: the keys of a definition before its first table, which is all that a search needs.
 
-use super::{Connector, Role};
+use super::Role;
 use crate::problem::Problems;
 use crate::source::Source;
 use crate::table;
@@ -26,26 +26,11 @@ pub struct Head {
     pub logo: Option<String>,
 }
 
-impl From<&Connector> for Head {
-    fn from(connector: &Connector) -> Self {
-        Self {
-            name: connector.name.clone(),
-            role: connector.role,
-            label: connector.label.clone(),
-            description: connector.description.clone(),
-            category: connector.category.clone(),
-            keywords: connector.keywords.clone(),
-            docs: connector.docs.clone(),
-            logo: connector.logo.clone(),
-        }
-    }
-}
-
 impl Head {
     /// Reads a head from the lines before the first table: settings are most of a definition, and not looked at. What
     /// cannot be read so is read as a whole.
     pub fn read(source: &Source, problems: &mut Problems) -> Option<Self> {
-        Self::peek(source).or_else(|| super::read::connector(source, problems).map(|connector| Self::from(&connector)))
+        Self::peek(source).or_else(|| super::read::connector(source, problems).map(|connector| connector.head))
     }
 
     /// Reads a head from the lines before the first table, of which no more need be there; `None` where that cannot be
@@ -100,7 +85,7 @@ mod tests {
             let mut problems = Problems::default();
             let head = Head::read(&source, &mut problems).unwrap();
             let whole = read::connector(&source, &mut problems).unwrap();
-            assert_eq!(head, Head::from(&whole));
+            assert_eq!(head, whole.head);
             assert!(!problems.any_error());
         }
     }

@@ -6,7 +6,7 @@ use miette::{Diagnostic, SourceSpan};
 
 use super::kind::{Choice, word_of};
 use super::lossy_packages::Faulty;
-use super::{Connector, Group, Kind, Lock, Loss, Naming, Plugin, Quota, Role, Setting, passthrough_keys};
+use super::{Connector, Group, Head, Kind, Lock, Loss, Naming, Plugin, Quota, Role, Setting, passthrough_keys};
 use crate::name::SettingName;
 use crate::problem::Problems;
 use crate::source::{Placed, Source};
@@ -158,14 +158,16 @@ fn read(table: Table<'_>, problems: &mut Problems) -> Option<Connector> {
     let naming = table.table("naming", problems).map(|table| Naming::read(table, &settings, problems));
     let text = |key, problems: &mut Problems| table.text(key, problems).map(|text| text.value);
     let connector = Connector {
-        label: text("label", problems).unwrap_or_else(|| name.value.clone()),
-        description: text("description", problems).unwrap_or_default(),
-        category: text("category", problems),
-        keywords: words(&table, "keywords", problems),
-        docs: text("docs", problems),
-        logo: text("logo", problems),
-        name: name.value,
-        role,
+        head: Head {
+            label: text("label", problems).unwrap_or_else(|| name.value.clone()),
+            description: text("description", problems).unwrap_or_default(),
+            category: text("category", problems),
+            keywords: words(&table, "keywords", problems),
+            docs: text("docs", problems),
+            logo: text("logo", problems),
+            name: name.value,
+            role,
+        },
         plugin: plugin?,
         settings,
         groups,
@@ -190,7 +192,7 @@ fn warn_of_loss(connector: &Connector, source: &Source, problems: &mut Problems)
     let pip_url = &connector.plugin.pip_url;
     let Some(faulty) = Faulty::of(pip_url) else { return };
     let span = span_of_pip_url(source).unwrap_or(0..0).into();
-    let (name, pip_url) = (connector.name.clone(), pip_url.clone());
+    let (name, pip_url) = (connector.head.name.clone(), pip_url.clone());
     problems.push(source, ConnectorMistake::LosesRows { name, pip_url, what: faulty.what, span });
 }
 
@@ -395,7 +397,7 @@ mod tests {
         let mut problems = Problems::default();
         let connector = connector(&Source::new("connectors/mine.toml", text), &mut problems).unwrap();
         assert!(!problems.any_error());
-        assert_eq!((connector.name.as_str(), connector.label.as_str()), ("mine", "mine"));
+        assert_eq!((connector.head.name.as_str(), connector.head.label.as_str()), ("mine", "mine"));
         assert_eq!(connector.plugin.pip_url, "tap-mine");
         assert_eq!(connector.settings[0].kind, Kind::String);
     }

@@ -118,7 +118,7 @@ mod tests {
         };
         assert_eq!(bad("{\"name\": \"tap-x\"}"), unknown("`name`"));
         assert_eq!(bad("{\"settings\": [], \"pip_url\": \"tap-x\"}"), unknown("`settings`, `pip_url`"));
-        assert_eq!(good("{\"name\": \"tap-x\", \"pip_url\": \"tap-x==1\"}").0.name, "x");
+        assert_eq!(good("{\"name\": \"tap-x\", \"pip_url\": \"tap-x==1\"}").0.head.name, "x");
     }
 
     #[test]

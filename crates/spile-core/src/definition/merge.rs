@@ -9,19 +9,19 @@ use crate::connector::pip::is_pinned;
 pub fn merge(older: &Connector, newer: Connector) -> (Connector, Vec<String>) {
     let mut notes = Vec::new();
     let mut merged = newer;
-    merged.name.clone_from(&older.name);
+    merged.head.name.clone_from(&older.head.name);
     merged.one_group = older.one_group;
     merged.losses.clone_from(&older.losses);
     merged.naming.clone_from(&older.naming);
     merged.quota = older.quota;
     merged.own_streams = older.own_streams;
-    if older.category.is_some() {
-        merged.category.clone_from(&older.category);
+    if older.head.category.is_some() {
+        merged.head.category.clone_from(&older.head.category);
     }
-    if older.logo.as_ref().is_some_and(|logo| !logo.contains("://")) {
-        merged.logo.clone_from(&older.logo);
+    if older.head.logo.as_ref().is_some_and(|logo| !logo.contains("://")) {
+        merged.head.logo.clone_from(&older.head.logo);
     }
-    for (kept, new) in [(&older.select, &mut merged.select), (&older.keywords, &mut merged.keywords)] {
+    for (kept, new) in [(&older.select, &mut merged.select), (&older.head.keywords, &mut merged.head.keywords)] {
         if new.is_empty() {
             new.clone_from(kept);
         }
@@ -80,8 +80,11 @@ mod tests {
         );
         let newer = connector("name = 'y'\ncategory = 'APIs'\nlabel = 'X'\nsettings = [{name = 'a'}, {name = 'b'}]");
         let (merged, notes) = merge(&older, newer);
-        assert_eq!((merged.name.as_str(), merged.category.as_deref(), merged.label.as_str()), ("x", Some("Own"), "X"));
-        assert_eq!((merged.logo.as_deref(), merged.one_group, merged.select.len()), (Some("x.svg"), true, 1));
+        assert_eq!(
+            (merged.head.name.as_str(), merged.head.category.as_deref(), merged.head.label.as_str()),
+            ("x", Some("Own"), "X")
+        );
+        assert_eq!((merged.head.logo.as_deref(), merged.one_group, merged.select.len()), (Some("x.svg"), true, 1));
         let a = merged.setting("a").unwrap();
         assert!(a.resync && a.secret && a.required);
         assert!(merged.setting("b").is_some() && merged.setting("gone").is_none());

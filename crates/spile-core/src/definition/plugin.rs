@@ -10,7 +10,7 @@ use super::{Definition, DefinitionHints, DefinitionMistake, Members, Notes, grou
 use crate::connector::passthrough_keys;
 use crate::connector::pip;
 use crate::connector::read::is_word;
-use crate::connector::{Connector, Plugin, Role};
+use crate::connector::{Connector, Head, Plugin, Role};
 use crate::problem::{Problems, listed};
 use crate::source::Source;
 
@@ -111,14 +111,16 @@ pub(super) fn read(
     let groups = groups::groups(&members, &settings, &mut reader);
     let keywords = reader.texts(&members, "keywords");
     let connector = Connector {
-        label: reader.text(&members, "label").unwrap_or_else(|| connector_name.clone()),
-        name: connector_name,
-        role,
-        description: reader.text(&members, "description").unwrap_or_default(),
-        category: category(&keywords).map(str::to_owned),
-        keywords,
-        docs: reader.text(&members, "docs").or_else(|| reader.text(&members, "repo")),
-        logo: reader.text(&members, "logo_url").map(logo),
+        head: Head {
+            label: reader.text(&members, "label").unwrap_or_else(|| connector_name.clone()),
+            name: connector_name,
+            role,
+            description: reader.text(&members, "description").unwrap_or_default(),
+            category: category(&keywords).map(str::to_owned),
+            keywords,
+            docs: reader.text(&members, "docs").or_else(|| reader.text(&members, "repo")),
+            logo: reader.text(&members, "logo_url").map(logo),
+        },
         plugin: plugin(&members, &name, role, asked, &mut reader),
         settings,
         groups,
@@ -326,7 +328,7 @@ mod tests {
         let asked = |role| DefinitionHints { role: Some(role), ..DefinitionHints::default() };
         let mut problems = Problems::default();
         let found = crate::definition::read(&Source::new("x", text), &asked(Role::Extractor), &mut problems).unwrap();
-        assert_eq!(found.connector.role, Role::Extractor);
+        assert_eq!(found.connector.head.role, Role::Extractor);
         assert!(!problems.any_error());
         assert_eq!(
             bad_as(text, &asked(Role::Loader)),

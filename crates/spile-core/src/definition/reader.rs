@@ -110,8 +110,8 @@ mod tests {
     #[test]
     fn an_empty_text_counts_as_missing() {
         let (connector, notes) = good(&format!("{HEAD}label: ''\nvariant: ' '\nrepo: r\ndocs: ''\n"));
-        assert_eq!((connector.label.as_str(), connector.plugin.variant.as_str()), ("x", "custom"));
-        assert_eq!((connector.docs.as_deref(), notes), (Some("r"), Vec::new()));
+        assert_eq!((connector.head.label.as_str(), connector.plugin.variant.as_str()), ("x", "custom"));
+        assert_eq!((connector.head.docs.as_deref(), notes), (Some("r"), Vec::new()));
     }
 
     #[test]

@@ -49,12 +49,12 @@ fn a_definition_from_the_hub_becomes_a_connector() {
     let (connector, notes) =
         good(include_str!("../../../../tests/connectors/hub/extractors_tap-salesforce_meltanolabs.yml"));
     assert_eq!(
-        (connector.role, connector.name.as_str(), connector.label.as_str()),
+        (connector.head.role, connector.head.name.as_str(), connector.head.label.as_str()),
         (Role::Extractor, "salesforce", "Salesforce")
     );
     assert_eq!(connector.plugin.pip_url, "git+https://github.com/MeltanoLabs/tap-salesforce.git@v1.9.0");
-    assert_eq!(connector.category.as_deref(), Some("APIs"));
-    assert_eq!(connector.logo.as_deref(), Some("https://hub.meltano.com/assets/logos/extractors/salesforce.png"));
+    assert_eq!(connector.head.category.as_deref(), Some("APIs"));
+    assert_eq!(connector.head.logo.as_deref(), Some("https://hub.meltano.com/assets/logos/extractors/salesforce.png"));
     assert!(connector.select.contains(&"Lead.*".to_owned()));
     let setting = connector.setting("security_token").unwrap();
     assert!(
@@ -302,7 +302,7 @@ fn definitions_cannot_cause_unbounded_growth_or_endless_loops() {
     assert_eq!(bad(&"[".repeat(100_000)).len(), 1);
     assert_eq!(bad(&format!("a: {}", "[".repeat(100_000))).len(), 1);
     let (connector, _) = good(&format!("{HEAD}description: |\n  {}\n", "# Long\n  ".repeat(100_000)));
-    assert!(connector.description.len() > 600_000);
+    assert!(connector.head.description.len() > 600_000);
 }
 
 #[test]
@@ -348,11 +348,11 @@ fn the_user_chooses_the_role_of_a_plugin_that_can_be_both() {
     assert_eq!(bad(both), [refused]);
     let loader = DefinitionHints { role: Some(Role::Loader), ..DefinitionHints::default() };
     let mut problems = Problems::default();
-    assert_eq!(read(&Source::new("x", both), &loader, &mut problems).unwrap().connector.role, Role::Loader);
-    // Its name takes precedence over its capabilities.
+    assert_eq!(read(&Source::new("x", both), &loader, &mut problems).unwrap().connector.head.role, Role::Loader);
+    // Its name says more than what it can do.
     let named = both.replace("sling", "tap-sling");
     assert_eq!(
-        read(&Source::new("x", named), &DefinitionHints::default(), &mut problems).unwrap().connector.role,
+        read(&Source::new("x", named), &DefinitionHints::default(), &mut problems).unwrap().connector.head.role,
         Role::Extractor
     );
     let lists = "plugins:\n  extractors:\n  - {name: sling, pip_url: sling==1}\n  loaders:\n  - {name: sling, pip_url: sling==1}\n";
@@ -364,7 +364,7 @@ fn the_user_chooses_the_role_of_a_plugin_that_can_be_both() {
     );
     let loader =
         read(&Source::new("x", lists), &DefinitionHints { role: Some(Role::Loader), ..plugin }, &mut problems).unwrap();
-    assert_eq!(loader.connector.role, Role::Loader);
+    assert_eq!(loader.connector.head.role, Role::Loader);
 }
 
 #[test]

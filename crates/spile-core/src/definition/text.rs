@@ -12,21 +12,22 @@ use crate::toml_text::{key, value};
 #[must_use]
 pub fn text(connector: &Connector, stem: &str) -> String {
     let mut text = String::new();
-    if connector.name != stem {
-        line(&mut text, "name", &json!(connector.name));
+    if connector.head.name != stem {
+        line(&mut text, "name", &json!(connector.head.name));
     }
-    line(&mut text, "kind", &json!(connector.role.to_string()));
-    line(&mut text, "label", &json!(connector.label));
-    if !connector.description.is_empty() {
-        line(&mut text, "description", &json!(connector.description));
+    line(&mut text, "kind", &json!(connector.head.role.to_string()));
+    line(&mut text, "label", &json!(connector.head.label));
+    if !connector.head.description.is_empty() {
+        line(&mut text, "description", &json!(connector.head.description));
     }
-    let optional = [("category", &connector.category), ("docs", &connector.docs), ("logo", &connector.logo)];
+    let optional =
+        [("category", &connector.head.category), ("docs", &connector.head.docs), ("logo", &connector.head.logo)];
     for (name, said) in optional {
         if let Some(said) = said {
             line(&mut text, name, &json!(said));
         }
     }
-    list(&mut text, "keywords", &connector.keywords);
+    list(&mut text, "keywords", &connector.head.keywords);
     list(&mut text, "select", &connector.select);
     for (name, is_set) in [("one_group", connector.one_group), ("own_streams", connector.own_streams)] {
         if is_set {

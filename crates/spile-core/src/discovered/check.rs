@@ -57,7 +57,7 @@ pub fn check_losses(connector: &Connector, against: Against<'_>, place: &Place, 
         let fields: Vec<String> =
             against.streams.iter().flat_map(|stream| against.taken_of(stream, &loss.types)).collect();
         if !fields.is_empty() {
-            let (connector, what) = (connector.name.clone(), loss.what.clone());
+            let (connector, what) = (connector.head.name.clone(), loss.what.clone());
             let (fields, within) = (some(fields.into_iter()), against.within.to_owned());
             let span = place.span.clone().into();
             problems.push(&place.source, SelectionMistake::NotKept { connector, what, fields, within, span });

@@ -185,7 +185,7 @@ fn patterns(writers: &[Writer<'_>], within: &Within<'_>, problems: &mut Problems
         {
             let who: Vec<String> = maybe.iter().map(|writer| format!("`{}`", writer.integration.slug)).collect();
             let who = first_of(&who, LISTED);
-            let connector = last.integration.connector.name.clone();
+            let connector = last.integration.connector.head.name.clone();
             let (within, span, help) = (within.words.to_owned(), place.span.clone().into(), ways_out(last));
             let help = format!("run `spile discover` for each of them to find out; otherwise, {help}");
             problems.push(&place.source, TableMistake::MaybeShared { who, connector, within, span, help });

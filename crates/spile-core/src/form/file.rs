@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use toml_edit::{Decor, DocumentMut, Item, Key, Table, value};
 
 use super::first_sentence;
-use crate::connector::{Connector, Kind, Role};
+use crate::connector::{Connector, Head, Kind, Role};
 use crate::integration::rewrite::NotWritable;
 use crate::name::{IntegrationId, SettingName, Slug};
 use crate::value::{NotToml, Settings, to_toml};
@@ -64,10 +64,10 @@ impl NewFile {
     /// When a value cannot be expressed in TOML.
     pub fn text(&self) -> Result<String, NotWritable> {
         let mut file = DocumentMut::new();
-        let role = (self.connector.role == Role::Loader).then(|| "loader".to_owned());
+        let role = (self.connector.head.role == Role::Loader).then(|| "loader".to_owned());
         let texts = [
             ("id", Some(self.id.to_string())),
-            ("type", Some(self.connector.name.clone())),
+            ("type", Some(self.connector.head.name.clone())),
             ("kind", role),
             ("name", self.name.clone()),
             ("description", self.description.clone()),
@@ -94,7 +94,7 @@ impl NewFile {
     }
 
     fn head(&self) -> String {
-        let Connector { label, description, docs, .. } = &*self.connector;
+        let Head { label, description, docs, .. } = &self.connector.head;
         let what = first_sentence(description);
         let what = if what.is_empty() { String::new() } else { format!(": {what}") };
         let docs = docs.as_ref().map(|docs| format!("# {docs}\n")).unwrap_or_default();

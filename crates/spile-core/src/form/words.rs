@@ -118,7 +118,7 @@ pub fn read(words: AnswerWords<'_>, connector: &Connector, problems: &mut Proble
 
 /// Reports the required settings that are not set.
 pub fn missing(given: &GivenAnswers, connector: &Connector, problems: &mut Problems) {
-    let source = Source::new("--type", &*connector.name);
+    let source = Source::new("--type", &*connector.head.name);
     for setting in ranked(connector, Rank::Required).filter(|setting| !given.has(&setting.name)) {
         let name = &setting.name;
         let options = setting.kind.option_words();
@@ -129,7 +129,7 @@ pub fn missing(given: &GivenAnswers, connector: &Connector, problems: &mut Probl
         } else {
             format!("--set {name}={}", options.join("|"))
         };
-        let (connector, span) = (connector.name.clone(), (0..connector.name.len()).into());
+        let (connector, span) = (connector.head.name.clone(), (0..connector.head.name.len()).into());
         problems.push(&source, AnswerMistake::Missing { connector, name: name.clone(), flag, span });
     }
 }
@@ -205,7 +205,7 @@ fn setting<'a>(name: &str, word: Word<'_>, connector: &'a Connector, problems: &
         let help = near.unwrap_or_else(|| format!("its settings are {}", listed(names())));
         let name = if is_shown { name.to_owned() } else { NOT_SHOWN.to_owned() };
         let span = word.span(0..word.text.split('=').next().unwrap_or_default().len()).into();
-        let connector = connector.name.clone();
+        let connector = connector.head.name.clone();
         problems.push(word.source, AnswerMistake::UnknownSetting { connector, name, span, help });
     }
     found

@@ -161,7 +161,7 @@ fn declaration(
     completeness: Completeness,
     problems: &mut Problems,
 ) -> Declaration {
-    if connector.role == Role::Loader {
+    if connector.head.role == Role::Loader {
         loader_keys(draft, problems);
     }
     let name = draft.name.as_ref().map_or_else(|| draft.slug.to_string(), |name| name.value.clone());
@@ -170,7 +170,7 @@ fn declaration(
     if completeness == Completeness::Whole {
         required(draft, connector, &config, problems);
     }
-    if connector.role == Role::Extractor {
+    if connector.head.role == Role::Extractor {
         selection(draft, connector, problems);
     }
     let metadata = match draft.metadata.as_ref().map(|metadata| &metadata.value) {
@@ -218,7 +218,7 @@ fn selection(draft: &Draft, connector: &Connector, problems: &mut Problems) {
     ];
     for (key, place) in places {
         let Some(place) = place else { continue };
-        let connector = connector.name.clone();
+        let connector = connector.head.name.clone();
         problems
             .push(&place.source, IntegrationMistake::NoSelection { key, connector, span: place.span.clone().into() });
     }
@@ -229,11 +229,11 @@ fn selection(draft: &Draft, connector: &Connector, problems: &mut Problems) {
 fn schema(draft: &Draft, connector: &Connector, problems: &mut Problems) -> SchemaRules {
     let Some(schema) = &draft.schema else { return SchemaRules::default() };
     let can = &connector.plugin.capabilities;
-    if connector.role == Role::Extractor && draft.plugin.is_none() && !can.is_empty() {
+    if connector.head.role == Role::Extractor && draft.plugin.is_none() && !can.is_empty() {
         let (ask, fail) = (schema.says(Reaction::Ask), schema.says(Reaction::Fail));
         let unasked = ask.or(fail).filter(|_| can.iter().all(|one| one != "discover"));
         let untold = ask.filter(|_| !connector.can_select());
-        let name = || connector.name.clone();
+        let name = || connector.head.name.clone();
         let span = |place: &Place| place.span.clone().into();
         match (unasked, untold) {
             (Some(place), _) => {

@@ -60,7 +60,7 @@ pub(super) fn check(drafts: &[Draft], all: &Integrations, problems: &mut Problem
         let declared = draft.environment.as_ref().map_or(&integration.base, |environment| integration.at(environment));
         let loader = declared.loader.as_ref().and_then(|loader| all.find(loader.as_str()));
         if let Some(loader) = loader.filter(|loader| schema_setting(&loader.connector).is_none()) {
-            let (loader, connector) = (loader.slug.to_string(), loader.connector.name.clone());
+            let (loader, connector) = (loader.slug.to_string(), loader.connector.head.name.clone());
             problems.push(&schema.place.source, LoadMistake::NoSchema { loader, connector, span });
         }
     }

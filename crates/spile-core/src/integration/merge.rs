@@ -261,8 +261,8 @@ fn shared_names(sorted: &[(&Draft, Arc<Integration>)], problems: &mut Problems) 
         let first = plugins.entry(&plugin.name).or_insert(integration);
         if first.connector.plugin != *plugin || first.role() != integration.role() {
             let finding = MergeMistake::PluginShared {
-                connector: integration.connector.name.clone(),
-                other: first.connector.name.clone(),
+                connector: integration.connector.head.name.clone(),
+                other: first.connector.head.name.clone(),
                 plugin: plugin.name.clone(),
                 span: (0..0).into(),
             };

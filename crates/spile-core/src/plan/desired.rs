@@ -34,12 +34,12 @@ pub fn rows(integrations: &Integrations, environment: &EnvironmentName) -> State
 /// Returns the entries that the files declare; they contain what differs by environment themselves.
 #[must_use]
 pub fn entries(integrations: &Integrations, settings: &ProjectSettings) -> State<Entry> {
-    let connector = |one: &Arc<Integration>| ((one.role(), one.connector.name.clone()), one.connector.clone());
+    let connector = |one: &Arc<Integration>| ((one.role(), one.connector.head.name.clone()), one.connector.clone());
     let connectors: BTreeMap<_, _> = integrations.iter().map(connector).collect();
     let define = |(key, connector): (_, Arc<Connector>)| (key, Arc::new(PluginDefinition::of(&connector)));
     let definitions: BTreeMap<_, _> = connectors.into_iter().map(define).collect();
     let entry = |one: &Arc<Integration>| {
-        let definition = definitions.get(&(one.role(), one.connector.name.clone())).cloned();
+        let definition = definitions.get(&(one.role(), one.connector.head.name.clone())).cloned();
         let definition = definition.unwrap_or_else(|| Arc::new(PluginDefinition::of(&one.connector)));
         (one.id, Arc::new(Entry::of(one, definition, integrations, settings)))
     };

@@ -156,7 +156,7 @@ fn of(connector: &Connector) -> Map<String, Value> {
         put("pip_url", json!(plugin.pip_url));
     }
     put("executable", json!(plugin.executable));
-    put("label", json!(connector.label));
+    put("label", json!(connector.head.label));
     if !plugin.capabilities.is_empty() {
         put("capabilities", json!(plugin.capabilities));
     }

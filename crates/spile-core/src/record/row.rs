@@ -85,7 +85,7 @@ impl Row {
         let declaration = integration.at(environment);
         Self {
             slug: integration.slug.clone(),
-            connector: integration.connector.name.clone(),
+            connector: integration.connector.head.name.clone(),
             name: declaration.name.clone(),
             enabled: declaration.enabled,
             config: declaration.config.clone(),

@@ -108,7 +108,7 @@ fn connectors(catalog: &Catalog) -> Vec<std::sync::Arc<Connector>> {
 }
 
 fn definition_name(connector: &Connector) -> String {
-    format!("{}-{}", connector.role, connector.name)
+    format!("{}-{}", connector.head.role, connector.head.name)
 }
 
 fn reference(connector: &Connector) -> Value {
@@ -126,10 +126,10 @@ fn branch(connector: &Connector) -> Value {
     let mut properties = Map::new();
     properties.insert("config".to_owned(), setting::config(connector));
     properties.insert("secrets".to_owned(), setting::secrets(connector));
-    if connector.role == Role::Loader {
+    if connector.head.role == Role::Loader {
         properties.extend(OF_EXTRACTORS.map(|key| (key.to_owned(), Value::Bool(false))));
     }
-    json!({ "title": connector.label, "description": connector.description, "properties": properties })
+    json!({ "title": connector.head.label, "description": connector.head.description, "properties": properties })
 }
 
 /// Returns nested `if`, `then` and `else` for one connector after the other. The last one checks whether the connector
@@ -149,10 +149,10 @@ fn chain(catalog: &Catalog) -> Value {
 }
 
 fn condition(connector: &Connector) -> Value {
-    let required: &[&str] = match connector.role {
+    let required: &[&str] = match connector.head.role {
         Role::Extractor => &["type"],
         Role::Loader => &["type", "kind"],
     };
-    let kind = connector.role.to_string();
-    json!({ "properties": { "type": { "const": connector.name }, "kind": { "const": kind } }, "required": required })
+    let kind = connector.head.role.to_string();
+    json!({ "properties": { "type": { "const": connector.head.name }, "kind": { "const": kind } }, "required": required })
 }

@@ -131,7 +131,7 @@ fn no_effect(draft: &Draft, integration: &Integration, problems: &mut Problems) 
     ];
     for (key, place) in said {
         let Some(place) = place else { continue };
-        let connector = integration.connector.name.clone();
+        let connector = integration.connector.head.name.clone();
         problems.push(&place.source, SelectionMistake::NoEffect { key, connector, span: place.span.clone().into() });
     }
 }

@@ -31,7 +31,7 @@ pub fn built_in(name: &str, asked: &mut DefinitionHints) -> Result<Source, Error
         let help = near.unwrap_or_else(|| "list the built-in connectors with `spile connectors list`".to_owned());
         return Err(ConnectorsError::Unknown { name: name.to_owned(), help }.into());
     };
-    asked.role = Some(connector.role);
+    asked.role = Some(connector.head.role);
     asked.from = Some(format!("{BUILT_IN}{name}"));
     let definition = Value::Object((*PluginDefinition::of(connector)).clone());
     Ok(Source::new(format!("{BUILT_IN}{name}"), definition.to_string()))

@@ -69,7 +69,7 @@ pub fn import(
         return Err(Error::Problems(problems.into_report()));
     };
     connector.lock = Some(lock(source, asked));
-    let (role, name) = (connector.role, connector.name.clone());
+    let (role, name) = (connector.head.role, connector.head.name.clone());
     let path = path(project, role, &name, overwriting)?;
     if Catalog::is_built_in(role, &name) {
         notes.push(format!("it overrides the built-in {role} `{name}`; use `--name` to keep both"));

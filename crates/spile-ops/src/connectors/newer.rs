@@ -13,7 +13,7 @@ pub(super) fn of<'a>(connector: &Connector, index: &'a Index) -> Option<&'a Kept
     index
         .plugins
         .iter()
-        .find(|kept| kept.kind == connector.role && kept.plugin == plugin.name && kept.variant == plugin.variant)
+        .find(|kept| kept.kind == connector.head.role && kept.plugin == plugin.name && kept.variant == plugin.variant)
 }
 
 /// Returns the connectors that were made of a definition which the hub has another one of now.
@@ -29,5 +29,5 @@ pub(super) fn upgradable(project: &Project, index: &Index) -> BTreeSet<String> {
         let lock = connector.lock.as_ref().filter(|lock| lock.from.starts_with("hub:"));
         lock.is_some_and(|lock| of(connector, index).is_some_and(|kept| kept.sha256 != lock.sha256))
     };
-    own.filter(is_older).map(|connector| connector.name).collect()
+    own.filter(is_older).map(|connector| connector.head.name).collect()
 }

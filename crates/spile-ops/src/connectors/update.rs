@@ -184,7 +184,7 @@ fn read(plugin: &Indexed, text: &str) -> Result<Head, String> {
     let found = definition::read(&Source::new(plugin.name(), text), &asked, &mut problems);
     let report = problems.into_report();
     match (found, report.problems().first()) {
-        (Some(Definition { connector, .. }), None) => Ok(Head::from(&connector)),
+        (Some(Definition { connector, .. }), None) => Ok(connector.head),
         (_, Some(problem)) => Err(problem.message().to_string()),
         (None, None) => Err("the definition is empty".to_owned()),
     }

@@ -57,7 +57,7 @@ pub fn own(project: &Project, name: &str, role: Option<Role>) -> Result<ShownCon
     match (<[ShownConnector; 1]>::try_from(own), other.first()) {
         (Ok([one]), _) => Ok(one),
         (Err(own), Some(other)) if own.is_empty() => {
-            let (role, name) = (other.connector.role, name.to_owned());
+            let (role, name) = (other.connector.head.role, name.to_owned());
             Err(ConnectorsError::BuiltIn { role, name }.into())
         }
         (Err(_), _) => Err(ConnectorsError::Both { name: name.to_owned() }.into()),
@@ -97,22 +97,26 @@ pub fn prepare(
     asked: &DefinitionHints,
 ) -> Result<Prepared, Error> {
     let ShownConnector { connector: older, origin: Origin::File(path) } = shown else {
-        let (role, name) = (shown.connector.role, shown.connector.name.clone());
+        let (role, name) = (shown.connector.head.role, shown.connector.head.name.clone());
         return Err(ConnectorsError::BuiltIn { role, name }.into());
     };
     let mut problems = Problems::default();
-    let asked =
-        DefinitionHints { role: asked.role.or(Some(older.role)), name: Some(older.name.clone()), ..asked.clone() };
+    let asked = DefinitionHints {
+        role: asked.role.or(Some(older.head.role)),
+        name: Some(older.head.name.clone()),
+        ..asked.clone()
+    };
     let found = definition::read(source, &asked, &mut problems);
     let Some(Definition { connector, mut notes }) = found.filter(|_| !problems.any_error()) else {
         return Err(Error::Problems(problems.into_report()));
     };
     // `import` calls the plugin that integrations of a Meltano project inherit from `<plugin>-base`.
     let plugin = older.plugin.name.strip_suffix("-base").unwrap_or(&older.plugin.name);
-    if connector.role != older.role || ![plugin, &older.plugin.name].contains(&connector.plugin.name.as_str()) {
-        let shown = |one: &Connector| format!("{} `{}`", one.role, one.plugin.name);
+    if connector.head.role != older.head.role || ![plugin, &older.plugin.name].contains(&connector.plugin.name.as_str())
+    {
+        let shown = |one: &Connector| format!("{} `{}`", one.head.role, one.plugin.name);
         let (wanted, found) = (shown(older), shown(&connector));
-        return Err(ConnectorsError::OtherPlugin { name: older.name.clone(), wanted, found }.into());
+        return Err(ConnectorsError::OtherPlugin { name: older.head.name.clone(), wanted, found }.into());
     }
     let (mut merged, kept) = definition::merge(older, connector);
     // The names of plugins are in the ids under which Meltano keeps bookmarks.
@@ -131,8 +135,8 @@ pub fn prepare(
     let before = project.text(path).map_err(|why| Error::of_file("read", path, why))?;
     let (integrations, problems) = impact(project, path, &text, older)?;
     Ok(Prepared {
-        name: older.name.clone(),
-        role: older.role,
+        name: older.head.name.clone(),
+        role: older.head.role,
         path: path.clone(),
         upgrade: Upgrade::between(&PluginDefinition::of(older), &PluginDefinition::of(&merged)),
         notes,
@@ -160,10 +164,9 @@ fn impact(
     connector: &Connector,
 ) -> Result<(BTreeSet<Slug>, Report), Error> {
     let used = |loaded: &check::Loaded| {
-        let uses = loaded
-            .integrations
-            .iter()
-            .filter(|one| (one.connector.role, &one.connector.name) == (connector.role, &connector.name));
+        let uses = loaded.integrations.iter().filter(|one| {
+            (one.connector.head.role, &one.connector.head.name) == (connector.head.role, &connector.head.name)
+        });
         uses.map(|one| one.slug.clone()).collect()
     };
     let users = check::used(project).map(|loaded| used(&loaded)).unwrap_or_default();

@@ -67,7 +67,7 @@ impl SecretsFile {
                 (None, Some(near)) => near,
                 (None, None) => format!("its settings are {}", listed(names())),
             };
-            Error::Unknown { connector: connector.label.clone(), name, help }
+            Error::Unknown { connector: connector.head.label.clone(), name, help }
         })
     }
 }

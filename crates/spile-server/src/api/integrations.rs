@@ -92,7 +92,7 @@ fn listed<'a>(desk: &'a ProjectView, standings: &'a Standings, wanted: &Integrat
 
 /// Tells whether every word is in the name, the type or a tag.
 pub fn fits(one: &Integration, words: Option<&str>) -> bool {
-    let texts = [one.slug.as_str(), &one.base.name, &one.connector.name, &one.connector.label];
+    let texts = [one.slug.as_str(), &one.base.name, &one.connector.head.name, &one.connector.head.label];
     let has = |word: &str| {
         let word = word.to_lowercase();
         texts

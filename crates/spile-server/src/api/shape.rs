@@ -54,7 +54,7 @@ impl<'a> IntegrationData<'a> {
         Self {
             id: one.id,
             slug: &one.slug,
-            r#type: &one.connector.name,
+            r#type: &one.connector.head.name,
             kind: one.role(),
             name: &base.name,
             description: base.description.as_deref(),

@@ -66,8 +66,8 @@ fn card(one: &ShelfEntry) -> Value {
 
 /// Returns a connector's mark: its logo, or the first letters of its label.
 pub fn mark(connector: &Connector) -> Value {
-    let logo = logo(connector.role, &connector.name, connector.logo.as_deref());
-    json!({ "label": connector.label, "monogram": monogram(&connector.label), "logo": logo })
+    let logo = logo(connector.head.role, &connector.head.name, connector.head.logo.as_deref());
+    json!({ "label": connector.head.label, "monogram": monogram(&connector.head.label), "logo": logo })
 }
 
 /// Returns the path of a logo on this server. Logos elsewhere are not shown: the server fetches nothing.

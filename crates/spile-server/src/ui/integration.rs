@@ -69,8 +69,8 @@ async fn page(
     // If it cannot be read, the page leaves it out.
     let offered = crate::contract::known(desk, one).ok().flatten();
     let facts = json!({
-        "slug": one.slug, "name": one.base.name, "type": one.connector.name, "role": one.role(),
-        "type_label": one.connector.label, "file": one.path, "logo": mark["logo"], "monogram": mark["monogram"],
+        "slug": one.slug, "name": one.base.name, "type": one.connector.head.name, "role": one.role(),
+        "type_label": one.connector.head.label, "file": one.path, "logo": mark["logo"], "monogram": mark["monogram"],
         "status": state(one, &desk.environment, standing), "drift": desk.drifted().await.contains(&one.id), "enabled": here.enabled,
         "description": here.description, "loader": here.loader,
         "schedule": here.schedule.as_ref().map(ToString::to_string), "next": next(one, &desk.environment, now),

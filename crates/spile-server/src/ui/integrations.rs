@@ -104,7 +104,7 @@ fn row(one: &Integration, environment: &EnvironmentName, known: &LiveFacts<'_>, 
     json!({
         "slug": one.slug,
         "name": one.base.name,
-        "type": one.connector.label,
+        "type": one.connector.head.label,
         "status": state(one, environment, known.standing),
         "drift": known.has_drifted,
         "last": last,

@@ -76,7 +76,7 @@ fn gone() -> Refusal {
 /// Returns the steps of a connector: a destination has no schedule, and a tap without a selection has no streams to
 /// choose.
 fn steps(draft: &Draft) -> Vec<(&'static str, &'static str)> {
-    let is_source = draft.connector.role == Role::Extractor;
+    let is_source = draft.connector.head.role == Role::Extractor;
     let has = |step: &str| match step {
         "streams" => is_source && draft.connector.can_select(),
         "schedule" => is_source,
@@ -100,7 +100,7 @@ async fn page(at: &At, id: &str, step: &str, draft: &Draft, refusal: Option<&Ref
         "connector": mark(&draft.connector), "steps": shown.collect::<Vec<_>>(), "step": step, "back": back,
         "action": format!("/drafts/{id}/{step}"), "fault": refusal.map(fault), "run": null, "streams": null,
         "general": [], "all": null, "plan": null,
-        "check": format!("/check/{}/{}", draft.connector.role, draft.connector.name),
+        "check": format!("/check/{}/{}", draft.connector.head.role, draft.connector.head.name),
     });
     match step {
         "settings" => {
@@ -123,7 +123,7 @@ async fn page(at: &At, id: &str, step: &str, draft: &Draft, refusal: Option<&Ref
         _ => review(at, draft, &mut data).await?,
     }
     let status = refusal.map_or(StatusCode::OK, Refusal::status);
-    let title = format!("Add {}", draft.connector.label);
+    let title = format!("Add {}", draft.connector.head.label);
     at.page_with(status, "wizard.html.j2", &title, data).await
 }
 

@@ -29,14 +29,14 @@ pub fn show(shown: &[ShownConnector]) -> Value {
     let one = |ShownConnector { connector, origin }: &ShownConnector| {
         let plugin = &connector.plugin;
         json!({
-            "name": connector.name,
-            "kind": connector.role,
-            "label": connector.label,
-            "description": connector.description,
-            "category": connector.category,
-            "keywords": connector.keywords,
-            "docs": connector.docs,
-            "logo": connector.logo,
+            "name": connector.head.name,
+            "kind": connector.head.role,
+            "label": connector.head.label,
+            "description": connector.head.description,
+            "category": connector.head.category,
+            "keywords": connector.head.keywords,
+            "docs": connector.head.docs,
+            "logo": connector.head.logo,
             "file": file(origin),
             "plugin": {
                 "name": plugin.name,

@@ -182,8 +182,12 @@ fn unknown_name(connector: &Connector, name: &str, key: &Place, problems: &mut P
         _ => format!("its settings are {}", listed(names())),
     });
     let span = key.span.clone().into();
-    let finding =
-        IntegrationMistake::UnknownSetting { name: name.to_owned(), connector: connector.name.clone(), span, help };
+    let finding = IntegrationMistake::UnknownSetting {
+        name: name.to_owned(),
+        connector: connector.head.name.clone(),
+        span,
+        help,
+    };
     problems.push(&key.source, finding);
 }
 
@@ -241,8 +245,10 @@ fn groups(connector: &Connector, slug: &Slug, given: &SetNames<'_>, place: &Plac
         if let Some(secret) = wanted.and_then(|group| group.settings.iter().find(is_secret)) {
             help = format!("{help}; set secrets with `spile secrets set {slug} {secret}`");
         }
-        problems
-            .push(&place.source, IntegrationMistake::Group { connector: connector.name.clone(), help, span: span() });
+        problems.push(
+            &place.source,
+            IntegrationMistake::Group { connector: connector.head.name.clone(), help, span: span() },
+        );
     }
     let chosen: Vec<&str> = connector
         .groups
@@ -254,7 +260,7 @@ fn groups(connector: &Connector, slug: &Slug, given: &SetNames<'_>, place: &Plac
         let groups = listed(chosen.iter().copied());
         problems.push(
             &place.source,
-            IntegrationMistake::OneGroup { connector: connector.name.clone(), groups, span: span() },
+            IntegrationMistake::OneGroup { connector: connector.head.name.clone(), groups, span: span() },
         );
     }
 }

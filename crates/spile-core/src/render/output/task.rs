@@ -43,7 +43,7 @@ impl Task {
             slug: integration.slug.clone(),
             name: declared.name.clone(),
             description: declared.description.clone(),
-            connector: integration.connector.name.clone(),
+            connector: integration.connector.head.name.clone(),
             loader,
             schedule,
             timezone: declared.timing.zone_name().to_owned(),
