@@ -69,7 +69,7 @@ impl Registry for Supabase {
         let mut rows = State::default();
         for LeftRow { id, row } in left.rows {
             let unreadable = |message: &str| TargetError::Row { id: id.clone(), message: message.to_owned() };
-            let row = rows::row(row).ok_or_else(|| unreadable("its history was not written by spile"))?;
+            let row = row.into_row().map_err(|_| unreadable("its history was not written by spile"))?;
             rows.insert(IntegrationId(id.parse().map_err(|_| unreadable("its ID is not a UUID"))?), row);
         }
         let read = |LeftAdopted { id, before }: LeftAdopted| {

@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::{TargetError, Unmanaged};
-use spile_core::name::{IntegrationId, Slug};
+use spile_core::name::{IntegrationId, NotAName, Slug};
 use spile_core::plan::Last;
 use spile_core::record::Row;
 use spile_core::record::row::Sealed;
@@ -59,13 +59,8 @@ pub(super) struct Other {
 #[derive(Debug, Clone, Deserialize, serde::Serialize)]
 pub(super) struct Stored {
     pub(super) id: String,
-    slug: String,
-    #[serde(rename = "type")]
-    connector: String,
-    name: String,
-    enabled: bool,
-    config: Settings,
-    secrets: Value,
+    #[serde(flatten)]
+    declared: Declared,
     pub(super) content_hash: String,
 }
 
@@ -73,18 +68,7 @@ impl Stored {
     pub(super) fn into_row(self) -> Result<(IntegrationId, Row), TargetError> {
         let unreadable = |message: String| TargetError::Row { id: self.id.clone(), message };
         let id = self.id.parse().map_err(|error: uuid::Error| unreadable(error.to_string()))?;
-        let slug = self.slug.parse().map_err(|error: spile_core::name::NotAName| unreadable(error.to_string()))?;
-        // The parser's message would quote the content.
-        let secrets = sealed(self.secrets);
-        let secrets = secrets.map_err(|_| unreadable("`secrets` was not written by spile".to_owned()))?;
-        let row = Row {
-            slug,
-            connector: self.connector,
-            name: self.name,
-            enabled: self.enabled,
-            config: self.config,
-            secrets,
-        };
+        let row = self.declared.into_row().map_err(unreadable)?;
         Ok((IntegrationId(id), row))
     }
 }
@@ -103,7 +87,7 @@ impl Drifted {
     pub(super) fn into_last(self) -> Option<(IntegrationId, Last<Row>)> {
         let id = IntegrationId(self.id.parse().ok()?);
         let last = match self.after {
-            Some(after) => row(after).map_or(Last::Unknown, Last::Held),
+            Some(after) => after.into_row().map_or(Last::Unknown, Last::Held),
             None if self.why == "added" => Last::Deleted,
             None => Last::Unknown,
         };
@@ -111,8 +95,8 @@ impl Drifted {
     }
 }
 
-/// The declared part of a row, as the history stores it.
-#[derive(Debug, Deserialize)]
+/// What files declare of a row, as the registry and its history hold it.
+#[derive(Debug, Clone, Deserialize, serde::Serialize)]
 pub(super) struct Declared {
     slug: String,
     #[serde(rename = "type")]
@@ -123,10 +107,15 @@ pub(super) struct Declared {
     secrets: Value,
 }
 
-/// Parses a row of the history; `None` if spile did not write it.
-pub(super) fn row(declared: Declared) -> Option<Row> {
-    let Declared { slug, connector, name, enabled, config, secrets } = declared;
-    Some(Row { slug: slug.parse().ok()?, connector, name, enabled, config, secrets: sealed(secrets).ok()? })
+impl Declared {
+    /// Returns the row, or a sentence on why it is not what spile writes.
+    pub(super) fn into_row(self) -> Result<Row, String> {
+        let Self { slug, connector, name, enabled, config, secrets } = self;
+        let slug = slug.parse().map_err(|error: NotAName| error.to_string())?;
+        // The parser's sentence would quote what is there.
+        let secrets = sealed(secrets).map_err(|_| "`secrets` was not written by spile".to_owned())?;
+        Ok(Row { slug, connector, name, enabled, config, secrets })
+    }
 }
 
 /// Parses the secrets column.
