@@ -13,6 +13,7 @@ use spile_ops::saved_plan::SavedPlanError;
 use spile_ops::{self as ops, Error, Loaded};
 use spile_view as view;
 use spile_view::plan_data::PlanData;
+use spile_world::processes::git::checked_out;
 use spile_world::{Origin, World};
 
 /// Make the registry, meltano.yml and outputs match the files, after showing the plan and asking
@@ -167,5 +168,5 @@ fn origin(world: &World, plan: &PlanData) -> Origin {
     let actor = ["SPILE_ACTOR", "GITHUB_ACTOR", "GITLAB_USER_LOGIN", "USER"];
     let actor = actor.into_iter().find_map(|name| std::env::var(name).ok()).unwrap_or_else(|| "unknown".to_owned());
     let at: Timestamp = (world.clock)();
-    Origin { plan: plan.id.clone(), actor, commit: world.project.commit(), at, rendered: None }
+    Origin { plan: plan.id.clone(), actor, commit: checked_out(world.project.root()), at, rendered: None }
 }

@@ -46,7 +46,7 @@ pub(super) async fn status(args: &StatusArgs, global: &Global, output: &mut Outp
         json!({
             "slug": status.integration.slug,
             "id": status.integration.id,
-            "type": status.integration.connector.name,
+            "type": status.integration.connector.head.name,
             "kind": status.integration.role(),
             "enabled": status.integration.base.enabled,
             "drifted": status.has_drifted,

@@ -13,8 +13,9 @@ use spile_view::plan_data::{PlanData, digest};
 use spile_view::report::ProblemData;
 use spile_world::Project;
 use spile_world::files::door::read_named;
+use spile_world::files::door::{replace, replace_named};
 use spile_world::files::path_walk::way;
-use spile_world::files::project::{Trust, replace, replace_named};
+use spile_world::files::project::Trust;
 use spile_world::files::user_files::repositories;
 
 /// Show what apply would change in the registry, meltano.yml and outputs

@@ -11,7 +11,7 @@ use spile_core::plan::guard::Allowance;
 use spile_core::secret::Secret;
 use spile_core::sops::{self, DataKey, Document, Wrapped};
 use spile_ops::{self as ops, Error, Loaded};
-use spile_world::files::project::make_private;
+use spile_world::files::door::make_private;
 use spile_world::{Origin, Outside, Project, World};
 use walkdir::WalkDir;
 

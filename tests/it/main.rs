@@ -7,6 +7,7 @@ mod author;
 mod canary;
 mod cases;
 mod ci;
+mod circles;
 mod cli;
 mod codes;
 mod connectors;

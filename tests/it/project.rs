@@ -68,7 +68,7 @@ impl Project {
         for (own, name) in [(".spile", "meltano"), (".meltano", "extractors"), (".meltano", "loaders")] {
             let shared = seed.join(own).join(name);
             let own = folder.path().join(own);
-            spile_world::files::project::make_private(&own).unwrap();
+            spile_world::files::door::make_private(&own).unwrap();
             std::os::unix::fs::symlink(shared, own.join(name)).unwrap();
         }
         let project = Self { folder: Place::Temporary(folder) };

@@ -11,7 +11,7 @@ use miette::Diagnostic;
 use spile_core::secret::Secret;
 use spile_core::sops::node::Node;
 use spile_core::sops::{DataKey, Document, PlainKind};
-use spile_world::files::project::replace;
+use spile_world::files::door::replace;
 use spile_world::keys::{Keys, Places, wrap};
 use spile_world::processes::sops_program::{Format, Program, WholeFile};
 

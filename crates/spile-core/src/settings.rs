@@ -10,6 +10,7 @@ mod outputs;
 mod registry;
 mod run_environment;
 mod sync;
+mod variable_name;
 mod variables;
 
 use std::collections::BTreeMap;
@@ -32,7 +33,8 @@ pub use outputs::{Builtin, OutputMistake, OutputSettings};
 pub use registry::{Home, NotATableName, Registry, RegistryMistake, Resolved, Supabase, TableName};
 pub use run_environment::{RunEnvironment, RunMistake};
 pub use sync::{CatalogAge, Severity, Sync, Verify};
-pub use variables::{Mixed, NoValue, NotAName, TextOrVariable, VariableName, Variables};
+pub use variable_name::{NotAName, VariableName};
+pub use variables::{Mixed, NoValue, TextOrVariable, Variables};
 
 /// What can be wrong with `spile.toml` beyond its form.
 #[derive(Debug, thiserror::Error, Diagnostic)]

@@ -1,5 +1,6 @@
 //! Values of settings: TOML on the way in, JSON inside, compared as values and not as text.
 
+pub mod duration;
 pub mod expansion;
 pub mod periods;
 

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use super::run::{self, Invocation};
+use super::invocation::{self, Invocation};
 use super::{Error, Event, Loaded, Tell};
 use spile_core::connector::{Plugin, Role};
 use spile_core::discovered::tables::Writer;
@@ -167,7 +167,7 @@ pub(super) fn key(
 }
 
 fn plugin(loaded: &Loaded, integration: &Integration) -> Plugin {
-    run::installed(integration, &loaded.rendered)
+    invocation::installed(integration, &loaded.rendered)
 }
 
 /// A stream as it is offered to be chosen.
@@ -296,7 +296,7 @@ impl Ask<'_> {
         let slug = &self.integration.slug;
         let meltano = &self.world.meltano;
         let mut interrupt = self.options.interrupt.clone();
-        run::install(self.world, &self.options.host, &interrupt, tell).await?;
+        invocation::install(self.world, &self.options.host, &interrupt, tell).await?;
         let log = self.log();
         let request = self.request(&log).await?;
         if !meltano.is_ready(&request) {
@@ -326,7 +326,7 @@ impl Ask<'_> {
     }
 
     async fn request(&self, log: &Path) -> Result<Request, Error> {
-        let invocation = Invocation {
+        let special = Invocation {
             run: Uuid::new_v4(),
             environment: self.options.environment.clone(),
             log: log.to_owned(),
@@ -334,7 +334,7 @@ impl Ask<'_> {
             host: self.options.host.clone(),
             hold: None,
         };
-        run::request(self.world, self.loaded, self.integration, None, invocation).await
+        invocation::request(self.world, self.loaded, self.integration, None, special).await
     }
 
     fn judge(&self, outcome: &Outcome, log: &Path) -> Result<(), DiscoverError> {

@@ -158,7 +158,7 @@ pub fn read(project: &Project, path: &Path) -> Result<Option<String>, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use spile_world::files::project::replace;
+    use spile_world::files::door::replace;
 
     fn project() -> (tempfile::TempDir, Project) {
         let folder = tempfile::tempdir().unwrap();

@@ -5,7 +5,7 @@ use std::process::ExitStatus;
 
 use serde_json::Value;
 
-use super::{Error, Loaded, run, secrets};
+use super::{Error, Loaded, invocation, secrets};
 use spile_core::integration::check::environment_variable;
 use spile_core::name::EnvironmentName;
 use spile_core::secret::Secret;
@@ -32,7 +32,7 @@ pub async fn exec(
     let mut variables: secrets::Values =
         config.map(|(name, value)| (environment_variable(&plugin, name), Secret::new(text(&value)))).collect();
     variables.extend(secrets::variables(&world.keys, integration, environment).await?);
-    Ok(command::run(words, &variables, &run::base_variables(integration, &loaded.integrations)).await?)
+    Ok(command::run(words, &variables, &invocation::base_variables(integration, &loaded.integrations)).await?)
 }
 
 fn text(value: &Value) -> String {

@@ -50,6 +50,7 @@ pub mod history;
 pub mod import;
 pub mod import_rows;
 pub mod init;
+mod invocation;
 mod loader_test;
 pub mod migrate;
 pub mod new;

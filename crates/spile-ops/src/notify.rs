@@ -8,10 +8,10 @@ mod find_alerts;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
-use super::run::{Options, WhenInterrupted};
 use super::{Error, Loaded, Tell};
 use deliver::{Delivery, Letterhead, post};
 use spile_core::alert::runs::AllEnds;
@@ -41,22 +41,45 @@ impl<'a> Watched<'a> {
     }
 }
 
+/// Runs that have just ended, and how long people may wait for the notifications about them.
+#[derive(Debug, Clone, Copy)]
+pub struct EndedRuns<'a> {
+    /// The runs, all in one environment.
+    pub runs: &'a [Run],
+    /// The environment.
+    pub environment: &'a EnvironmentName,
+    /// Turns true when the user wants an end; it may be true already, where that has stopped the runs.
+    pub interrupt: &'a watch::Receiver<bool>,
+    /// What to do if it is.
+    pub when_interrupted: WhenInterrupted,
+}
+
+/// What to do about notifications when an interrupt has stopped the runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WhenInterrupted {
+    /// Send them, until there is another interrupt.
+    Notify,
+    /// Leave them to the next invocation.
+    Leave,
+}
+
 /// Notifies people of what runs that have just ended show: what fails, and what works again. Tests and syncs do this
 /// themselves. What does not get through is reported as an event, and sent by the next invocation; so is what an
 /// interrupt leaves.
-pub async fn after(world: &World, loaded: &Loaded, options: &Options, runs: &[Run], tell: Tell<'_>) {
-    let mut interrupt = options.interrupt.clone();
+pub async fn after(world: &World, loaded: &Loaded, ended: EndedRuns<'_>, tell: Tell<'_>) {
+    let EndedRuns { runs, environment, interrupt, when_interrupted } = ended;
+    let mut interrupt = interrupt.clone();
     let was_interrupted = *interrupt.borrow_and_update();
-    if was_interrupted && options.when_interrupted == WhenInterrupted::Leave {
+    if was_interrupted && when_interrupted == WhenInterrupted::Leave {
         return;
     }
     tokio::select! {
-        () = ended(world, loaded, &options.environment, runs, tell) => {}
+        () = notify(world, loaded, environment, runs, tell) => {}
         Ok(()) = interrupt.changed() => {}
     }
 }
 
-async fn ended(world: &World, loaded: &Loaded, environment: &EnvironmentName, runs: &[Run], tell: Tell<'_>) {
+async fn notify(world: &World, loaded: &Loaded, environment: &EnvironmentName, runs: &[Run], tell: Tell<'_>) {
     let watched = Watched::of(loaded, environment);
     let has_channels = !loaded.settings.channels_of(environment).is_empty();
     let of: Vec<_> = runs.iter().map(|run| run.integration).collect();

@@ -6,11 +6,11 @@ mod died;
 mod dry_run;
 mod ended;
 pub mod fix_hint;
+mod hold;
 mod job;
 mod lease;
 mod log;
 mod obstacle;
-mod request;
 mod results;
 mod run_lock;
 mod run_slots;
@@ -26,7 +26,9 @@ use tokio::sync::{OnceCell, mpsc, watch};
 use tokio::task::{Id, JoinSet};
 use uuid::Uuid;
 
-use super::{Error, Event, Loaded, RunSelection, Tell, notify};
+use super::invocation::install;
+use super::notify::{self, EndedRuns, WhenInterrupted};
+use super::{Error, Loaded, RunSelection, Tell};
 use ended::RunEnd;
 use job::Job;
 use obstacle::Obstacle;
@@ -35,18 +37,16 @@ use spile_core::name::{EnvironmentName, IntegrationId};
 use spile_core::run::{Run, RunKind, StreamFilter};
 use spile_core::settings::{Sync, Verify};
 use spile_world::World;
-use spile_world::files::project::OWN_FOLDER;
 use spile_world::processes::meltano::{Host, Missing};
 use spile_world::stores::runs::PAUSED;
 
 pub use died::bury;
 pub use dry_run::{Would, would};
+pub use ended::{RefusalReason, RefusedRun};
 pub use fix_hint::{FixHint, mend};
 pub use log::{Log, More};
 pub(super) use obstacle::{LOADER, NO_LOADER};
-use request::variables;
-pub(super) use request::{Invocation, base_variables, installed, named_variables, request};
-pub use results::{RefusalReason, RefusedRun, Results};
+pub use results::Results;
 pub(super) use run_lock::{Claim, NotHere, stopped_when_lost};
 pub use run_slots::{RunSlots, jobs};
 
@@ -103,15 +103,6 @@ pub enum WhenBusy {
     Leave,
 }
 
-/// What to do about notifications when an interrupt has stopped the runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum WhenInterrupted {
-    /// Send them, until there is another interrupt.
-    Notify,
-    /// Leave them to the next invocation.
-    Leave,
-}
-
 /// From where a sync reads.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum From {
@@ -145,6 +136,12 @@ impl Options {
             when_interrupted: WhenInterrupted::Notify,
         }
     }
+
+    /// Returns runs with these options as people are notified of them.
+    fn ended<'a>(&'a self, runs: &'a [Run]) -> EndedRuns<'a> {
+        let Self { environment, interrupt, when_interrupted, .. } = self;
+        EndedRuns { runs, environment, interrupt, when_interrupted: *when_interrupted }
+    }
 }
 
 /// Tests connections: reads one record from each source and throws it away. Then notifies people of how the tests ended.
@@ -153,7 +150,7 @@ impl Options {
 /// When nothing can be started; a run that fails is a result.
 pub async fn test(world: &World, loaded: &Arc<Loaded>, options: &Options, tell: Tell<'_>) -> Result<Results, Error> {
     let results = test_quietly(world, loaded, options, tell).await?;
-    notify::after(world, loaded, options, &results.ran, tell).await;
+    notify::after(world, loaded, options.ended(&results.ran), tell).await;
     Ok(results)
 }
 
@@ -174,7 +171,7 @@ pub(super) async fn test_quietly(
 /// When nothing can be started; a run that fails is a result.
 pub async fn sync(world: &World, loaded: &Arc<Loaded>, options: &Options, tell: Tell<'_>) -> Result<Results, Error> {
     let results = runs(world, loaded, RunKind::Sync, options, tell).await?;
-    notify::after(world, loaded, options, &results.ran, tell).await;
+    notify::after(world, loaded, options.ended(&results.ran), tell).await;
     Ok(results)
 }
 
@@ -259,23 +256,6 @@ impl Running {
         results.sort();
         results
     }
-}
-
-/// Installs the pinned Meltano, where it is not there yet, and clears what killed runs left behind.
-pub(super) async fn install(
-    world: &World,
-    host: &Host,
-    interrupt: &watch::Receiver<bool>,
-    tell: Tell<'_>,
-) -> Result<(), Error> {
-    world.meltano.sweep()?;
-    if !world.meltano.is_installed() {
-        // Where nothing can be installed, nobody hears that it is.
-        world.project.own().make().map_err(|source| Error::Io { doing: "use", path: OWN_FOLDER.to_owned(), source })?;
-        tell(Event::InstallingMeltano { version: world.meltano.version().to_owned() });
-        world.meltano.install(host, &mut interrupt.clone()).await?;
-    }
-    Ok(())
 }
 
 /// Returns what to run: what is named, and of the rest that is meant what is enabled, not paused, and can run.

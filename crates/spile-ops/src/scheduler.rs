@@ -13,8 +13,8 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::Instant;
 
-use super::notify::{self, Watched};
-use super::run::{Options, WhenBusy, WhenInterrupted};
+use super::notify::{self, Watched, WhenInterrupted};
+use super::run::{Options, WhenBusy};
 use super::{Error, Event, Loaded, RunSelection, Tell, run, schedules};
 use spile_core::integration::{Integration, Tick};
 use spile_core::name::IntegrationId;

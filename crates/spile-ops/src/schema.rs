@@ -10,7 +10,8 @@ use spile_core::problem::Problems;
 use spile_core::schema::{self, Subject};
 use spile_world::Project;
 use spile_world::files::door::Shut;
-use spile_world::files::project::{OWN_FOLDER, replace, replace_named};
+use spile_world::files::door::{replace, replace_named};
+use spile_world::files::project::OWN_FOLDER;
 
 /// The configuration that tells taplo which schema is whose.
 pub const TAPLO: &str = ".taplo.toml";

@@ -9,7 +9,8 @@ use std::time::Duration;
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use super::run::{self, Claim, Invocation, LOADER, NO_LOADER, NotHere, WhenBusy};
+use super::invocation::{self, Invocation};
+use super::run::{self, Claim, LOADER, NO_LOADER, NotHere, WhenBusy};
 use super::{Error, Event, Loaded, Tell, discover};
 use spile_core::connector::Role;
 use spile_core::discovered::{Stream, near_stream};
@@ -83,7 +84,7 @@ pub async fn verify(
 ) -> Result<Verified, Error> {
     let integration = loaded.named(name)?;
     let target = target(loaded, integration, &options.environment)?;
-    run::install(world, &options.host, &options.interrupt, tell).await?;
+    invocation::install(world, &options.host, &options.interrupt, tell).await?;
     let (mut stopped, lost) = run::stopped_when_lost(options.interrupt.clone());
     let claim = Claim {
         world,
@@ -101,7 +102,7 @@ pub async fn verify(
         Err(NotHere::Left | NotHere::Stopped) => return Err(VerifyError::Interrupted { slug }.into()),
     };
     let comparing = Comparing { world, slug: &slug, options, log: log(&slug, claim.run) };
-    let invocation = Invocation {
+    let special = Invocation {
         run: claim.run,
         environment: options.environment.clone(),
         log: comparing.log.clone(),
@@ -109,7 +110,7 @@ pub async fn verify(
         host: options.host.clone(),
         hold: held.hold.clone(),
     };
-    let asked = match run::request(world, loaded, integration, Some(target), invocation).await {
+    let asked = match invocation::request(world, loaded, integration, Some(target), special).await {
         Ok(request) => comparing.ask(&request, &mut stopped, tell).await,
         Err(error) => Err(error),
     };

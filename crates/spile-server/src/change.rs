@@ -26,6 +26,7 @@ use spile_ops::edits::{Destination, Edits, WriteOutcome};
 use spile_ops::secrets::Access;
 use spile_ops::switch::Switch;
 use spile_ops::{self as ops, Error, author};
+use spile_world::processes::git;
 use spile_world::{Keys, Origin as ApplyOrigin, Program};
 
 /// How many integrations an audit entry of an apply names at most.
@@ -165,7 +166,7 @@ pub async fn apply(app: &App, desk: &ProjectView, who: &Caller, plan: &Plan) -> 
     if app.setup().writing == Writing::Not {
         return Err(read_only());
     }
-    let (actor, commit) = (who.name.clone(), desk.world.project.commit());
+    let (actor, commit) = (who.name.clone(), git::checked_out(desk.world.project.root()));
     let origin = ApplyOrigin { plan: plan.id(), actor, commit, at: Timestamp::now(), rendered: None };
     let options = ops::apply::Options { allowance: Allowance::default(), origin };
     let applied = ops::apply(&desk.world, &desk.loaded, plan, &options, &mut drop).await;

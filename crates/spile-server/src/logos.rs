@@ -57,7 +57,7 @@ fn read(project: &Project, named: &str) -> Option<(&'static str, Vec<u8>)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use spile_world::files::project::replace;
+    use spile_world::files::door::replace;
 
     #[test]
     fn only_images_of_the_project_are_served() {

@@ -2,7 +2,7 @@
 
 mod body;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{Deref, DerefMut};
 
 use axum::Json;
@@ -83,7 +83,17 @@ pub struct FieldError {
 }
 
 impl Refusal {
-    /// Makes a refusal from a status and a code.
+    /// Returns what is wrong with each field of a form.
+    #[must_use]
+    pub fn faults(&self) -> BTreeMap<String, String> {
+        let told = self.errors.iter().filter_map(|error| {
+            let help = error.help.as_ref().map(|help| format!(": {help}")).unwrap_or_default();
+            Some((error.field.as_ref()?.to_string(), format!("{}{help}", error.message)))
+        });
+        told.collect()
+    }
+
+    /// Refuses with a status and a code.
     #[must_use]
     pub fn new(status: StatusCode, code: &str, detail: impl Into<String>) -> Self {
         Self(Box::new(Details {

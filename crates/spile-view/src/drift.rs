@@ -1,6 +1,7 @@
 //! Drift as people read it: changes by something else, and whether the files agree with them.
 
 use super::plan_data::{DriftData, DriftFieldData, HandEditData, PlanData};
+use super::value::in_line;
 use super::{BAD, CHANGED, GOOD, QUIET, STRONG, styled};
 use spile_core::plan::drift::{DriftKind, Files};
 use spile_core::plan::hand_edit::HandEditKind;
@@ -81,12 +82,11 @@ pub fn verb(drift: &DriftData) -> String {
 
 fn field(field: &DriftFieldData) -> String {
     let path = &field.path;
-    let value = super::plan::value;
     let change = match (&field.left, &field.found) {
-        (None, Some(found)) => format!("{} {path} = {}", styled(GOOD, "+"), value(found)),
-        (Some(left), None) => format!("{} {path} = {}", styled(BAD, "-"), value(left)),
+        (None, Some(found)) => format!("{} {path} = {}", styled(GOOD, "+"), in_line(found)),
+        (Some(left), None) => format!("{} {path} = {}", styled(BAD, "-"), in_line(left)),
         (Some(left), Some(found)) => {
-            format!("{} {path} = {} -> {}", styled(CHANGED, "~"), value(left), value(found))
+            format!("{} {path} = {} -> {}", styled(CHANGED, "~"), in_line(left), in_line(found))
         }
         (None, None) => format!("{} {path} (its ciphertext)", styled(CHANGED, "~")),
     };

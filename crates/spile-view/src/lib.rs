@@ -9,7 +9,7 @@
 //!
 //! ```
 //! assert_eq!(spile_view::harmless("a\u{1b}[2Jb"), "a\\u{1b}[2Jb");
-//! assert_eq!(spile_view::plan::value(&serde_json::json!({ "host": "db1" })), r#"{"host":"db1"}"#);
+//! assert_eq!(spile_view::value::in_line(&serde_json::json!({ "host": "db1" })), r#"{"host":"db1"}"#);
 //! ```
 
 mod access;
@@ -35,6 +35,7 @@ pub mod schedules;
 pub mod table;
 pub mod table_check;
 pub mod upgrade;
+pub mod value;
 pub mod verify;
 
 use anstyle::{AnsiColor, Style};

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::plan_data::{ChangeData, FieldData, FileData, PlanData, StateData, action};
+use super::value::in_line;
 use super::{BAD, CHANGED, GOOD, QUIET, STRONG, access, plain, sign, styled, upgrade};
 use spile_core::name::FieldPath;
 use spile_core::phrase;
@@ -13,10 +14,7 @@ use spile_core::record::row::WRAPPING;
 use spile_core::render::FILE_NAME;
 use spile_ops::counted;
 
-/// The longest value, in characters; longer ones lose their middle.
-const LONG: usize = 100;
-
-/// The longest line of a diff; longer ones are cut, but complete in the JSON.
+/// How long a line of a diff may be before its end is left out; the JSON form has all of it.
 const WIDE: usize = 150;
 
 /// The end of the last line of a plan that was made offline.
@@ -159,13 +157,13 @@ fn field(field: &FieldData, width: usize) -> String {
             format!("{} {path} ({words})", styled(super::sign(sign).1, super::sign(sign).0))
         }
         FieldData::Plain { before: None, after: Some(after), .. } => {
-            format!("{} {path} = {}", styled(GOOD, "+"), value(after))
+            format!("{} {path} = {}", styled(GOOD, "+"), in_line(after))
         }
         FieldData::Plain { before: Some(before), after: None, .. } => {
-            format!("{} {path} = {}", styled(BAD, "-"), value(before))
+            format!("{} {path} = {}", styled(BAD, "-"), in_line(before))
         }
         FieldData::Plain { before: Some(before), after: Some(after), .. } => {
-            format!("{} {path} = {} -> {}", styled(CHANGED, "~"), value(before), value(after))
+            format!("{} {path} = {} -> {}", styled(CHANGED, "~"), in_line(before), in_line(after))
         }
         FieldData::Plain { before: None, after: None, .. } => path,
     }
@@ -184,19 +182,6 @@ pub fn secret(path: &FieldPath, change: SecretChange) -> (Action, &'static str) 
         SecretChange::Reencrypted => (Action::Update, "re-encrypted, same value"),
         SecretChange::Unverified => (Action::Update, "the ciphertext changes; not verified, no key available"),
     }
-}
-
-/// Returns a value in one line; a long one loses its middle.
-#[must_use]
-pub fn value(value: &serde_json::Value) -> String {
-    let written = plain(&value.to_string()).into_owned();
-    let length = written.chars().count();
-    if length <= LONG {
-        return written;
-    }
-    let start: String = written.chars().take(LONG / 2).collect();
-    let end: String = written.chars().skip(length - LONG / 4).collect();
-    format!("{start} … {end}")
 }
 
 fn diff(plan: &PlanData) -> String {

@@ -6,9 +6,10 @@
 use super::access;
 use super::changes::{SourceChange, SourceData, is_open};
 use super::markdown::{block, code, html, item, phrase};
-use super::plan::{lifted_by, no_changes, numbers, secret, state_moves, streams, value, verb, word};
+use super::plan::{lifted_by, no_changes, numbers, secret, state_moves, streams, verb, word};
 use super::plan_data::{ChangeData, FieldData, PlanData, action};
 use super::upgrade;
+use super::value::in_line;
 use spile_core::phrase;
 use spile_core::plan::{Action, Compared, Consequence, PluginUpgrade};
 use spile_core::render::FILE_NAME;
@@ -162,7 +163,7 @@ fn target(change: &ChangeData) -> String {
 
 fn field(field: &FieldData) -> String {
     let path = code(field.path().as_str());
-    let value = |of: &serde_json::Value| code(&value(of));
+    let value = |of: &serde_json::Value| code(&in_line(of));
     match field {
         FieldData::Secret { secret: change, .. } => {
             let (action, words) = secret(field.path(), *change);
@@ -207,7 +208,7 @@ fn drift(plan: &PlanData, most: usize) -> String {
         body.push(format!("- {} {}\n", code(drift.slug.as_str()), super::drift::verb(drift)));
         for field in drift.fields.iter().take(20) {
             let shown =
-                |of: &Option<serde_json::Value>| of.as_ref().map_or("nothing".to_owned(), |of| code(&value(of)));
+                |of: &Option<serde_json::Value>| of.as_ref().map_or("nothing".to_owned(), |of| code(&in_line(of)));
             let change = match field.secret {
                 Some(_) => "its ciphertext".to_owned(),
                 None => format!("{} → {}", shown(&field.left), shown(&field.found)),

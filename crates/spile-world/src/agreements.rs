@@ -12,8 +12,8 @@ use std::sync::{Mutex, PoisonError};
 use miette::{Diagnostic, SourceSpan};
 use serde::{Deserialize, Serialize};
 
+use crate::files::door::replace_private;
 use crate::files::own_folder::Own;
-use crate::files::project::replace_private;
 use crate::files::run_lock::{Lock, RunLock};
 use crate::files::user_files::{UserFolders, read_own};
 use spile_core::problem::Problems;

@@ -13,4 +13,5 @@ pub mod project;
 pub mod refusal;
 pub mod rendered;
 pub mod run_lock;
+mod trust;
 pub mod user_files;

@@ -6,8 +6,9 @@
 //! | [`stores`] | registries, runs, bookmarks, deliveries, audit, tokens: SQLite, Supabase, memory |
 //! | [`processes`] | Meltano, `sops`, git, editors, and which part of the environment a child process gets |
 //! | [`net`] | the hub, public keys for signing in, notifications |
-//! | [`keys`] | age identities and decryption with them |
-//! | [`agreements`] | which secret from the environment may be sent to which host |
+//! | [`keys`] | age identities and what they open |
+//! | [`machine`] | the machine: its name, and how many runs it has room for |
+//! | [`agreements`] | which secret of the environment may be sent to which host |
 //!
 //! ```
 //! use spile_core::problem::Problems;
@@ -30,6 +31,7 @@
 pub mod agreements;
 pub mod files;
 pub mod keys;
+pub mod machine;
 pub mod net;
 pub mod processes;
 pub mod stores;

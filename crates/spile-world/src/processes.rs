@@ -7,6 +7,5 @@ pub mod child_environment;
 pub mod command;
 pub mod editor;
 pub mod git;
-pub mod machine;
 pub mod meltano;
 pub mod sops_program;

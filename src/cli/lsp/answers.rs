@@ -32,7 +32,7 @@ pub(super) fn completion(desk: &Workspace, params: Value) -> Response {
     let connectors: Vec<(String, String)> = loaded
         .catalog
         .names(role)
-        .filter_map(|name| Some((name.to_owned(), first_sentence(&loaded.catalog.find(role, name)?.description))))
+        .filter_map(|name| Some((name.to_owned(), first_sentence(&loaded.catalog.find(role, name)?.head.description))))
         .collect();
     let loaders: Vec<String> = loaded
         .integrations

@@ -30,7 +30,7 @@ pub(super) async fn new(args: &Args, desk: &NewContext, global: &Global, output:
     let mut answered = WizardAnswers { connector: connector.clone(), config: given.config, secrets };
     answered.ask_all()?;
     let mut file = file(args, connector.clone());
-    if connector.role == Role::Extractor {
+    if connector.head.role == Role::Extractor {
         pipeline(&mut file, desk)?;
     }
     let make = async |answered: &WizardAnswers, chosen: &Chosen| {
@@ -143,8 +143,8 @@ fn pick(desk: &NewContext, role: Role) -> Result<Arc<Connector>, Error> {
     let catalog = &desk.loaded.catalog;
     let all = catalog.names(role).filter_map(|name| catalog.find(role, name));
     let shown = |connector: &Connector| {
-        let what = first_sentence(&connector.description);
-        format!("{}  {} {what}", connector.name, connector.label)
+        let what = first_sentence(&connector.head.description);
+        format!("{}  {} {what}", connector.head.name, connector.head.label)
     };
     let choices: Vec<_> = all.map(|connector| Choice { shown: shown(&connector), is: connector }).collect();
     Ok(ask::one("What do you want to connect? (type to search)", choices)?.is)
@@ -157,7 +157,7 @@ fn name(desk: &NewContext, connector: &Connector) -> Result<Slug, Error> {
         let path = path_of(&slug);
         if root.join(&path).exists() { Err(format!("`{}` already exists", path.display())) } else { Ok(()) }
     };
-    let default = if check(&connector.name).is_ok() { connector.name.as_str() } else { "" };
+    let default = if check(&connector.head.name).is_ok() { connector.head.name.as_str() } else { "" };
     let help = "lower-case letters, digits and dashes; also the name of the file";
     let asked = TextPrompt { label: "Name", help, default };
     let text = ask::text(asked, check)?;

@@ -8,8 +8,8 @@ use crate::cli::{Output, exit};
 use spile_core::problem::listed;
 use spile_ops::Error;
 use spile_ops::secrets::{self, Versions};
+use spile_world::files::door::replace_named;
 use spile_world::files::door::text_named;
-use spile_world::files::project::replace_named;
 
 /// The versions of a file, as git's merge drivers get them: `%O %A %B %P`
 #[derive(Debug, clap::Args)]

@@ -209,7 +209,7 @@ pub(super) async fn import(args: &ImportArgs, desk: &SecretsContext, output: &mu
     };
     let found = secrets::import(&args.file, text.expose(), &connector, &file.name.slug)?;
     for key in &found.passed_over {
-        output.note(&format!("skipped: `{key}` is not a secret setting of {}\n", connector.label));
+        output.note(&format!("skipped: `{key}` is not a secret setting of {}\n", connector.head.label));
     }
     let changes: Vec<_> = found.secrets.into_iter().map(|(name, value)| (name, Some(value))).collect();
     change(&file, Some(&connector), &changes, desk, output).await

@@ -4,13 +4,13 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
-use spile_core::name::IntegrationId;
+use spile_core::name::{EnvironmentName, IntegrationId};
 use spile_core::run::{Run, RunStatus};
-use spile_core::settings::{Allowed, Sync, Variables};
+use spile_core::settings::{Allowed, Variables};
 use spile_ops as ops;
-use spile_ops::run::{Options, RunSlots, WhenInterrupted};
-use spile_world::processes::meltano::Host;
+use spile_ops::notify::{EndedRuns, WhenInterrupted};
 use spile_world::{Outside, Project, World};
+use tokio::sync::watch;
 
 use super::commands::{project, remember};
 use super::receiver::{Answer, Receiver};
@@ -66,25 +66,33 @@ fn failed_run() -> Run {
     Run { integration, slug: "fruit".parse().unwrap(), ..run(1, RunStatus::Failed) }
 }
 
-fn options() -> Options {
-    Options::of(&Sync::default(), "dev".parse().unwrap(), RunSlots::new(1), Host::default())
+/// Tells what a run has shown, as a machine of its own would; returns what was told.
+async fn after(folder: &Folder, world: &World) -> Vec<ops::Event> {
+    after_interrupt(folder, world, &watch::channel(false).1, WhenInterrupted::Notify).await
 }
 
-/// Tells what a run has shown, as a machine of its own would; returns what was told.
-async fn after(folder: &Folder, world: &World, options: &Options) -> Vec<ops::Event> {
+async fn after_interrupt(
+    folder: &Folder,
+    world: &World,
+    interrupt: &watch::Receiver<bool>,
+    when_interrupted: WhenInterrupted,
+) -> Vec<ops::Event> {
     let loaded = ops::check(&Project::at(folder.path())).unwrap();
     let mut events = Vec::new();
-    ops::notify::after(world, &loaded, options, &[failed_run()], &mut |event| events.push(event)).await;
+    let environment: EnvironmentName = "dev".parse().unwrap();
+    let runs = [failed_run()];
+    let ended = EndedRuns { runs: &runs, environment: &environment, interrupt, when_interrupted };
+    ops::notify::after(world, &loaded, ended, &mut |event| events.push(event)).await;
     events
 }
 
 #[tokio::test]
 async fn an_interrupt_that_stopped_the_runs_stops_no_message_and_the_next_one_does() {
     let receiver = Receiver::start();
-    let (interrupted, interrupt) = tokio::sync::watch::channel(true);
-    let options = Options { interrupt, ..options() };
+    let (interrupted, interrupt) = watch::channel(true);
+    let notify = WhenInterrupted::Notify;
     let folder = project(&receiver, "");
-    after(&folder, &Opened::at(&folder, None).unwrap().world, &options).await;
+    after_interrupt(&folder, &Opened::at(&folder, None).unwrap().world, &interrupt, notify).await;
     assert_eq!(receiver.titles(), ["fruit: the sync failed"]);
 
     let folder = project(&receiver, "");
@@ -96,7 +104,7 @@ async fn an_interrupt_that_stopped_the_runs_stops_no_message_and_the_next_one_do
         }
         interrupted.send_replace(true);
     };
-    let both = async { tokio::join!(after(&folder, &world, &options), again).0 };
+    let both = async { tokio::join!(after_interrupt(&folder, &world, &interrupt, notify), again).0 };
     let events = tokio::time::timeout(Duration::from_secs(30), both).await.expect("it waits for a slow channel");
     assert_eq!(events, []);
 }
@@ -106,11 +114,10 @@ async fn a_scheduler_that_stops_leaves_messages_to_the_next_invocation() {
     let receiver = Receiver::start();
     let folder = project(&receiver, "");
     let world = Opened::at(&folder, None).unwrap().world;
-    let leave = Options { when_interrupted: WhenInterrupted::Leave, ..options() };
-    let interrupt = tokio::sync::watch::channel(true).1;
-    after(&folder, &world, &Options { interrupt, ..leave.clone() }).await;
+    let interrupt = |is_interrupted| watch::channel(is_interrupted).1;
+    after_interrupt(&folder, &world, &interrupt(true), WhenInterrupted::Leave).await;
     assert_eq!(receiver.titles(), [""; 0]);
-    after(&folder, &world, &leave).await;
+    after_interrupt(&folder, &world, &interrupt(false), WhenInterrupted::Leave).await;
     assert_eq!(receiver.titles(), ["fruit: the sync failed"]);
 }
 
@@ -123,7 +130,7 @@ async fn two_machines_with_one_hosted_registry_tell_once() {
         let opened = Opened::at(folder, None).unwrap();
         let registry = Arc::new(hosted.of("acme", "dev"));
         let world = World { alerts: registry.clone(), runs: registry, ..opened.world };
-        after(folder, &world, &options()).await;
+        after(folder, &world).await;
     }
     assert_eq!(receiver.titles(), ["fruit: the sync failed"]);
 }
@@ -143,7 +150,7 @@ async fn without_the_registry_channels_are_still_notified_once() {
     let world = World::open(&project, &loaded.settings, &"dev".parse().unwrap(), &outside).unwrap();
     let (mut told, mut warned) = (Vec::new(), Vec::new());
     for _ in 0..2 {
-        let events = after(&folder, &world, &options()).await;
+        let events = after(&folder, &world).await;
         told.push(events.iter().filter(|event| matches!(event, ops::Event::Notified { .. })).count());
         warned.push(format!("{events:?}").contains("so other machines may send it again"));
     }

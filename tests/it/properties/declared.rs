@@ -79,8 +79,9 @@ fn config(connector: &Connector) -> impl Strategy<Value = Map<String, Value>> + 
 
 /// Returns a file as TOML.
 fn file(connector: &Connector, name: &str, config: &Map<String, Value>) -> String {
-    let mut file = json!({"type": connector.name, "kind": connector.role.to_string(), "name": name, "config": config});
-    if connector.role == Role::Extractor {
+    let mut file =
+        json!({"type": connector.head.name, "kind": connector.head.role.to_string(), "name": name, "config": config});
+    if connector.head.role == Role::Extractor {
         file["loader"] = json!("loader-jsonl");
         file["schedule"] = json!("@daily");
     }
@@ -93,7 +94,7 @@ fn file(connector: &Connector, name: &str, config: &Map<String, Value>) -> Strin
 pub fn files() -> impl Strategy<Value = Vec<(String, String)>> {
     let one = |connector: Arc<Connector>| {
         (text(), config(&connector)).prop_map(move |(name, config)| {
-            let path = format!("integrations/{}-{}.toml", connector.role, connector.name);
+            let path = format!("integrations/{}-{}.toml", connector.head.role, connector.head.name);
             (path, file(&connector, &name, &config))
         })
     };

@@ -324,5 +324,13 @@ fn canceled(patterns: &[Placed<String>], problems: &mut Problems) {
     }
 }
 
+/// Returns an integration as commands name it: `shop`, `shop --env prod`.
+fn named(draft: &Draft) -> String {
+    match &draft.environment {
+        Some(environment) => format!("{} --env {environment}", draft.slug),
+        None => draft.slug.to_string(),
+    }
+}
+
 #[cfg(test)]
 mod tests;

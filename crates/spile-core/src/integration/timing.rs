@@ -3,8 +3,9 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use jiff::SignedDuration;
 use jiff::tz::TimeZone;
+
+use crate::value::duration::duration;
 
 /// How a schedule is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,13 +62,6 @@ impl FromStr for CatchUp {
             _ => duration(text).map(Self::Within).ok_or_else(|| NoCatchUp(text.to_owned())),
         }
     }
-}
-
-/// Returns a duration that is written as `90s`, `10m` or `2h 30m`, and is none that goes back.
-#[must_use]
-pub fn duration(text: &str) -> Option<Duration> {
-    let found: SignedDuration = text.parse().ok()?;
-    found.try_into().ok()
 }
 
 #[cfg(test)]

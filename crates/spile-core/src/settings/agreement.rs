@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::host::Host;
-use super::variables::VariableName;
+use super::variable_name::VariableName;
 
 /// The option of the command line that agrees to a host.
 pub const TRUST_OPTION: &str = "--trust-registry";

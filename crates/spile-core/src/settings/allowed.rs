@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use miette::{Diagnostic, SourceSpan};
 
-use super::variables::VariableName;
+use super::variable_name::{NotAName, VariableName};
 use crate::problem::Problems;
 use crate::source::{Placed, Source};
 use crate::table::{self, Table};
@@ -71,7 +71,7 @@ enum NamePattern {
 }
 
 impl FromStr for NamePattern {
-    type Err = super::variables::NotAName;
+    type Err = NotAName;
 
     /// A star alone is not a start: it would allow everything.
     fn from_str(text: &str) -> Result<Self, Self::Err> {

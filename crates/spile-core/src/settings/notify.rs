@@ -14,7 +14,8 @@ use crate::table::Table;
 
 use super::agreement::{Agreement, Sent};
 use super::host::MailServer;
-use super::variables::{TextOrVariable, VariableName};
+use super::variable_name::VariableName;
+use super::variables::TextOrVariable;
 
 pub use mistake::NotifyMistake;
 

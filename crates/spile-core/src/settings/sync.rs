@@ -3,9 +3,9 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use crate::integration::timing;
 use crate::problem::Problems;
 use crate::table::{Table, TomlMistake};
+use crate::value;
 
 /// How runs are carried out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -129,7 +129,7 @@ pub(super) fn read(table: Table<'_>, problems: &mut Problems) -> Sync {
 
 fn duration(table: &Table<'_>, key: &'static str, least: Duration, problems: &mut Problems) -> Option<Duration> {
     let text = table.text(key, problems)?;
-    let taken = timing::duration(&text).filter(|duration| *duration >= least);
+    let taken = value::duration::duration(&text).filter(|duration| *duration >= least);
     if taken.is_none() {
         let message = format!("`{}` is not a duration", text.value);
         let help = Some("use a duration like `90s`, `10m`, or `2h 30m`".to_owned());

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{Loaded, drafts};
-use crate::{Error, run};
+use crate::{Error, invocation};
 use spile_core::integration::check::{IntegrationMistake, environment_variable};
 use spile_core::integration::{Draft, Integration};
 use spile_core::name::{EnvironmentName, SettingName, Slug};
@@ -95,7 +95,7 @@ struct Named<'a> {
 
 fn named<'a>(loaded: &'a Loaded, environments: &'a [EnvironmentName]) -> Vec<Named<'a>> {
     let all = each(loaded, environments).map(|(integration, environment)| {
-        let variables = run::named_variables(integration, environment);
+        let variables = invocation::named_variables(integration, environment);
         Named { integration, environment, variables }
     });
     all.filter(|named| !named.variables.is_empty()).collect()

@@ -16,7 +16,7 @@ use spile_core::run::{Run, RunKind};
 use spile_world::processes::meltano::{Backend, Bookmarks, Elsewhere, Host, IsHosted, Request, RunError};
 use spile_world::stores::bookmarks::Broker;
 use spile_world::stores::supabase::{KeptState, NotKept, Writer};
-use spile_world::{Supabase, TargetError, World, processes::machine};
+use spile_world::{Supabase, TargetError, World, machine};
 
 /// Bookmarks that are known though the backend has none.
 pub(super) struct KnownBookmarks {

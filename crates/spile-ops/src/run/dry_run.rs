@@ -7,8 +7,8 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::bookmarks::{Pipeline, backend};
-use super::request::project_file;
 use super::{From, Options, chosen};
+use crate::invocation::project_file;
 use crate::{Error, Loaded};
 use spile_core::integration::Integration;
 use spile_core::name::Slug;

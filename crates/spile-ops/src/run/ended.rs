@@ -1,6 +1,5 @@
 //! How a run ends: the results of its attempts, or why it did not start.
 
-use super::results::{RefusalReason, RefusedRun};
 use crate::Error;
 use crate::discover::DiscoverError;
 use spile_core::name::Slug;
@@ -19,6 +18,26 @@ pub(super) enum RunEnd {
     Left(Slug),
     /// The moment of its schedule has been served in the meantime.
     Served,
+}
+
+/// A run that did not begin: the registry has heard nothing of it, and nobody is told that its integration fails.
+#[derive(Debug)]
+pub struct RefusedRun {
+    /// What it would have been, with why it is not.
+    pub run: Run,
+    /// Why.
+    pub why: RefusalReason,
+}
+
+/// Why a run did not begin.
+#[derive(Debug)]
+pub enum RefusalReason {
+    /// Something else runs its integration.
+    Busy,
+    /// The user wanted an end first.
+    Stopped,
+    /// It could not be begun.
+    Failed(Error),
 }
 
 /// How a run ended, what went wrong, and what kind of thing that is.

@@ -6,13 +6,11 @@ use std::time::Duration;
 use tokio::sync::{OnceCell, mpsc, watch};
 use uuid::Uuid;
 
-use super::ended::{How, RunEnd, cause, error_line, finish, took_in};
-use super::results::{RefusalReason, RefusedRun};
+use super::ended::{How, RefusalReason, RefusedRun, RunEnd, cause, error_line, finish, took_in};
 use super::run_lock::NotHere;
-use super::schema_watch::Watched;
-use super::verdict::SourceFacts;
-use super::{From, Invocation, Options, START};
+use super::{From, Options, START};
 use crate::discover::DiscoverError;
+use crate::invocation::{self, Invocation};
 use crate::{Error, Event, Loaded, loader_test};
 use spile_core::connector::Role;
 use spile_core::integration::Integration;
@@ -22,9 +20,11 @@ use spile_core::record::entry::state_id;
 use spile_core::run::finding::Finding;
 use spile_core::run::refresh::{self, RefreshRemains};
 use spile_core::run::{Cause, Details, Run, RunKind, RunStatus, Start, StreamFilter, Tries};
-use spile_world::processes::meltano::{Finished, Hold, InstallError, Outcome, Progress, Request, RunError, Span};
+use spile_world::processes::meltano::{
+    CatalogFacts, Finished, Hold, InstallError, Outcome, Progress, Request, RunError, Span,
+};
 use spile_world::stores::supabase::NotKept;
-use spile_world::{World, processes::machine};
+use spile_world::{World, machine};
 
 /// The setting of every extractor that narrows its selection: an extra of Meltano's.
 const SELECT_FILTER: &str = "_select_filter";
@@ -40,6 +40,22 @@ pub(super) struct Job {
     pub kind: RunKind,
     /// What [`Job::known`] has read.
     pub known: OnceCell<Vec<Run>>,
+}
+
+/// What is known of the source before a run reads anything of it.
+pub(super) enum Watched {
+    /// It may be read, with what is told of it afterwards.
+    Go(Vec<Finding>),
+    /// The run has ended before it began to read.
+    Ended(Box<Finished>, Vec<Finding>),
+}
+
+/// What was found out about the source of a run.
+pub(super) struct SourceFacts<'a> {
+    /// What its catalog shows.
+    pub(super) facts: &'a CatalogFacts,
+    /// What was found before it read anything.
+    pub(super) before: Vec<Finding>,
 }
 
 impl Job {
@@ -284,7 +300,7 @@ impl Job {
     }
 
     async fn request(&self, run: &Run, hold: Option<&Arc<Hold>>) -> Result<Request, Error> {
-        let invocation = Invocation {
+        let special = Invocation {
             run: run.id,
             environment: self.options.environment.clone(),
             log: run.log.clone(),
@@ -293,8 +309,8 @@ impl Job {
             hold: hold.cloned(),
         };
         let loader = self.loader();
-        let mut request = super::request(&self.world, &self.loaded, &self.integration, loader, invocation).await?;
-        let names = super::variables([Some(&self.integration), self.loader()], &self.options.environment);
+        let mut request = invocation::request(&self.world, &self.loaded, &self.integration, loader, special).await?;
+        let names = invocation::variables([Some(&self.integration), self.loader()], &self.options.environment);
         let names = self.world.meltano.missing(&request, names)?;
         if !names.is_empty() {
             return Err(Error::VariableMissing { slug: self.integration.slug.clone(), names });

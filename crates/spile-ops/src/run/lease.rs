@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::Error;
 use spile_core::name::IntegrationId;
 use spile_world::stores::supabase::{LEASE_SECONDS, Lease};
-use spile_world::{Supabase, TargetError, processes::machine};
+use spile_world::{Supabase, TargetError, machine};
 
 /// How often it is renewed: twice may fail before it ends.
 const RENEWED: Duration = Duration::from_secs(LEASE_SECONDS as u64 / 3);

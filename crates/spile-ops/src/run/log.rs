@@ -111,7 +111,7 @@ mod tests {
     }
 
     fn write(path: &Path, text: &str) {
-        spile_world::files::project::replace(path, text.as_bytes()).unwrap();
+        spile_world::files::door::replace(path, text.as_bytes()).unwrap();
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! The results of requested runs: those that ran, and those that did not.
 
-use super::ended::RunEnd;
-use crate::Error;
+use super::ended::{RefusedRun, RunEnd};
 use spile_core::name::Slug;
 use spile_core::run::Run;
 
@@ -14,26 +13,6 @@ pub struct Results {
     pub refused: Vec<RefusedRun>,
     /// Those that were left to what runs them already.
     pub left: Vec<Slug>,
-}
-
-/// A run that did not begin: the registry has heard nothing of it, and nobody is told that its integration fails.
-#[derive(Debug)]
-pub struct RefusedRun {
-    /// What it would have been, with why it is not.
-    pub run: Run,
-    /// Why.
-    pub why: RefusalReason,
-}
-
-/// Why a run did not begin.
-#[derive(Debug)]
-pub enum RefusalReason {
-    /// Something else runs its integration.
-    Busy,
-    /// The user wanted an end first.
-    Stopped,
-    /// It could not be begun.
-    Failed(Error),
 }
 
 impl Results {

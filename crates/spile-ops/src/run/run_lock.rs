@@ -7,12 +7,10 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::WhenBusy;
-use super::job::Job;
 use super::lease::{self, Leased};
 use crate::{Error, Event, Tell};
 use spile_core::integration::Integration;
 use spile_core::name::EnvironmentName;
-use spile_core::run::Run;
 use spile_world::World;
 use spile_world::processes::meltano::{Hold, NotHeld};
 
@@ -145,37 +143,5 @@ impl Claim<'_> {
                 Err(format!("run {run} has been using it on `{}`{since}", other.host.unwrap_or_default()))
             }
         })
-    }
-}
-
-impl Job {
-    /// Lets a lost lease end the run as the user's wish for an end does. Returns what is set to true then.
-    pub(super) fn stop_when_lost(&mut self) -> watch::Sender<bool> {
-        let (stopped, lost) = stopped_when_lost(self.options.interrupt.clone());
-        self.options.interrupt = stopped;
-        lost
-    }
-
-    /// Waits until nothing else runs the integration, or says what is in the way. A test reads one record and keeps no
-    /// bookmark: it keeps nobody away.
-    pub(super) async fn held(&self, run: &Run, lost: &watch::Sender<bool>) -> Result<Result<RunLocks, NotHere>, Error> {
-        let Some(loader) = self.loader() else {
-            if *self.options.interrupt.borrow() {
-                return Ok(Err(NotHere::Stopped));
-            }
-            self.world.meltano.sweep()?;
-            super::bury(&self.world, &run.environment).await?;
-            return Ok(Ok(RunLocks { hold: None, lease: None }));
-        };
-        let claim = Claim {
-            world: &self.world,
-            run: run.id,
-            integration: &self.integration,
-            loader,
-            environment: &run.environment,
-            when_busy: self.options.when_busy,
-            interrupt: &self.options.interrupt,
-        };
-        claim.held(lost, &mut |event| self.tell(event)).await
     }
 }

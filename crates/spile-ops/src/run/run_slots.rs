@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, SemaphorePermit, watch};
 
 use spile_core::settings::Sync;
-use spile_world::processes::machine::{self, MEMORY_OF_A_RUN, available_memory};
+use spile_world::machine::{self, MEMORY_OF_A_RUN, available_memory};
 
 /// How often memory is looked at.
 const PATIENCE: Duration = Duration::from_secs(1);

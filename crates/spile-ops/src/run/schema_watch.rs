@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::ended::error_line;
-use super::job::Job;
+use super::job::{Job, Watched};
 use crate::contract::IntegrationLabel;
 use crate::discover::{Freshness, Options};
 use crate::{self as ops, Error, discover};
@@ -19,14 +19,6 @@ use spile_world::processes::meltano::{Catalog, Finished, Outcome, Request};
 
 /// How many changes an error names.
 const NAMED: usize = 20;
-
-/// What is known of the source before a run reads anything of it.
-pub(super) enum Watched {
-    /// It may be read, with what is told of it afterwards.
-    Go(Vec<Finding>),
-    /// The run has ended before it began to read.
-    Ended(Box<Finished>, Vec<Finding>),
-}
 
 /// What a source offers, and the catalog that a run of it uses.
 struct Offered {

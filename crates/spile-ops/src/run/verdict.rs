@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::From;
 use super::ended::{How, error_line};
-use super::job::Job;
+use super::job::{Job, SourceFacts};
 use crate::Error;
 use spile_core::connector::Role;
 use spile_core::discovered::{Rules, Stream, can_select};
@@ -15,14 +15,6 @@ use spile_core::run::{Cause, Run, RunKind, RunStatus, error_line};
 use spile_core::settings::Severity;
 use spile_core::value::expansion::has_variable;
 use spile_world::processes::meltano::CatalogFacts;
-
-/// What was found out about the source of a run.
-pub(super) struct SourceFacts<'a> {
-    /// What its catalog shows.
-    pub(super) facts: &'a CatalogFacts,
-    /// What was found before it read anything.
-    pub(super) before: Vec<Finding>,
-}
 
 impl Job {
     /// Judges how an attempt ended by what is known of the integration.

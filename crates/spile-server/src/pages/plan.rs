@@ -5,9 +5,10 @@ use serde::Serialize;
 use spile_core::phrase::Phrase;
 use spile_core::plan::Action;
 use spile_view::changes::SourceData;
-use spile_view::plan::{lifted_by, no_changes, numbers, secret, value, verb, word};
+use spile_view::plan::{lifted_by, no_changes, numbers, secret, verb, word};
 use spile_view::plan_data::{ChangeData, FieldData, FileData, PlanData, action};
 use spile_view::upgrade;
+use spile_view::value::in_line;
 
 /// A plan, as a page shows it.
 #[derive(Debug, Clone, Serialize)]
@@ -116,10 +117,10 @@ fn field(field: &FieldData) -> String {
     let path = field.path();
     match field {
         FieldData::Secret { secret: change, .. } => format!("{path} ({})", secret(path, *change).1),
-        FieldData::Plain { before: None, after: Some(after), .. } => format!("{path} = {}", value(after)),
-        FieldData::Plain { before: Some(before), after: None, .. } => format!("{path} was {}", value(before)),
+        FieldData::Plain { before: None, after: Some(after), .. } => format!("{path} = {}", in_line(after)),
+        FieldData::Plain { before: Some(before), after: None, .. } => format!("{path} was {}", in_line(before)),
         FieldData::Plain { before: Some(before), after: Some(after), .. } => {
-            format!("{path} = {} → {}", value(before), value(after))
+            format!("{path} = {} → {}", in_line(before), in_line(after))
         }
         FieldData::Plain { before: None, after: None, .. } => path.to_string(),
     }

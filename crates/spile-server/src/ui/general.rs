@@ -6,7 +6,6 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::edited::Edited;
-use super::integration::faults;
 use super::shell::At;
 use crate::pages::fields::{Control, FieldData, OptionData, with_present};
 use crate::refusal::Refusal;
@@ -17,7 +16,7 @@ use spile_core::integration::Integration;
 
 /// Returns the fields that every integration has.
 pub fn general(at: &At, one: &Integration, edited: Option<&Edited>, refusal: Option<&Refusal>) -> Vec<FieldData> {
-    let mut faults = refusal.map(faults).unwrap_or_default();
+    let mut faults = refusal.map(Refusal::faults).unwrap_or_default();
     faults.extend(edited.map(Edited::faults).unwrap_or_default());
     let base = &one.base;
     let loader = base.loader.as_ref().map(ToString::to_string).unwrap_or_default();

@@ -102,7 +102,7 @@ fn known(one: &Integration, edited: Option<&Edited>, refusal: Option<&Refusal>, 
         (known.changed, known.faults) = (read.typed, read.faults);
         known.faults.extend(edited.faults());
     }
-    known.faults.extend(refusal.map(faults).unwrap_or_default());
+    known.faults.extend(refusal.map(Refusal::faults).unwrap_or_default());
     known
 }
 
@@ -121,15 +121,6 @@ fn shown(at: &At, one: &Integration) -> BTreeMap<String, String> {
     let mut shown = Fields::of(&one.connector, &known(one, None, None, Timestamp::now())).shown();
     shown.extend(general(at, one, None, None).into_iter().map(|field| (field.name, field.shown)));
     shown
-}
-
-/// Returns the message for each field.
-pub fn faults(refusal: &Refusal) -> BTreeMap<String, String> {
-    let told = refusal.errors.iter().filter_map(|error| {
-        let help = error.help.as_ref().map(|help| format!(": {help}")).unwrap_or_default();
-        Some((error.field.as_ref()?.to_string(), format!("{}{help}", error.message)))
-    });
-    told.collect()
 }
 
 fn settings(one: &Integration) -> Vec<Value> {

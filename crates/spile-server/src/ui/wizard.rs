@@ -12,7 +12,7 @@ use super::catalog::mark;
 use super::edited::Edited;
 use super::form::Posted;
 use super::general::{SCHEDULE, loaders, text};
-use super::integration::{faults, goes_on};
+use super::integration::goes_on;
 use super::shell::{At, Trouble, fault};
 use crate::change::{self, Change};
 use crate::drafts::Draft;
@@ -95,7 +95,7 @@ async fn page(at: &At, id: &str, step: &str, draft: &Draft, refusal: Option<&Ref
         .enumerate()
         .map(|(at, (_, name))| json!({ "name": name, "is_here": at == place, "is_done": at < place }));
     let back = place.checked_sub(1).map(|before| format!("/drafts/{id}/{}", steps[before].0));
-    let faults = refusal.map(faults).unwrap_or_default();
+    let faults = refusal.map(Refusal::faults).unwrap_or_default();
     let mut data = json!({
         "connector": mark(&draft.connector), "steps": shown.collect::<Vec<_>>(), "step": step, "back": back,
         "action": format!("/drafts/{id}/{step}"), "fault": refusal.map(fault), "run": null, "streams": null,

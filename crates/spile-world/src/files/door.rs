@@ -17,9 +17,12 @@ use rustix::io::Errno;
 mod listing;
 mod named;
 mod place;
+mod replace;
 
 pub use listing::{EntryKind, FolderEntry, Listing, RefusedPath};
 pub use named::{read_named, text_named};
+pub(crate) use replace::sweep_temporary;
+pub use replace::{create, make_private, replace, replace_named, replace_private};
 
 /// The most bytes of a file of a project, a hundred times the size of the largest one known. Parsing takes up to forty
 /// times as much memory, because every line and value keeps its position.

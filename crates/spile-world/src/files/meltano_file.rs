@@ -7,8 +7,9 @@ use std::sync::{Mutex, PoisonError};
 use async_trait::async_trait;
 
 use crate::files::door::Shut;
+use crate::files::door::sweep_temporary;
 use crate::files::own_folder::Own;
-use crate::files::project::{Project, sweep_temporary};
+use crate::files::project::Project;
 use crate::files::run_lock::{Lock, RunLock};
 use crate::{Origin, Target, TargetError};
 use spile_core::digest::hash;

@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 
 use crate::TargetError;
 use crate::files::door::Shut;
+use crate::files::door::sweep_temporary;
 use crate::files::meltano_file::MOST_BYTES;
 use crate::files::own_folder::Own;
-use crate::files::project::{Project, sweep_temporary};
+use crate::files::project::Project;
 use crate::files::run_lock::{Lock, RunLock};
 use spile_core::plan::OutputStep;
 use spile_core::render::output::is_rendered;
@@ -77,7 +78,7 @@ impl OutputFiles {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::files::project::replace;
+    use crate::files::door::replace;
     use spile_core::render::MARKER;
 
     fn outputs() -> (tempfile::TempDir, OutputFiles) {

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 
 use miette::Diagnostic;
 
-use crate::files::project::Trust;
+use crate::files::trust::Trust;
 use tracked::Tracked;
 
 pub use files::MOST_BYTES;
@@ -251,12 +251,6 @@ impl Own {
 /// Returns the user id that this process runs as.
 fn this_user() -> u32 {
     rustix::process::geteuid().as_raw()
-}
-
-impl From<NotOwn> for io::Error {
-    fn from(not_own: NotOwn) -> Self {
-        crate::files::refusal::FileRefusal::from(not_own).into()
-    }
 }
 
 #[cfg(test)]

@@ -1,10 +1,9 @@
-//! The project's folder: finds it, reads its files, and replaces files as a whole.
+//! The project's folder: finds it, reads its files, and changes several of them together.
 
 mod files;
 mod journal;
+mod lines;
 mod mistake;
-mod trust;
-mod write;
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -15,17 +14,15 @@ use miette::Diagnostic;
 
 use crate::files::door::{Door, Shut};
 use crate::files::own_folder::Own;
-use crate::processes::git;
+pub use crate::files::trust::Trust;
 use spile_core::integration::FileName;
 use spile_core::problem::Problems;
 use spile_core::render;
 use spile_core::source::Source;
 
 pub use journal::{BadJournal, FileEdit, NotWritten, Turn, is_interrupted, recover};
+pub use lines::{add_lines, check_lines, with_lines};
 pub use mistake::{FileError, ProjectFileMistake};
-pub use trust::Trust;
-pub(crate) use write::sweep_temporary;
-pub use write::{add_lines, check_lines, create, make_private, replace, replace_named, replace_private, with_lines};
 
 /// The file that makes a folder a project.
 pub const SETTINGS: &str = "spile.toml";
@@ -167,13 +164,7 @@ impl Project {
         self.own_folder().join("registry.db")
     }
 
-    /// Returns the commit that git has checked out, if the project is in a repository.
-    #[must_use]
-    pub fn commit(&self) -> Option<String> {
-        git::checked_out(&self.root)
-    }
-
-    /// Returns the project's path relative to the root of its repository.
+    /// Returns the way to the project from the root of the repository that it is in.
     #[must_use]
     pub fn in_repository(&self) -> PathBuf {
         let root = self.root.canonicalize().unwrap_or_else(|_| self.root.clone());

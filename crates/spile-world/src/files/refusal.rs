@@ -42,3 +42,21 @@ impl From<FileRefusal> for io::Error {
         Self::other(refusal)
     }
 }
+
+impl From<NotOwn> for io::Error {
+    fn from(not_own: NotOwn) -> Self {
+        FileRefusal::from(not_own).into()
+    }
+}
+
+impl From<Busy> for io::Error {
+    fn from(busy: Busy) -> Self {
+        FileRefusal::from(busy).into()
+    }
+}
+
+impl From<BadJournal> for io::Error {
+    fn from(bad: BadJournal) -> Self {
+        FileRefusal::from(bad).into()
+    }
+}

@@ -58,7 +58,7 @@ mod tests {
         let path = project.own_folder().join(Rendered::file());
         let written = std::fs::read_to_string(&path).unwrap();
         for damaged in ["", "# 0123\n", &written[..written.len() - 1], &written.replace("plugins", "jobs")] {
-            crate::files::project::replace(&path, damaged.as_bytes()).unwrap();
+            crate::files::door::replace(&path, damaged.as_bytes()).unwrap();
             assert_eq!(Rendered::of(&project), None, "{damaged:?}");
         }
     }

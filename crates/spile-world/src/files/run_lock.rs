@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use crate::files::own_folder::{Own, OwnFolder};
-use crate::processes::machine;
+use crate::machine;
 
 /// The folder of the lock files.
 const FOLDER: &str = "locks";
@@ -278,7 +278,7 @@ impl Wait {
         }
         let waited = self.since.elapsed();
         if waited >= self.lock.patience() {
-            return Err(crate::files::refusal::FileRefusal::from(self.busy(&file)).into());
+            return Err(self.busy(&file).into());
         }
         if waited >= SILENCE && !self.is_told {
             self.is_told = true;

@@ -187,7 +187,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let brought = folder.path().join("clone/c.toml");
         std::fs::create_dir(folder.path().join("clone")).unwrap();
-        crate::files::project::replace(&brought, b"x").unwrap();
+        crate::files::door::replace(&brought, b"x").unwrap();
         let link = folder.path().join("config.toml");
         std::os::unix::fs::symlink(&brought, &link).unwrap();
         let repository = real(&folder.path().join("clone"));
@@ -210,7 +210,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("config.toml");
         assert!(read_own(&path, &[]).unwrap().is_none());
-        crate::files::project::replace(&path, b"x").unwrap();
+        crate::files::door::replace(&path, b"x").unwrap();
         for (mode, is_believed) in [(0o600, true), (0o644, true), (0o664, false), (0o666, false)] {
             std::fs::set_permissions(&path, PermissionsExt::from_mode(mode)).unwrap();
             assert_eq!(read_own(&path, &[]).is_ok(), is_believed, "{mode:o}");
@@ -224,7 +224,7 @@ mod tests {
         let above = folder.path().join("above");
         let path = above.join("home/.config/spile/config.toml");
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        crate::files::project::replace(&path, b"x").unwrap();
+        crate::files::door::replace(&path, b"x").unwrap();
         let linked = folder.path().join("linked.toml");
         std::os::unix::fs::symlink(&path, &linked).unwrap();
         for (mode, is_believed) in [(0o755, true), (0o775, false), (0o777, false), (0o1777, true)] {

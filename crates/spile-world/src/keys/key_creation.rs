@@ -10,7 +10,7 @@ use age::x25519;
 use miette::Diagnostic;
 
 use super::Places;
-use crate::files::project::make_private;
+use crate::files::door::make_private;
 use crate::stores::target::io_help;
 
 /// Why a new key cannot be stored.

@@ -7,7 +7,7 @@ use miette::Diagnostic;
 use tempfile::TempDir;
 
 use super::*;
-use crate::files::project::replace;
+use crate::files::door::replace;
 use spile_core::secret::Secret;
 use spile_core::sops::node::Node;
 

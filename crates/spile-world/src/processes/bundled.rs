@@ -34,7 +34,7 @@ mod tests {
         let path = root.path().join(NAMED).join(ALL[0].file_name());
         lay(&own, ALL[0]).unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), ALL[0].wheel());
-        crate::files::project::replace(&path, b"planted").unwrap();
+        crate::files::door::replace(&path, b"planted").unwrap();
         lay(&own, ALL[0]).unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), ALL[0].wheel());
     }

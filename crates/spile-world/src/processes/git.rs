@@ -142,7 +142,7 @@ pub async fn merge_texts(texts: &[String; 3]) -> Result<(String, bool), GitError
     let folder = tempfile::tempdir().map_err(GitError::Start)?;
     let names = ["base", "ours", "theirs"].map(|name| folder.path().join(name));
     for (path, text) in names.iter().zip(texts) {
-        crate::files::project::replace(path, text.as_bytes()).map_err(GitError::Start)?;
+        crate::files::door::replace(path, text.as_bytes()).map_err(GitError::Start)?;
     }
     // The names are relative to the folder that git runs in.
     let words = ["merge-file", "-p", "-L", "ours", "-L", "base", "-L", "theirs", "ours", "base", "theirs"];

@@ -198,7 +198,7 @@ mod tests {
     #[test]
     fn marks_that_cannot_be_stored_last_as_long_as_the_program() {
         let folder = tempfile::tempdir().unwrap();
-        crate::files::project::replace_private(&folder.path().join(".spile"), b"in the way").unwrap();
+        crate::files::door::replace_private(&folder.path().join(".spile"), b"in the way").unwrap();
         let seen = SeenAlerts::of(&folder.path().join(".spile"));
         let one = [alert("a", 1)];
         seen.look(&all(&one), "ada");

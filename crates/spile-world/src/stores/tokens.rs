@@ -198,7 +198,7 @@ mod tests {
         let Token(token) = tokens.make("ci", Role::Editor, Timestamp::UNIX_EPOCH).unwrap();
         let path = tokens.0.path().join(FILE);
         let text = std::fs::read_to_string(&path).unwrap().replace("\"role\"", "\"until\": 1, \"role\"");
-        crate::files::project::replace_private(&path, text.as_bytes()).unwrap();
+        crate::files::door::replace_private(&path, text.as_bytes()).unwrap();
         tokens.make("other", Role::Viewer, Timestamp::UNIX_EPOCH).unwrap_err();
         assert_eq!(tokens.find(&token), None, "a token with an unknown field is not accepted");
         assert_eq!(std::fs::read_to_string(&path).unwrap(), text);

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Draft, IntegrationMistake, values};
+use super::{Draft, IntegrationMistake, named, values};
 use crate::connector::{Connector, Group, Kind, Setting};
 use crate::integration::secrets::SecretsMistake as SecretMistake;
 use crate::name::Slug;
@@ -79,14 +79,6 @@ fn plain_secret(draft: &Draft, name: &str, node: &Node, problems: &mut Problems)
     let (name, slug) = (name.to_owned(), named(draft));
     let span = node.key.span.clone().into();
     problems.push(&node.key.source, IntegrationMistake::PlainSecret { name, slug, span });
-}
-
-/// Returns an integration as commands name it: `shop`, `shop --env prod`.
-pub(super) fn named(draft: &Draft) -> String {
-    match &draft.environment {
-        Some(environment) => format!("{} --env {environment}", draft.slug),
-        None => draft.slug.to_string(),
-    }
 }
 
 /// Tells whether a text is not a secret where one belongs: nothing at all, or the name of a variable.

@@ -5,9 +5,10 @@ use jiff::tz::{self, TimeZone};
 use super::IntegrationMistake;
 use crate::connector::Role;
 use crate::integration::Draft;
-use crate::integration::timing::{CatchUp, LONGEST_JITTER, Timing, duration};
+use crate::integration::timing::{CatchUp, LONGEST_JITTER, Timing};
 use crate::problem::{Problems, did_you_mean};
 use crate::source::Placed;
+use crate::value::duration::duration;
 
 /// Returns how a schedule is kept; what is wrong is as if it were not there.
 pub(super) fn timing(draft: &Draft, problems: &mut Problems) -> Timing {

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Draft, IntegrationMistake};
+use super::{Draft, IntegrationMistake, named};
 use crate::connector::Setting;
 use crate::problem::Problems;
 use crate::secrecy::{Use, is_name, is_real, sightings};
@@ -53,7 +53,7 @@ fn look(value: &Value, named: Certainty) -> Option<SecretSighting> {
 pub(super) fn check(draft: &Draft, setting: &Setting, node: &Node, problems: &mut Problems) {
     let Some(seen) = secret_in(setting, &node.value()) else { return };
     node.hide(problems);
-    let (name, slug, what) = (setting.name.clone(), super::settings::named(draft), seen.what);
+    let (name, slug, what) = (setting.name.clone(), named(draft), seen.what);
     let span = node.key.span.clone().into();
     let mistake = match seen.certainty {
         Certainty::Sure => IntegrationMistake::SecretValue { name, slug, what, span },

@@ -9,7 +9,8 @@ use super::{AlertKind, Channel, Email, MOST_PER_HOUR, NotifyMistake, REPEAT, Sen
 use crate::problem::{Problems, did_you_mean, listed};
 use crate::settings::allowed::Allowed;
 use crate::settings::host::MailServer;
-use crate::settings::variables::{TextOrVariable, VariableName};
+use crate::settings::variable_name::VariableName;
+use crate::settings::variables::TextOrVariable;
 use crate::source::Placed;
 use crate::table::{Table, TomlMistake};
 

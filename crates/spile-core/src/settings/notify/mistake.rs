@@ -4,7 +4,7 @@ use miette::{Diagnostic, SourceSpan};
 
 use crate::name::ChannelName;
 use crate::settings::agreement::Agreement;
-use crate::settings::variables::VariableName;
+use crate::settings::variable_name::VariableName;
 
 /// What can be wrong with `[[notify]]` beyond its form.
 #[derive(Debug, thiserror::Error, Diagnostic)]

@@ -3,8 +3,8 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use super::replace::{create, replace};
 use super::{Door, Links, Shut};
-use crate::files::project::{create, replace};
 
 impl Door {
     /// Replaces a file as a whole, or creates it, together with its parent folders. A link that stays inside stays a

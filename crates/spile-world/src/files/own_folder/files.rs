@@ -10,8 +10,8 @@ use std::path::{Component, Path, PathBuf};
 use rustix::fs::OFlags;
 
 use super::{NotOwn, OwnFolder, this_user};
+use crate::files::door::replace_private;
 use crate::files::door::{Door, Shut};
-use crate::files::project::replace_private;
 
 /// The most bytes of a file that is read as a whole: the catalog of a source with thousands of streams.
 pub const MOST_BYTES: u64 = 512 << 20;

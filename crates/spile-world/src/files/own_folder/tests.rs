@@ -123,7 +123,7 @@ fn pipes_and_oversized_files_are_not_read() {
 #[test]
 fn a_folder_that_git_tracks_is_not_created_either() {
     let folder = tempfile::tempdir().unwrap();
-    crate::files::project::replace(&folder.path().join(".git"), b"gitdir: gone\n").unwrap();
+    crate::files::door::replace(&folder.path().join(".git"), b"gitdir: gone\n").unwrap();
     let own = Own::at(&folder.path().join(".spile"));
     own.make().unwrap_err();
     assert!(!own.path().exists());

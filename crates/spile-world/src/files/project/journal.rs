@@ -14,7 +14,6 @@ use serde::{Deserialize, Serialize};
 use super::OWN_FOLDER;
 use crate::files::door::{Door, Shut, is_private};
 use crate::files::own_folder::{Own, OwnFolder};
-use crate::files::refusal::FileRefusal;
 use crate::files::run_lock::{Lock, RunLock};
 
 /// The journal's name, in spile's own folder.
@@ -66,7 +65,7 @@ pub struct BadJournal {
 
 impl BadJournal {
     fn of(why: impl Into<String>) -> io::Error {
-        FileRefusal::from(Self { why: why.into() }).into()
+        Self { why: why.into() }.into()
     }
 }
 

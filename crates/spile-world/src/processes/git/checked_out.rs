@@ -54,7 +54,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let write = |path: &str, text: &str| {
             std::fs::create_dir_all(folder.path().join(path).parent().unwrap()).unwrap();
-            crate::files::project::replace(&folder.path().join(path), text.as_bytes()).unwrap();
+            crate::files::door::replace(&folder.path().join(path), text.as_bytes()).unwrap();
         };
         write(".git/secret", "hunter2\n");
         for head in ["ref: secret", "ref: refs/../secret", "ref: /etc/hostname", "ref: refs/heads/main", "hunter2"] {

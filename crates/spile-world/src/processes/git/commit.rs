@@ -138,7 +138,7 @@ mod tests {
 
     fn write(path: &Path, text: &str) {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        crate::files::project::replace(path, text.as_bytes()).unwrap();
+        crate::files::door::replace(path, text.as_bytes()).unwrap();
     }
 
     /// A repository with a project in one of its folders.

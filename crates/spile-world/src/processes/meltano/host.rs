@@ -103,7 +103,7 @@ mod tests {
     fn host(script: &str) -> (tempfile::TempDir, Host) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("python3");
-        crate::files::project::replace(&path, format!("#!/bin/sh\n{script}\n").as_bytes()).unwrap();
+        crate::files::door::replace(&path, format!("#!/bin/sh\n{script}\n").as_bytes()).unwrap();
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
         let host = Host { path: folder.path().into(), ..Host::default() };
         (folder, host)

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 
 use super::venv::Venv;
 use super::{Host, InstallError, Meltano, run_folder};
-use crate::files::project::replace;
+use crate::files::door::replace;
 use crate::files::run_lock::{Lock, RunLock};
 
 /// The file that is written last. An environment without it is incomplete.

@@ -62,7 +62,7 @@ fn absent_is_fine(done: io::Result<()>) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::files::project::{make_private, replace};
+    use crate::files::door::{make_private, replace};
     use spile_core::secret::Secret;
 
     #[test]

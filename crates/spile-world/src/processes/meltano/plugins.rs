@@ -8,8 +8,8 @@ use serde_json::Value;
 use tokio::sync::watch;
 
 use super::{Bookmarks, InstallError, Meltano, Outcome, Request, RunError};
+use crate::files::door::replace;
 use crate::files::own_folder::OwnFolder;
-use crate::files::project::replace;
 use crate::files::run_lock::Lock;
 use crate::processes::bundled;
 use spile_core::connector::bundled::{Bundled, FOLDER};

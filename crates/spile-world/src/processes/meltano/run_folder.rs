@@ -22,8 +22,8 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::processes;
+use crate::files::door::make_private;
 use crate::files::own_folder::{Own, OwnFolder};
-use crate::files::project::make_private;
 use crate::files::run_lock::{Lock, RunLock};
 
 /// The parent of run folders, inside spile's own folder.

@@ -169,11 +169,11 @@ fn damaged_or_dangling_repositories_are_unknown() {
     let whole = std::fs::read(&index).unwrap();
     for end in [0, 3, 11, 40, whole.len() / 2] {
         std::fs::File::create(&index).unwrap();
-        crate::files::project::replace(&index, &whole[..end]).unwrap();
+        crate::files::door::replace(&index, &whole[..end]).unwrap();
         assert!(matches!(repo.tracked(), Tracked::Unknown { .. }), "{end} bytes");
     }
     let folder = tempfile::tempdir().unwrap();
-    crate::files::project::replace(&folder.path().join(".git"), b"gitdir: nowhere\n").unwrap();
+    crate::files::door::replace(&folder.path().join(".git"), b"gitdir: nowhere\n").unwrap();
     assert!(matches!(tracked(folder.path(), ".spile"), Tracked::Unknown { .. }));
 }
 

@@ -1,7 +1,8 @@
 //! Tests which journals are trusted.
 
 use super::*;
-use crate::files::project::{create, replace};
+use crate::files::door::{create, replace};
+use crate::files::refusal::FileRefusal;
 
 fn edit(path: &str, before: Option<&str>, after: Option<&str>) -> FileEdit {
     FileEdit { path: path.into(), before: before.map(str::to_owned), after: after.map(str::to_owned) }

@@ -1,4 +1,4 @@
-//! Writing into a project: files are replaced as a whole, and spile's own files are only accessible to their owner.
+//! Writing files: they are replaced as a whole, and what is spile's own is for its owner alone.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -10,8 +10,7 @@ use std::sync::{Mutex, PoisonError};
 
 use tempfile::NamedTempFile;
 
-use super::Project;
-use crate::files::door::{Door, Shut};
+use super::Door;
 
 /// The prefix and suffix of temporary files that will replace another file. No other files may be named like this,
 /// because leftovers are deleted.
@@ -48,8 +47,6 @@ fn temporary_in(folder: &Path) -> io::Result<NamedTempFile> {
 ///
 /// The mode of the old file is kept. A link itself is replaced. [`Door::replace`] follows links that stay inside a
 /// project.
-///
-/// [`Door::replace`]: crate::files::door::Door::replace
 ///
 /// # Errors
 /// When the folder cannot be written to or the disk is full. The old file is unchanged then.
@@ -102,47 +99,7 @@ pub fn replace_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
-/// Adds the lines that a text file of the project does not contain yet.
-///
-/// # Errors
-/// When it is not a regular file inside the project, or cannot be written.
-pub fn add_lines(project: &Project, path: &Path, lines: &[&str]) -> Result<(), Shut> {
-    let text = lines_of(project, path)?;
-    project.door()?.replace(path, with_lines(text, lines).as_bytes())
-}
-
-/// Checks that lines can be added to a file of the project: it is text inside the project, or does not exist.
-///
-/// # Errors
-/// When it is anything else.
-pub fn check_lines(project: &Project, path: &Path) -> Result<(), Shut> {
-    lines_of(project, path).map(drop)
-}
-
-fn lines_of(project: &Project, path: &Path) -> Result<String, Shut> {
-    match project.door()?.text(path) {
-        Err(Shut::Missing) => Ok(String::new()),
-        text => text,
-    }
-}
-
-/// Returns a text with the lines added that it does not contain yet.
-#[must_use]
-pub fn with_lines(mut text: String, lines: &[&str]) -> String {
-    for line in lines {
-        if text.lines().any(|known| known.trim() == *line) {
-            continue;
-        }
-        if !text.is_empty() && !text.ends_with('\n') {
-            text.push('\n');
-        }
-        text.push_str(line);
-        text.push('\n');
-    }
-    text
-}
-
-/// Removes temporary files of a [`replace`] that was killed.
+/// Removes what a [`replace`] left behind that was killed half-way.
 ///
 /// # Errors
 /// When the folder cannot be read.

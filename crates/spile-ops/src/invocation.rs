@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::watch;
 use uuid::Uuid;
 
-use crate::{Error, Loaded, secrets};
+use crate::{Error, Event, Loaded, Tell, secrets};
 use spile_core::connector::Plugin;
 use spile_core::integration::check::environment_variable;
 use spile_core::integration::{Integration, Integrations};
@@ -18,7 +19,25 @@ use spile_core::run::StreamFilter;
 use spile_core::settings::Verify;
 use spile_core::value::expansion;
 use spile_world::World;
+use spile_world::files::project::OWN_FOLDER;
 use spile_world::processes::meltano::{Catalog, Hold, Host, Mapper, Request, Span, Surroundings};
+
+/// Installs the pinned Meltano, where it is not there yet, and clears what killed runs left behind.
+pub(crate) async fn install(
+    world: &World,
+    host: &Host,
+    interrupt: &watch::Receiver<bool>,
+    tell: Tell<'_>,
+) -> Result<(), Error> {
+    world.meltano.sweep()?;
+    if !world.meltano.is_installed() {
+        // Where nothing can be installed, nobody hears that it is.
+        world.project.own().make().map_err(|source| Error::Io { doing: "use", path: OWN_FOLDER.to_owned(), source })?;
+        tell(Event::InstallingMeltano { version: world.meltano.version().to_owned() });
+        world.meltano.install(host, &mut interrupt.clone()).await?;
+    }
+    Ok(())
+}
 
 /// What is special about one invocation of Meltano.
 #[derive(Debug, Clone)]
@@ -86,7 +105,7 @@ pub(crate) async fn request(
 /// Returns a `meltano.yml` of only what the run needs, so that Meltano starts as fast in a large project as in
 /// a small one. Imported plugins are all there, for one may inherit from another. `MELTANO_PROJECT_ROOT` in values
 /// means the user's project there too.
-pub(super) fn project_file(root: &Path, loaded: &Loaded, those: &Integrations) -> Result<String, Error> {
+pub(crate) fn project_file(root: &Path, loaded: &Loaded, those: &Integrations) -> Result<String, Error> {
     let is_there = |one: &Integration| one.plugin.is_some() || those.get(&one.id).is_some();
     let there = loaded.integrations.filtered(is_there);
     let entries = plan::entries(&there, &loaded.settings);
@@ -108,7 +127,7 @@ pub(crate) fn base_variables(integration: &Integration, all: &Integrations) -> V
 }
 
 /// Returns the variables that the settings of integrations name.
-pub(super) fn variables<'a>(
+pub(crate) fn variables<'a>(
     of: impl IntoIterator<Item = Option<&'a Arc<Integration>>>,
     environment: &EnvironmentName,
 ) -> BTreeSet<String> {

@@ -1,0 +1,40 @@
+//! How a run holds its integration.
+
+use tokio::sync::watch;
+
+use super::job::Job;
+use super::run_lock::{Claim, NotHere, RunLocks, stopped_when_lost};
+use crate::Error;
+use spile_core::run::Run;
+
+impl Job {
+    /// Lets a lost lease end the run as the user's wish for an end does. Returns what is set to true then.
+    pub(super) fn stop_when_lost(&mut self) -> watch::Sender<bool> {
+        let (stopped, lost) = stopped_when_lost(self.options.interrupt.clone());
+        self.options.interrupt = stopped;
+        lost
+    }
+
+    /// Waits until nothing else runs the integration, or says what is in the way. A test reads one record and keeps no
+    /// bookmark: it keeps nobody away.
+    pub(super) async fn held(&self, run: &Run, lost: &watch::Sender<bool>) -> Result<Result<RunLocks, NotHere>, Error> {
+        let Some(loader) = self.loader() else {
+            if *self.options.interrupt.borrow() {
+                return Ok(Err(NotHere::Stopped));
+            }
+            self.world.meltano.sweep()?;
+            super::bury(&self.world, &run.environment).await?;
+            return Ok(Ok(RunLocks { hold: None, lease: None }));
+        };
+        let claim = Claim {
+            world: &self.world,
+            run: run.id,
+            integration: &self.integration,
+            loader,
+            environment: &run.environment,
+            when_busy: self.options.when_busy,
+            interrupt: &self.options.interrupt,
+        };
+        claim.held(lost, &mut |event| self.tell(event)).await
+    }
+}
