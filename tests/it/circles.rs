@@ -94,18 +94,18 @@ fn uses(files: &[SourceFile]) -> BTreeMap<String, Uses> {
     for file in files {
         let (folder, module) = module_of(file);
         let code: Vec<&str> = file.lines().map(|(_, line)| line).collect();
-        let used = paths_in(&code.join("\n")).into_iter().filter_map(|path| reached(&module, &path, &known[&folder]));
-        let used = used.collect();
-        uses.entry(folder).or_default().insert(module, used);
+        let paths = paths_in(&code.join("\n")).into_iter();
+        let reached = paths.filter_map(|path| reached(&module, &path, &known[&folder])).collect();
+        uses.entry(folder).or_default().insert(module, reached);
     }
     uses
 }
 
 /// Returns the two modules beside each other, in the same one above, by which one module uses another.
-fn beside(user: &Module, used: &Module) -> Option<(Module, Module)> {
-    let shared = user.iter().zip(used).take_while(|(one, other)| one == other).count();
-    let is_beside = user.len() > shared && used.len() > shared;
-    is_beside.then(|| (user[..=shared].to_vec(), used[..=shared].to_vec()))
+fn beside(user: &Module, other: &Module) -> Option<(Module, Module)> {
+    let shared = user.iter().zip(other).take_while(|(one, other)| one == other).count();
+    let is_beside = user.len() > shared && other.len() > shared;
+    is_beside.then(|| (user[..=shared].to_vec(), other[..=shared].to_vec()))
 }
 
 /// Returns each two modules that use each other, with who does.
