@@ -158,7 +158,7 @@ impl Place<'_> {
         };
         let config = item.pair("config");
         match kind {
-            PartKind::Setting => match self.taken.part.name.strip_prefix("config.") {
+            PartKind::Setting => match self.taken.part.config_key() {
                 None => self.pair_into(item, item.pair("name").ok_or(item.span.clone())?),
                 Some(_) => match config {
                     Some(config) => self.pair_into(&config.value, config),
@@ -221,17 +221,7 @@ impl Place<'_> {
     }
 
     fn own_pair(&self) -> Option<&crate::yaml::Pair> {
-        let Part { environment, name, .. } = self.taken.part;
-        match environment {
-            None => self.root.pair(name),
-            Some(environment) => {
-                let item = named(self.root.get("environments"), environment)?;
-                match name.strip_prefix("config.") {
-                    Some(key) => item.get("config")?.pair(key),
-                    None => item.pair(name),
-                }
-            }
-        }
+        pair_of(self.taken.part, self.root)
     }
 
     /// Tells whether a part of the template is literal text that can be replaced.
@@ -305,7 +295,17 @@ impl Place<'_> {
     }
 }
 
-/// Returns the item of a list with a name.
+/// Returns the key and the value of a setting in a document.
+fn pair_of<'a>(part: &Part, root: &'a Node) -> Option<&'a crate::yaml::Pair> {
+    let Some(environment) = &part.environment else { return root.pair(&part.name) };
+    let item = named(root.get("environments"), environment)?;
+    match part.config_key() {
+        Some(key) => item.get("config")?.pair(key),
+        None => item.pair(&part.name),
+    }
+}
+
+/// Returns the item of a list that has a name.
 fn named<'a>(list: Option<&'a Node>, name: &str) -> Option<&'a Node> {
     list?.items().iter().find(|item| item.get("name").and_then(Node::text) == Some(name))
 }

@@ -5,7 +5,8 @@ mod pattern;
 
 pub use glob::Glob;
 pub use pattern::{
-    MetadataKey, Pattern, as_field_pattern, as_metadata_key, as_pattern, breadcrumb, field_glob, stream_part,
+    MetadataKey, Pattern, as_field_pattern, as_metadata_key, as_pattern, breadcrumb, field_breadcrumb, field_glob,
+    stream_part,
 };
 
 /// Says what is wrong with a pattern that Meltano would take and never match.

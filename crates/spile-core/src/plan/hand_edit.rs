@@ -19,6 +19,14 @@ pub struct Part {
     pub name: String,
 }
 
+impl Part {
+    /// Returns the key that a setting has in the `config` of its environment; `None` for a part that is not in one.
+    #[must_use]
+    pub fn config_key(&self) -> Option<&str> {
+        self.name.strip_prefix("config.").filter(|_| self.environment.is_some() && self.kind == PartKind::Setting)
+    }
+}
+
 /// What a part of `meltano.yml` is.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum PartKind {

@@ -41,17 +41,7 @@ impl Taken<'_> {
 
     /// Returns a key with its value at a column, with the comments above it.
     pub fn pair(&self, width: usize) -> Option<String> {
-        let root = &self.document.root;
-        let pair = match &self.part.environment {
-            None => root.pair(&self.part.name)?,
-            Some(environment) => {
-                let item = super::named(root.get("environments"), environment)?;
-                match self.part.name.strip_prefix("config.") {
-                    Some(key) => item.get("config")?.pair(key)?,
-                    None => item.pair(&self.part.name)?,
-                }
-            }
-        };
+        let pair = super::pair_of(self.part, &self.document.root)?;
         let head = self.comments_above(line_start(self.document.text, pair.key.span.start), width);
         Some(escaped(&(head + &self.pair_lines(pair, width))))
     }

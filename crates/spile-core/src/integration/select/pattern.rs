@@ -108,7 +108,13 @@ fn escaped(name: &str) -> String {
 /// nested fields; with or without a backslash, as in Meltano.
 #[must_use]
 pub fn field_glob(field: &str) -> Glob {
-    Glob::from(breadcrumb(field.split('.')).as_str())
+    Glob::from(field_breadcrumb(field).as_str())
+}
+
+/// Returns the [`breadcrumb`] of a field as patterns write it.
+#[must_use]
+pub fn field_breadcrumb(field: &str) -> String {
+    breadcrumb(field.split('.'))
 }
 
 /// Returns a field's breadcrumb in its schema as the text that Meltano matches: `properties.a.properties.b`.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::integration::select::{Pattern, breadcrumb, stream_part};
+use crate::integration::select::{Pattern, field_breadcrumb, stream_part};
 
 /// Returns the streams, as the patterns name them.
 pub(super) fn newly_selected(before: Option<&Value>, after: Option<&Value>) -> BTreeSet<String> {
@@ -56,7 +56,7 @@ fn covered(pattern: &str, patterns: &BTreeSet<String>) -> bool {
                 (None, _) => true,
                 (Some(_), Some(known)) if known == "*" => true,
                 (Some(new), Some(_)) if is_plain(new) => {
-                    known.fields().is_some_and(|fields| fields.matches(&breadcrumb(new.split('.'))))
+                    known.fields().is_some_and(|fields| fields.matches(&field_breadcrumb(new)))
                 }
                 (new, known) => new == known,
             }
