@@ -138,7 +138,7 @@ async fn changes_of_one_side_are_merged_and_conflicts_are_shown() {
     let refused = browser.post(&action("shop"), &mine.with("config.count", "3000").pairs()).await;
     assert_eq!(refused.status(), StatusCode::CONFLICT);
     let page = refused.text().await.unwrap();
-    assert!(page.contains("someone else changed this to `2000`"), "{page}");
+    assert!(page.contains("someone else changed this to <code>2000</code>"), "{page}");
     assert_eq!(folder.read("integrations/shop.toml"), merged);
     let back = Form::of(&page, &action("shop"));
     assert_eq!((back.get("config.count"), back.get("description")), ("3000", "Two\r\nverses"));
