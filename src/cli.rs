@@ -8,6 +8,7 @@ pub mod discover;
 pub mod doctor;
 pub mod drift;
 pub mod exec;
+mod exit;
 pub mod explain;
 pub mod fmt;
 pub mod format;
@@ -20,6 +21,7 @@ pub mod lsp;
 pub mod migrate;
 pub mod new;
 pub mod notify;
+mod open;
 pub mod output;
 mod own_folder;
 pub mod plan;
@@ -32,6 +34,7 @@ pub mod schema;
 pub mod secrets;
 pub mod selection_args;
 pub mod serve;
+mod surroundings;
 pub mod switch;
 pub mod tokens;
 mod untrusted;
@@ -42,29 +45,18 @@ use std::ffi::OsString;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use clap::error::{ContextKind, ContextValue};
 use clap::{ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 pub use format::Format;
+use open::{Site, agrees};
 use output::Output;
-use spile_core::name::EnvironmentName;
-use spile_core::problem::Problems;
 use spile_core::secrecy::NOT_SHOWN;
-use spile_core::secret::Secret;
-use spile_core::settings::{ALLOW, Agreement, ProjectSettings, TRUST_VARIABLE, TrustedHost, Variables};
-use spile_ops::saved_plan::SavedPlanError;
-use spile_ops::{self as ops, Error, Loaded};
-use spile_view as view;
+use spile_core::settings::TrustedHost;
+use spile_ops::Error;
 use spile_world::files::project::Trust;
-use spile_world::keys::Places;
-use spile_world::processes::editor::Editor;
-use spile_world::processes::meltano::Host;
-use spile_world::{
-    Agreements, Authorities, ChildEnvironment, Keys, NoWorld, Outside, Program, Project, TargetError, UserFolders,
-    World,
-};
+use surroundings::{editor, host, keys, places, program, variable, variable_os};
 
 /// Data integrations as code: TOML files in git, planned and applied to Meltano and a registry
 #[derive(Debug, Parser)]
@@ -156,16 +148,6 @@ enum Command {
     Man(generate::ManArgs),
 }
 
-/// The exit codes of the command line; documented in `docs/cli.md`.
-mod exit {
-    pub const FAILED: u8 = 1;
-    pub const CHANGES: u8 = 2;
-    pub const DESTRUCTIVE: u8 = 3;
-    pub const REFUSED: u8 = 4;
-    pub const STALE: u8 = 5;
-    pub const USAGE: u8 = 64;
-}
-
 /// Runs one command line and returns the program's exit code.
 pub fn run(words: impl IntoIterator<Item = OsString>) -> ExitCode {
     let parsed = command().try_get_matches_from(words).and_then(|matches| {
@@ -204,7 +186,7 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> ExitCode {
     own_folder::after(&cli, &done, &mut output);
     let code = done.unwrap_or_else(|error| {
         output.error(&error);
-        exit_code(&error)
+        exit::code(&error)
     });
     ExitCode::from(output.closed(code))
 }
@@ -307,216 +289,5 @@ async fn exec(cli: &Cli, output: &mut Output) -> Result<u8, Error> {
         Command::Explain(args) => explain::exec(args, global, output),
         Command::Completions(args) => Ok(generate::completions(args, output)),
         Command::Man(args) => generate::man(args, output),
-    }
-}
-
-fn exit_code(error: &Error) -> u8 {
-    match error {
-        Error::Refused(_) | Error::Overwrites(_) | Error::Protected { .. } => exit::REFUSED,
-        Error::Stale { .. }
-        | Error::OtherPlan { .. }
-        | Error::Target(TargetError::Stale { .. } | TargetError::StaleOutput { .. })
-        | Error::SavedPlan(SavedPlanError::TooOld { .. }) => exit::STALE,
-        Error::Problems(_)
-        | Error::Upgraded { .. }
-        | Error::Words(_)
-        | Error::NoProject(_)
-        | Error::Environment(_)
-        | Error::Target(_)
-        | Error::SavedPlan(_)
-        | Error::UnknownNames { .. }
-        | Error::NothingToAdopt { .. }
-        | Error::LargeContract { .. }
-        | Error::NoApply { .. }
-        | Error::PrunedApply { .. }
-        | Error::AmbiguousApply { .. }
-        | Error::NotPulled { .. }
-        | Error::Declined
-        | Error::NotConverged { .. }
-        | Error::NotRunnable { .. }
-        | Error::VariableMissing { .. }
-        | Error::BrokenOff { .. }
-        | Error::Bookmarks { .. }
-        | Error::Install(_)
-        | Error::Run(_)
-        | Error::Discover(_)
-        | Error::Verify(_)
-        | Error::About(_)
-        | Error::Secrets(_)
-        | Error::Git(_)
-        | Error::Import(_)
-        | Error::Hub(_)
-        | Error::Connectors(_)
-        | Error::Command(_)
-        | Error::NotHosted
-        | Error::NoTableCheck { .. }
-        | Error::Exists { .. }
-        | Error::Moved { .. }
-        | Error::Taken { .. }
-        | Error::Unsaid { .. }
-        | Error::Stopped
-        | Error::NoConnector { .. }
-        | Error::NoChannel { .. }
-        | Error::UnknownCode { .. }
-        | Error::OpenDoor { .. }
-        | Error::NoToken { .. }
-        | Error::NoRun { .. }
-        | Error::Folder { .. }
-        | Error::NoFile { .. }
-        | Error::Io { .. } => exit::FAILED,
-    }
-}
-
-impl Global {
-    /// Returns whether the user trusts the project, from the command line or the environment.
-    fn trust(&self) -> Trust {
-        self.standing.trust(variable("SPILE_UNTRUSTED").as_deref())
-    }
-
-    fn folder(&self) -> Result<PathBuf, Error> {
-        let here = std::env::current_dir();
-        let here = here.map_err(|source| Error::Io { doing: "find", path: ".".to_owned(), source })?;
-        Ok(self.folder.as_ref().map_or_else(|| here.clone(), |folder| here.join(folder)))
-    }
-
-    fn project(&self) -> Result<Project, Error> {
-        let folder = self.folder()?;
-        // A named folder is the project; without a name, parent folders are searched, as cargo does.
-        let is_named = self.folder.is_some() && folder.join(spile_world::files::project::SETTINGS).is_file();
-        let project = if is_named { Project::at(folder) } else { Project::find(&folder)? };
-        Ok(match self.trust() {
-            Trust::Own => project,
-            Trust::Untrusted => project.untrusted(),
-        })
-    }
-
-    /// Reads and checks the project's files and opens the world of the environment.
-    fn open(&self, output: &mut Output) -> Result<(Arc<Loaded>, World, EnvironmentName), Error> {
-        let (project, loaded, environment) = self.checked(output)?;
-        let outside = self.outside(&project, output)?;
-        let site = Site { project: &project, settings: &loaded.settings, environment: &environment };
-        let world = site.open(&outside, output)?;
-        // The rows that the registry holds are not freed either.
-        std::mem::forget(world.registry.clone());
-        Ok((loaded, world, environment))
-    }
-
-    /// Reads and checks the project's files and opens the world without its registry.
-    fn offline(&self, output: &mut Output) -> Result<(Arc<Loaded>, World, EnvironmentName), Error> {
-        let (project, loaded, environment) = self.checked(output)?;
-        let world = match self.trust() {
-            Trust::Own => World::offline(&project, &loaded.settings, &self.outside(&project, output)?),
-            Trust::Untrusted => World::untrusted(&project, &loaded.settings),
-        };
-        Ok((loaded, world, environment))
-    }
-
-    /// Returns what the user's environment provides to a world.
-    fn outside(&self, project: &Project, output: &Output) -> Result<Outside, Error> {
-        let mut problems = Problems::default();
-        let folders = UserFolders::beside(project, variable_os);
-        let allowed = folders.allowed(variable(ALLOW).as_deref(), &mut problems);
-        let trusted = variable(TRUST_VARIABLE);
-        let agreements = Agreements::of(&folders).trusting(&self.trust_registry, trusted.as_deref(), &mut problems);
-        if problems.any_error() {
-            return Err(Error::Problems(problems.into_report()));
-        }
-        let (keys, variables) = (Arc::new(keys(output)), Variables::new(variable, allowed));
-        let (agreements, authorities) = (Arc::new(agreements), Authorities::of(variable_os));
-        Ok(Outside { keys, variables, agreements, children: host().environment, authorities })
-    }
-
-    /// Reads and checks the project's files. They are never freed: dropping the values of thousands, one by one, takes
-    /// as long as an eighth of a plan.
-    fn checked(&self, output: &mut Output) -> Result<(Project, Arc<Loaded>, EnvironmentName), Error> {
-        let project = self.project()?;
-        let loaded = Arc::new(ops::check::used(&project)?);
-        std::mem::forget(loaded.clone());
-        if !loaded.advice.problems().is_empty() {
-            output.note(&view::report::problems(&loaded.advice));
-        }
-        let environment = loaded.environment(self.environment.as_deref())?;
-        Ok((project, loaded, environment))
-    }
-}
-
-/// Returns the places to look for keys; reads nothing until a secret must be decrypted.
-#[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
-fn places() -> Places {
-    Places::from_environment(|name| std::env::var_os(name))
-}
-
-/// Returns the user's keys.
-fn keys(output: &Output) -> Keys {
-    let mut places = places();
-    places.ask = output.asks().then_some(ask_passphrase as fn(&str) -> Option<Secret>);
-    Keys::new(places)
-}
-
-/// A project in one environment, for which to open a world.
-#[derive(Clone, Copy)]
-struct Site<'a> {
-    project: &'a Project,
-    settings: &'a ProjectSettings,
-    environment: &'a EnvironmentName,
-}
-
-impl Site<'_> {
-    /// Opens the world; prompts if the user has not agreed to the host of its registry yet.
-    fn open(&self, outside: &Outside, output: &mut Output) -> Result<World, Error> {
-        let open = || World::open(self.project, self.settings, self.environment, outside);
-        match open() {
-            Err(NoWorld::NotAgreed(agreement)) if agrees(&agreement, &outside.agreements, output) => Ok(open()?),
-            opened => Ok(opened?),
-        }
-    }
-}
-
-/// Asks whether a secret may be sent to a host, and saves a yes.
-fn agrees(agreement: &Agreement, agreements: &Agreements, output: &mut Output) -> bool {
-    if !output.confirm(&agreement.question()) {
-        return false;
-    }
-    if let Err(error) = agreements.remember(agreement) {
-        let message = format!("the answer applies to this command only, because it cannot be saved: {error}");
-        output.event(&ops::Event::Unseen { message, help: None });
-    }
-    true
-}
-
-#[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
-fn variable(name: &str) -> Option<String> {
-    std::env::var(name).ok()
-}
-
-#[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
-fn variable_os(name: &str) -> Option<OsString> {
-    std::env::var_os(name)
-}
-
-fn ask_passphrase(what: &str) -> Option<Secret> {
-    rpassword::prompt_password(format!("{what}: ")).ok().map(Secret::new)
-}
-
-/// Returns the official sops program, if the environment has it.
-fn program() -> Program {
-    Program::new(host().path)
-}
-
-/// Returns the user's editor.
-#[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
-fn editor() -> Editor {
-    let command = ["SOPS_EDITOR", "VISUAL", "EDITOR"].into_iter().find_map(|name| std::env::var(name).ok());
-    let memory = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
-    Editor { command: command.filter(|command| !command.trim().is_empty()), path: host().path, memory }
-}
-
-/// Reads the part of the environment that child processes and installers need.
-#[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
-fn host() -> Host {
-    Host {
-        path: std::env::var_os("PATH").unwrap_or_default(),
-        python: std::env::var_os("SPILE_PYTHON"),
-        environment: ChildEnvironment::of(std::env::vars_os()),
     }
 }

@@ -1,28 +1,28 @@
-//! Errors of operations.
+//! Errors of operations. Long because it is one enum, with its code and its help for each error.
+
+mod made;
+mod sentences;
 
 use std::borrow::Cow;
-use std::io;
-use std::path::Path;
 
 use miette::Diagnostic;
 
 use super::counted;
+use sentences::{allowances, edits, refusal};
 use spile_core::connector::Role;
 use spile_core::name::{IntegrationId, Slug};
-use spile_core::phrase::{Phrase, code};
-use spile_core::plan::{Action, Breach, HandEdit};
-use spile_core::problem::{Problems, Report, did_you_mean, listed};
-use spile_core::settings::{RegistryMistake, UndeclaredEnvironment};
-use spile_core::source::Placed;
-use spile_world::files::door::Shut;
-use spile_world::files::project::{FileError, NoProject};
-use spile_world::files::refusal::FileRefusal;
+use spile_core::plan::{Breach, HandEdit};
+use spile_core::problem::{Report, listed};
+use spile_core::settings::UndeclaredEnvironment;
+use spile_world::TargetError;
+use spile_world::files::project::NoProject;
 use spile_world::net::hub::HubError;
 use spile_world::processes::command::NotStarted;
 use spile_world::processes::git::GitError;
 use spile_world::processes::meltano::{AboutError, InstallError, RunError};
 use spile_world::stores::target::io_help;
-use spile_world::{NoWorld, TargetError};
+
+pub use made::unknown_names;
 
 /// An error of an operation.
 #[derive(Debug, thiserror::Error, Diagnostic)]
@@ -428,113 +428,4 @@ pub enum Error {
         /// Why.
         source: std::io::Error,
     },
-}
-
-impl From<FileError> for Error {
-    fn from(error: FileError) -> Self {
-        Self::Problems(error.into())
-    }
-}
-
-impl From<NoWorld> for Error {
-    fn from(error: NoWorld) -> Self {
-        match error {
-            NoWorld::Problems(report) => Self::Problems(report),
-            NoWorld::NotAgreed(agreement) => {
-                let Placed { value: agreement, place } = *agreement;
-                let mut problems = Problems::default();
-                let span = place.span.clone().into();
-                problems.push(&place.source, RegistryMistake::NotAgreed { agreement, span });
-                Self::Problems(problems.into_report())
-            }
-            NoWorld::Supabase(error) => Self::Target(error.into()),
-        }
-    }
-}
-
-impl Error {
-    /// Says why a file of the project cannot be read or written.
-    pub(crate) fn of_file(doing: &'static str, path: &Path, why: Shut) -> Self {
-        match why {
-            Shut::Io(source) => Self::Io { doing, path: path.display().to_string(), source },
-            why => FileError::new(path, why).into(),
-        }
-    }
-
-    /// Says why a file that the command line names cannot be read.
-    #[must_use]
-    pub fn of_named(path: &Path, why: Shut) -> Self {
-        let named = || path.display().to_string();
-        match why {
-            Shut::NotRegular => Self::Folder { path: named(), help: "choose a file in it" },
-            Shut::Io(source) if source.kind() == io::ErrorKind::NotFound => Self::NoFile { path: named() },
-            why => Self::of_file("read", path, why),
-        }
-    }
-
-    /// Says why a file that the command line names cannot be written.
-    #[must_use]
-    pub fn of_written(path: &Path, source: io::Error) -> Self {
-        let path = path.display().to_string();
-        match source.kind() {
-            io::ErrorKind::IsADirectory => Self::Folder { path, help: "add a file name to the path" },
-            _ => Self::Io { doing: "write", path, source },
-        }
-    }
-
-    /// Returns what is shown of it: what spile itself has refused, on the way up through errors of the file system, has a
-    /// code and a help of its own.
-    #[must_use]
-    pub fn shown(&self) -> &(dyn Diagnostic + 'static) {
-        FileRefusal::behind(self).map_or(self, |refusal| refusal)
-    }
-
-    /// Returns what it came from, outermost first.
-    #[must_use]
-    pub fn causes(&self) -> Vec<String> {
-        let mut causes = Vec::new();
-        if FileRefusal::behind(self).is_some() {
-            return causes;
-        }
-        let mut cause = std::error::Error::source(self);
-        while let Some(next) = cause {
-            causes.push(next.to_string());
-            cause = next.source();
-        }
-        causes
-    }
-}
-
-fn refusal(breaches: &[Breach]) -> String {
-    let sentence = |breach: &Breach| {
-        let Breach { action, count, of, max_percent } = breach;
-        let verb = if *action == Action::Delete { "deletes" } else { "changes" };
-        let least = if *action == Action::Delete { "one, or " } else { "" };
-        format!(
-            "the plan {verb} {count} of {}; more than {least}{max_percent} % must be acknowledged",
-            counted(*of, "integration")
-        )
-    };
-    breaches.iter().map(sentence).collect::<Vec<_>>().join("; ")
-}
-
-fn edits(edits: &[HandEdit]) -> String {
-    Phrase::joined(edits.iter().map(HandEdit::phrase), "; ").to_string()
-}
-
-/// Returns the options that lift guards, as a user types them.
-fn allowances(breaches: &[Breach]) -> Phrase {
-    Phrase::joined(breaches.iter().map(|breach| code(breach.lifted_by())), " and ")
-}
-
-/// Returns the error for names that nothing has.
-#[must_use]
-pub fn unknown_names(unknown: &[String], known: &[&str]) -> Error {
-    let near: Vec<String> = unknown.iter().filter_map(|name| did_you_mean(name, known.iter().copied())).collect();
-    let help = match (near.is_empty(), known.is_empty()) {
-        (false, _) => near.join(" "),
-        (true, true) => "this project has no integrations yet: add a file to `integrations/`".to_owned(),
-        (true, false) => format!("known integrations: {}", listed(known.iter().copied())),
-    };
-    Error::UnknownNames { names: unknown.iter().map(|name| format!("`{name}`")).collect(), help }
 }

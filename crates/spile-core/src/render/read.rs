@@ -1,20 +1,21 @@
 //! Reading entries back from the text of a `meltano.yml`.
 
+mod document;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::MARKER;
 use super::steps::{self, Job as Steps};
 use crate::connector::Role;
-use crate::name::{EnvironmentName, IntegrationId, Slug};
+use crate::name::EnvironmentName;
 use crate::plan::State;
 use crate::record::entry::{Origin, Setup};
 use crate::record::{Entry, PluginDefinition};
-use crate::value::sorted;
 use crate::yaml;
+use document::{Document, Environment, Plugin, Plural, Schedule, as_imported, document};
 
 /// Why a text is no `meltano.yml` of spile's.
 #[derive(Debug, thiserror::Error)]
@@ -45,132 +46,6 @@ pub enum Unreadable {
 #[must_use]
 pub fn is_rendered(text: &str) -> bool {
     text.lines().next() == Some(MARKER)
-}
-
-/// A file whose text is the template's own may hold what spile never writes: of that only the form is asked.
-#[derive(Deserialize)]
-struct Document {
-    #[serde(default)]
-    environments: Option<Vec<Environment>>,
-    #[serde(default)]
-    plugins: Option<BTreeMap<Plural, Option<Vec<Plugin>>>>,
-    #[serde(default)]
-    jobs: Option<Vec<Job>>,
-    #[serde(default)]
-    schedules: Option<Vec<Schedule>>,
-}
-
-#[derive(Deserialize, PartialEq, Eq, PartialOrd, Ord, Clone, Copy)]
-#[serde(rename_all = "lowercase")]
-enum Plural {
-    Extractors,
-    Loaders,
-    Mappers,
-    #[serde(other)]
-    Other,
-}
-
-#[derive(Deserialize)]
-struct Environment {
-    name: String,
-    #[serde(default)]
-    config: Option<EnvironmentConfig>,
-}
-
-#[derive(Deserialize, Default)]
-struct EnvironmentConfig {
-    #[serde(default)]
-    plugins: Option<BTreeMap<Plural, Option<Vec<Plugin>>>>,
-}
-
-/// What may be a plugin or a setup of one; a base plugin has everything but `inherit_from`.
-#[derive(Deserialize)]
-struct Plugin {
-    name: Option<String>,
-    inherit_from: Option<String>,
-    #[serde(default)]
-    annotations: Option<Value>,
-    #[serde(flatten)]
-    rest: Map<String, Value>,
-}
-
-#[derive(Deserialize)]
-struct Mark {
-    id: IntegrationId,
-    slug: Slug,
-    #[serde(default)]
-    protect: bool,
-    #[serde(default)]
-    imported: bool,
-    #[serde(default)]
-    load_schema: bool,
-    #[serde(default)]
-    mappers: Vec<String>,
-}
-
-#[derive(Deserialize)]
-struct Job {
-    name: Option<String>,
-    tasks: Option<Value>,
-}
-
-#[derive(Deserialize)]
-struct Schedule {
-    name: Option<String>,
-    interval: Option<String>,
-    job: Option<String>,
-}
-
-impl Plugin {
-    /// Returns what spile wrote about it, where it did.
-    fn mark(&self) -> Result<Option<Mark>, Unreadable> {
-        let mark = self.annotations.as_ref().and_then(|annotations| annotations.get("spile"));
-        Ok(mark.map(Mark::deserialize).transpose()?)
-    }
-
-    fn setup(self) -> Result<Setup, Unreadable> {
-        let keys = ["config", "select", "metadata", "load_schema"];
-        let said = self.rest.into_iter().filter(|(key, _)| keys.contains(&key.as_str()));
-        let setup = Setup::deserialize(Value::Object(said.collect()))?;
-        Ok(Setup { config: sorted(setup.config), ..setup })
-    }
-
-    fn definition(self) -> (String, Arc<PluginDefinition>) {
-        let mut definition = self.rest;
-        let name = self.name.unwrap_or_default();
-        definition.insert("name".to_owned(), Value::String(name.clone()));
-        (name, Arc::new(definition.into()))
-    }
-}
-
-/// Reads a document. What spile never writes and the template's own text may hold, for example merge keys, keys that are
-/// no text and large numbers, only the slower reader of imports takes.
-fn document(text: &str) -> Result<Document, Unreadable> {
-    if yaml::is_deep(text) {
-        return Err(Unreadable::Deep);
-    }
-    // In quotes it is a key like any other.
-    let merges = |(at, _): (usize, &str)| {
-        !text[..at].ends_with(['"', '\'']) && text[at + 2..].trim_start_matches(' ').starts_with(':')
-    };
-    let read = yaml_serde::from_str(text);
-    if read.is_ok() && !text.match_indices("<<").any(merges) {
-        return Ok(read?);
-    }
-    match as_imported(text)? {
-        Some(document) => Ok(document),
-        None => Ok(read?),
-    }
-}
-
-fn as_imported(text: &str) -> Result<Option<Document>, Unreadable> {
-    let Ok(document) = yaml::Document::parse(text) else { return Ok(None) };
-    let values = yaml::ValueReader::of(&document);
-    let value = values.value(&document.root, &mut Vec::new());
-    if values.is_exhausted() {
-        return Err(Unreadable::Aliases);
-    }
-    Ok(Document::deserialize(value).ok())
 }
 
 /// How often each list has a plugin of a name, those of others included.
@@ -368,16 +243,6 @@ fn intervals(schedules: impl Iterator<Item = Schedule>) -> BTreeMap<String, Stri
     }
     others.extend(own);
     others
-}
-
-impl Plural {
-    fn role(self) -> Option<Role> {
-        match self {
-            Self::Extractors => Some(Role::Extractor),
-            Self::Loaders => Some(Role::Loader),
-            Self::Mappers | Self::Other => None,
-        }
-    }
 }
 
 type Overlays = BTreeMap<(Plural, String), BTreeMap<EnvironmentName, Setup>>;

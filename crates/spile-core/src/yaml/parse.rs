@@ -1,5 +1,8 @@
 //! The parser: turns tokens into events by ruamel.yaml's grammar, for the reason that the scanner gives.
 
+mod documents;
+mod flow;
+
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -175,103 +178,6 @@ impl<'a> Parser<'a> {
         self.node(place)
     }
 
-    // Documents.
-
-    fn first_document(&mut self) -> Result<Option<Placed<'a>>, Unreadable> {
-        let is_explicit = matches!(
-            self.kind()?,
-            TokenKind::Version { .. }
-                | TokenKind::TagDirective { .. }
-                | TokenKind::OtherDirective
-                | TokenKind::DocumentStart
-                | TokenKind::StreamEnd
-        );
-        if is_explicit {
-            return self.document();
-        }
-        self.handles = defaults();
-        let start = self.scanner.peek()?.start.byte;
-        self.states.push(ParserState::DocumentEnd);
-        self.state = ParserState::BlockNode;
-        Ok(Some((Event::DocumentStart, start..start)))
-    }
-
-    fn document(&mut self) -> Result<Option<Placed<'a>>, Unreadable> {
-        while self.takes(&TokenKind::DocumentEnd)? {}
-        if *self.kind()? == TokenKind::StreamEnd {
-            self.state = ParserState::End;
-            return Ok(None);
-        }
-        self.directives()?;
-        if *self.kind()? != TokenKind::DocumentStart {
-            return Err(self.unexpected("only `---`"));
-        }
-        let token = self.take()?;
-        self.states.push(ParserState::DocumentEnd);
-        self.state = ParserState::DocumentContent;
-        Ok(Some((Event::DocumentStart, token.start.byte..token.end.byte)))
-    }
-
-    fn directives(&mut self) -> Result<(), Unreadable> {
-        self.handles.clear();
-        let mut has_version = false;
-        loop {
-            let start = self.scanner.peek()?.start;
-            let wrong = |message: &str| Err(Unreadable::new(message, start));
-            match *self.kind()? {
-                TokenKind::Version { .. } if has_version => return wrong("the version is set twice"),
-                TokenKind::Version { major: 1, minor: 1 | 2 } => has_version = true,
-                TokenKind::Version { .. } => return wrong("only YAML 1.1 and 1.2 are read"),
-                TokenKind::TagDirective { handle, prefix } => {
-                    if self.handles.insert(handle, prefix).is_some() {
-                        return wrong("the handle is defined twice");
-                    }
-                }
-                TokenKind::OtherDirective => {}
-                _ => break,
-            }
-            self.take()?;
-        }
-        for (handle, prefix) in defaults() {
-            self.handles.entry(handle).or_insert(prefix);
-        }
-        Ok(())
-    }
-
-    fn document_content(&mut self) -> Result<Placed<'a>, Unreadable> {
-        let is_empty = matches!(
-            self.kind()?,
-            TokenKind::Version { .. }
-                | TokenKind::TagDirective { .. }
-                | TokenKind::OtherDirective
-                | TokenKind::DocumentStart
-                | TokenKind::DocumentEnd
-                | TokenKind::StreamEnd
-        );
-        if !is_empty {
-            return self.node(NodePosition::Block);
-        }
-        let nothing = self.nothing(ParserState::End);
-        self.pop();
-        Ok(nothing)
-    }
-
-    fn document_end(&mut self) -> Result<Placed<'a>, Unreadable> {
-        let start = self.scanner.peek()?.start.byte;
-        self.state = ParserState::Document;
-        if *self.kind()? == TokenKind::DocumentEnd {
-            let line = self.take()?.end.line;
-            let next = self.scanner.peek()?;
-            if next.kind != TokenKind::StreamEnd && next.start.line == line {
-                return Err(self.unexpected("only a comment"));
-            }
-            if !self.scanner.is_old() {
-                self.state = ParserState::FirstDocument;
-            }
-        }
-        Ok((Event::DocumentEnd, start..start))
-    }
-
     // Nodes.
 
     fn node(&mut self, place: NodePosition) -> Result<Placed<'a>, Unreadable> {
@@ -414,90 +320,4 @@ impl<'a> Parser<'a> {
             _ => self.node_then(NodePosition::BlockValue, ParserState::MappingKey),
         }
     }
-
-    // Flow collections.
-
-    fn flow_sequence_entry(&mut self) -> Result<Placed<'a>, Unreadable> {
-        if *self.kind()? != TokenKind::FlowEnd(Bracket::Square) && !self.takes(&TokenKind::FlowEntry)? {
-            return Err(self.unexpected("only `,` or `]`"));
-        }
-        self.flow_sequence_item()
-    }
-
-    fn flow_sequence_item(&mut self) -> Result<Placed<'a>, Unreadable> {
-        match self.kind()? {
-            TokenKind::Key => {
-                let start = self.scanner.peek()?.start.byte;
-                self.state = ParserState::SingleKey;
-                Ok((Event::MappingStart(Properties::default(), Style::Flow), start..start))
-            }
-            TokenKind::FlowEnd(Bracket::Square) => self.flow_end(Event::SequenceEnd),
-            _ => self.node_then(NodePosition::Flow, ParserState::FlowSequenceEntry),
-        }
-    }
-
-    fn flow_end(&mut self, event: Event<'a>) -> Result<Placed<'a>, Unreadable> {
-        let token = self.take()?;
-        self.pop();
-        Ok((event, token.start.byte..token.end.byte))
-    }
-
-    fn single_key(&mut self) -> Result<Placed<'a>, Unreadable> {
-        self.take()?;
-        match self.kind()? {
-            TokenKind::Value | TokenKind::FlowEntry | TokenKind::FlowEnd(Bracket::Square) => {
-                Ok(self.nothing(ParserState::SingleValue))
-            }
-            _ => self.node_then(NodePosition::Flow, ParserState::SingleValue),
-        }
-    }
-
-    fn single_value(&mut self) -> Result<Placed<'a>, Unreadable> {
-        if !self.takes(&TokenKind::Value)? {
-            return Ok(self.nothing(ParserState::SingleEnd));
-        }
-        match self.kind()? {
-            TokenKind::FlowEntry | TokenKind::FlowEnd(Bracket::Square) => Ok(self.nothing(ParserState::SingleEnd)),
-            _ => self.node_then(NodePosition::Flow, ParserState::SingleEnd),
-        }
-    }
-
-    fn flow_mapping_key(&mut self) -> Result<Placed<'a>, Unreadable> {
-        if *self.kind()? != TokenKind::FlowEnd(Bracket::Curly) && !self.takes(&TokenKind::FlowEntry)? {
-            return Err(self.unexpected("only `,` or `}`"));
-        }
-        self.flow_mapping_member()
-    }
-
-    fn flow_mapping_member(&mut self) -> Result<Placed<'a>, Unreadable> {
-        if self.takes(&TokenKind::Key)? {
-            return match self.kind()? {
-                TokenKind::Value | TokenKind::FlowEntry | TokenKind::FlowEnd(Bracket::Curly) => {
-                    Ok(self.nothing(ParserState::FlowMappingValue))
-                }
-                _ => self.node_then(NodePosition::Flow, ParserState::FlowMappingValue),
-            };
-        }
-        let is_old = self.scanner.is_old();
-        match self.kind()? {
-            TokenKind::Value if !is_old => self.nothing_before_colon(ParserState::FlowMappingValue),
-            TokenKind::FlowEnd(Bracket::Curly) => self.flow_end(Event::MappingEnd),
-            _ => self.node_then(NodePosition::Flow, ParserState::FlowMappingNoValue),
-        }
-    }
-
-    fn flow_mapping_value(&mut self) -> Result<Placed<'a>, Unreadable> {
-        if !self.takes(&TokenKind::Value)? {
-            return Ok(self.nothing(ParserState::FlowMappingKey));
-        }
-        match self.kind()? {
-            TokenKind::FlowEntry | TokenKind::FlowEnd(Bracket::Curly) => Ok(self.nothing(ParserState::FlowMappingKey)),
-            _ => self.node_then(NodePosition::Flow, ParserState::FlowMappingKey),
-        }
-    }
-}
-
-/// Returns the handles that every document has.
-fn defaults() -> BTreeMap<&'static str, &'static str> {
-    BTreeMap::from([("!", "!"), ("!!", "tag:yaml.org,2002:")])
 }

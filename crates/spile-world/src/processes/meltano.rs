@@ -16,6 +16,7 @@ mod given;
 mod host;
 mod install;
 mod leftovers;
+mod listener;
 mod loader_test;
 mod mask;
 mod plugins;
@@ -26,12 +27,10 @@ mod run_log;
 mod system_db;
 mod venv;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::io;
-use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::ExitStatus;
 
 use tokio::process::Command;
 use tokio::sync::watch;
@@ -40,12 +39,11 @@ use crate::files::own_folder::Own;
 use crate::files::project::OWN_FOLDER;
 use crate::processes::child_environment::withheld_in;
 use call::Call;
-use child::{Channel, ChildEnd, LONGEST_LINE, Limits, Lost};
+use child::{Channel, ChildEnd, Limits, Lost};
+use listener::Listener;
 use mask::Mask;
 use run_folder::Private;
-use run_log::RunLog;
-use spile_core::run::log::{LogLine, Tally};
-use spile_core::run::{Cause, Details};
+use spile_core::run::Details;
 use spile_core::settings::{Meltano as Pinned, ProjectSettings, RunEnvironment, Verify};
 
 pub use about::{About, AboutError, AboutQuestion};
@@ -74,10 +72,7 @@ const CATALOG: &str = "catalog.json";
 /// Makes Meltano log JSON.
 const LOGGING: &str = include_str!("meltano/logging.yml");
 
-/// How many of the last log lines are kept to quote in an error.
-const LAST_LINES: usize = 60;
-
-/// A callback for the progress of a run.
+/// Hears how a run gets on.
 pub type Tell<'a> = &'a mut (dyn FnMut(Progress) + Send);
 
 /// The pinned Meltano of a project.
@@ -364,86 +359,5 @@ impl Meltano {
 
     fn meltano_folder(&self) -> PathBuf {
         self.theirs.path().to_owned()
-    }
-}
-
-/// Writes the log and extracts facts from it, line by line.
-struct Listener<'a> {
-    log: RunLog,
-    mask: Mask,
-    tally: Tally,
-    told: BTreeMap<String, u64>,
-    last: VecDeque<String>,
-    tell: Tell<'a>,
-}
-
-impl<'a> Listener<'a> {
-    fn open(own: &Own, log: &Path, mask: Mask, tell: Tell<'a>) -> Result<Self, RunError> {
-        let opened = own.make().and_then(|folder| {
-            let log = std::path::absolute(log)?;
-            RunLog::open(folder.clone(), log.strip_prefix(folder.path()).unwrap_or(&log))
-        });
-        let log = opened.map_err(|source| RunError::Log { path: log.to_owned(), source })?;
-        Ok(Self { log, mask, tally: Tally::default(), told: BTreeMap::new(), last: VecDeque::new(), tell })
-    }
-
-    fn hear(&mut self, line: &[u8]) -> io::Result<()> {
-        let line = &*self.mask.apply_up_to(LONGEST_LINE, line);
-        self.log.write(line)?;
-        let text = String::from_utf8_lossy(line);
-        let entry = LogLine::parse(&text);
-        match &entry {
-            LogLine::Said { text, .. } => self.keep(text),
-            LogLine::Counted(_)
-            | LogLine::BookmarkBefore(_)
-            | LogLine::BookmarkAfter(_)
-            | LogLine::Facts(_)
-            | LogLine::Catalog(_)
-            | LogLine::BookmarksRefused(_)
-            | LogLine::StreamsRefused(_)
-            | LogLine::NotSinger(_)
-            | LogLine::Metric { .. }
-            | LogLine::BlockEnded(_)
-            | LogLine::RunEnded { .. } => {}
-        }
-        let is_count = matches!(entry, LogLine::Counted(_) | LogLine::Metric { .. });
-        self.tally.add(entry);
-        if is_count {
-            self.tell_records();
-        }
-        Ok(())
-    }
-
-    fn keep(&mut self, text: &str) {
-        for line in text.lines().filter(|line| !line.trim().is_empty()) {
-            self.last.push_back(line.chars().take(1000).collect());
-        }
-        self.last.drain(..self.last.len().saturating_sub(LAST_LINES));
-    }
-
-    fn tell_records(&mut self) {
-        let now = self.tally.streams();
-        for (stream, &records) in now.iter().filter(|(stream, records)| self.told.get(*stream) != Some(records)) {
-            (self.tell)(Progress::Records { stream: stream.clone(), records });
-        }
-        self.told = now;
-    }
-
-    fn outcome(&self, status: ExitStatus) -> Outcome {
-        if status.success() {
-            return Outcome::Succeeded;
-        }
-        let (message, cause) = match status.signal() {
-            Some(9) => {
-                ("Meltano was killed (signal 9): the machine may have run out of memory".to_owned(), Cause::Killed)
-            }
-            Some(signal) => (format!("Meltano was killed (signal {signal})"), Cause::Killed),
-            None => {
-                let code = status.code().unwrap_or_default();
-                let silent = || format!("Meltano exited with code {code} and gave no reason");
-                (self.tally.reason().unwrap_or_else(silent), self.tally.cause())
-            }
-        };
-        Outcome::Failed { message, cause }
     }
 }

@@ -1,0 +1,248 @@
+//! What one line of the log says.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::run::Details;
+
+/// Who speaks in a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Speaker {
+    /// The extractor; Meltano calls it the producer.
+    Tap,
+    /// The loader; Meltano calls it the consumer.
+    Target,
+    /// Meltano itself.
+    Meltano,
+}
+
+/// How loud a line is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Level {
+    /// Worth knowing.
+    Info,
+    /// Something is wrong.
+    Error,
+}
+
+/// What became of the catalog of a tap, and what it has to do with the selection.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct CatalogFacts {
+    /// Whether it was discovered in this run.
+    pub discovered: bool,
+    /// Why that failed, where the last catalog was used instead.
+    pub failed: Option<String>,
+    /// Streams, or patterns of them, that the files name and the catalog does not have.
+    pub missing: Vec<String>,
+    /// Streams that arrived and are not selected.
+    pub unselected: Vec<String>,
+    /// How many streams of the catalog are selected, if it was reported.
+    pub selected: Option<u64>,
+}
+
+impl CatalogFacts {
+    pub(super) fn add(&mut self, more: Self) {
+        self.discovered |= more.discovered;
+        self.failed = more.failed.or(self.failed.take());
+        self.missing.extend(more.missing);
+        self.unselected.extend(more.unselected);
+        self.selected = more.selected.or(self.selected);
+    }
+}
+
+/// One line of the log.
+#[derive(Debug, Clone, PartialEq)]
+pub enum LogLine {
+    /// Records that have gone from the tap to the target so far, in all, by stream: counted on the way by `launch.py`.
+    Counted(BTreeMap<String, u64>),
+    /// The Singer state that the tap started with, reported by `launch.py`.
+    BookmarkBefore(Value),
+    /// The Singer state that was stored last, reported by `launch.py`.
+    BookmarkAfter(Value),
+    /// What runs, and what arrived in the destination: reported by `launch.py` when a plugin starts and when the loader ends.
+    Facts(Details),
+    /// What happened to the tap's catalog, reported by `launch.py`.
+    Catalog(CatalogFacts),
+    /// The first line of the tap that is no Singer message, told by `launch.py`.
+    NotSinger(String),
+    /// Why a run is not begun: what is kept of its bookmarks is missing, another project's, or cannot be read; told by
+    /// `launch.py`.
+    BookmarksRefused(String),
+    /// Why a run of some streams is not begun: the source offers none of that name; reported by `launch.py`.
+    StreamsRefused(String),
+    /// Records that a plugin reports as handled since its last report.
+    Metric {
+        /// Who says so.
+        speaker: Speaker,
+        /// The stream.
+        stream: String,
+        /// How many more.
+        records: u64,
+    },
+    /// The extractor and the loader have ended.
+    BlockEnded(Option<Failure>),
+    /// The run has ended.
+    RunEnded {
+        /// Whether all of it went well.
+        succeeded: bool,
+    },
+    /// Anything else; some of it takes more than one line.
+    Said {
+        /// Who says it.
+        speaker: Speaker,
+        /// How loud.
+        level: Level,
+        /// What.
+        text: String,
+    },
+}
+
+/// Why an extractor and a loader did not end well.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Failure {
+    /// Plugins ended with these exit codes.
+    Plugins(BTreeMap<Speaker, i64>),
+    /// Another run has the same state id, since that time.
+    Locked {
+        /// When the other one began.
+        since: String,
+    },
+    /// Meltano says it in its own words; they can hold a whole traceback.
+    Other(String),
+}
+
+/// The keys that are looked at; a line has more of them.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Line {
+    event: Value,
+    level: String,
+    producer: bool,
+    consumer: bool,
+    r#type: Value,
+    metric_info: Value,
+    plugin_exception: Value,
+    success: Option<bool>,
+    status: String,
+    err: Option<String>,
+    exit_codes: BTreeMap<String, i64>,
+    install_state: Value,
+    spile_records: Option<BTreeMap<String, u64>>,
+    spile_bookmark_before: Option<Value>,
+    spile_bookmark_after: Option<Value>,
+    spile_facts: Option<Details>,
+    spile_catalog: Option<CatalogFacts>,
+    spile_bookmarks_refused: Option<String>,
+    spile_streams_refused: Option<String>,
+    spile_not_singer: Option<String>,
+    #[serde(rename = "_logger")]
+    logger: String,
+}
+
+impl LogLine {
+    /// Reads a line.
+    #[must_use]
+    pub fn parse(line: &str) -> Self {
+        let Some(line) = serde_json::from_str::<Line>(line).ok().filter(|line| line.event.is_string()) else {
+            // What Meltano prints before or beside its log: usage errors and its own tracebacks.
+            let level = if line.starts_with("Error: ") { Level::Error } else { Level::Info };
+            return Self::Said { speaker: Speaker::Meltano, level, text: line.to_owned() };
+        };
+        line.into_entry()
+    }
+}
+
+impl Line {
+    fn into_entry(self) -> LogLine {
+        let text = self.event.as_str().unwrap_or_default();
+        let speaker = self.speaker();
+        if let Some(records) = self.spile_records {
+            return LogLine::Counted(records);
+        }
+        if let Some(state) = self.spile_bookmark_before {
+            return LogLine::BookmarkBefore(state);
+        }
+        if let Some(state) = self.spile_bookmark_after {
+            return LogLine::BookmarkAfter(state);
+        }
+        if let Some(facts) = self.spile_facts {
+            return LogLine::Facts(facts);
+        }
+        if let Some(facts) = self.spile_catalog {
+            return LogLine::Catalog(facts);
+        }
+        if let Some(why) = self.spile_bookmarks_refused {
+            return LogLine::BookmarksRefused(why);
+        }
+        if let Some(why) = self.spile_streams_refused {
+            return LogLine::StreamsRefused(why);
+        }
+        if let Some(line) = self.spile_not_singer {
+            return LogLine::NotSinger(line);
+        }
+        if let Some((stream, records)) = metric(text, &self.metric_info) {
+            return LogLine::Metric { speaker, stream, records };
+        }
+        match (text, self.success, speaker) {
+            ("Block run completed", Some(true), Speaker::Meltano) => LogLine::BlockEnded(None),
+            ("Block run completed", Some(false), Speaker::Meltano) => {
+                LogLine::BlockEnded(Some(Failure::new(self.err.unwrap_or_default(), &self.exit_codes)))
+            }
+            ("Run completed", _, Speaker::Meltano) => LogLine::RunEnded { succeeded: self.status == "success" },
+            _ => {
+                let level = if matches!(&*self.level, "error" | "critical") { Level::Error } else { Level::Info };
+                let within = |value: &Value, key| value.get(key).and_then(Value::as_str).map(str::to_owned);
+                let exception = within(&self.plugin_exception, "message");
+                let text = exception.or_else(|| within(&self.install_state, "details")).unwrap_or(text.to_owned());
+                LogLine::Said { speaker, level, text }
+            }
+        }
+    }
+
+    /// Discovery is done by the tap, though Meltano does not call it the producer then. Of a plugin that is started alone,
+    /// with `meltano invoke`, only the logger's name says what it is.
+    fn speaker(&self) -> Speaker {
+        let is_alone = |plugins: &str| self.logger.contains(&format!("meltano.plugin.stderr.{plugins}."));
+        match (self.producer || self.r#type == "discovery", self.consumer) {
+            (true, _) => Speaker::Tap,
+            (false, true) => Speaker::Target,
+            (false, false) if is_alone("extractors") => Speaker::Tap,
+            (false, false) if is_alone("loaders") => Speaker::Target,
+            (false, false) => Speaker::Meltano,
+        }
+    }
+}
+
+impl Failure {
+    fn new(err: String, exit_codes: &BTreeMap<String, i64>) -> Self {
+        let of = |(plugins, code): (&String, &i64)| match plugins.as_str() {
+            "extractors" => Some((Speaker::Tap, *code)),
+            "loaders" => Some((Speaker::Target, *code)),
+            _ => None,
+        };
+        let codes: BTreeMap<_, _> = exit_codes.iter().filter_map(of).collect();
+        let since = err.strip_prefix("Another ").and_then(|rest| rest.split_once(" which started at "));
+        match since {
+            Some((_, rest)) => {
+                Self::Locked { since: rest.split_once(". ").map_or(rest, |(since, _)| since).to_owned() }
+            }
+            None if codes.is_empty() => Self::Other(err),
+            None => Self::Plugins(codes),
+        }
+    }
+}
+
+/// Returns the stream and the count of a `record_count` metric, in the form that Singer's libraries print
+/// (`INFO METRIC: {..}`) and in Meltano's structured one.
+fn metric(text: &str, structured: &Value) -> Option<(String, u64)> {
+    let printed = text.split_once("METRIC: ").filter(|(before, _)| before.len() < 200);
+    let printed = printed.and_then(|(_, json)| serde_json::from_str::<Value>(json).ok());
+    let metric = printed.as_ref().unwrap_or(structured);
+    let counts = metric.get("type")? == "counter" && metric.get("metric")? == "record_count";
+    let stream = metric.get("tags")?.get("stream")?.as_str()?;
+    counts.then_some(())?;
+    Some((stream.to_owned(), metric.get("value")?.as_u64()?))
+}

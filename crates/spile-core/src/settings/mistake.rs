@@ -1,0 +1,83 @@
+//! What can be wrong with the project's own settings.
+
+use miette::{Diagnostic, SourceSpan};
+
+use super::MELTANO_VERSION;
+use crate::name::EnvironmentName;
+
+/// What can be wrong with `spile.toml` beyond its form.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+pub enum SettingsMistake {
+    /// A project name that cannot identify rows.
+    #[error("the project's name is empty")]
+    #[diagnostic(code(spile::project::name), help("name the project, for example `name = \"acme-analytics\"`"))]
+    Name {
+        /// The name.
+        #[label("here")]
+        span: SourceSpan,
+    },
+    /// An address that no browser opens.
+    #[error("`{url}` is not a web address")]
+    #[diagnostic(
+        code(spile::project::url),
+        help("use the address of `spile serve`, for example `url = \"https://spile.example.com\"`")
+    )]
+    Url {
+        /// What was written.
+        url: String,
+        /// Where.
+        #[label("here")]
+        span: SourceSpan,
+    },
+    /// The default environment is declared nowhere.
+    #[error("the environment `{name}` is not declared")]
+    #[diagnostic(code(spile::project::environment))]
+    Environment {
+        /// The environment.
+        name: EnvironmentName,
+        /// Where it is named.
+        #[label("not declared")]
+        span: SourceSpan,
+        /// The nearest declared one, or all.
+        #[help]
+        help: String,
+    },
+    /// A name that no extra of a Python package has.
+    #[error("`{extra}` is not a valid extra of Meltano")]
+    #[diagnostic(
+        code(spile::project::meltano_extra),
+        help("use one that `pip install meltano[NAME]` accepts, for example `s3`, `gcs`, or `azure`")
+    )]
+    MeltanoExtra {
+        /// What was written.
+        extra: String,
+        /// Where.
+        #[label("here")]
+        span: SourceSpan,
+    },
+    /// A Meltano version that is not a version.
+    #[error("`{version}` is not an exact version of Meltano")]
+    #[diagnostic(
+        code(spile::project::meltano_version),
+        help("pin an exact version, for example `version = \"{MELTANO_VERSION}\"`")
+    )]
+    MeltanoVersion {
+        /// What was written.
+        version: String,
+        /// Where.
+        #[label("here")]
+        span: SourceSpan,
+    },
+}
+
+/// The command line uses an environment that is not declared.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+#[error("the environment `{name}` is not declared")]
+#[diagnostic(code(spile::project::undeclared_environment))]
+pub struct UndeclaredEnvironment {
+    /// The environment.
+    pub(super) name: String,
+    /// The nearest declared one, or all.
+    #[help]
+    pub(super) help: String,
+}

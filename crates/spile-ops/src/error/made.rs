@@ -1,0 +1,102 @@
+//! How errors are made of others, and what they came from.
+
+use std::io;
+use std::path::Path;
+
+use miette::Diagnostic;
+
+use super::Error;
+use spile_core::problem::{Problems, did_you_mean, listed};
+use spile_core::settings::RegistryMistake;
+use spile_core::source::Placed;
+use spile_world::NoWorld;
+use spile_world::files::door::Shut;
+use spile_world::files::project::FileError;
+use spile_world::files::refusal::FileRefusal;
+
+impl From<FileError> for Error {
+    fn from(error: FileError) -> Self {
+        Self::Problems(error.into())
+    }
+}
+
+impl From<NoWorld> for Error {
+    fn from(error: NoWorld) -> Self {
+        match error {
+            NoWorld::Problems(report) => Self::Problems(report),
+            NoWorld::NotAgreed(agreement) => {
+                let Placed { value: agreement, place } = *agreement;
+                let mut problems = Problems::default();
+                let span = place.span.clone().into();
+                problems.push(&place.source, RegistryMistake::NotAgreed { agreement, span });
+                Self::Problems(problems.into_report())
+            }
+            NoWorld::Supabase(error) => Self::Target(error.into()),
+        }
+    }
+}
+
+impl Error {
+    /// Says why a file of the project cannot be read or written.
+    pub(crate) fn of_file(doing: &'static str, path: &Path, why: Shut) -> Self {
+        match why {
+            Shut::Io(source) => Self::Io { doing, path: path.display().to_string(), source },
+            why => FileError::new(path, why).into(),
+        }
+    }
+
+    /// Says why a file that the command line names cannot be read.
+    #[must_use]
+    pub fn of_named(path: &Path, why: Shut) -> Self {
+        let named = || path.display().to_string();
+        match why {
+            Shut::NotRegular => Self::Folder { path: named(), help: "choose a file in it" },
+            Shut::Io(source) if source.kind() == io::ErrorKind::NotFound => Self::NoFile { path: named() },
+            why => Self::of_file("read", path, why),
+        }
+    }
+
+    /// Says why a file that the command line names cannot be written.
+    #[must_use]
+    pub fn of_written(path: &Path, source: io::Error) -> Self {
+        let path = path.display().to_string();
+        match source.kind() {
+            io::ErrorKind::IsADirectory => Self::Folder { path, help: "add a file name to the path" },
+            _ => Self::Io { doing: "write", path, source },
+        }
+    }
+
+    /// Returns what is shown of it: what spile itself has refused, on the way up through errors of the file system, has a
+    /// code and a help of its own.
+    #[must_use]
+    pub fn shown(&self) -> &(dyn Diagnostic + 'static) {
+        FileRefusal::behind(self).map_or(self, |refusal| refusal)
+    }
+
+    /// Returns what it came from, outermost first.
+    #[must_use]
+    pub fn causes(&self) -> Vec<String> {
+        let mut causes = Vec::new();
+        if FileRefusal::behind(self).is_some() {
+            return causes;
+        }
+        let mut cause = std::error::Error::source(self);
+        while let Some(next) = cause {
+            causes.push(next.to_string());
+            cause = next.source();
+        }
+        causes
+    }
+}
+
+/// Returns the error for names that nothing has.
+#[must_use]
+pub fn unknown_names(unknown: &[String], known: &[&str]) -> Error {
+    let near: Vec<String> = unknown.iter().filter_map(|name| did_you_mean(name, known.iter().copied())).collect();
+    let help = match (near.is_empty(), known.is_empty()) {
+        (false, _) => near.join(" "),
+        (true, true) => "this project has no integrations yet: add a file to `integrations/`".to_owned(),
+        (true, false) => format!("known integrations: {}", listed(known.iter().copied())),
+    };
+    Error::UnknownNames { names: unknown.iter().map(|name| format!("`{name}`")).collect(), help }
+}

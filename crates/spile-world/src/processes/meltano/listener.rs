@@ -1,0 +1,99 @@
+//! What listens to a run: it writes the log and learns from it.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::io;
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::ExitStatus;
+
+use super::child::LONGEST_LINE;
+use super::mask::Mask;
+use super::run_log::RunLog;
+use super::{Outcome, Progress, RunError, Tell};
+use crate::files::own_folder::Own;
+use spile_core::run::Cause;
+use spile_core::run::log::{LogLine, Tally};
+
+/// How many of a log's last lines are kept for an error that quotes them.
+const LAST_LINES: usize = 60;
+
+/// Writes the log and learns from it, line by line.
+pub(super) struct Listener<'a> {
+    log: RunLog,
+    pub(super) mask: Mask,
+    pub(super) tally: Tally,
+    told: BTreeMap<String, u64>,
+    pub(super) last: VecDeque<String>,
+    tell: Tell<'a>,
+}
+
+impl<'a> Listener<'a> {
+    pub(super) fn open(own: &Own, log: &Path, mask: Mask, tell: Tell<'a>) -> Result<Self, RunError> {
+        let opened = own.make().and_then(|folder| {
+            let log = std::path::absolute(log)?;
+            RunLog::open(folder.clone(), log.strip_prefix(folder.path()).unwrap_or(&log))
+        });
+        let log = opened.map_err(|source| RunError::Log { path: log.to_owned(), source })?;
+        Ok(Self { log, mask, tally: Tally::default(), told: BTreeMap::new(), last: VecDeque::new(), tell })
+    }
+
+    pub(super) fn hear(&mut self, line: &[u8]) -> io::Result<()> {
+        let line = &*self.mask.apply_up_to(LONGEST_LINE, line);
+        self.log.write(line)?;
+        let text = String::from_utf8_lossy(line);
+        let entry = LogLine::parse(&text);
+        match &entry {
+            LogLine::Said { text, .. } => self.keep(text),
+            LogLine::Counted(_)
+            | LogLine::BookmarkBefore(_)
+            | LogLine::BookmarkAfter(_)
+            | LogLine::Facts(_)
+            | LogLine::Catalog(_)
+            | LogLine::BookmarksRefused(_)
+            | LogLine::StreamsRefused(_)
+            | LogLine::NotSinger(_)
+            | LogLine::Metric { .. }
+            | LogLine::BlockEnded(_)
+            | LogLine::RunEnded { .. } => {}
+        }
+        let is_count = matches!(entry, LogLine::Counted(_) | LogLine::Metric { .. });
+        self.tally.add(entry);
+        if is_count {
+            self.tell_records();
+        }
+        Ok(())
+    }
+
+    fn keep(&mut self, text: &str) {
+        for line in text.lines().filter(|line| !line.trim().is_empty()) {
+            self.last.push_back(line.chars().take(1000).collect());
+        }
+        self.last.drain(..self.last.len().saturating_sub(LAST_LINES));
+    }
+
+    fn tell_records(&mut self) {
+        let now = self.tally.streams();
+        for (stream, &records) in now.iter().filter(|(stream, records)| self.told.get(*stream) != Some(records)) {
+            (self.tell)(Progress::Records { stream: stream.clone(), records });
+        }
+        self.told = now;
+    }
+
+    pub(super) fn outcome(&self, status: ExitStatus) -> Outcome {
+        if status.success() {
+            return Outcome::Succeeded;
+        }
+        let (message, cause) = match status.signal() {
+            Some(9) => {
+                ("Meltano was killed (signal 9): the machine may have run out of memory".to_owned(), Cause::Killed)
+            }
+            Some(signal) => (format!("Meltano was killed (signal {signal})"), Cause::Killed),
+            None => {
+                let code = status.code().unwrap_or_default();
+                let silent = || format!("Meltano exited with code {code} and gave no reason");
+                (self.tally.reason().unwrap_or_else(silent), self.tally.cause())
+            }
+        };
+        Outcome::Failed { message, cause }
+    }
+}
