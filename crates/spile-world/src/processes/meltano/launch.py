@@ -1,5 +1,9 @@
 """Starts Meltano like its own command, with additions that it has no switch for:
 
+Long because it has to be one file: it is in the folder of a run, among links to files of the project, from which nothing may
+be imported, and every further file would be written, found and compiled again in each run.
+
+- Narrows a sync to some streams, or has some of them read from the beginning, and keeps the bookmarks of all others.
 - Counts records on their way from the tap to the target, because many taps and targets do not report how many they handled.
 - Counts the rows in the loader's tables before and after the run, if `rows.py` is in the same folder.
 - Reports the bookmarks that the tap starts with and those that it leaves, whatever backend stores them. Does not start the
