@@ -55,6 +55,7 @@ use output::Output;
 use spile_core::secrecy::NOT_SHOWN;
 use spile_core::settings::TrustedHost;
 use spile_ops::Error;
+use spile_world::files::io_error::IoError;
 use spile_world::files::project::Trust;
 use surroundings::{editor, host, keys, places, program, variable, variable_os};
 
@@ -174,7 +175,7 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> ExitCode {
     let runtime = match room().and_then(|()| runtime.enable_all().build()) {
         Ok(runtime) => runtime,
         Err(source) => {
-            let error = Error::Io { doing: "start", path: "the event loop".to_owned(), source };
+            let error = Error::from(IoError::of("start", "the event loop")(source));
             output.error(&error);
             return ExitCode::from(exit::FAILED);
         }

@@ -65,6 +65,6 @@ pub fn code(error: &Error) -> u8 {
         | Error::NoRun { .. }
         | Error::Folder { .. }
         | Error::NoFile { .. }
-        | Error::Io { .. } => FAILED,
+        | Error::Io(_) => FAILED,
     }
 }

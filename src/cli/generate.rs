@@ -4,6 +4,7 @@ use clap::CommandFactory;
 
 use super::{Cli, Output};
 use spile_ops::Error;
+use spile_world::files::io_error::IoError;
 
 /// Print completions for a shell
 #[derive(Debug, clap::Args)]
@@ -40,7 +41,7 @@ pub(super) fn man(args: &ManArgs, output: &mut Output) -> Result<u8, Error> {
     let wanted = args.command.as_deref().cloned().unwrap_or_else(Cli::command);
     let mut page = Vec::new();
     let rendered = clap_mangen::Man::new(wanted).render(&mut page);
-    rendered.map_err(|source| Error::Io { doing: "write", path: "the manual page".to_owned(), source })?;
+    rendered.map_err(IoError::of("write", "the manual page"))?;
     output.bytes(&page);
     Ok(0)
 }

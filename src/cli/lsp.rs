@@ -20,6 +20,7 @@ use lsp_types::{
 use super::{Global, Output, keys, program};
 use spile_core::assist::Encoding;
 use spile_ops::Error;
+use spile_world::files::io_error::IoError;
 use workspace::Workspace;
 
 /// Start the language server for editors: diagnostics, completion, hover, quick fixes, rename
@@ -37,7 +38,7 @@ pub(super) async fn exec(_: &Args, global: &Global, output: &mut Output) -> Resu
     let (connection, threads) = Connection::stdio();
     let served = serve(&connection, Workspace::new(global.clone(), keys(output), program())).await;
     drop(connection);
-    threads.join().map_err(|source| Error::Io { doing: "serve", path: "the editor".to_owned(), source })?;
+    threads.join().map_err(IoError::of("serve", "the editor"))?;
     served
 }
 

@@ -25,6 +25,7 @@ use spile_ops::new::{self, Prepared};
 use spile_ops::secrets::{Access, SecretsFile, Values, to_set};
 use spile_ops::{self as ops, Error, Loaded};
 use spile_world::files::door::text_named;
+use spile_world::files::io_error::IoError;
 use spile_world::{Keys, Program, Project};
 
 /// Create an integration: prompts for missing settings, tests them, encrypts secrets, writes the file
@@ -232,7 +233,7 @@ fn secret(name: &str, from: &SecretSource, output: &mut Output) -> Result<Secret
             return output.ask_secret(name).ok_or(Error::Unsaid { what: "a secret", help });
         }
         SecretSource::StandardInput => {
-            let io = |source| Error::Io { doing: "read", path: "standard input".to_owned(), source };
+            let io = IoError::of("read", "standard input");
             std::io::stdin().read_to_string(&mut text).map_err(io)?;
         }
         SecretSource::File(path) => *text = text_named(path).map_err(|why| Error::of_named(path, why))?,

@@ -10,6 +10,7 @@ use spile_core::problem::Problems;
 use spile_core::settings::{ALLOW, Agreement, ProjectSettings, TRUST_VARIABLE, Variables};
 use spile_ops::{self as ops, Error, Loaded};
 use spile_view as view;
+use spile_world::files::io_error::IoError;
 use spile_world::files::project::Trust;
 use spile_world::{Agreements, Authorities, NoWorld, Outside, Project, UserFolders, World};
 
@@ -21,7 +22,7 @@ impl Global {
 
     pub(super) fn folder(&self) -> Result<PathBuf, Error> {
         let here = std::env::current_dir();
-        let here = here.map_err(|source| Error::Io { doing: "find", path: ".".to_owned(), source })?;
+        let here = here.map_err(IoError::of("find", "."))?;
         Ok(self.folder.as_ref().map_or_else(|| here.clone(), |folder| here.join(folder)))
     }
 

@@ -5,6 +5,7 @@ use miette::Diagnostic;
 
 use super::{Cli, Command, Global, Output};
 use spile_ops::Error;
+use spile_world::files::io_error::IoError;
 use spile_world::files::own_folder::Own;
 use spile_world::files::project::{Trust, is_interrupted, recover};
 use spile_world::files::refusal::FileRefusal;
@@ -77,8 +78,8 @@ impl Use {
 pub(super) fn before(cli: &Cli) -> Result<(), Error> {
     match (Use::of(&cli.command), cli.global.project()) {
         (Use::Writes, Ok(project)) => {
-            let io = |source| Error::Io { doing: "put back the files of", path: ".".to_owned(), source };
-            recover(project.root()).map_err(io)
+            let io = IoError::of("put back the files of", ".");
+            Ok(recover(project.root()).map_err(io)?)
         }
         // Without a project, the command itself reports the error.
         (Use::Writes, Err(_)) | (Use::Reads | Use::Nothing, _) => Ok(()),

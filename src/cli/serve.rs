@@ -14,6 +14,7 @@ use spile_ops::run::{RunSlots, jobs};
 use spile_ops::scheduler::{self, Opened};
 use spile_ops::{self as ops, Error};
 use spile_server::{self, App, Login, Setup, Trust, Writing};
+use spile_world::files::io_error::IoError;
 use spile_world::{Outside, World};
 
 /// Start the web UI and the REST API, and optionally the scheduler
@@ -124,7 +125,7 @@ pub(super) async fn exec(args: &Args, global: &Global, output: &mut Output) -> R
     let outside = agreed(global, output)?;
     // The audit log and the logs of runs go into this folder.
     let own = global.project()?.own();
-    own.make().map_err(|source| Error::Io { doing: "use", path: own.path().display().to_string(), source })?;
+    own.make().map_err(IoError::of("use", own.path()))?;
     let (interrupted, interrupt) = watch::channel(false);
     let signals = tokio::spawn(pass_on(interrupted));
     // Runs from pages and schedules share these slots; reading the files sets their number.
@@ -174,7 +175,7 @@ impl Serving<'_> {
     /// Listens, and prints the address and how to sign in.
     async fn open(&self, address: &str, output: &mut Output) -> Result<(App, TcpListener), Error> {
         let Self { args, global, outside, turns } = *self;
-        let io = |doing| move |source| Error::Io { doing, path: address.to_owned(), source };
+        let io = |doing| IoError::of(doing, address);
         let listener = TcpListener::bind(address).await.map_err(io("listen at"))?;
         let at = listener.local_addr().map_err(io("listen at"))?;
         // A public name leads here through a proxy, whatever the address.

@@ -8,6 +8,7 @@ use super::{Global, Output};
 use spile_ops::Error;
 use spile_view::table::table;
 use spile_world::Tokens;
+use spile_world::files::io_error::IoError;
 use spile_world::stores::tokens::{KeptToken, Role, Token};
 
 /// Manage the API tokens of `spile serve`
@@ -44,7 +45,7 @@ fn role(word: &str) -> Result<Role, String> {
 
 pub(super) fn exec(args: &Args, global: &Global, output: &mut Output) -> Result<u8, Error> {
     let tokens = Tokens::of(&global.project()?.own_folder());
-    let io = |doing| move |source| Error::Io { doing, path: ".spile/tokens.json".to_owned(), source };
+    let io = |doing| IoError::of(doing, ".spile/tokens.json");
     match &args.command {
         Command::New { name, role } => {
             let Token(token) = tokens.make(name, *role, Timestamp::now()).map_err(io("write"))?;

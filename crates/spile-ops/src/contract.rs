@@ -16,6 +16,7 @@ use spile_core::name::{EnvironmentName, Slug};
 use spile_core::problem::Problems;
 use spile_core::settings::CatalogAge;
 use spile_world::World;
+use spile_world::files::io_error::IoError;
 use spile_world::stores::runs::PAUSED;
 use spile_world::{Discoveries, Project};
 
@@ -135,7 +136,7 @@ pub fn history(
     }
     let discoveries = Discoveries::of(&project.own_folder());
     let path = discoveries.path(&integration.slug, environment);
-    let earlier = discoveries.earlier(&integration.slug, environment).map_err(discover::io("read", &path))?;
+    let earlier = discoveries.earlier(&integration.slug, environment).map_err(IoError::of("read", &path))?;
     let answers: Vec<&Discovered> = std::iter::once(now).chain(&earlier).collect();
     let step = |pair: &[&Discovered]| {
         let (after, before) = (pair[0], pair[1]);

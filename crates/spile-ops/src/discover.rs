@@ -20,6 +20,7 @@ use spile_core::integration::Integration;
 use spile_core::integration::select::{Pattern, as_metadata_key, as_pattern};
 use spile_core::name::EnvironmentName;
 use spile_core::run::Cause;
+use spile_world::files::io_error::IoError;
 use spile_world::files::project::OWN_FOLDER;
 use spile_world::processes::meltano::{Discovery, Host, Meltano, Outcome, Request, keep_logs};
 use spile_world::{Discoveries, World};
@@ -146,9 +147,8 @@ pub fn found(
     let meltano = Meltano::new(root, &loaded.settings);
     let key = key(&meltano, loaded, integration, environment)?;
     let discoveries = Discoveries::of(&root.join(OWN_FOLDER));
-    discoveries
-        .find(&integration.slug, environment, &key)
-        .map_err(io("read", &discoveries.path(&integration.slug, environment)))
+    let found = discoveries.find(&integration.slug, environment, &key);
+    Ok(found.map_err(IoError::of("read", discoveries.path(&integration.slug, environment)))?)
 }
 
 pub(super) fn key(
@@ -315,7 +315,7 @@ impl Ask<'_> {
         let discoveries = Discoveries::of(&self.world.project.own_folder());
         let environment = &self.options.environment;
         let kept = discoveries.keep(slug, environment, &discovered);
-        kept.map_err(io("write", &discoveries.path(slug, environment)))?;
+        kept.map_err(IoError::of("write", &discoveries.path(slug, environment)))?;
         Ok(DiscoveryAnswer { discovered, catalog })
     }
 
@@ -361,9 +361,4 @@ impl Ask<'_> {
 fn for_a_run(streams: &[Stream], said: Discovery) -> Option<Arc<Vec<u8>>> {
     let Some(came) = said.unstruck else { return Some(Arc::new(said.catalog)) };
     discovered::read(&came).is_ok_and(|came| came == streams).then(|| Arc::new(came))
-}
-
-pub(super) fn io(doing: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Error {
-    let path = path.display().to_string();
-    move |source| Error::Io { doing, path, source }
 }

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use super::Error;
 use spile_world::Project;
 use spile_world::files::door::Shut;
-use spile_world::files::project::{FileEdit, NotWritten, Turn};
+use spile_world::files::io_error::IoError;
+use spile_world::files::project::{FileEdit, Turn};
 use spile_world::processes::git::{self, Author, Commit};
 
 /// What files say, and what they are to say.
@@ -123,23 +124,22 @@ impl Edits {
     pub fn write(&self, project: &Project) -> Result<Vec<PathBuf>, Error> {
         let changed: Vec<FileEdit> = self.changed().cloned().collect();
         let turn = Turn::of(project.root());
-        let turn = turn.map_err(|source| Error::Io { doing: "lock", path: ".".to_owned(), source })?;
+        let turn = turn.map_err(IoError::of("lock", "."))?;
         for edit in &changed {
             if read(project, &edit.path)? != edit.before {
                 return Err(Error::Moved { path: edit.path.display().to_string() });
             }
         }
-        turn.change(&changed)?;
+        turn.change(&changed).map_err(not_written)?;
         Ok(changed.into_iter().map(|edit| edit.path).collect())
     }
 }
 
-impl From<NotWritten> for Error {
-    fn from(NotWritten { doing, path, source }: NotWritten) -> Self {
-        match source.downcast::<Shut>() {
-            Ok(why) => Self::of_file(doing, &path, why),
-            Err(source) => Self::Io { doing, path: path.display().to_string(), source },
-        }
+/// Returns why a file cannot be written, in the words of the door where that refused.
+fn not_written(IoError { doing, path, source }: IoError) -> Error {
+    match source.downcast::<Shut>() {
+        Ok(why) => Error::of_file(doing, &path, why),
+        Err(source) => IoError { doing, path, source }.into(),
     }
 }
 
@@ -213,7 +213,7 @@ mod tests {
         let (folder, project) = project();
         // A file is where a folder would have to be.
         let all = edits(&[("A", None, Some("new")), ("a/b", None, Some("3"))]);
-        assert!(matches!(all.write(&project), Err(Error::Io { .. })));
+        assert!(matches!(all.write(&project), Err(Error::Io(_))));
         assert!(!folder.path().join("A").exists());
         assert_eq!(read(&project, Path::new("a")).unwrap().as_deref(), Some("1"));
     }

@@ -15,12 +15,12 @@ use spile_core::plan::{Breach, HandEdit};
 use spile_core::problem::{Report, listed};
 use spile_core::settings::UndeclaredEnvironment;
 use spile_world::TargetError;
+use spile_world::files::io_error::IoError;
 use spile_world::files::project::NoProject;
 use spile_world::net::hub::HubError;
 use spile_world::processes::command::NotStarted;
 use spile_world::processes::git::GitError;
 use spile_world::processes::meltano::{AboutError, InstallError, RunError};
-use spile_world::stores::target::io_help;
 
 pub use made::unknown_names;
 
@@ -418,14 +418,7 @@ pub enum Error {
         path: String,
     },
     /// A file of the project's cannot be written.
-    #[error("cannot {doing} `{path}`")]
-    #[diagnostic(code(spile::files::io), help("{}", io_help(.source)))]
-    Io {
-        /// `write`, `make` and so on.
-        doing: &'static str,
-        /// The file, relative to the project.
-        path: String,
-        /// Why.
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Io(#[from] IoError),
 }

@@ -27,6 +27,7 @@ use spile_core::secret::Secret;
 use spile_core::sops::DataKey;
 use spile_core::source::Source;
 use spile_core::yaml::Document;
+use spile_world::files::io_error::IoError;
 use spile_world::files::project::{SETTINGS, recover};
 use spile_world::{Keys, Project};
 
@@ -86,7 +87,7 @@ pub enum Readers {
 /// mean the same.
 pub fn prepare(folder: &Path, keys: &Keys, options: &Options) -> Result<Prepared, OpsError> {
     let project = Project::at(folder);
-    recover(folder).map_err(|source| OpsError::Io { doing: "put back the files of", path: ".".to_owned(), source })?;
+    recover(folder).map_err(IoError::of("put back the files of", "."))?;
     let source = read::meltano_yml(folder)?;
     if is_rendered(source.text()) {
         return Err(Error::Rendered.into());

@@ -5,6 +5,7 @@ use std::path::Path;
 use super::Error;
 use super::edits::{self, Edits};
 use spile_world::Project;
+use spile_world::files::io_error::IoError;
 use spile_world::files::project::{SETTINGS, recover, with_lines};
 
 /// What a new project consists of, by path; `{project}` stands for its name.
@@ -25,7 +26,7 @@ const IGNORED: [&str; 3] = ["/.spile/", "/.meltano/", "/output/"];
 /// When there is a project already, or the folder cannot be written to.
 pub fn init(folder: &Path, name: Option<&str>) -> Result<Vec<String>, Error> {
     let project = Project::at(folder);
-    let io = |doing| move |source| Error::Io { doing, path: folder.display().to_string(), source };
+    let io = |doing| IoError::of(doing, folder);
     std::fs::create_dir_all(folder).map_err(io("make"))?;
     recover(folder).map_err(io("put back the files of"))?;
     if folder.join(SETTINGS).exists() {

@@ -19,6 +19,7 @@ use spile_core::run::StreamFilter;
 use spile_core::settings::Verify;
 use spile_core::value::expansion;
 use spile_world::World;
+use spile_world::files::io_error::IoError;
 use spile_world::files::project::OWN_FOLDER;
 use spile_world::processes::meltano::{Catalog, Hold, Host, Mapper, Request, Span, Surroundings};
 
@@ -32,7 +33,7 @@ pub(crate) async fn install(
     world.meltano.sweep()?;
     if !world.meltano.is_installed() {
         // Where nothing can be installed, nobody hears that it is.
-        world.project.own().make().map_err(|source| Error::Io { doing: "use", path: OWN_FOLDER.to_owned(), source })?;
+        world.project.own().make().map_err(IoError::of("use", OWN_FOLDER))?;
         tell(Event::InstallingMeltano { version: world.meltano.version().to_owned() });
         world.meltano.install(host, &mut interrupt.clone()).await?;
     }

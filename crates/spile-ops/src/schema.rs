@@ -11,6 +11,7 @@ use spile_core::schema::{self, Subject};
 use spile_world::Project;
 use spile_world::files::door::Shut;
 use spile_world::files::door::{replace, replace_named};
+use spile_world::files::io_error::IoError;
 use spile_world::files::project::OWN_FOLDER;
 
 /// The configuration that tells taplo which schema is whose.
@@ -44,11 +45,7 @@ pub fn write(project: &Project, folder: &Path) -> Result<Vec<PathBuf>, Error> {
         } else {
             make(&project.root().join(folder))?;
             // The folder is the user's choice; a link in it was not.
-            replace(&project.root().join(&path), text.as_bytes()).map_err(|source| Error::Io {
-                doing: "write",
-                path: path.display().to_string(),
-                source,
-            })?;
+            replace(&project.root().join(&path), text.as_bytes()).map_err(IoError::of("write", &path))?;
         }
         written.push(path);
     }
@@ -72,19 +69,13 @@ pub fn put(path: &Path, text: &str) -> Result<(), Error> {
 
 /// Writes one schema into spile's own folder.
 fn put_own(project: &Project, file: &Path, text: &str) -> Result<(), Error> {
-    project.own().make().and_then(|own| own.replace(file, text.as_bytes())).map_err(|source| Error::Io {
-        doing: "write",
-        path: Path::new(OWN_FOLDER).join(file).display().to_string(),
-        source,
-    })
+    let path = Path::new(OWN_FOLDER).join(file);
+    let written = project.own().make().and_then(|own| own.replace(file, text.as_bytes()));
+    Ok(written.map_err(IoError::of("write", path))?)
 }
 
 fn make(folder: &Path) -> Result<(), Error> {
-    std::fs::create_dir_all(folder).map_err(|source| Error::Io {
-        doing: "make",
-        path: folder.display().to_string(),
-        source,
-    })
+    Ok(std::fs::create_dir_all(folder).map_err(IoError::of("make", folder))?)
 }
 
 fn catalog(project: Option<&Project>) -> Result<Catalog, Error> {

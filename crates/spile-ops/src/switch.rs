@@ -15,6 +15,7 @@ use spile_core::integration::rewrite::{Edit, rewrite};
 use spile_core::name::{EnvironmentName, Slug};
 use spile_core::run::RunStatus;
 use spile_world::World;
+use spile_world::files::io_error::IoError;
 use spile_world::stores::runs::PAUSED;
 
 /// What `enabled` is to be.
@@ -83,7 +84,7 @@ fn edits(
         let edit = Edit { table: None, key: "enabled".to_owned(), value: Some(Value::Bool(wanted)) };
         let after = rewrite(before.as_deref().unwrap_or_default(), &[edit]);
         // Files that are not TOML were refused before.
-        let after = after.map_err(|error| io("edit", &path, std::io::Error::other(error.to_string())))?;
+        let after = after.map_err(|error| IoError::of("edit", &path)(std::io::Error::other(error.to_string())))?;
         all.set(path, before, Some(after));
         Ok(())
     };
@@ -107,10 +108,6 @@ fn edits(
 fn says_enabled(world: &World, path: &Path) -> Result<bool, Error> {
     let text = read(&world.project, path)?.unwrap_or_default();
     Ok(spile_core::table::editable(&text).is_ok_and(|file| file.contains_key("enabled")))
-}
-
-fn io(doing: &'static str, path: &Path, source: std::io::Error) -> Error {
-    Error::Io { doing, path: path.display().to_string(), source }
 }
 
 /// Lets integrations rest until somebody resumes them: no schedule and no unnamed run takes them. Returns their names.

@@ -18,6 +18,7 @@ use spile_ops::run::{Options, WhenBusy, jobs};
 use spile_ops::{self as ops, Error, Loaded, notify};
 use spile_view::report::ProblemData;
 use spile_world::World;
+use spile_world::files::io_error::IoError;
 use spile_world::files::project::recover;
 use spile_world::stores::runs::Standing;
 
@@ -151,7 +152,7 @@ impl ProjectView {
     }
 
     fn read(setup: &Setup, mark: u64) -> Result<Self, Error> {
-        let io = |source| Error::Io { doing: "put back the files of", path: ".".to_owned(), source };
+        let io = IoError::of("put back the files of", ".");
         recover(setup.project.root()).map_err(io)?;
         let (loaded, marks) = ops::check::marked(&setup.project)?;
         let environment = loaded.environment(setup.environment.as_deref())?;

@@ -226,7 +226,7 @@ fn status(error: &Error) -> StatusCode {
         | Error::OpenDoor { .. }
         | Error::Folder { .. }
         | Error::NoFile { .. }
-        | Error::Io { .. } => StatusCode::INTERNAL_SERVER_ERROR,
+        | Error::Io(_) => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
 

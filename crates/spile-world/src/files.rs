@@ -5,6 +5,7 @@
 
 pub mod discoveries;
 pub mod door;
+pub mod io_error;
 pub mod meltano_file;
 pub mod output_file;
 pub mod own_folder;

@@ -15,6 +15,7 @@ use spile_core::settings::{self, RunEnvironment};
 use spile_core::source::Source;
 use spile_ops::{Error, connectors};
 use spile_world::files::door::read_named;
+use spile_world::files::io_error::IoError;
 use spile_world::{Project, processes::meltano};
 
 /// How long installing a tap and then asking it may each take by default.
@@ -89,7 +90,7 @@ fn bytes(from: &str) -> Result<Vec<u8>, Error> {
         let path = Path::new(from);
         return read_named(path).map_err(|why| Error::of_named(path, why));
     }
-    let io = |source| Error::Io { doing: "read", path: from.to_owned(), source };
+    let io = IoError::of("read", from);
     let mut bytes = Vec::new();
     // One byte more than the limit shows that the definition is too large.
     io::stdin().take(MOST_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(io)?;

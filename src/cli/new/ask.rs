@@ -7,6 +7,7 @@ use inquire::{Confirm, InquireError, MultiSelect, Password, PasswordDisplayMode,
 
 use spile_core::secret::Secret;
 use spile_ops::Error;
+use spile_world::files::io_error::IoError;
 
 /// A choice in a list: its text and its value.
 #[derive(Clone)]
@@ -96,7 +97,7 @@ pub(super) fn yes(question: &str, default: Default) -> Result<bool, Error> {
 
 fn left(error: InquireError) -> Error {
     match error {
-        InquireError::IO(source) => Error::Io { doing: "ask at", path: "the terminal".to_owned(), source },
+        InquireError::IO(source) => IoError::of("ask at", "the terminal")(source).into(),
         InquireError::NotTTY
         | InquireError::InvalidConfiguration(_)
         | InquireError::OperationCanceled

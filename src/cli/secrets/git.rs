@@ -10,6 +10,7 @@ use spile_ops::Error;
 use spile_ops::secrets::{self, Versions};
 use spile_world::files::door::replace_named;
 use spile_world::files::door::text_named;
+use spile_world::files::io_error::IoError;
 
 /// The versions of a file, as git's merge drivers get them: `%O %A %B %P`
 #[derive(Debug, clap::Args)]
@@ -37,7 +38,7 @@ pub(super) async fn resolve(args: &ResolveArgs, output: &mut Output) -> Result<u
     let versions = Versions { base: &base, ours: &ours, theirs: &theirs };
     let keys = crate::cli::keys(output);
     let merged = secrets::merge(path, versions, &keys, jiff::Timestamp::now()).await?;
-    let io = |source| Error::Io { doing: "write", path: args.ours.display().to_string(), source };
+    let io = IoError::of("write", &args.ours);
     replace_named(&args.ours, merged.text.as_bytes()).map_err(io)?;
     if !merged.secrets.is_empty() {
         let names = listed(merged.secrets.iter().map(String::as_str));

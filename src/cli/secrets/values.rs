@@ -12,6 +12,7 @@ use spile_core::secret::Secret;
 use spile_ops::secrets::{self, Changed, Error, SecretsFile, Values, edit as editing};
 use spile_ops::{self as ops, counted};
 use spile_world::files::door::text_named;
+use spile_world::files::io_error::IoError;
 
 /// An integration
 #[derive(Debug, clap::Args)]
@@ -231,7 +232,7 @@ fn standard_input() -> Result<Secret, ops::Error> {
 
 fn all_of_standard_input() -> Result<Secret, ops::Error> {
     let mut text = zeroize::Zeroizing::new(String::new());
-    let io = |source| ops::Error::Io { doing: "read", path: "standard input".to_owned(), source };
+    let io = IoError::of("read", "standard input");
     std::io::stdin().read_to_string(&mut text).map_err(io)?;
     Ok(Secret::new(text.as_str()))
 }

@@ -11,6 +11,7 @@ use spile_core::settings::RegistryMistake;
 use spile_core::source::Placed;
 use spile_world::NoWorld;
 use spile_world::files::door::Shut;
+use spile_world::files::io_error::IoError;
 use spile_world::files::project::FileError;
 use spile_world::files::refusal::FileRefusal;
 
@@ -40,7 +41,7 @@ impl Error {
     /// Says why a file of the project cannot be read or written.
     pub(crate) fn of_file(doing: &'static str, path: &Path, why: Shut) -> Self {
         match why {
-            Shut::Io(source) => Self::Io { doing, path: path.display().to_string(), source },
+            Shut::Io(source) => IoError::of(doing, path)(source).into(),
             why => FileError::new(path, why).into(),
         }
     }
@@ -59,10 +60,11 @@ impl Error {
     /// Says why a file that the command line names cannot be written.
     #[must_use]
     pub fn of_written(path: &Path, source: io::Error) -> Self {
-        let path = path.display().to_string();
         match source.kind() {
-            io::ErrorKind::IsADirectory => Self::Folder { path, help: "add a file name to the path" },
-            _ => Self::Io { doing: "write", path, source },
+            io::ErrorKind::IsADirectory => {
+                Self::Folder { path: path.display().to_string(), help: "add a file name to the path" }
+            }
+            _ => IoError::of("write", path)(source).into(),
         }
     }
 

@@ -13,6 +13,7 @@ use crate::{Error, Event};
 use spile_core::integration::Integration;
 use spile_core::name::{EnvironmentName, IntegrationId};
 use spile_core::run::{Run, RunKind};
+use spile_world::files::io_error::IoError;
 use spile_world::processes::meltano::{Backend, Bookmarks, Elsewhere, Host, IsHosted, Request, RunError};
 use spile_world::stores::bookmarks::Broker;
 use spile_world::stores::supabase::{KeptState, NotKept, Writer};
@@ -52,8 +53,8 @@ impl Job {
             let writer = Writer { integration: run.integration, run: run.id, host: machine::name() };
             let kept = self.kept_in(registry, &writer, run, id).await?;
             let started = Broker::start(registry.clone(), writer, id, kept).await;
-            let nowhere = |source| RunError::Io { doing: "listen at", path: "127.0.0.1".into(), source };
-            let broker = Arc::new(started.map_err(nowhere)?);
+            let nowhere = IoError::of("listen at", "127.0.0.1");
+            let broker = Arc::new(started.map_err(nowhere).map_err(RunError::from)?);
             request.bookmarks = Some(Bookmarks { broker: Some(broker.clone()), ..bookmarks });
             return Ok(Some(broker));
         }

@@ -8,6 +8,7 @@ use spile_core::digest::hash;
 use spile_core::settings::Severity;
 use spile_world::Discoveries;
 use spile_world::files::discoveries::Used;
+use spile_world::files::io_error::IoError;
 use spile_world::processes::meltano::{Catalog, CatalogFacts};
 
 impl Job {
@@ -17,7 +18,7 @@ impl Job {
         let (slug, environment) = (&self.integration.slug, &self.options.environment);
         let discoveries = self.discoveries();
         let path = discoveries.path(slug, environment);
-        let used = discoveries.used(slug, environment).map_err(discover::io("read", &path))?;
+        let used = discoveries.used(slug, environment).map_err(IoError::of("read", &path))?;
         let key = self.catalog_key()?;
         if used.is_some_and(|used| used.will_do(&key, sync.catalog, (self.world.clock)())) {
             return Ok(Catalog::Kept);
@@ -35,7 +36,7 @@ impl Job {
         let discoveries = self.discoveries();
         let used = Used { key: self.catalog_key()?, discovered_at: (self.world.clock)() };
         let kept = discoveries.use_from_now(slug, environment, &used);
-        kept.map_err(discover::io("write", &discoveries.path(slug, environment)))
+        Ok(kept.map_err(IoError::of("write", discoveries.path(slug, environment)))?)
     }
 
     fn discoveries(&self) -> Discoveries {

@@ -6,6 +6,7 @@ use spile_core::name::Slug;
 use spile_core::problem::counted;
 use spile_core::run::{Cause, Run, RunStatus, arrival};
 use spile_world::World;
+use spile_world::files::io_error::IoError;
 use spile_world::processes::meltano::{Finished, InstallError, Outcome, RunError};
 
 /// How a run ended, or why there was none.
@@ -109,7 +110,7 @@ pub(super) fn cause(error: &Error) -> Cause {
         Error::Install(InstallError::NoInterpreter { .. })
         | Error::Run(RunError::Install(InstallError::NoInterpreter { .. })) => Cause::NoPython,
         Error::Install(_) | Error::Run(RunError::Install(_) | RunError::NotInstalled { .. }) => Cause::NotInstalled,
-        Error::Run(RunError::Log { source, .. } | RunError::Io { source, .. })
+        Error::Run(RunError::Log { source, .. } | RunError::Io(IoError { source, .. }))
             if source.kind() == std::io::ErrorKind::StorageFull =>
         {
             Cause::DiskFull

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::Error;
 use spile_core::run::Run;
+use spile_world::files::io_error::IoError;
 use spile_world::files::own_folder::Own;
 use spile_world::files::project::OWN_FOLDER;
 use spile_world::processes::meltano::log_before;
@@ -89,14 +90,14 @@ impl Log {
         Ok(Some((file, length)))
     }
 
-    fn io(&self) -> impl Fn(std::io::Error) -> Error {
-        |source| Error::Io { doing: "read", path: self.shown.clone(), source }
+    fn io(&self) -> impl Fn(std::io::Error) -> IoError {
+        IoError::of("read", &self.shown)
     }
 
     /// The error of one that is not there.
     #[must_use]
     pub fn missing(&self) -> Error {
-        self.io()(ErrorKind::NotFound.into())
+        self.io()(ErrorKind::NotFound.into()).into()
     }
 }
 

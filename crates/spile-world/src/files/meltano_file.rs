@@ -8,6 +8,7 @@ use async_trait::async_trait;
 
 use crate::files::door::Shut;
 use crate::files::door::sweep_temporary;
+use crate::files::io_error::IoError;
 use crate::files::own_folder::Own;
 use crate::files::project::Project;
 use crate::files::run_lock::{Lock, RunLock};
@@ -162,19 +163,19 @@ impl Target for MeltanoFile {
         if self.applied().is_some_and(|applied| applied == *document) {
             return Ok(());
         }
-        let io = |source| TargetError::Io { doing: "write", path: FILE_NAME.into(), source };
-        let _lock = self.lock().map_err(io)?;
-        if self.text()? == *document { self.keep_applied(document).map_err(io) } else { Ok(()) }
+        let io = IoError::of("write", FILE_NAME);
+        let _lock = self.lock().map_err(&io)?;
+        if self.text()? == *document { Ok(self.keep_applied(document).map_err(io)?) } else { Ok(()) }
     }
 
     async fn write(&self, step: &Step<Entry>, _: &Origin) -> Result<(), TargetError> {
-        let _lock = self.lock().map_err(|source| TargetError::Io { doing: "lock", path: FILE_NAME.into(), source })?;
+        let _lock = self.lock().map_err(IoError::of("lock", FILE_NAME))?;
         if Revision(hash(self.text()?.as_bytes())) != step.revision {
             return Err(TargetError::Stale { target: FILE_NAME });
         }
-        let io = |source| TargetError::Io { doing: "write", path: FILE_NAME.into(), source };
+        let io = IoError::of("write", FILE_NAME);
         let written = self.project.door().and_then(|door| door.replace(Path::new(FILE_NAME), step.after.as_bytes()));
         written.map_err(|why| TargetError::of_file("write", Path::new(FILE_NAME), why))?;
-        self.keep_applied(&step.after).map_err(io)
+        Ok(self.keep_applied(&step.after).map_err(io)?)
     }
 }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::TargetError;
 use crate::files::door::Shut;
 use crate::files::door::sweep_temporary;
+use crate::files::io_error::IoError;
 use crate::files::meltano_file::MOST_BYTES;
 use crate::files::own_folder::Own;
 use crate::files::project::Project;
@@ -51,7 +52,7 @@ impl OutputFiles {
     /// # Errors
     /// When the file has changed since it was read, or cannot be written.
     pub fn write(&self, step: &OutputStep) -> Result<(), TargetError> {
-        let io = |doing| move |source| TargetError::Io { doing, path: step.path.clone(), source };
+        let io = |doing| IoError::of(doing, &step.path);
         let shut = |why| TargetError::of_file("write", &step.path, why);
         let door = self.project.door().map_err(shut)?;
         let path = door.place(&step.path).map_err(shut)?;

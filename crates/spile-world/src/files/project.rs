@@ -20,7 +20,7 @@ use spile_core::problem::Problems;
 use spile_core::render;
 use spile_core::source::Source;
 
-pub use journal::{BadJournal, FileEdit, NotWritten, Turn, is_interrupted, recover};
+pub use journal::{BadJournal, FileEdit, Turn, is_interrupted, recover};
 pub use lines::{add_lines, check_lines, with_lines};
 pub use mistake::{FileError, ProjectFileMistake};
 

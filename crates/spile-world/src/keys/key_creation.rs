@@ -11,7 +11,7 @@ use miette::Diagnostic;
 
 use super::Places;
 use crate::files::door::make_private;
-use crate::stores::target::io_help;
+use crate::files::io_error::io_help;
 
 /// Why a new key cannot be stored.
 #[derive(Debug, thiserror::Error, Diagnostic)]

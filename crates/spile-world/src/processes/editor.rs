@@ -47,7 +47,7 @@ pub enum EditorError {
     },
     /// The file or the program cannot be used.
     #[error("the editor cannot be used on a private file in `{}`", path.display())]
-    #[diagnostic(code(spile::editor::io), help("{}", crate::stores::target::io_help(source)))]
+    #[diagnostic(code(spile::editor::io), help("{}", crate::files::io_error::io_help(source)))]
     Io {
         /// The folder.
         path: PathBuf,

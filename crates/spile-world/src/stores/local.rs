@@ -16,6 +16,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, Transactio
 
 use rows::{json, sealed};
 
+use crate::files::io_error::IoError;
 use crate::files::own_folder::{NotOwn, Own, OwnFolder};
 use crate::stores::runs::Outbox;
 use crate::{Origin, Target, TargetError};
@@ -64,14 +65,14 @@ impl Local {
     /// Opens the database for reading. Returns `None` if it does not exist, because reading creates nothing, or if its
     /// folder does not belong to this user.
     fn open(&self) -> Result<Option<Connection>, TargetError> {
-        // A folder that cannot be accessed is an error, not an empty registry.
-        let closed = |source| TargetError::Io { doing: "open", path: self.own.path().to_owned(), source };
+        // A folder that may not be looked into is not one that is empty.
+        let closed = IoError::of("open", self.own.path());
         let own = match self.own.open() {
             Ok(Some(own)) => own,
-            Err(in_the_way @ NotOwn::NotAFolder { .. }) => return Err(closed(in_the_way.into())),
+            Err(in_the_way @ NotOwn::NotAFolder { .. }) => return Err(closed(in_the_way.into()).into()),
             Ok(None) | Err(_) => return Ok(None),
         };
-        if own.found(self.file()).map_err(closed)?.is_none() {
+        if own.found(self.file()).map_err(&closed)?.is_none() {
             return Ok(None);
         }
         // Not read-only, because the next connection has to roll back the journal that a killed writer left behind.
@@ -88,7 +89,7 @@ impl Local {
 
     /// Opens the database and its working files. None of them may be a link or belong to another user.
     fn connect(&self, own: &OwnFolder, flags: OpenFlags) -> Result<Connection, TargetError> {
-        let io = |doing| move |source| TargetError::Io { doing, path: self.path.clone(), source };
+        let io = |doing| IoError::of(doing, &self.path);
         for end in ["", "-journal", "-wal", "-shm"] {
             let mut file = self.file().as_os_str().to_owned();
             file.push(end);
@@ -132,8 +133,8 @@ impl Local {
     /// Opens the database for writing, and creates it if it does not exist.
     fn create(&self) -> Result<Connection, TargetError> {
         let path = self.own.path().to_owned();
-        let own = self.own.make().map_err(|source| TargetError::Io { doing: "create", path, source })?;
-        self.make_file(&own).map_err(|source| TargetError::Io { doing: "create", path: self.path.clone(), source })?;
+        let own = self.own.make().map_err(IoError::of("create", path))?;
+        self.make_file(&own).map_err(IoError::of("create", &self.path))?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
         let mut connection = self.connect(&own, flags)?;
         if self.prepare(&connection)? < VERSION {

@@ -8,6 +8,7 @@ use miette::Diagnostic;
 
 use crate::SupabaseError;
 use crate::files::door::Shut;
+use crate::files::io_error::IoError;
 use crate::files::project::FileError;
 use spile_core::name::{IntegrationId, Slug};
 use spile_core::plan::{Snapshot, State, Step};
@@ -100,18 +101,11 @@ pub enum TargetError {
         /// The parser's message.
         message: String,
     },
-    /// The file system refused.
-    #[error("cannot {doing} `{}`", path.display())]
-    #[diagnostic(code(spile::files::io), help("{}", io_help(source)))]
-    Io {
-        /// The verb: `read`, `write` and so on.
-        doing: &'static str,
-        /// The file.
-        path: PathBuf,
-        /// The cause.
-        source: std::io::Error,
-    },
-    /// A file leads out of the project, or is not a regular file.
+    /// The file system refuses.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Io(#[from] IoError),
+    /// A file leads out of the project, or is not a file.
     #[error(transparent)]
     #[diagnostic(transparent)]
     File(#[from] FileError),
@@ -184,7 +178,7 @@ impl TargetError {
             Self::Foreign { .. }
             | Self::ForeignOutput { .. }
             | Self::Unreadable { .. }
-            | Self::Io { .. }
+            | Self::Io(_)
             | Self::File(_)
             | Self::Newer { .. }
             | Self::Row { .. }
@@ -195,7 +189,7 @@ impl TargetError {
     /// Explains why a file of the project cannot be read or written.
     pub(crate) fn of_file(doing: &'static str, path: &Path, why: Shut) -> Self {
         match why {
-            Shut::Io(source) => Self::Io { doing, path: path.to_owned(), source },
+            Shut::Io(source) => IoError::of(doing, path)(source).into(),
             why => FileError::new(path, why).into(),
         }
     }
@@ -204,18 +198,6 @@ impl TargetError {
     pub(crate) fn owned(slug: Slug, id: IntegrationId, owner: Option<&str>) -> Self {
         let owner = owner.map_or("an unmanaged row".to_owned(), |owner| format!("the project `{owner}`"));
         Self::Owned { slug, id, owner }
-    }
-}
-
-/// Returns the next step for a file system error.
-#[must_use]
-pub fn io_help(error: &std::io::Error) -> &'static str {
-    match error.kind() {
-        std::io::ErrorKind::PermissionDenied => "check the owner and the permissions of the folder",
-        std::io::ErrorKind::StorageFull => "free some disk space and try again; nothing is half-written",
-        std::io::ErrorKind::ReadOnlyFilesystem => "the disk is mounted read-only: work on a copy, or remount it",
-        std::io::ErrorKind::NotFound => "check that the folder exists",
-        _ => "fix the cause in the message and try again; nothing is half-written",
     }
 }
 

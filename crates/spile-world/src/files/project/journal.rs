@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::OWN_FOLDER;
 use crate::files::door::{Door, Shut, is_private};
+use crate::files::io_error::IoError;
 use crate::files::own_folder::{Own, OwnFolder};
 use crate::files::run_lock::{Lock, RunLock};
 
@@ -95,11 +96,11 @@ impl Turn {
     /// Changes all of the files or none.
     ///
     /// # Errors
-    /// With the file that cannot be written. All files then have their old content.
-    pub fn change(&self, files: &[FileEdit]) -> Result<(), NotWritten> {
-        // A single file is always replaced as a whole, so it needs no journal.
+    /// With the file that cannot be written; all are as they were then.
+    pub fn change(&self, files: &[FileEdit]) -> Result<(), IoError> {
+        // One file is replaced as a whole in any case.
         let is_noted = files.len() > 1;
-        let own = |source| NotWritten { doing: "write", path: Path::new(OWN_FOLDER).join(NAME), source };
+        let own = IoError::of("write", Path::new(OWN_FOLDER).join(NAME));
         if is_noted {
             self.note(files)?;
         }
@@ -118,14 +119,14 @@ impl Turn {
         if is_noted { self.forget().map_err(own) } else { Ok(()) }
     }
 
-    /// Writes the journal, with paths that its reader accepts.
-    fn note(&self, files: &[FileEdit]) -> Result<(), NotWritten> {
+    /// Writes the journal, with nothing in it that its reader would refuse.
+    fn note(&self, files: &[FileEdit]) -> Result<(), IoError> {
         let mut real = Vec::with_capacity(files.len());
         for file in files {
-            let io = |source| NotWritten { doing: "write", path: file.path.clone(), source };
+            let io = IoError::of("write", &file.path);
             real.push(FileEdit { path: self.real(&file.path).map_err(io)?, ..file.clone() });
         }
-        self.write(real).map_err(|source| NotWritten { doing: "write", path: Path::new(OWN_FOLDER).join(NAME), source })
+        self.write(real).map_err(IoError::of("write", Path::new(OWN_FOLDER).join(NAME)))
     }
 
     fn write(&self, files: Vec<FileEdit>) -> io::Result<()> {
@@ -227,17 +228,6 @@ pub fn is_interrupted(root: &Path) -> bool {
     own(root).open().ok().flatten().as_ref().is_some_and(left)
 }
 
-/// A file that cannot be written.
-#[derive(Debug)]
-pub struct NotWritten {
-    /// The attempted action.
-    pub doing: &'static str,
-    /// The file, relative to the project.
-    pub path: PathBuf,
-    /// The cause.
-    pub source: io::Error,
-}
-
 impl FileEdit {
     fn back(&self) -> Self {
         Self { path: self.path.clone(), before: self.after.clone(), after: self.before.clone() }
@@ -255,8 +245,8 @@ fn read(root: &Path, path: &Path) -> io::Result<Option<String>> {
     }
 }
 
-fn put(root: &Path, file: &FileEdit) -> Result<(), NotWritten> {
-    let failed = |doing| move |why: Shut| NotWritten { doing, path: file.path.clone(), source: why.into() };
+fn put(root: &Path, file: &FileEdit) -> Result<(), IoError> {
+    let failed = |doing| move |why: Shut| IoError::of(doing, &file.path)(why.into());
     let door = Door::to_project(root).map_err(failed("open the folder of"))?;
     match (&file.before, &file.after) {
         (_, None) => door.remove(&file.path).map_err(failed("remove")),

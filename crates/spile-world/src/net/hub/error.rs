@@ -54,7 +54,7 @@ pub enum HubError {
     },
     /// The local copy cannot be read or written.
     #[error("cannot {doing} the local copy of the hub in `.spile/hub`")]
-    #[diagnostic(code(spile::hub::kept), help("{}", crate::stores::target::io_help(.source)))]
+    #[diagnostic(code(spile::hub::kept), help("{}", crate::files::io_error::io_help(.source)))]
     Kept {
         /// `read` or `write`.
         doing: &'static str,

@@ -4,8 +4,7 @@
 
 use std::collections::VecDeque;
 use std::ffi::OsString;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -18,7 +17,7 @@ use super::child::{self, Channel, ChildEnd, Limits, Lost, Pieces};
 use super::mask::Mask;
 use super::venv::Venv;
 use super::{Host, InstallError};
-use crate::stores::target::io_help;
+use crate::files::io_error::IoError;
 use spile_core::connector::pip;
 use spile_core::problem::{counted, listed};
 use spile_core::settings::RunEnvironment;
@@ -118,16 +117,9 @@ pub enum AboutError {
     #[diagnostic(code(spile::about::interrupted), help("run the command again"))]
     Interrupted,
     /// A folder or a program cannot be used.
-    #[error("cannot {doing} `{}`", path.display())]
-    #[diagnostic(code(spile::files::io), help("{}", io_help(source)))]
-    Io {
-        /// The verb: `make`, `start` and so on.
-        doing: &'static str,
-        /// The folder or program.
-        path: PathBuf,
-        /// The cause.
-        source: io::Error,
-    },
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Io(#[from] IoError),
 }
 
 impl About {
@@ -140,7 +132,7 @@ impl About {
         let packages = shlex::split(requirement).filter(|packages| !packages.is_empty());
         let packages = packages.ok_or_else(|| AboutError::Requirement { requirement: requirement.to_owned() })?;
         let folder = tempfile::Builder::new().prefix("spile-about-").tempdir();
-        let folder = folder.map_err(|source| AboutError::Io { doing: "create", path: std::env::temp_dir(), source })?;
+        let folder = folder.map_err(IoError::of("create", std::env::temp_dir()))?;
         let home = folder.path().join("venv");
         let (root, host, run, timeout) = (asked.root, asked.host, asked.run, Some(asked.timeout));
         let venv = Venv { folder: &home, what: requirement, root, host, run, timeout };
@@ -156,7 +148,7 @@ impl About {
 fn executable(venv: &Venv<'_>, asked: &AboutQuestion<'_>) -> Result<String, AboutError> {
     let folder = venv.folder.join("bin");
     let read = std::fs::read_dir(&folder);
-    let read = read.map_err(|source| AboutError::Io { doing: "read", path: folder.clone(), source })?;
+    let read = read.map_err(IoError::of("read", &folder))?;
     let all: Vec<String> = read.flatten().map(|file| file.file_name().to_string_lossy().into_owned()).collect();
     let mut plugins: Vec<&String> =
         all.iter().filter(|name| name.starts_with("tap-") || name.starts_with("target-")).collect();
@@ -198,11 +190,7 @@ async fn said(
     command.args(["--about", "--format=json"]).current_dir(folder).stdin(Stdio::null());
     command.env("PATH", search_path(&venv.folder.join("bin"), &asked.host.path));
     let mask = Mask::of(asked.host.environment.secrets(asked.run).iter());
-    let mask = mask.map_err(|source| AboutError::Io {
-        doing: "mask secrets in the output of",
-        path: program.clone(),
-        source,
-    })?;
+    let mask = mask.map_err(IoError::of("mask secrets in the output of", &program))?;
     let mut output = Collected::up_to(LARGEST);
     let mut last = VecDeque::new();
     let limits = Limits { timeout: Some(asked.timeout), interrupt, pieces: Pieces::Chunks };
@@ -233,9 +221,7 @@ async fn said(
         }
         Ok(ChildEnd::TimedOut) => Err(AboutError::TimedOut { executable: name, seconds: asked.timeout.as_secs() }),
         Ok(ChildEnd::Interrupted) => Err(AboutError::Interrupted),
-        Err(Lost::Start(source) | Lost::Hearing(source)) => {
-            Err(AboutError::Io { doing: "start", path: program, source })
-        }
+        Err(Lost::Start(source) | Lost::Hearing(source)) => Err(IoError::of("start", program)(source).into()),
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use miette::Diagnostic;
 
-use crate::stores::target::io_help;
+use crate::files::io_error::{IoError, io_help};
 
 /// Why Meltano or one of its plugins cannot be installed.
 #[derive(Debug, thiserror::Error, Diagnostic)]
@@ -131,16 +131,9 @@ pub enum InstallError {
     )]
     Interrupted,
     /// A file or a program cannot be used.
-    #[error("cannot {doing} `{}`", path.display())]
-    #[diagnostic(code(spile::files::io), help("{}", io_help(source)))]
-    Io {
-        /// The verb: `make`, `start` and so on.
-        doing: &'static str,
-        /// The file or program.
-        path: PathBuf,
-        /// The cause.
-        source: io::Error,
-    },
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Io(#[from] IoError),
 }
 
 /// Why a run cannot be started or followed. A run that fails is not an error but an `Outcome`.
@@ -181,22 +174,15 @@ pub enum RunError {
         reason: String,
     },
     /// A file or a program cannot be used.
-    #[error("cannot {doing} `{}`", path.display())]
-    #[diagnostic(code(spile::files::io), help("{}", io_help(source)))]
-    Io {
-        /// The verb: `make`, `start` and so on.
-        doing: &'static str,
-        /// The file or program.
-        path: PathBuf,
-        /// The cause.
-        source: io::Error,
-    },
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Io(#[from] IoError),
 }
 
 impl InstallError {
     pub(super) fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
-        let path = path.to_owned();
-        move |source| Self::Io { doing, path, source }
+        let io = IoError::of(doing, path);
+        move |source| io(source).into()
     }
 
     /// Interprets the last lines of an installer. `python` is set if the plugin needs another Python than Meltano's.
@@ -287,8 +273,8 @@ fn tidy(line: &str) -> String {
 
 impl RunError {
     pub(super) fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
-        let path = path.to_owned();
-        move |source| Self::Io { doing, path, source }
+        let io = IoError::of(doing, path);
+        move |source| io(source).into()
     }
 }
 

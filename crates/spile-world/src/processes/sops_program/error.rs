@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use miette::Diagnostic;
 
-use crate::stores::target::io_help;
+use crate::files::io_error::io_help;
 use spile_core::sops::BadRules;
 
 /// Why the official program did not do what it was asked.

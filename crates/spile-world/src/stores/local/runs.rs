@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::rows::json;
 use super::{Local, version};
+use crate::files::io_error::IoError;
 use crate::stores::runs::Standing;
 use crate::{Runs, TargetError};
 use spile_core::name::IntegrationId;
@@ -39,8 +40,8 @@ impl Runs for Local {
         self.write_kept();
         let Err(error) = self.write_run(run) else { return Ok(()) };
         if run.status != RunStatus::Running {
-            // A run's end must not get lost because another process holds the lock for too long.
-            let io = |source| TargetError::Io { doing: "store a run in", path: ".spile/outbox".into(), source };
+            // How it ended is not lost because somebody else writes for too long.
+            let io = IoError::of("store a run in", ".spile/outbox");
             self.outbox.keep(run).map_err(io)?;
         }
         Err(error)

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{Supabase, SupabaseError};
+use crate::files::io_error::IoError;
 use crate::stores::runs::Standing;
 use crate::{Runs, TargetError};
 use spile_core::name::{EnvironmentName, IntegrationId, Slug};
@@ -155,7 +156,7 @@ impl Runs for Supabase {
         // A run continues while the registry is down, because the data it moves is worth more than its record there.
         // And its result must not get lost because the registry rejects it.
         if error.is_of_the_moment() || run.status != RunStatus::Running {
-            let io = |source| TargetError::Io { doing: "store a run in", path: ".spile/outbox".into(), source };
+            let io = IoError::of("store a run in", ".spile/outbox");
             self.outbox.keep(run).map_err(io)?;
         }
         if error.is_of_the_moment() { Ok(()) } else { Err(error.into()) }

@@ -1,0 +1,39 @@
+//! What the system refuses of a file, a folder or a program, and the next step.
+
+use std::io;
+use std::path::PathBuf;
+
+use miette::Diagnostic;
+
+/// A file, a folder or a program that cannot be used.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+#[error("cannot {doing} `{}`", path.display())]
+#[diagnostic(code(spile::files::io), help("{}", io_help(source)))]
+pub struct IoError {
+    /// What was tried: `read`, `write`, `start` and so on.
+    pub doing: &'static str,
+    /// What it was tried with; a file of a project is relative to it.
+    pub path: PathBuf,
+    /// Why it failed.
+    pub source: io::Error,
+}
+
+impl IoError {
+    /// Returns what adds to an error of the system what was tried, and with what.
+    pub fn of(doing: &'static str, path: impl Into<PathBuf>) -> impl Fn(io::Error) -> Self {
+        let path = path.into();
+        move |source| Self { doing, path: path.clone(), source }
+    }
+}
+
+/// Returns the next step for an error of the file system.
+#[must_use]
+pub fn io_help(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => "check the owner and the permissions of the folder",
+        io::ErrorKind::StorageFull => "free some disk space and try again; nothing is half-written",
+        io::ErrorKind::ReadOnlyFilesystem => "the disk is mounted read-only: work on a copy, or remount it",
+        io::ErrorKind::NotFound => "check that the folder exists",
+        _ => "fix the cause in the message and try again; nothing is half-written",
+    }
+}
