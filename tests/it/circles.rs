@@ -144,7 +144,7 @@ fn a_circle_is_found_however_its_uses_are_written() {
         circles(&uses(&files)["src"])
     };
     let circle = ["`a` uses `b::c`, and `b` uses `a`"];
-    assert_eq!(found("use super::{x, b::{c::D, d}};", "fn f() { super::a::g() }"), circle);
+    assert_eq!(found("use super::{x, b::{c::{D, d}}};", "fn f() { super::a::g() }"), circle);
     assert_eq!(found("pub(crate) use crate::b::c as d;", "use crate::{\n    a::E,\n};"), circle);
     assert_eq!(found("// use crate::b;", "use super::a;"), [""; 0]);
     assert_eq!(found("use crate::{F, g};", "use super::a; use self::c;"), [""; 0]);

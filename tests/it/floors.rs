@@ -160,7 +160,7 @@ fn a_long_file_says_why_it_is_long() {
 /// Who may look for backticks, besides sentences: they are not about sentences of ours.
 const BACKTICKS: [(&str, &str); 9] = [
     ("crates/spile-core/src/phrase.rs", "the one reader of sentences"),
-    ("crates/spile-core/src/connector/read.rs", "a requirement of Python's"),
+    ("crates/spile-core/src/name/setting_name.rs", "characters that no name has"),
     ("crates/spile-core/src/problem.rs", "what encloses a secret in a file"),
     ("crates/spile-core/src/yaml/write.rs", "YAML"),
     ("crates/spile-view/src/markdown.rs", "Markdown is written"),
