@@ -50,7 +50,7 @@ pub struct Consent {
     /// Skip the confirmation prompt
     #[arg(short, long)]
     pub yes: bool,
-    /// Lift a guard by confirming the exact number: `delete=N`, `change=N`, or `overwrite=N` for edits by hand in meltano.yml
+    /// Lift a guard by confirming the exact number: `delete=N`, `change=N`, `resync=N`, or `overwrite=N` for edits by hand in meltano.yml
     #[arg(long, value_name = "WHAT=N", value_parser = allowance)]
     pub allow: Vec<Allowance>,
 }
@@ -60,6 +60,7 @@ impl Consent {
         self.allow.iter().fold(Allowance::default(), |all, one| Allowance {
             delete: one.delete.or(all.delete),
             change: one.change.or(all.change),
+            resync: one.resync.or(all.resync),
             overwrite: one.overwrite.or(all.overwrite),
         })
     }
@@ -71,8 +72,9 @@ fn allowance(text: &str) -> Result<Allowance, String> {
     match text.split_once('=') {
         Some(("delete", count)) => Ok(Allowance { delete: Some(number(count)?), ..none }),
         Some(("change", count)) => Ok(Allowance { change: Some(number(count)?), ..none }),
+        Some(("resync", count)) => Ok(Allowance { resync: Some(number(count)?), ..none }),
         Some(("overwrite", count)) => Ok(Allowance { overwrite: Some(number(count)?), ..none }),
-        _ => Err("use `delete=N`, `change=N` or `overwrite=N`".to_owned()),
+        _ => Err("use `delete=N`, `change=N`, `resync=N` or `overwrite=N`".to_owned()),
     }
 }
 

@@ -6,10 +6,7 @@ use std::fmt::Write;
 use crate::sources;
 
 /// Codes that two variants share on purpose, because they mean the same to a user.
-const SHARED: [(&str, &str); 2] = [
-    ("spile::plan::stale", "a saved plan and a target find out in different places"),
-    ("spile::files::io", "operations and targets meet the same file system"),
-];
+const SHARED: [(&str, &str); 1] = [("spile::plan::stale", "a saved plan and a target find out in different places")];
 
 /// Returns the files that contain each code, once for each occurrence.
 fn written() -> BTreeMap<String, Vec<String>> {

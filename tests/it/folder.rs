@@ -122,7 +122,8 @@ impl Opened {
     /// Applies a plan with all guards lifted.
     pub async fn apply(&self, plan: &Plan) -> Result<(), Error> {
         let summary = plan.summary();
-        let allowance = Allowance { delete: Some(summary.delete), change: Some(summary.update), overwrite: None };
+        let allowance =
+            Allowance { delete: Some(summary.delete), change: Some(summary.update), ..Allowance::default() };
         let options = ops::apply::Options { allowance, origin: origin(&plan.id()) };
         ops::apply(&self.world, &self.loaded, plan, &options, &mut drop).await
     }

@@ -2,6 +2,7 @@
 
 mod agreement;
 mod allowed;
+mod guard;
 mod host;
 mod lint;
 mod meltano;
@@ -24,6 +25,7 @@ use registry::RegistryTable;
 
 pub use agreement::{Agreement, Sent, TRUST_OPTION, TRUST_VARIABLE};
 pub use allowed::{ALLOW, AllowMistake, Allowed, words};
+pub use guard::Guard;
 pub use host::{Host, MailServer, NotAHost, NotAMailServer, NotAWebAddress, TrustedHost, WebAddress, secure};
 pub use lint::{LINTS, Lint};
 pub use meltano::{MELTANO_VERSION, Meltano, StateBackend};
@@ -76,21 +78,6 @@ pub struct Environment {
     pub notify: Option<Vec<Placed<String>>>,
 }
 
-/// How much a plan may change before apply wants the exact numbers acknowledged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Guard {
-    /// The maximum share of the existing integrations, in percent, that a plan may delete.
-    pub max_delete_percent: u8,
-    /// The most integrations, in percent of ten or more, that a plan may change.
-    pub max_change_percent: u8,
-}
-
-impl Default for Guard {
-    fn default() -> Self {
-        Self { max_delete_percent: 30, max_change_percent: 30 }
-    }
-}
-
 /// Reads `spile.toml`.
 pub fn read(source: &Source, problems: &mut Problems) -> Option<ProjectSettings> {
     table::parse(source, problems, settings)
@@ -102,7 +89,7 @@ fn settings(table: Table<'_>, problems: &mut Problems) -> Option<ProjectSettings
     let registry = table.table("registry", problems).map(|table| RegistryTable::read(table, problems));
     let registry = registry.unwrap_or_default();
     let meltano = table.table("meltano", problems).map(|table| meltano::read(table, problems));
-    let guard = table.table("guard", problems).map(|table| guard(table, problems));
+    let guard = table.table("guard", problems).map(|table| Guard::read(table, problems));
     let lint = table.table("lint", problems).map(|table| lint::read(table, problems));
     let sync = table.table("sync", problems).map(|table| sync::read(table, problems));
     let run = run_environment::read(&table, problems);
@@ -180,16 +167,6 @@ fn default_environment(
     }
     environments.entry(written.value.clone()).or_default();
     Some(written.value)
-}
-
-fn guard(table: Table<'_>, problems: &mut Problems) -> Guard {
-    let default = Guard::default();
-    let guard = Guard {
-        max_delete_percent: table.percent("max_delete_percent", problems).unwrap_or(default.max_delete_percent),
-        max_change_percent: table.percent("max_change_percent", problems).unwrap_or(default.max_change_percent),
-    };
-    table.finish(problems);
-    guard
 }
 
 fn environments(

@@ -157,7 +157,7 @@ fn form(error: &serde_json::Error) -> SavedPlanError {
     SavedPlanError::Form { what }
 }
 
-/// `1h 30m`, in whole seconds.
-fn spoken(duration: SignedDuration) -> String {
+/// Returns a duration as people write it, in whole seconds: `1h 30m`.
+pub(crate) fn spoken(duration: SignedDuration) -> String {
     format!("{:#}", SignedDuration::from_secs(duration.as_secs()))
 }

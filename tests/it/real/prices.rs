@@ -85,7 +85,18 @@ fn a_plan_says_how_much_a_resync_reads_again() {
     let markdown = project.spile(&["plan", "--format", "markdown"]).succeeds().stdout();
     assert!(markdown.contains("about 4\u{202f}2"), "{markdown}");
     assert!(priced["done_by"].is_string() && priced["seconds"].as_f64().unwrap() > 0.0, "{priced:#}");
-    project.spile(&["apply", "--yes"]).succeeds();
+
+    // A guard refuses it until its number is acknowledged.
+    let settings = project.read("spile.toml");
+    project.write("spile.toml", &format!("{settings}\n[guard]\nmax_resync_rows = 4000\nmax_resync_time = '12h'\n"));
+    let guarded = project.json(&["plan"]);
+    crate::cli::schemas::holds("plan", &guarded);
+    assert_eq!((&guarded["guards"][0]["rows"]["most"], &guarded["guards"][0]["resyncs"]), (&4000.into(), &1.into()));
+    let refused = project.spile(&["apply", "--yes"]);
+    assert_eq!(refused.0.status.code(), Some(4));
+    let told = format!("the plan makes syncs read about {} rows; more than 4000 must be acknowledged", priced["rows"]);
+    assert!(refused.stderr().contains(&told) && refused.stderr().contains("--allow resync=1"), "{}", refused.stderr());
+    project.spile(&["apply", "--yes", "--allow", "resync=1"]).succeeds();
     project.spile(&["sync", "shop", "--full-refresh"]).succeeds();
     let read = project.newest_run()["streams"]["public-orders"].as_u64().unwrap();
     let promised = priced["rows"].as_u64().unwrap();

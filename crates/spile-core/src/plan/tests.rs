@@ -62,7 +62,7 @@ pub(super) fn current(in_registry: &[(u128, &str)], in_file: &[(u128, &str)]) ->
     }
 }
 
-fn plan(current: &Current, in_registry: &[(u128, &str)], in_file: &[(u128, &str)]) -> Plan {
+pub(crate) fn plan(current: &Current, in_registry: &[(u128, &str)], in_file: &[(u128, &str)]) -> Plan {
     plan_of(current, rows(in_registry), entries(in_file), "")
 }
 
@@ -173,16 +173,16 @@ fn more_changes_than_the_guard_lets_pass_have_to_be_acknowledged_by_their_number
         (1..=10).map(|number| (number, if number <= changed { "b" } else { "a" })).collect()
     };
     let there = current(&hosts(0), &hosts(0));
-    let guard = Guard { max_delete_percent: 10, max_change_percent: 30 };
+    let guard = Guard { max_delete_percent: 10, ..Guard::default() };
     let breaches = |wanted: &[(u128, &str)], allowance| plan(&there, wanted, wanted).breaches(guard, allowance);
     let none = Allowance::default();
     assert_eq!(breaches(&hosts(3), none), [], "exactly as much as may pass");
-    let changes = Breach { action: Action::Update, count: 4, of: 10, max_percent: 30 };
+    let changes = Breach::Share { action: Action::Update, count: 4, of: 10, max_percent: 30 };
     assert_eq!(breaches(&hosts(4), none), slice::from_ref(&changes));
     assert_eq!(breaches(&hosts(4), Allowance { change: Some(5), ..none }), slice::from_ref(&changes));
     assert_eq!(breaches(&hosts(4), Allowance { change: Some(4), ..none }), []);
     assert_eq!(breaches(&hosts(0)[1..], none), [], "exactly as much as may pass");
-    let deletes = Breach { action: Action::Delete, count: 2, of: 10, max_percent: 10 };
+    let deletes = Breach::Share { action: Action::Delete, count: 2, of: 10, max_percent: 10 };
     assert_eq!(breaches(&hosts(0)[2..], none), slice::from_ref(&deletes));
     assert_eq!(breaches(&hosts(6)[2..], Allowance { delete: Some(1), ..none }), [deletes, changes]);
     assert_eq!(breaches(&hosts(6)[2..], Allowance { delete: Some(2), change: Some(4), ..none }), []);

@@ -140,6 +140,11 @@ fn guard() -> Value {
     let keys = [
         ("max_delete_percent", percent(default.max_delete_percent, "The most integrations that a plan may delete.")),
         ("max_change_percent", percent(default.max_change_percent, "The most integrations that a plan may change.")),
+        (
+            "max_resync_rows",
+            json!({ "type": "integer", "minimum": 0, "description": "The most rows that the resyncs of a plan may read again." }),
+        ),
+        ("max_resync_time", text("The longest that one resync may take, for example `2h`.")),
     ];
     table(keys, &[])
 }

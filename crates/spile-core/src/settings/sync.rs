@@ -127,7 +127,13 @@ pub(super) fn read(table: Table<'_>, problems: &mut Problems) -> Sync {
     sync
 }
 
-fn duration(table: &Table<'_>, key: &'static str, least: Duration, problems: &mut Problems) -> Option<Duration> {
+/// Reads a duration that is at least so long.
+pub(super) fn duration(
+    table: &Table<'_>,
+    key: &'static str,
+    least: Duration,
+    problems: &mut Problems,
+) -> Option<Duration> {
     let text = table.text(key, problems)?;
     let taken = value::duration::duration(&text).filter(|duration| *duration >= least);
     if taken.is_none() {
