@@ -107,13 +107,14 @@ impl Plan {
         let rows = Excess::over(prices.values().map(super::Price::rows).sum(), guard.max_resync_rows);
         let most = guard.max_resync_time.map(|most| most.as_secs());
         let seconds = Excess::over(longest.unwrap_or_default().as_secs(), most);
-        (rows.is_some() || seconds.is_some()).then(|| Breach::Resync { resyncs: prices.len(), rows, seconds })
+        (rows.is_some() || seconds.is_some()).then_some(Breach::Resync { resyncs: prices.len(), rows, seconds })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
+    use std::slice;
 
     use jiff::Timestamp;
     use uuid::Uuid;
@@ -144,8 +145,8 @@ mod tests {
         assert_eq!(breaches(&[(60, 60.0), (40, 60.9)], None), [], "exactly as much as passes");
         let rows = Some(Excess { found: 101, most: 100 });
         let too_many = Breach::Resync { resyncs: 2, rows, seconds: None };
-        assert_eq!(breaches(&[(60, 1.0), (41, 1.0)], None), [too_many.clone()]);
-        assert_eq!(breaches(&[(60, 1.0), (41, 1.0)], Some(1)), [too_many.clone()]);
+        assert_eq!(breaches(&[(60, 1.0), (41, 1.0)], None), slice::from_ref(&too_many));
+        assert_eq!(breaches(&[(60, 1.0), (41, 1.0)], Some(1)), slice::from_ref(&too_many));
         assert_eq!(breaches(&[(60, 1.0), (41, 1.0)], Some(2)), []);
         assert_eq!(too_many.lifted_by(), "--allow resync=2");
         let seconds = Some(Excess { found: 61, most: 60 });
