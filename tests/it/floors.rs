@@ -25,6 +25,7 @@ const FLOORS: [&[&str]; 6] = [
         "plan",
         "render",
         "run",
+        "state",
         "alert",
         "import",
         "definition",

@@ -6,7 +6,7 @@
 //! | floor | modules | what they hold |
 //! |---|---|---|
 //! | 2 change | [`record`], [`plan`], [`render`] | what a target keeps, what would change, the text of `meltano.yml` and outputs |
-//! | | [`run`], [`alert`], [`discovered`] | how runs went, what people are notified about, what a source offers |
+//! | | [`run`], [`state`], [`alert`], [`discovered`] | how runs went, their bookmarks, what people are notified about, what a source offers |
 //! | | [`import`], [`definition`] | an existing Meltano project and other people's plugin definitions, brought into our form |
 //! | | [`form`], [`assist`], [`schema`], [`format`](mod@format), [`lint`] | questions, editors, JSON Schemas, `fmt`, warnings that can become errors |
 //! | 1 declared | [`connector`], [`integration`], [`settings`], [`sops`] | one module for each kind of file: text in, checked values out |
@@ -68,6 +68,7 @@ pub mod secret;
 pub mod settings;
 pub mod sops;
 pub mod source;
+pub mod state;
 pub mod table;
 pub mod toml_text;
 pub mod value;
