@@ -34,6 +34,7 @@ pub mod schema;
 pub mod secrets;
 pub mod selection_args;
 pub mod serve;
+pub mod state;
 mod surroundings;
 pub mod switch;
 pub mod tokens;
@@ -136,6 +137,7 @@ enum Command {
     Resume(switch::ResumeArgs),
     Status(history::StatusArgs),
     Runs(history::RunsArgs),
+    State(state::Args),
     Logs(history::LogsArgs),
     Notify(notify::Args),
     Secrets(secrets::Args),
@@ -279,6 +281,7 @@ async fn exec(cli: &Cli, output: &mut Output) -> Result<u8, Error> {
         Command::Resume(args) => switch::resume(args, global, output).await,
         Command::Status(args) => history::status(args, global, output).await,
         Command::Runs(args) => history::runs(args, global, output).await,
+        Command::State(args) => state::exec(args, global, output).await,
         Command::Logs(args) => history::logs(args, global, output).await,
         Command::Notify(args) => notify::exec(args, global, output).await,
         Command::Secrets(args) => secrets::exec(args, global, output).await,

@@ -165,10 +165,14 @@ fn question(loaded: &Loaded, environment: &EnvironmentName) -> String {
     format!("Apply this to the environment `{environment}`{warning}?")
 }
 
+/// Returns who runs the program, as it is remembered.
 #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
-fn origin(world: &World, plan: &PlanData) -> Origin {
+pub(super) fn actor() -> String {
     let actor = ["SPILE_ACTOR", "GITHUB_ACTOR", "GITLAB_USER_LOGIN", "USER"];
-    let actor = actor.into_iter().find_map(|name| std::env::var(name).ok()).unwrap_or_else(|| "unknown".to_owned());
+    actor.into_iter().find_map(|name| std::env::var(name).ok()).unwrap_or_else(|| "unknown".to_owned())
+}
+
+fn origin(world: &World, plan: &PlanData) -> Origin {
     let at: Timestamp = (world.clock)();
-    Origin { plan: plan.id.clone(), actor, commit: checked_out(world.project.root()), at, rendered: None }
+    Origin { plan: plan.id.clone(), actor: actor(), commit: checked_out(world.project.root()), at, rendered: None }
 }

@@ -41,6 +41,7 @@ pub fn code(error: &Error) -> u8 {
         | Error::Bookmarks { .. }
         | Error::Install(_)
         | Error::Run(_)
+        | Error::State(_)
         | Error::Discover(_)
         | Error::Verify(_)
         | Error::About(_)

@@ -37,6 +37,7 @@ impl Use {
             | Command::Tokens(_)
             | Command::Status(_)
             | Command::Runs(_)
+            | Command::State(_)
             | Command::Logs(_)
             | Command::Notify(_)
             | Command::Lsp(_)

@@ -76,6 +76,7 @@ pub(super) fn refusal(command: &Command) -> Option<UntrustedRefusal> {
         | Command::Discover(_)
         | Command::Test(_)
         | Command::Sync(_)
+        | Command::State(_)
         | Command::Verify(_)
         | Command::RunDue(_)
         | Command::Exec(_)

@@ -4,5 +4,6 @@ mod alerts;
 mod declared;
 mod imported;
 mod rendered;
+mod states;
 mod steps;
 pub mod values;

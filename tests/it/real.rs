@@ -20,6 +20,7 @@ mod refreshes;
 mod schedules;
 mod selection;
 mod sources;
+mod state;
 mod streams;
 mod up;
 mod variables;

@@ -239,6 +239,10 @@ pub enum Error {
         /// Why.
         source: spile_world::stores::supabase::NotKept,
     },
+    /// A state cannot be shown or changed.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    State(#[from] super::state::StateError),
     /// A source does not say what it offers.
     #[error(transparent)]
     #[diagnostic(transparent)]

@@ -69,13 +69,27 @@ pub(crate) async fn request(
     to: Option<&Arc<Integration>>,
     invocation: Invocation,
 ) -> Result<Request, Error> {
+    let mut variables = BTreeMap::new();
+    for one in [Some(integration), to].into_iter().flatten() {
+        variables.extend(secrets::variables(&world.keys, one, &invocation.environment).await?);
+    }
+    Ok(Request { variables, ..without_secrets(world, loaded, integration, to, invocation)? })
+}
+
+/// Returns the same without secrets, for what needs none: no key is asked for.
+///
+/// # Errors
+/// When the template fails.
+pub(crate) fn without_secrets(
+    world: &World,
+    loaded: &Loaded,
+    integration: &Arc<Integration>,
+    to: Option<&Arc<Integration>>,
+    invocation: Invocation,
+) -> Result<Request, Error> {
     let is_one = |id| id == integration.id || to.is_some_and(|loader| id == loader.id);
     let those: Integrations = loaded.integrations.filtered(|integration| is_one(integration.id));
     let environment = &invocation.environment;
-    let mut variables = BTreeMap::new();
-    for one in those.iter() {
-        variables.extend(secrets::variables(&world.keys, one, environment).await?);
-    }
     let project_file = project_file(world.project.root(), loaded, &those)?;
     let is_imported = those.iter().any(|one| one.plugin.is_some());
     Ok(Request {
@@ -84,7 +98,7 @@ pub(crate) async fn request(
         extractor: integration.plugin_name(),
         loader: to.map(|loader| loader.plugin_name()),
         mappers: to.map(|_| mappers(integration, environment, &project_file)).unwrap_or_default(),
-        variables,
+        variables: BTreeMap::new(),
         masked: Vec::new(),
         settings: BTreeMap::new(),
         hidden: those.iter().flat_map(|one| base_variables(one, &loaded.integrations)).collect(),

@@ -8,7 +8,8 @@
 //! | read and check files | [`check`](mod@check), [`fmt`], [`schema`], [`explain`] | nothing, or the form of files |
 //! | compare and change | [`plan`](mod@plan), [`apply`](mod@apply), [`pull`](mod@pull), [`rollback`], [`history`] | the registry, `meltano.yml`, outputs |
 //! | write files | [`new`], [`author`], [`edits`], [`switch`], [`import`], [`init`](mod@init), [`import_rows`], [`connectors`], [`secrets`] | files of the project |
-//! | run | [`run`], [`up`](mod@up), [`discover`](mod@discover), [`verify`](mod@verify), [`exec`](mod@exec), [`contract`] | the records of runs |
+//! | run | [`run`], [`discover`](mod@discover), [`verify`](mod@verify), [`exec`](mod@exec), [`contract`] | the records of runs |
+//! | change bookmarks | [`state`] | what a sync continues from |
 //! | keep schedules | [`schedules`](mod@schedules), [`run_due`](mod@run_due), [`scheduler`], [`notify`] | the records of runs, and what was sent |
 //!
 //! ```
@@ -66,6 +67,7 @@ pub mod scheduler;
 pub mod schedules;
 pub mod schema;
 pub mod secrets;
+pub mod state;
 pub mod switch;
 pub mod up;
 pub mod verify;

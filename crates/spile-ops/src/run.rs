@@ -1,6 +1,6 @@
 //! `test` and `sync`: run Meltano, several runs at a time, and record each in the registry.
 
-mod bookmarks;
+pub(crate) mod bookmarks;
 mod catalog;
 mod died;
 mod dry_run;

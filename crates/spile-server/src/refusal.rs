@@ -16,6 +16,7 @@ use spile_core::connector::Connector;
 use spile_core::integration::field;
 use spile_core::name::FieldPath;
 use spile_core::problem::Report;
+use spile_ops::state::StateError;
 use spile_ops::{Error, secrets};
 use spile_world::{self as world, TargetError};
 
@@ -172,6 +173,7 @@ fn status(error: &Error) -> StatusCode {
         Error::Connectors(spile_ops::connectors::ConnectorsError::Unknown { .. })
         | Error::UnknownNames { .. }
         | Error::NoRun { .. }
+        | Error::State(StateError::Unknown { .. } | StateError::None { .. })
         | Error::NoConnector { .. }
         | Error::NoApply { .. }
         | Error::PrunedApply { .. }
@@ -188,6 +190,13 @@ fn status(error: &Error) -> StatusCode {
         | Error::NotPulled { .. }
         | Error::NotRunnable { .. }
         | Error::VariableMissing { .. }
+        | Error::State(
+            StateError::Mistake(_)
+            | StateError::Ambiguous { .. }
+            | StateError::OtherTap { .. }
+            | StateError::Document { .. }
+            | StateError::NotExported { .. },
+        )
         | Error::Import(_)
         | Error::Connectors(_)
         | Error::Unsaid { .. }
@@ -204,11 +213,18 @@ fn status(error: &Error) -> StatusCode {
         | Error::Overwrites(_)
         | Error::Protected { .. }
         | Error::NotConverged { .. }
+        | Error::State(
+            StateError::Busy { .. }
+            | StateError::Changed { .. }
+            | StateError::NotKept { .. }
+            | StateError::Unreadable { .. },
+        )
         | Error::Git(_)
         | Error::Secrets(_)
         | Error::Target(TargetError::Stale { .. } | TargetError::StaleOutput { .. }) => StatusCode::CONFLICT,
         Error::Target(_)
         | Error::Bookmarks { .. }
+        | Error::State(StateError::NotWritten { .. })
         | Error::Install(_)
         | Error::Run(_)
         | Error::Discover(_)

@@ -32,6 +32,7 @@ pub mod report;
 pub mod results;
 pub mod runs;
 pub mod schedules;
+pub mod states;
 pub mod table;
 pub mod table_check;
 pub mod upgrade;

@@ -67,6 +67,7 @@ pub use stores::memory::Memory;
 pub use stores::read_alerts::SeenAlerts;
 pub use stores::registry::{Registry, Unmanaged};
 pub use stores::runs::Runs;
+pub use stores::state_changes::{NotRemembered, StateChanges};
 pub use stores::supabase::{Supabase, SupabaseError};
 pub use stores::target::{Origin, Target, TargetError};
 pub use stores::tokens::Tokens;

@@ -10,6 +10,7 @@ pub mod memory;
 pub mod read_alerts;
 pub mod registry;
 pub mod runs;
+pub mod state_changes;
 pub mod supabase;
 pub mod target;
 pub mod tokens;

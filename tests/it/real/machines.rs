@@ -3,6 +3,7 @@
 mod bookmarks;
 mod kills;
 mod own_table;
+mod states;
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};

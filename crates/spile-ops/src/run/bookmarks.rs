@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::job::{Job, is_state_of};
-use crate::{Error, Event};
+use crate::{Error, Event, state};
 use spile_core::integration::Integration;
 use spile_core::name::{EnvironmentName, IntegrationId};
 use spile_core::run::{Run, RunKind};
@@ -20,7 +20,7 @@ use spile_world::stores::supabase::{KeptState, NotKept, Writer};
 use spile_world::{Supabase, TargetError, World, machine};
 
 /// Bookmarks that are known though the backend has none.
-pub(super) struct KnownBookmarks {
+pub(crate) struct KnownBookmarks {
     /// As Meltano keeps them: `{"completed": {}, "partial": {}}`.
     pub state: String,
     /// Where they are from.
@@ -66,9 +66,22 @@ impl Job {
             (Backend::Local, super::From::Bookmark) => self.elsewhere(id).await?.filter(KnownBookmarks::is_of_a_run),
             (Backend::Registry | Backend::At(_) | Backend::Theirs, super::From::Bookmark) => self.elsewhere(id).await?,
         };
+        let known = match known {
+            Some(known) if self.is_outdated(&known).await? => None,
+            known => known,
+        };
         let elsewhere = known.map(|known| Elsewhere { state: known.state, missing: self.options.missing_bookmark });
         request.bookmarks = Some(Bookmarks { elsewhere, ..bookmarks });
         Ok(None)
+    }
+
+    /// Tells whether somebody has changed the state by hand since then: where its backend has none, none is meant.
+    async fn is_outdated(&self, known: &KnownBookmarks) -> Result<bool, Error> {
+        let changed = state::last_change(&self.world, &self.integration, &self.options.environment).await?;
+        Ok(changed.is_some_and(|changed| match known.from {
+            BookmarkOrigin::Database => true,
+            BookmarkOrigin::Run { at, .. } => changed > at,
+        }))
     }
 
     /// Returns what the registry keeps of a run's bookmarks, which it is given where only others have them.
@@ -150,29 +163,37 @@ impl Job {
         }
     }
 
-    /// Returns the bookmarks of a state id that earlier runs have left: what the last one that told says of them, or what
-    /// Meltano's own database on this machine has, where that run was here; the database is to the point, a run's is at
-    /// most a few seconds older.
     async fn left_by_runs(&self, id: &str) -> Result<Option<KnownBookmarks>, Error> {
-        let has_told = |known: &&Run| {
-            let is_of = known.state_id.as_deref() == Some(id) && known.id != self.id;
-            known.kind == RunKind::Sync && is_of && known.bookmark_after.is_some()
-        };
-        let last = self.known().await?.iter().find(has_told);
-        let here = self.world.meltano.local_state(id)?;
-        if let Some(state) = here.filter(|_| last.is_none_or(|last| was_here(&self.world, last))) {
-            return Ok(Some(KnownBookmarks { state, from: BookmarkOrigin::Database }));
-        }
-        Ok(last.map(|last| {
-            let state = json!({ "completed": { "singer_state": last.bookmark_after }, "partial": {} }).to_string();
-            let (host, at) = (last.host.clone().unwrap_or_default(), last.finished_at.unwrap_or(last.started_at));
-            KnownBookmarks { state, from: BookmarkOrigin::Run { host, at } }
-        }))
+        left_by_runs(&self.world, id, self.known().await?.iter().filter(|known| known.id != self.id))
     }
 }
 
+/// Returns the bookmarks of a state id that earlier runs have left, given newest first: what the last one that told says of
+/// them, or what Meltano's own database on this machine has, where that run was here; the database is to the point, a run's
+/// is at most a few seconds older.
+pub(crate) fn left_by_runs<'r>(
+    world: &World,
+    id: &str,
+    mut earlier: impl Iterator<Item = &'r Run>,
+) -> Result<Option<KnownBookmarks>, Error> {
+    let has_told = |known: &&Run| {
+        let is_of = known.state_id.as_deref() == Some(id);
+        known.kind == RunKind::Sync && is_of && known.bookmark_after.is_some()
+    };
+    let last = earlier.find(has_told);
+    let here = world.meltano.local_state(id)?;
+    if let Some(state) = here.filter(|_| last.is_none_or(|last| was_here(world, last))) {
+        return Ok(Some(KnownBookmarks { state, from: BookmarkOrigin::Database }));
+    }
+    Ok(last.map(|last| {
+        let state = json!({ "completed": { "singer_state": last.bookmark_after }, "partial": {} }).to_string();
+        let (host, at) = (last.host.clone().unwrap_or_default(), last.finished_at.unwrap_or(last.started_at));
+        KnownBookmarks { state, from: BookmarkOrigin::Run { host, at } }
+    }))
+}
+
 /// What is synced: an extractor into a loader, in an environment.
-pub(super) struct Pipeline<'a> {
+pub(crate) struct Pipeline<'a> {
     /// The extractor.
     pub extractor: &'a Integration,
     /// The environment.
@@ -185,7 +206,7 @@ pub(super) struct Pipeline<'a> {
 
 impl Pipeline<'_> {
     /// Returns the state id that the last of the earlier runs had, when only names have changed since.
-    pub(super) fn renamed_from<'r>(&self, mut earlier: impl Iterator<Item = &'r Run>) -> Option<String> {
+    pub(crate) fn renamed_from<'r>(&self, mut earlier: impl Iterator<Item = &'r Run>) -> Option<String> {
         let last = earlier.find(|known| known.kind == RunKind::Sync && known.state_id.is_some())?;
         let from = last.state_id.as_deref().filter(|from| last.loader == self.loader && Some(*from) != self.id)?;
         is_state_of(from, self.environment, self.extractor).then(|| from.to_owned())
@@ -202,7 +223,7 @@ impl KnownBookmarks {
 }
 
 /// Returns where the bookmarks of a run with that `meltano.yml` are kept.
-pub(super) fn backend(world: &World, project_file: &str, host: &Host) -> Result<Backend, Error> {
+pub(crate) fn backend(world: &World, project_file: &str, host: &Host) -> Result<Backend, Error> {
     let is_hosted = if world.supabase.is_some() { IsHosted::Yes } else { IsHosted::No };
     Ok(world.meltano.backend(project_file, host, is_hosted)?)
 }

@@ -9,12 +9,13 @@ use uuid::Uuid;
 use super::bookmarks::{Pipeline, backend};
 use super::{From, Options, chosen};
 use crate::invocation::project_file;
-use crate::{Error, Loaded};
+use crate::{Error, Loaded, state};
 use spile_core::integration::Integration;
 use spile_core::name::Slug;
 use spile_core::record::entry::state_id;
 use spile_core::run::refresh::{self, RefreshRemains};
 use spile_core::run::{RunKind, RunStatus};
+use spile_core::state::SingerState;
 use spile_world::processes::meltano::Backend;
 use spile_world::{TargetError, World};
 
@@ -48,11 +49,16 @@ pub async fn would(world: &World, loaded: &Arc<Loaded>, options: &Options) -> Re
         let slug = integration.at(environment).loader.clone();
         let to = slug.as_ref().and_then(|slug| loaded.integrations.find(slug.as_str()));
         let state_id = to.map(|to| state_id(environment, &integration.plugin_name(), &to.plugin_name()));
-        let known = world.runs.newest(Some(integration.id), 100).await?;
+        let mut known = world.runs.newest(Some(integration.id), 100).await?;
+        let is_running = known.iter().any(|run| run.kind == RunKind::Sync && run.status == RunStatus::Running);
         let pipeline =
             Pipeline { extractor: &integration, environment, loader: to.map(|to| to.id), id: state_id.as_deref() };
         // The sync begins by moving what is kept under the names of before.
         let ids = [pipeline.renamed_from(known.iter()), state_id.clone()];
+        // What runs before a change by hand began with and left counts no more.
+        if let Some(changed) = state::last_change(world, &integration, environment).await? {
+            known.retain(|run| run.started_at > changed);
+        }
         let mut bookmark = None;
         for (id, to) in ids.iter().flatten().filter_map(|id| Some((id, to?))) {
             if bookmark.is_none() {
@@ -70,7 +76,6 @@ pub async fn would(world: &World, loaded: &Arc<Loaded>, options: &Options) -> Re
         let forgets = integration.forgets();
         let bookmark = bookmark.filter(|_| !starts_over && !forgets);
         let unfinished_refresh = unfinished.map(|unfinished| unfinished.run);
-        let is_running = known.iter().any(|run| run.kind == RunKind::Sync && run.status == RunStatus::Running);
         all.push(Would {
             slug: integration.slug.clone(),
             loader: slug,
@@ -110,39 +115,10 @@ async fn kept(
         },
         (Backend::Registry | Backend::At(_) | Backend::Theirs, _) => return Ok(None),
     };
-    Ok(Some(BackendState { bookmark: state.as_deref().and_then(merged) }))
+    Ok(Some(BackendState { bookmark: state.as_deref().and_then(given) }))
 }
 
-/// Returns the Singer state that a tap would be given: what is partial lies over what is complete.
-fn merged(state: &str) -> Option<Value> {
-    let state: Value = serde_json::from_str(state).ok()?;
-    let mut merged = state["completed"]["singer_state"].clone();
-    lay_over(&mut merged, &state["partial"]["singer_state"]);
-    Some(merged).filter(|merged| !merged.is_null())
-}
-
-fn lay_over(below: &mut Value, above: &Value) {
-    match (below, above) {
-        (_, Value::Null) => {}
-        (Value::Object(below), Value::Object(above)) => {
-            for (key, value) in above {
-                lay_over(below.entry(key.clone()).or_insert(Value::Null), value);
-            }
-        }
-        (below, above) => *below = above.clone(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    #[test]
-    fn what_is_partial_lies_over_what_is_complete_as_in_meltano() {
-        let state = r#"{"completed": {"singer_state": {"a": {"x": 1, "y": 1}, "b": 1}}, "partial": {"singer_state": {"a": {"x": 2}, "c": 3}}}"#;
-        assert_eq!(merged(state), Some(json!({"a": {"x": 2, "y": 1}, "b": 1, "c": 3})));
-        assert_eq!(merged(r#"{"completed": {"singer_state": {"b": 1}}, "partial": {}}"#), Some(json!({"b": 1})));
-        assert_eq!(merged(r#"{"completed": {}, "partial": {}}"#), None);
-    }
+/// Returns the Singer state that a tap would be given; what cannot be read is none.
+fn given(state: &str) -> Option<Value> {
+    SingerState::of_stored(state).ok().flatten().map(|state| state.json().to_value())
 }

@@ -11,7 +11,7 @@ use super::run_lock::NotHere;
 use super::{From, Options, START};
 use crate::discover::DiscoverError;
 use crate::invocation::{self, Invocation};
-use crate::{Error, Event, Loaded, loader_test};
+use crate::{Error, Event, Loaded, loader_test, state};
 use spile_core::connector::Role;
 use spile_core::integration::Integration;
 use spile_core::integration::check::environment_variable;
@@ -108,6 +108,12 @@ impl Job {
             return Ok(run);
         }
         let Some(unfinished) = refresh::unfinished(self.known().await?, run.loader, run.id) else { return Ok(run) };
+        // Who has changed the state since then wants what is there now.
+        let changed = state::last_change(&self.world, &self.integration, &run.environment).await?;
+        let broke_off = self.known().await?.iter().find(|known| known.id == unfinished.run);
+        if broke_off.is_some_and(|known| changed.is_some_and(|changed| changed > known.started_at)) {
+            return Ok(run);
+        }
         match unfinished.left {
             RefreshRemains::Bookmarks => {}
             RefreshRemains::Nothing => self.options.from = From::Beginning,

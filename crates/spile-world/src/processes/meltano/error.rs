@@ -173,6 +173,20 @@ pub enum RunError {
         /// Meltano's message.
         reason: String,
     },
+    /// Meltano does not read or write a state.
+    #[error("Meltano cannot {doing} the state `{id}`: {reason}")]
+    #[diagnostic(
+        code(spile::state::backend),
+        help("check that the place of the bookmarks can be reached, for example with `meltano state list`")
+    )]
+    StoredState {
+        /// `read` or `write`.
+        doing: &'static str,
+        /// The state id.
+        id: String,
+        /// What Meltano said.
+        reason: String,
+    },
     /// A file or a program cannot be used.
     #[error(transparent)]
     #[diagnostic(transparent)]

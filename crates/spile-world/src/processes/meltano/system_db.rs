@@ -6,12 +6,13 @@ use std::path::Path;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, params};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Transaction, TransactionBehavior, params};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::mask::{Mask, STRUCK};
 use crate::files::own_folder::OwnFolder;
+use spile_core::state::SingerState;
 
 /// The file in Meltano's folder.
 pub(super) const FILE: &str = "meltano.db";
@@ -33,11 +34,11 @@ pub(super) fn end(folder: &OwnFolder, run: Uuid) -> io::Result<()> {
 }
 
 fn end_in(connection: &Connection, run: Uuid) -> rusqlite::Result<()> {
-    // The format in which SQLAlchemy stores times and ids.
-    let now = Timestamp::now().strftime("%Y-%m-%d %H:%M:%S%.6f").to_string();
+    let now = sqlalchemy_now();
     let sql = "update runs set state = 'FAIL', ended_at = ?2, \
                payload = json_set(coalesce(payload, '{}'), '$.error', 'The process was killed.') \
                where run_id = ?1 and state = 'RUNNING'";
+    // As SQLAlchemy writes ids.
     connection.execute(sql, params![run.simple().to_string(), now]).map(drop)
 }
 
@@ -74,7 +75,51 @@ fn state_in(connection: &Connection, id: &str) -> rusqlite::Result<Option<String
     Ok(halves.map(|[completed, partial]| format!("{{\"completed\": {completed}, \"partial\": {partial}}}")))
 }
 
-/// Masks secrets in the stored output of a run, and erases them from the files of the database. Bookmarks do not change.
+/// What became of a state that was to be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LocalWrite {
+    /// It is there.
+    Written,
+    /// Something else has written in the meantime.
+    Changed,
+    /// There is no database yet.
+    NoDatabase,
+}
+
+/// Writes what is kept under a state id as Meltano itself does (`db.py` of its `state_store`), where it still is what was
+/// read.
+pub(super) fn keep_state(
+    folder: &OwnFolder,
+    id: &str,
+    read: Option<&str>,
+    state: Option<&SingerState>,
+) -> io::Result<LocalWrite> {
+    let mut written = LocalWrite::NoDatabase;
+    in_runs(folder, |connection| {
+        let transaction = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
+        if state_in(&transaction, id)?.as_deref() != read {
+            written = LocalWrite::Changed;
+            return Ok(());
+        }
+        transaction.execute("delete from state where state_id = ?1", [id])?;
+        if let Some(state) = state {
+            let sql =
+                "insert into state (state_id, partial_state, completed_state, updated_at) values (?1, '{}', ?2, ?3)";
+            transaction.execute(sql, params![id, format!("{{\"singer_state\": {state}}}"), sqlalchemy_now()])?;
+        }
+        transaction.commit()?;
+        written = LocalWrite::Written;
+        Ok(())
+    })?;
+    Ok(written)
+}
+
+/// Returns the time as `SQLAlchemy` writes it.
+fn sqlalchemy_now() -> String {
+    Timestamp::now().strftime("%Y-%m-%d %H:%M:%S%.6f").to_string()
+}
+
+/// Strikes secrets out of what a run said there, and out of what the database keeps of it besides. Bookmarks stay.
 pub(super) fn strike(folder: &OwnFolder, run: Uuid, mask: &Mask) -> io::Result<()> {
     in_runs(folder, |connection| strike_in(connection, run, mask))
 }
@@ -201,6 +246,32 @@ mod tests {
         assert_eq!(found.as_deref(), Some(r#"{"completed": {"singer_state": {"last": 1.0}}, "partial": {}}"#));
         assert_eq!(state(&own, "dev:b").unwrap(), None);
         assert_eq!(state(&own, "dev:c").unwrap(), None);
+    }
+
+    #[test]
+    fn a_state_is_written_as_meltano_writes_it_where_it_is_still_what_was_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let own = Own::of_meltano(folder.path()).make().unwrap();
+        let state = |text: &str| SingerState::parse(text).unwrap();
+        let first = state(r#"{"bookmarks": {"a": {"id": 1.0}}}"#);
+        assert_eq!(keep_state(&own, "dev:a", None, Some(&first)).unwrap(), LocalWrite::NoDatabase);
+        let database = Connection::open(own.path().join(FILE)).unwrap();
+        database
+            .execute_batch(
+                "create table runs (run_id); \
+                 create table state (state_id primary key, partial_state, completed_state, updated_at); \
+                 insert into state values ('dev:b', '{}', '{\"singer_state\": {\"b\": 1.00}}', 'then')",
+            )
+            .unwrap();
+        assert_eq!(keep_state(&own, "dev:a", None, Some(&first)).unwrap(), LocalWrite::Written);
+        let read = super::state(&own, "dev:a").unwrap();
+        assert_eq!(read.as_deref(), Some(first.to_stored().as_str()));
+        assert_eq!(keep_state(&own, "dev:a", None, None).unwrap(), LocalWrite::Changed);
+        assert_eq!(super::state(&own, "dev:a").unwrap(), read);
+        assert_eq!(keep_state(&own, "dev:a", read.as_deref(), None).unwrap(), LocalWrite::Written);
+        assert_eq!(super::state(&own, "dev:a").unwrap(), None);
+        let other = database.query_row("select completed_state || updated_at from state", [], |row| row.get(0));
+        assert_eq!(other, Ok("{\"singer_state\": {\"b\": 1.00}}then".to_owned()));
     }
 
     const SECRET: &str = "hunter2-and-\"more\"";

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::{Supabase, SupabaseError, check_version};
 use spile_core::name::IntegrationId;
+use spile_core::state::change::StateChange;
 
 /// The stored bookmarks of a pipeline.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -112,4 +113,66 @@ impl Supabase {
             (true | false, _, _) => Err(SupabaseError::answer("it has an unexpected form").into()),
         }
     }
+}
+
+/// How the ids begin under which changes of states by hand are kept, beside the states themselves: they are written under the
+/// same lease, are the same text to the byte, and no table is added for them.
+const CHANGES: &str = "change";
+
+impl Supabase {
+    /// Keeps a change of a state by hand, which has to have the lease of the integration.
+    ///
+    /// # Errors
+    /// When the lease has passed to another run, or the registry cannot be asked.
+    pub(crate) async fn keep_change(&self, change: &StateChange) -> Result<(), NotKept> {
+        let unwritable = |error: serde_json::Error| SupabaseError::answer(&error.to_string());
+        let text = serde_json::to_string(change).map_err(unwritable)?;
+        self.keep_state(&writer(change), &change_id(change), 0, Some(&text)).await.map(drop)
+    }
+
+    /// Takes back a change that was not made.
+    ///
+    /// # Errors
+    /// As [`Self::keep_change`].
+    pub(crate) async fn withdraw_change(&self, change: &StateChange) -> Result<(), NotKept> {
+        self.keep_state(&writer(change), &change_id(change), 1, None).await.map(drop)
+    }
+
+    /// Returns the newest changes of the states of an integration, the newest first.
+    ///
+    /// # Errors
+    /// When the registry cannot be asked, or is of another version than this program's.
+    pub(crate) async fn changes(&self, of: IntegrationId, most: usize) -> Result<Vec<StateChange>, SupabaseError> {
+        /// What is kept of one.
+        #[derive(Deserialize)]
+        struct Kept {
+            state: String,
+        }
+        let query = [
+            ("select", "state".to_owned()),
+            ("managed_by", format!("eq.{}", self.project)),
+            ("environment", format!("eq.{}", self.environment)),
+            ("state_id", format!("like.{CHANGES}:{of}:*")),
+            ("state", "not.is.null".to_owned()),
+            ("order", "updated_at.desc,state_id.desc".to_owned()),
+            ("limit", most.to_string()),
+        ];
+        match self.client.get::<Vec<Kept>>("integration_states", &query).await {
+            // One of another form is of a newer spile.
+            Ok(kept) => Ok(kept.iter().filter_map(|kept| serde_json::from_str(&kept.state).ok()).collect()),
+            Err(error @ SupabaseError::NotMigrated { .. }) => {
+                check_version(self.version().await?)?;
+                Err(error)
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+fn change_id(change: &StateChange) -> String {
+    format!("{CHANGES}:{}:{}", change.integration, change.id)
+}
+
+fn writer(change: &StateChange) -> Writer {
+    Writer { integration: change.integration, run: change.id, host: change.host.clone() }
 }
