@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::kept::{KeptState, Owner, Place, ReadMark};
 use super::{Scope, StateError, StatePlan};
-use crate::run::{Claim, NotHere, WhenBusy, stopped_when_lost};
+use crate::run::{self, Claim, NotHere, WhenBusy, stopped_when_lost};
 use crate::{Error, Tell};
 use spile_core::state::SingerState;
 use spile_core::state::change::StateChange;
@@ -58,16 +58,14 @@ struct Held<'a> {
 }
 
 impl Held<'_> {
-    async fn carry_out(self, plan: &StatePlan, tell: Tell<'_>) -> Result<StateChange, Error> {
+    async fn carry_out(&self, plan: &StatePlan, tell: Tell<'_>) -> Result<StateChange, Error> {
         let Scope { world, options, .. } = self.scope;
-        let Self { scope, owner, hold, id } = self;
-        let request = owner.request(hold);
-        let kept = owner.read(scope, tell).await?;
+        let kept = self.owner.read(self.scope, tell).await?;
         if kept.state != plan.before || kept.unreadable != plan.unreadable || kept.state_id != plan.state_id {
             return Err(StateError::Changed { slug: plan.slug.clone() }.into());
         }
         let change = StateChange {
-            id,
+            id: self.id,
             integration: kept.integration.id,
             slug: plan.slug.clone(),
             environment: options.environment.clone(),
@@ -83,53 +81,38 @@ impl Held<'_> {
         // First how it is undone: what kills this in between leaves a state that is still what it was.
         let not_written = |source| StateError::NotWritten { slug: plan.slug.clone(), source };
         changes.keep(&change).await.map_err(not_written)?;
-        let written = match (kept.place, &kept.read) {
-            (Place::Registry, ReadMark::Version(version)) => write_to_registry(scope, &kept, *version, &change).await,
-            (Place::Database, ReadMark::Text(read)) => {
-                match world.meltano.keep_local_state(&kept.state_id, read.as_deref(), plan.after.as_ref()) {
-                    Ok(LocalWrite::Written) => Ok(()),
-                    Ok(LocalWrite::Changed) => Err(StateError::Changed { slug: plan.slug.clone() }.into()),
-                    Ok(LocalWrite::NoDatabase) => {
-                        crate::invocation::install(world, &options.host, &options.interrupt, tell).await?;
-                        let mut interrupt = options.interrupt.clone();
-                        let stored =
-                            world.meltano.store_state(&request, &kept.state_id, plan.after.as_ref(), &mut interrupt);
-                        stored.await.map_err(Error::from)
-                    }
-                    Err(error) => Err(error.into()),
-                }
-            }
-            (Place::Registry | Place::Database | Place::Backend, _) => {
-                let mut interrupt = options.interrupt.clone();
-                let stored = world.meltano.store_state(&request, &kept.state_id, plan.after.as_ref(), &mut interrupt);
-                stored.await.map_err(Error::from)
-            }
-        };
-        if let Err(error) = written {
+        if let Err(error) = self.write(&kept, plan.after.as_ref(), tell).await {
             // Where that fails too, what is remembered of it says what was there all the same.
             let _ = changes.withdraw(&change).await;
             return Err(error);
         }
         Ok(change)
     }
-}
 
-async fn write_to_registry(
-    scope: Scope<'_>,
-    kept: &KeptState,
-    version: i64,
-    change: &StateChange,
-) -> Result<(), Error> {
-    // It was read there.
-    let Some(registry) = &scope.world.supabase else { return Ok(()) };
-    let writer = Writer { integration: change.integration, run: change.id, host: change.host.clone() };
-    let after = change.after.as_deref().map(SingerState::parse).transpose();
-    let unreadable = |error: spile_core::state::NotJson| StateError::Unreadable {
-        slug: kept.slug().clone(),
-        why: error.to_string(),
-    };
-    let state = after.map_err(unreadable)?.map(|state| state.to_stored());
-    let written = registry.keep_state(&writer, &kept.state_id, version, state.as_deref()).await;
-    written.map_err(StateError::not_kept(kept.slug()))?;
-    Ok(())
+    /// Writes the state where it was read.
+    async fn write(&self, kept: &KeptState, after: Option<&SingerState>, tell: Tell<'_>) -> Result<(), Error> {
+        let Scope { world, options, .. } = self.scope;
+        match (kept.place, &kept.read, &world.supabase) {
+            (Place::Registry, ReadMark::Version(version), Some(registry)) => {
+                let writer = Writer { integration: kept.integration.id, run: self.id, host: machine::name() };
+                let state = after.map(SingerState::to_stored);
+                let written = registry.keep_state(&writer, &kept.state_id, *version, state.as_deref()).await;
+                written.map_err(StateError::not_kept(kept.slug()))?;
+                return Ok(());
+            }
+            (Place::Database, ReadMark::Text(read), _) => {
+                match world.meltano.keep_local_state(&kept.state_id, read.as_deref(), after)? {
+                    LocalWrite::Written => return Ok(()),
+                    LocalWrite::Changed => return Err(StateError::Changed { slug: kept.slug().clone() }.into()),
+                    LocalWrite::NoDatabase => {}
+                }
+            }
+            (Place::Registry | Place::Database | Place::Backend, _, _) => {}
+        }
+        // Only Meltano knows the way, and only Meltano makes its database.
+        run::install(world, &options.host, &options.interrupt, tell).await?;
+        let request = self.owner.request(self.hold.clone());
+        let mut interrupt = options.interrupt.clone();
+        Ok(world.meltano.store_state(&request, &kept.state_id, after, &mut interrupt).await?)
+    }
 }

@@ -148,10 +148,10 @@ impl Owner {
     }
 
     /// Reads the state, as the next sync would find it.
-    pub async fn read(self, scope: Scope<'_>, tell: Tell<'_>) -> Result<KeptState, Error> {
+    pub async fn read(&self, scope: Scope<'_>, tell: Tell<'_>) -> Result<KeptState, Error> {
         let mut last = None;
-        for id in self.ids.clone() {
-            let found = self.read_under(scope, &id, tell).await?;
+        for id in &self.ids {
+            let found = self.read_under(scope, id, tell).await?;
             if found.state.is_some() || found.unreadable.is_some() {
                 return Ok(found);
             }
