@@ -12,6 +12,7 @@ mod openapi;
 mod pages;
 mod runs;
 mod safety;
+mod states;
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;

@@ -13,6 +13,7 @@ mod openapi;
 mod plans;
 mod runs;
 mod shape;
+mod state;
 
 use axum::Router;
 use axum::http::StatusCode;
@@ -34,6 +35,8 @@ pub fn routes() -> Router<App> {
         .route("/integrations/{id}", get(integrations::one).put(changes::update).delete(changes::remove))
         .route("/integrations/{id}/test", post(runs::test))
         .route("/integrations/{id}/sync", post(runs::sync))
+        .route("/integrations/{id}/state", get(state::show).post(state::change))
+        .route("/integrations/{id}/state/history", get(state::history))
         .route("/runs", get(runs::list))
         .route("/runs/{id}", get(runs::one))
         .route("/runs/{id}/logs", get(logs::logs))

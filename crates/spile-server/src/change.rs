@@ -138,7 +138,8 @@ pub fn failed(error: &Error) -> String {
     format!("failed: {code}")
 }
 
-fn read_only() -> Refusal {
+/// Says that a server changes nothing.
+pub(super) fn read_only() -> Refusal {
     let detail = "this server is read-only: it was started with `--read-only`";
     Refusal::new(StatusCode::FORBIDDEN, "spile::http::read_only", detail).help("change the files in git")
 }

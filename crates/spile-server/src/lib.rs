@@ -39,6 +39,7 @@ mod session;
 mod setup;
 mod sign_in;
 mod start_run;
+mod state_change;
 mod ui;
 
 use std::time::Duration;

@@ -16,8 +16,9 @@ use spile_core::visible::{is_turning, straight};
 use spile_view::report::ProblemData;
 
 /// The templates, by name.
-const TEMPLATES: [(&str, &str); 16] = [
+const TEMPLATES: [(&str, &str); 17] = [
     ("base.html.j2", include_str!("../../../templates/ui/base.html.j2")),
+    ("bookmark.html.j2", include_str!("../../../templates/ui/bookmark.html.j2")),
     ("confirm.html.j2", include_str!("../../../templates/ui/confirm.html.j2")),
     ("fault.html.j2", include_str!("../../../templates/ui/fault.html.j2")),
     ("integration.html.j2", include_str!("../../../templates/ui/integration.html.j2")),

@@ -1,5 +1,6 @@
 //! Pages for people: the same operations, shown by templates. They work without scripts, and are faster with them.
 
+mod bookmarks;
 mod catalog;
 mod edited;
 mod entry;
@@ -33,6 +34,7 @@ pub fn routes() -> Router<App> {
         .route("/integrations/{slug}/settings", post(integration::save))
         .route("/integrations/{slug}/delete", get(integration::ask_delete))
         .route("/integrations/{slug}/contract", post(integration::contract))
+        .route("/integrations/{slug}/bookmarks", get(bookmarks::ask).post(bookmarks::clear))
         .route("/integrations/{slug}/{action}", post(integration::act))
         .route("/marketplace", get(catalog::marketplace))
         .route("/check/{kind}/{type}", post(catalog::check))

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::kept::{KeptState, Owner, Place, ReadMark};
 use super::{Scope, StateError, StatePlan};
-use crate::run::{self, Claim, NotHere, WhenBusy, stopped_when_lost};
+use crate::run::{Claim, NotHere, WhenBusy, stopped_when_lost};
 use crate::{Error, Tell};
 use spile_core::state::SingerState;
 use spile_core::state::change::StateChange;
@@ -110,7 +110,7 @@ impl Held<'_> {
             (Place::Registry | Place::Database | Place::Backend, _, _) => {}
         }
         // Only Meltano knows the way, and only Meltano makes its database.
-        run::install(world, &options.host, &options.interrupt, tell).await?;
+        crate::invocation::install(world, &options.host, &options.interrupt, tell).await?;
         let request = self.owner.request(self.hold.clone());
         let mut interrupt = options.interrupt.clone();
         Ok(world.meltano.store_state(&request, &kept.state_id, after, &mut interrupt).await?)

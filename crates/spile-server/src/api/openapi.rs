@@ -21,7 +21,7 @@ const fn get(path: &'static str, id: &'static str, summary: &'static str, gives:
 const LIMIT: (&str, &str) = ("limit", "integer");
 const KIND: (&str, &str) = ("kind", "kind");
 
-const OPERATIONS: [Operation; 26] = [
+const OPERATIONS: [Operation; 29] = [
     get("/api/health", "health", "Returns the server's health; needs no sign-in", "Health"),
     Operation {
         query: &[("q", "string"), LIMIT, ("after", "string")],
@@ -71,6 +71,32 @@ const OPERATIONS: [Operation; 26] = [
         query: &[("wait", "integer")],
         gives: ("202", "RunAnswer"),
         ..get("/api/integrations/{id}/sync", "syncIntegration", "Starts a sync; `wait` waits for it to end", "")
+    },
+    get(
+        "/api/integrations/{id}/state",
+        "getState",
+        "Returns the bookmarks of an integration, each with the sync that left it as it is",
+        "Object",
+    ),
+    Operation {
+        query: &[LIMIT],
+        ..get(
+            "/api/integrations/{id}/state/history",
+            "getStateHistory",
+            "Lists the syncs and changes whose bookmarks can be restored, newest first",
+            "Object",
+        )
+    },
+    Operation {
+        method: "post",
+        query: &[("dry_run", "boolean")],
+        body: Some("StateChange"),
+        ..get(
+            "/api/integrations/{id}/state",
+            "changeState",
+            "Changes bookmarks; `dry_run` returns the plan of that only",
+            "Object",
+        )
     },
     Operation {
         query: &[("integration", "string"), LIMIT],
@@ -221,6 +247,7 @@ fn query(name: &str, kind: &str) -> Value {
     let schema = match kind {
         "integer" => json!({ "type": "integer", "minimum": 0, "maximum": 1_000_000 }),
         "kind" => json!({ "enum": ["extractor", "loader"] }),
+        "boolean" => json!({ "type": "boolean" }),
         _ => json!({ "type": "string" }),
     };
     let (name, required) = name.strip_suffix('!').map_or((name, false), |name| (name, true));
@@ -271,7 +298,26 @@ fn applied() -> Value {
     json!({ "type": "boolean", "description": description })
 }
 
-/// Returns the body that accepts changes in a source.
+/// What changes bookmarks.
+fn state_change() -> Value {
+    let one = |action: &str, properties: Value, required: &[&str]| {
+        let mut all = json!({ "action": { "const": action } });
+        for (name, schema) in properties.as_object().into_iter().flatten() {
+            all[name] = schema.clone();
+        }
+        let required: Vec<&str> = ["action"].iter().chain(required).copied().collect();
+        json!({ "type": "object", "properties": all, "required": required, "additionalProperties": false })
+    };
+    json!({ "oneOf": [
+        one("set", json!({ "stream": text(), "value": text(), "key": maybe("string") }), &["stream", "value"]),
+        one("clear", json!({ "streams": texts() }), &[]),
+        one("copy", json!({ "from": text() }), &["from"]),
+        one("restore", json!({ "to": text() }), &["to"]),
+        one("undo", json!({ "change": text() }), &["change"]),
+    ] })
+}
+
+/// What accepts changes of a source.
 fn acceptance() -> Value {
     json!({
         "type": "object",
@@ -361,6 +407,7 @@ fn schemas() -> Value {
         },
         "Discover": { "type": "object", "properties": { "integration": text() }, "required": ["integration"] },
         "Acceptance": acceptance(),
+        "StateChange": state_change(),
         "Marks": {
             "type": "object",
             "properties": { "read": texts(), "unread": texts() },

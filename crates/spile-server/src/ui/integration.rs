@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use super::bookmarks;
 use super::catalog::mark;
 use super::edited::{Edited, has_originals};
 use super::form::Posted;
@@ -82,6 +83,7 @@ async fn page(
         "one": facts, "runs": rows, "charts": [chart::records(&runs), chart::durations(&runs)], "all": Fields::of(&one.connector, &known),
         "general": general(at, one, edited, refusal), "settings": settings(one), "streams": offered.as_ref().map(|offered| streams(at, one, offered, now)),
         "source": offered.as_ref().and_then(|offered| source(at, one, offered, now)),
+        "bookmarks": bookmarks::section(at, one, now).await,
         "history": history(at, one, now).await, "fault": refusal.map(fault),
     });
     let status = refusal.map_or(StatusCode::OK, Refusal::status);

@@ -121,6 +121,7 @@ fn told(did: &str) -> Option<Told> {
         "unapplied" => ("warn", "Saved, but not applied. Resolve the problem, then apply it here."),
         "branch" => ("good", "Committed to a new branch. Request a review of it."),
         "deleted" => ("good", "Deleted. The plan shows what applying this would change."),
+        "cleared" => ("good", "Cleared. The next sync reads the stream again."),
         "enabled" => ("good", "Enabled."),
         "disabled" => ("good", "Disabled."),
         "part" => {
