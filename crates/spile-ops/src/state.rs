@@ -21,7 +21,6 @@ pub use error::StateError;
 pub use kept::{KeptState, Place, place, read};
 pub use list::{Listed, Shown, ShownBookmark, list, show};
 pub use plan::{Action, StatePlan, plan};
-pub(crate) use record::last_change;
 pub use record::{Entry, Side, between, history};
 pub use transfer::{Export, Exported, export, read_export};
 

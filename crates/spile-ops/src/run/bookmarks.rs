@@ -9,13 +9,14 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::job::{Job, is_state_of};
-use crate::{Error, Event, state};
+use crate::{Error, Event};
 use spile_core::integration::Integration;
 use spile_core::name::{EnvironmentName, IntegrationId};
 use spile_core::run::{Run, RunKind};
 use spile_world::files::io_error::IoError;
 use spile_world::processes::meltano::{Backend, Bookmarks, Elsewhere, Host, IsHosted, Request, RunError};
 use spile_world::stores::bookmarks::Broker;
+use spile_world::stores::state_changes::StateChanges;
 use spile_world::stores::supabase::{KeptState, NotKept, Writer};
 use spile_world::{Supabase, TargetError, World, machine};
 
@@ -77,7 +78,7 @@ impl Job {
 
     /// Tells whether somebody has changed the state by hand since then: where its backend has none, none is meant.
     async fn is_outdated(&self, known: &KnownBookmarks) -> Result<bool, Error> {
-        let changed = state::last_change(&self.world, &self.integration, &self.options.environment).await?;
+        let changed = StateChanges::of(&self.world).last(self.integration.id, &self.options.environment).await?;
         Ok(changed.is_some_and(|changed| match known.from {
             BookmarkOrigin::Database => true,
             BookmarkOrigin::Run { at, .. } => changed > at,

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::bookmarks::{Pipeline, backend};
 use super::{From, Options, chosen};
 use crate::invocation::project_file;
-use crate::{Error, Loaded, state};
+use crate::{Error, Loaded};
 use spile_core::integration::Integration;
 use spile_core::name::Slug;
 use spile_core::record::entry::state_id;
@@ -17,6 +17,7 @@ use spile_core::run::refresh::{self, RefreshRemains};
 use spile_core::run::{RunKind, RunStatus};
 use spile_core::state::SingerState;
 use spile_world::processes::meltano::Backend;
+use spile_world::stores::state_changes::StateChanges;
 use spile_world::{TargetError, World};
 
 /// What a sync of an integration would do.
@@ -56,7 +57,7 @@ pub async fn would(world: &World, loaded: &Arc<Loaded>, options: &Options) -> Re
         // The sync begins by moving what is kept under the names of before.
         let ids = [pipeline.renamed_from(known.iter()), state_id.clone()];
         // What runs before a change by hand began with and left counts no more.
-        if let Some(changed) = state::last_change(world, &integration, environment).await? {
+        if let Some(changed) = StateChanges::of(world).last(integration.id, environment).await? {
             known.retain(|run| run.started_at > changed);
         }
         let mut bookmark = None;

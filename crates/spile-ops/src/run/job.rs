@@ -11,7 +11,7 @@ use super::run_lock::NotHere;
 use super::{From, Options, START};
 use crate::discover::DiscoverError;
 use crate::invocation::{self, Invocation};
-use crate::{Error, Event, Loaded, loader_test, state};
+use crate::{Error, Event, Loaded, loader_test};
 use spile_core::connector::Role;
 use spile_core::integration::Integration;
 use spile_core::integration::check::environment_variable;
@@ -23,6 +23,7 @@ use spile_core::run::{Cause, Details, Run, RunKind, RunStatus, Start, StreamFilt
 use spile_world::processes::meltano::{
     CatalogFacts, Finished, Hold, InstallError, Outcome, Progress, Request, RunError, Span,
 };
+use spile_world::stores::state_changes::StateChanges;
 use spile_world::stores::supabase::NotKept;
 use spile_world::{World, machine};
 
@@ -109,7 +110,7 @@ impl Job {
         }
         let Some(unfinished) = refresh::unfinished(self.known().await?, run.loader, run.id) else { return Ok(run) };
         // Who has changed the state since then wants what is there now.
-        let changed = state::last_change(&self.world, &self.integration, &run.environment).await?;
+        let changed = StateChanges::of(&self.world).last(self.integration.id, &run.environment).await?;
         let broke_off = self.known().await?.iter().find(|known| known.id == unfinished.run);
         if broke_off.is_some_and(|known| changed.is_some_and(|changed| changed > known.started_at)) {
             return Ok(run);

@@ -8,11 +8,11 @@ use uuid::Uuid;
 use super::{Scope, StateError};
 use crate::Error;
 use spile_core::integration::Integration;
-use spile_core::name::{EnvironmentName, Slug};
+use spile_core::name::Slug;
 use spile_core::run::{Run, RunKind};
 use spile_core::state::change::StateChange;
 use spile_core::state::{Difference, SingerState, differences};
-use spile_world::{StateChanges, World};
+use spile_world::StateChanges;
 
 /// How many runs and changes are looked through for an id.
 const LOOKED_THROUGH: usize = 1000;
@@ -129,16 +129,6 @@ pub(super) async fn entries_of(scope: Scope<'_>, of: &Integration, most: usize) 
     entries.sort_by_key(|entry| std::cmp::Reverse((entry.at(), entry.id())));
     entries.truncate(most);
     Ok(entries)
-}
-
-/// Returns when the state of an integration was last changed by hand.
-pub(crate) async fn last_change(
-    world: &World,
-    of: &Integration,
-    environment: &EnvironmentName,
-) -> Result<Option<Timestamp>, Error> {
-    let newest = StateChanges::of(world).newest(of.id, environment, 1).await?;
-    Ok(newest.first().map(|change| change.at))
 }
 
 /// Finds the run or the change of an integration whose id begins so.

@@ -6,6 +6,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::files::io_error::IoError;
@@ -91,6 +92,18 @@ impl StateChanges {
         let mut found = self.here(of, environment)?;
         found.truncate(most);
         Ok(found)
+    }
+
+    /// Returns when the state of an integration was last changed by hand.
+    ///
+    /// # Errors
+    /// When the registry cannot be asked, or a file cannot be read.
+    pub async fn last(
+        &self,
+        of: IntegrationId,
+        environment: &EnvironmentName,
+    ) -> Result<Option<Timestamp>, TargetError> {
+        Ok(self.newest(of, environment, 1).await?.first().map(|change| change.at))
     }
 
     fn here(&self, of: IntegrationId, environment: &EnvironmentName) -> Result<Vec<StateChange>, TargetError> {
