@@ -25,12 +25,12 @@ pub enum Event {
         /// How many it has.
         definitions: usize,
     },
-    /// A tap or target is being installed for a moment, and asked what it takes.
+    /// A tap or target is being installed temporarily, and asked for its definition.
     AskingPlugin {
-        /// What pip installs.
+        /// The requirement that pip installs.
         requirement: String,
     },
-    /// The plugins of an integration are being installed, or Meltano's database is being made.
+    /// The plugins of an integration are being installed, or Meltano's database is being created.
     Preparing {
         /// The integration.
         slug: Slug,
@@ -45,9 +45,9 @@ pub enum Event {
         /// The integration.
         slug: Slug,
     },
-    /// A run waits for its turn: for a place, or until Meltano is installed.
+    /// A run waits for a free slot, or until Meltano is installed.
     Queued(Box<Run>),
-    /// A run has begun.
+    /// A run has started.
     Began {
         /// The integration.
         slug: Slug,
@@ -56,36 +56,36 @@ pub enum Event {
         /// Its id.
         run: Uuid,
     },
-    /// Records of a stream have been counted, in all.
+    /// Records of a stream have been counted.
     Records {
         /// The integration.
         slug: Slug,
         /// The stream.
         stream: String,
-        /// How many so far.
+        /// The total so far.
         records: u64,
     },
-    /// Something else runs the integration: this run waits until that has ended.
+    /// Another run is using the integration. This run waits until that has ended.
     Waiting {
         /// The integration.
         slug: Slug,
-        /// Who runs it, as a sentence.
+        /// Which run it is, as a sentence.
         busy: String,
     },
-    /// Something else runs the integration: this run is left for later.
+    /// Another run is using the integration. This run is left for later.
     Left {
         /// The integration.
         slug: Slug,
-        /// Who runs it, as a sentence.
+        /// Which run it is, as a sentence.
         busy: String,
     },
-    /// A run failed for a reason that may pass, and is tried again.
+    /// A run failed for a reason that may be temporary, and will be retried.
     Retrying {
         /// The integration.
         slug: Slug,
         /// What went wrong.
         reason: String,
-        /// How long is waited.
+        /// How long it waits before the retry.
         after: Duration,
     },
     /// A run has ended.
@@ -94,20 +94,20 @@ pub enum Event {
     WroteTarget(Target),
     /// An output has been written.
     WroteOutput(PathBuf),
-    /// All changes of a plan have been written, and are there.
+    /// All changes of a plan have been written and confirmed.
     Applied(Summary),
-    /// `up` has nothing to apply any more: tests and syncs follow, which an interrupt stops.
+    /// `up` has finished applying. Tests and syncs follow, which an interrupt stops.
     StartingRuns,
     /// A channel was notified.
     Notified {
         /// The channel.
         channel: ChannelName,
-        /// Of what.
+        /// The title of the first message.
         title: String,
-        /// And of how many more.
+        /// How many more messages it got.
         more: usize,
     },
-    /// A channel was not notified, or not as it should be.
+    /// A channel was not notified, or not fully.
     NotNotified {
         /// The channel.
         channel: ChannelName,
@@ -116,51 +116,51 @@ pub enum Event {
         /// The next step.
         help: Option<String>,
     },
-    /// The files of the project have changed, and are used from now on.
+    /// The files of the project have changed. The new content is used from now on.
     Reread {
         /// How many integrations they declare.
         integrations: usize,
     },
-    /// The files of the project are wrong now: what they said before is used until they are fixed.
+    /// The files of the project are invalid now. Their last valid content is used until they are fixed.
     NotReread {
-        /// What is wrong, a line each.
+        /// The problems, one line each.
         problems: Vec<String>,
     },
-    /// Something that alerts or schedules are told from could not be looked at; that is tried again.
+    /// Something that alerts or schedules depend on could not be read. Reading it will be retried.
     Unseen {
         /// What went wrong.
         message: String,
         /// The next step.
         help: Option<String>,
     },
-    /// A run goes on with a full refresh that broke off.
+    /// A run continues an unfinished full refresh.
     ResumedRefresh {
         /// The integration.
         slug: Slug,
-        /// Which, and what it has left.
+        /// Which refresh, and what it has left.
         unfinished: Unfinished,
     },
-    /// A run goes on from the bookmarks that another machine left.
+    /// A run continues from the bookmarks that another machine stored.
     TookBookmark {
         /// The integration.
         slug: Slug,
         /// The other machine.
         host: String,
-        /// When it left them.
+        /// When it stored them.
         at: Timestamp,
     },
-    /// The registry was given the bookmarks that this machine had.
+    /// The bookmarks of this machine were copied to the registry.
     CopiedBookmark {
         /// The integration.
         slug: Slug,
     },
-    /// Bookmarks followed a rename.
+    /// Bookmarks were moved after a rename.
     MovedState {
         /// The integration.
         slug: Slug,
-        /// The state id it had.
+        /// The old state id.
         from: String,
-        /// The state id it has.
+        /// The new state id.
         to: String,
     },
 }

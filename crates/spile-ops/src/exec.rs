@@ -13,10 +13,10 @@ use spile_core::value::expansion::given;
 use spile_core::value::periods;
 use spile_world::{World, processes::command};
 
-/// Runs a command with the variables from which Meltano reads the settings of an integration, secrets decrypted.
+/// Runs a command with the variables from which Meltano reads the settings of an integration. Secrets are decrypted.
 ///
 /// # Errors
-/// When there is no such integration, no key opens its secrets, or the command cannot be started.
+/// When no integration has the name, no key decrypts its secrets, or the command cannot be started.
 pub async fn exec(
     world: &World,
     loaded: &Loaded,
@@ -26,7 +26,7 @@ pub async fn exec(
 ) -> Result<ExitStatus, Error> {
     let integration = loaded.named(name)?;
     let plugin = integration.plugin_name();
-    // What names variables is Meltano's to put together; given as it is, it would stand for itself.
+    // Meltano expands values that name variables, so these are not passed. If they were, Meltano would take them literally.
     let config = integration.at(environment).config.iter();
     let config = config.filter_map(|(name, value)| Some((name, periods::escaped(&given(value)?))));
     let mut variables: secrets::Values =

@@ -1,4 +1,4 @@
-//! `status`, `runs`, `logs` and `history`: what the registry remembers of each integration.
+//! `status`, `runs`, `logs` and `history`: reads what the registry has recorded about each integration.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use spile_core::run::{Run, RunStatus};
 use spile_world::World;
 use spile_world::stores::runs::Standing;
 
-/// So many applies are looked through for the one that was live: more than a registry keeps.
+/// How many applies are searched for the one that was live: more than a registry keeps.
 const KEPT: usize = 1000;
 
 /// An integration, its status and its last run.
@@ -22,18 +22,18 @@ const KEPT: usize = 1000;
 pub struct Status {
     /// The integration as the files declare it.
     pub integration: Arc<Integration>,
-    /// What the registry says of it; `None` before the first apply.
+    /// What the registry says about it; `None` before the first apply.
     pub standing: Option<Standing>,
-    /// Whether something else has changed its row since the last apply.
+    /// Whether its row has changed outside spile since the last apply.
     pub has_drifted: bool,
-    /// Its newest run.
+    /// Its latest run.
     pub last_run: Option<Run>,
 }
 
 /// Returns the status of integrations, sorted by name.
 ///
 /// # Errors
-/// When a word names nothing, or the registry cannot be read.
+/// When a word matches nothing, or the registry cannot be read.
 pub async fn status(
     world: &World,
     loaded: &Loaded,
@@ -53,7 +53,7 @@ pub async fn status(
     Ok(statuses)
 }
 
-/// Returns the integrations whose rows something else has changed since the last apply.
+/// Returns the integrations whose rows have changed outside spile since the last apply.
 ///
 /// # Errors
 /// When the registry cannot be read.
@@ -67,7 +67,7 @@ pub async fn drifted(
     Ok(drift.into_iter().map(|drift| drift.id).collect())
 }
 
-/// Returns the newest applies of the environment, newest first.
+/// Returns the latest applies of the environment, newest first.
 ///
 /// # Errors
 /// When the registry cannot be read.
@@ -75,7 +75,7 @@ pub async fn applies(world: &World, most: usize) -> Result<Vec<Applied>, Error> 
     Ok(world.registry.applies(most).await?)
 }
 
-/// Returns the apply whose state was live at a moment; nothing where it is no longer kept, or nothing was applied before.
+/// Returns the apply whose state was live at a time. Returns `None` if it is no longer kept, or nothing was applied before.
 ///
 /// # Errors
 /// When the registry cannot be read.
@@ -84,7 +84,7 @@ pub async fn applied_at(world: &World, at: Timestamp) -> Result<Option<Applied>,
     Ok(applies.into_iter().find(|applied| applied.at <= at))
 }
 
-/// Returns what is no longer kept of the history of applies.
+/// Returns which part of the history of applies is no longer kept.
 ///
 /// # Errors
 /// When the registry cannot be read.
@@ -92,10 +92,11 @@ pub async fn pruned(world: &World) -> Result<Option<Pruned>, Error> {
     Ok(world.registry.pruned().await?)
 }
 
-/// Returns the newest runs, of some integrations or of all, newest first; also of those that no file declares any more.
+/// Returns the latest runs of some integrations or of all, newest first, including runs of integrations that no file
+/// declares any more.
 ///
 /// # Errors
-/// When a word names nothing, or the registry cannot be read.
+/// When a word matches nothing, or the registry cannot be read.
 pub async fn runs(world: &World, loaded: &Loaded, which: &RunSelection, most: usize) -> Result<Vec<Run>, Error> {
     if which.is_everything() {
         return Ok(world.runs.newest(None, most).await?);
@@ -109,10 +110,10 @@ pub async fn runs(world: &World, loaded: &Loaded, which: &RunSelection, most: us
     Ok(runs)
 }
 
-/// Returns the newest run of an integration, or the run with an id.
+/// Returns the latest run of an integration, or the run with an id.
 ///
 /// # Errors
-/// When the registry cannot be read, or there is no such run.
+/// When the registry cannot be read, or no run matches.
 pub async fn run(world: &World, loaded: &Loaded, of: &str) -> Result<Run, Error> {
     let found = match (loaded.integrations.find(of), of.parse()) {
         (Some(integration), _) => world.runs.newest(Some(integration.id), 1).await?.into_iter().next(),
@@ -122,7 +123,7 @@ pub async fn run(world: &World, loaded: &Loaded, of: &str) -> Result<Run, Error>
     found.ok_or_else(|| Error::NoRun { of: format!("`{of}`") })
 }
 
-/// Tells whether a run has not ended yet.
+/// Tells whether a run is still running.
 ///
 /// # Errors
 /// When the registry cannot be read.

@@ -1,4 +1,4 @@
-//! What Meltano is given for one integration, alone or with its loader.
+//! The input of one invocation of Meltano, for an integration with or without its loader.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -23,7 +23,7 @@ use spile_world::files::io_error::IoError;
 use spile_world::files::project::OWN_FOLDER;
 use spile_world::processes::meltano::{Catalog, Hold, Host, Mapper, Request, Span, Surroundings};
 
-/// Installs the pinned Meltano, where it is not there yet, and clears what killed runs left behind.
+/// Installs the pinned Meltano if it is missing, and cleans up after killed runs.
 pub(crate) async fn install(
     world: &World,
     host: &Host,
@@ -32,7 +32,7 @@ pub(crate) async fn install(
 ) -> Result<(), Error> {
     world.meltano.sweep()?;
     if !world.meltano.is_installed() {
-        // Where nothing can be installed, nobody hears that it is.
+        // Checks first that the folder is writable, so that a failed installation is not announced.
         world.project.own().make().map_err(IoError::of("use", OWN_FOLDER))?;
         tell(Event::InstallingMeltano { version: world.meltano.version().to_owned() });
         world.meltano.install(host, &mut interrupt.clone()).await?;
@@ -40,28 +40,28 @@ pub(crate) async fn install(
     Ok(())
 }
 
-/// What is special about one invocation of Meltano.
+/// The inputs of one invocation of Meltano that do not come from the project.
 #[derive(Debug, Clone)]
 pub(crate) struct Invocation {
     /// The run's id.
     pub run: Uuid,
     /// The environment.
     pub environment: EnvironmentName,
-    /// Where the log goes, relative to the project.
+    /// The path of the log, relative to the project.
     pub log: PathBuf,
-    /// How long it may take.
+    /// The time limit.
     pub timeout: Option<Duration>,
-    /// What of the machine's environment children are given.
+    /// The parts of the machine's environment that children get.
     pub host: Host,
-    /// What keeps other runs of it away.
+    /// The hold that prevents other runs of the integration.
     pub hold: Option<Arc<Hold>>,
 }
 
-/// Returns what Meltano is given to run an integration, with its loader where there is one: their secrets, decrypted
-/// now, and a project file of only them.
+/// Returns the input that Meltano needs to run an integration, with its loader if given: their secrets, which are decrypted
+/// now, and a project file with only these two.
 ///
 /// # Errors
-/// When no key opens their secrets, or the template fails.
+/// When no key decrypts their secrets, or the template fails.
 pub(crate) async fn request(
     world: &World,
     loaded: &Loaded,
@@ -117,9 +117,9 @@ pub(crate) fn without_secrets(
     })
 }
 
-/// Returns a `meltano.yml` of only what the run needs, so that Meltano starts as fast in a large project as in
-/// a small one. Imported plugins are all there, for one may inherit from another. `MELTANO_PROJECT_ROOT` in values
-/// means the user's project there too.
+/// Returns a `meltano.yml` with only what the run needs, so that Meltano starts as fast in a large project as in a small
+/// one. It contains all imported plugins, because they may inherit from each other. `MELTANO_PROJECT_ROOT` in values still
+/// means the user's project.
 pub(crate) fn project_file(root: &Path, loaded: &Loaded, those: &Integrations) -> Result<String, Error> {
     let is_there = |one: &Integration| one.plugin.is_some() || those.get(&one.id).is_some();
     let there = loaded.integrations.filtered(is_there);
@@ -130,8 +130,8 @@ pub(crate) fn project_file(root: &Path, loaded: &Loaded, those: &Integrations) -
     Ok(text.replace("${MELTANO_PROJECT_ROOT}", root).replace("$MELTANO_PROJECT_ROOT", root))
 }
 
-/// Returns the variables of the base plugin, which Meltano would hand to every plugin that inherits from it; not those
-/// that are an imported plugin's own.
+/// Returns the variables of the base plugin, which Meltano would pass to every plugin that inherits from it. Variables of
+/// an imported plugin's own are not among them.
 pub(crate) fn base_variables(integration: &Integration, all: &Integrations) -> Vec<String> {
     let plugin = &integration.connector.plugin.name;
     let is_own = all.iter().any(|one| one.plugin.as_ref().is_some_and(|name| name == plugin));
@@ -159,21 +159,22 @@ pub(crate) fn named_variables(integration: &Integration, environment: &Environme
     found
 }
 
-/// Returns what an integration's records go through. A mapping that the project does not have is Meltano's to refuse.
+/// Returns the mappers that an integration's records pass through. Meltano itself refuses a mapping that the project does
+/// not have.
 fn mappers(integration: &Integration, environment: &EnvironmentName, text: &str) -> Vec<Mapper> {
     let mapper = |mapping: &String| {
         let (plugin, pip_url) = spile_core::render::read::mapper(text, mapping).ok().flatten().unwrap_or_default();
-        // What says no `pip_url` has it from the hub or its lock file.
+        // Without a `pip_url`, Meltano takes it from the hub or its lock file.
         Mapper { mapping: mapping.clone(), pip_url: pip_url.unwrap_or_else(|| plugin.clone()), plugin }
     };
     integration.at(environment).mappers.iter().map(mapper).collect()
 }
 
-/// Returns what has to be installed for an integration: what its connector says, or what the template says, from which
-/// the text was rendered.
+/// Returns the plugin to install for an integration, as its connector defines it, or as the template does from which the
+/// text was rendered.
 pub(crate) fn installed(integration: &Integration, text: &str) -> Plugin {
     let Some(name) = &integration.plugin else { return integration.connector.plugin.clone() };
-    // A text that cannot be read was refused before; what says no `pip_url` has it from the hub or its lock file.
+    // A text that cannot be read was refused earlier. Without a `pip_url`, Meltano takes it from the hub or its lock file.
     let found = spile_core::render::read::installed(text, integration.role(), name).ok().flatten();
     let (name, pip_url) = found.unwrap_or_else(|| (name.clone(), None));
     Plugin { pip_url: pip_url.unwrap_or_else(|| name.clone()), name, ..integration.connector.plugin.clone() }

@@ -1,4 +1,4 @@
-//! Testing a loader by feeding it one record, in a folder of its own where it writes to files.
+//! Tests a loader by feeding it one record. For this, a loader that writes files gets its own folder.
 
 use std::path::PathBuf;
 
@@ -15,15 +15,15 @@ use spile_core::value::expansion::plain;
 use spile_world::World;
 use spile_world::processes::meltano::{Finished, Request};
 
-/// The loaders of files, by plugin, and the setting that names the folder to write to.
+/// The loaders that write files, by plugin, with the setting for the folder.
 const FOLDERS: [(&str, &str); 3] =
     [("target-jsonl", "destination_path"), ("target-csv", "output_path"), ("target-csv", "destination_path")];
 
-/// Tests a loader with a request that has it as its only plugin. A loader of files leaves nothing; another one leaves a
-/// stream `spile_test` of one record in its destination.
+/// Tests a loader with a request in which it is the only plugin. A loader of files leaves nothing behind. Other loaders
+/// leave a stream `spile_test` with one record in the destination.
 ///
 /// # Errors
-/// When Meltano cannot be started or the log cannot be written; a loader that fails is a result.
+/// When Meltano cannot be started or the log cannot be written. A failed test is not an error.
 pub(super) async fn carry_out(
     world: &World,
     loader: &Integration,
@@ -38,15 +38,15 @@ pub(super) async fn carry_out(
         let root = world.project.root();
         TestFolder { was_there: root.join(&folder).exists(), path: root.join(inner) }
     });
-    // A loader that follows the schemas of its extractors is tested without one.
+    // A loader may follow the schemas of its extractors, but the test has no extractor.
     request.settings.extend(schema(loader, environment));
     let finished = world.meltano.test_loader(&request, interrupt).await;
     drop(folder);
     Ok(finished?)
 }
 
-/// Returns the folder that a loader of files writes to, relative to the project or not, and the setting that names it.
-/// What names variables is Meltano's to put together: there the test writes to the folder itself.
+/// Returns the folder that a loader of files writes to (it may be relative to the project), and its setting. Returns `None`
+/// if the path names variables, because Meltano expands them. The test then writes to the folder itself.
 fn folder(loader: &Integration, environment: &EnvironmentName) -> Option<(&'static str, PathBuf)> {
     let connector = &loader.connector;
     let is_its =
@@ -58,23 +58,23 @@ fn folder(loader: &Integration, environment: &EnvironmentName) -> Option<(&'stat
     plain(path).map(|path| (setting, PathBuf::from(&*path)))
 }
 
-/// Returns the variable of the setting that names the schema, and the schema that the loader's file names.
+/// Returns the variable of the schema setting, and the schema that the loader's file sets.
 fn schema(loader: &Integration, environment: &EnvironmentName) -> Option<(String, String)> {
     let setting = schema_setting(&loader.connector)?;
     let schema = plain(LoaderSettings::of(loader, environment).text(setting)?)?.into_owned();
     Some((environment_variable(&loader.plugin_name(), setting), schema))
 }
 
-/// A folder for the test alone; removed when it is dropped.
+/// A folder for one test. It is removed on drop.
 struct TestFolder {
     path: PathBuf,
-    /// Whether the folder that it is in was there before.
+    /// Whether its parent folder existed before.
     was_there: bool,
 }
 
 impl Drop for TestFolder {
     fn drop(&mut self) {
-        // What cannot be removed is hidden, and in nobody's way.
+        // A folder that cannot be removed is hidden, and does not disturb anyone.
         let _ = std::fs::remove_dir_all(&self.path);
         if let Some(above) = self.path.parent().filter(|_| !self.was_there) {
             let _ = std::fs::remove_dir(above);

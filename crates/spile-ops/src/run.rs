@@ -1,4 +1,4 @@
-//! `test` and `sync`: run Meltano, several runs at a time, and record each in the registry.
+//! `test` and `sync`: run Meltano, several runs at a time, and record each run in the registry.
 
 pub(crate) mod bookmarks;
 mod catalog;
@@ -50,73 +50,73 @@ pub use results::Results;
 pub(super) use run_lock::{Claim, NotHere, stopped_when_lost};
 pub use run_slots::{RunSlots, jobs};
 
-/// What to run, and how.
+/// The options of runs.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// The environment.
     pub environment: EnvironmentName,
-    /// The integrations; those that are not named by their whole name have to be enabled, not paused, and able to run.
+    /// The integrations. Unless it is named by its whole name, an integration must be enabled, not paused, and able to run.
     pub which: RunSelection,
-    /// How many at a time.
+    /// The slots, which limit how many run at a time.
     pub places: Arc<RunSlots>,
-    /// How long one may take.
+    /// The time limit of each run.
     pub timeout: Option<Duration>,
-    /// How often, and after how long, one that failed for a reason that may pass is tried again.
+    /// How often, and after what delay, a run that failed for a temporary reason is retried.
     pub retries: Retries,
-    /// What to do about an integration that something else runs.
+    /// What to do if another run uses an integration.
     pub when_busy: WhenBusy,
-    /// From where a sync reads.
+    /// Where a sync starts to read.
     pub from: From,
-    /// Which streams a sync reads.
+    /// The streams that a sync reads.
     pub streams: StreamFilter,
-    /// How a sync proves that its records have arrived.
+    /// How a sync verifies that its records have arrived.
     pub verify: Verify,
-    /// What to do where the backend of its bookmarks has none and another place has.
+    /// What to do if the backend has no bookmarks, but another place has some.
     pub missing_bookmark: Missing,
-    /// Which moment of its schedule a run serves.
+    /// The moment of the schedule that a run serves.
     pub scheduled_for: BTreeMap<IntegrationId, Timestamp>,
-    /// What of the machine's environment children are given.
+    /// The parts of the machine's environment that children get.
     pub host: Host,
-    /// Turns true when the user wants an end.
+    /// Turns true when the user interrupts.
     pub interrupt: watch::Receiver<bool>,
-    /// What to do about notifications when the user has wanted an end.
+    /// What to do about notifications after the user has interrupted.
     pub when_interrupted: WhenInterrupted,
 }
 
-/// How often a run is tried again.
+/// How often a run is retried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retries {
-    /// How often at most.
+    /// The maximum number of retries.
     pub most: u16,
-    /// How long is waited before the first further try; before each next one twice as long.
+    /// The delay before the first retry. It doubles before each further retry.
     pub after: Duration,
 }
 
-/// What to do about an integration that something else runs.
+/// What to do if another run uses an integration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WhenBusy {
-    /// Wait until it has ended.
+    /// Wait until that run has ended.
     Wait,
-    /// Say who it is, and fail.
+    /// Report that run, and fail.
     Refuse,
-    /// Say who it is, and leave it at that.
+    /// Report that run, and skip the integration.
     Leave,
 }
 
-/// From where a sync reads.
+/// Where a sync starts to read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum From {
     /// From its bookmark.
     Bookmark,
     /// From the beginning.
     Beginning,
-    /// From that moment on, given to the setting `start_date`.
+    /// At that time, which is passed to the setting `start_date`.
     Moment(String),
 }
 
 impl Options {
-    /// Returns how all that is enabled is run in an environment, where nothing else is said: by as many at a time as there
-    /// are places, with the project's own patience.
+    /// Returns the default options for running everything that is enabled in an environment: as many at a time as there are
+    /// slots, with the project's own timeout and retries.
     #[must_use]
     pub fn of(sync: &Sync, environment: EnvironmentName, places: Arc<RunSlots>, host: Host) -> Self {
         Self {
@@ -137,24 +137,24 @@ impl Options {
         }
     }
 
-    /// Returns runs with these options as people are notified of them.
+    /// Returns runs that ended with these options, for notifications about them.
     fn ended<'a>(&'a self, runs: &'a [Run]) -> EndedRuns<'a> {
         let Self { environment, interrupt, when_interrupted, .. } = self;
         EndedRuns { runs, environment, interrupt, when_interrupted: *when_interrupted }
     }
 }
 
-/// Tests connections: reads one record from each source and throws it away. Then notifies people of how the tests ended.
+/// Tests connections: reads one record from each source and discards it. Then notifies users of the results.
 ///
 /// # Errors
-/// When nothing can be started; a run that fails is a result.
+/// When nothing can be started. A failed run is not an error.
 pub async fn test(world: &World, loaded: &Arc<Loaded>, options: &Options, tell: Tell<'_>) -> Result<Results, Error> {
     let results = test_quietly(world, loaded, options, tell).await?;
     notify::after(world, loaded, options.ended(&results.ran), tell).await;
     Ok(results)
 }
 
-/// Tests connections of files that are not written yet, which nobody is notified about.
+/// Tests connections of files that are not written yet. Nobody is notified about the results.
 pub(super) async fn test_quietly(
     world: &World,
     loaded: &Arc<Loaded>,
@@ -165,10 +165,10 @@ pub(super) async fn test_quietly(
     runs(world, loaded, RunKind::Test, &options, tell).await
 }
 
-/// Moves records from extractors to their loaders. Then notifies people of how the syncs ended.
+/// Moves records from extractors to their loaders. Then notifies users of the results.
 ///
 /// # Errors
-/// When nothing can be started; a run that fails is a result.
+/// When nothing can be started. A failed run is not an error.
 pub async fn sync(world: &World, loaded: &Arc<Loaded>, options: &Options, tell: Tell<'_>) -> Result<Results, Error> {
     let results = runs(world, loaded, RunKind::Sync, options, tell).await?;
     notify::after(world, loaded, options.ended(&results.ran), tell).await;
@@ -216,11 +216,11 @@ async fn runs(
     Ok(running.ended(world).await)
 }
 
-/// The runs that were begun together.
+/// Runs that were started together.
 #[derive(Default)]
 struct Running {
     tasks: JoinSet<RunEnd>,
-    /// What each is about, for one that panics says nothing.
+    /// The run of each task, because a task that panics returns nothing.
     runs: BTreeMap<Id, Run>,
 }
 
@@ -240,7 +240,7 @@ impl Running {
         self.runs.insert(task.id(), run);
     }
 
-    /// Waits for all of them: what became of one hides nothing of the others.
+    /// Waits for all of them. A crash of one does not hide the results of the others.
     async fn ended(mut self, world: &World) -> Results {
         let mut results = Results::default();
         while let Some(ended) = self.tasks.join_next_with_id().await {
@@ -258,7 +258,8 @@ impl Running {
     }
 }
 
-/// Returns what to run: what is named, and of the rest that is meant what is enabled, not paused, and can run.
+/// Returns the integrations to run: those that are named, and, of the other selected ones, those that are enabled, not
+/// paused, and able to run.
 async fn chosen(
     world: &World,
     loaded: &Loaded,
@@ -287,10 +288,10 @@ async fn chosen(
     Ok(chosen)
 }
 
-/// How long a test may take where nothing is said: discovery of a large Salesforce takes minutes.
+/// The default time limit of a test: discovery of a large Salesforce takes minutes.
 const TEST: Duration = Duration::from_mins(5);
 
-/// The setting of taps that says from when on they read; a convention of Singer's.
+/// The setting that tells taps from which date to read. It is a convention of Singer taps.
 const START: &str = "start_date";
 
 #[cfg(test)]
@@ -315,7 +316,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_run_that_breaks_off_hides_nothing_of_the_others() {
+    async fn a_crashed_run_does_not_hide_the_results_of_others() {
         let folder = tempfile::tempdir().unwrap();
         let text = Source::new("spile.toml", "[project]\nname = 'x'\n");
         let settings = spile_core::settings::read(&text, &mut Problems::default()).unwrap();

@@ -6,10 +6,11 @@ use super::run::{Options, Results, WhenBusy};
 use super::{Error, Loaded, RunSelection, Tell, run, schedules};
 use spile_world::World;
 
-/// Syncs what is due now, in the environment of the options; what something else runs is left for the next time.
+/// Syncs what is due now in the environment of the options. Integrations that another run uses are left for the next
+/// time.
 ///
 /// # Errors
-/// When the registry cannot be read or nothing can be started; a run that fails is a result.
+/// When the registry cannot be read, or nothing can be started. A failed run is not an error.
 pub async fn run_due(world: &World, loaded: &Arc<Loaded>, options: &Options, tell: Tell<'_>) -> Result<Results, Error> {
     let due = schedules::now(world, loaded, &options.environment).await?.due;
     if due.is_empty() {

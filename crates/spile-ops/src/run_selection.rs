@@ -1,4 +1,4 @@
-//! Which integrations a command is for: by name, by a pattern, by a tag, all, or those that failed.
+//! The integrations that a command is for: by name, by a pattern, by a tag, all, or those that failed.
 
 use std::sync::Arc;
 
@@ -9,48 +9,48 @@ use spile_core::name::Slug;
 use spile_core::plan::Selector;
 use spile_world::World;
 
-/// Which integrations a command is for.
+/// A selection of integrations.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RunSelection {
-    /// What names them; all, where nothing does.
+    /// The words that select them. Without words, all are selected.
     pub words: Vec<Selector>,
-    /// Of them, those that are meant.
+    /// The state that they must also have.
     pub state: SelectedState,
 }
 
-/// In what state an integration has to be.
+/// The state that an integration must have.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum SelectedState {
-    /// In any.
+    /// Any state.
     #[default]
     Any,
-    /// Its last sync or test failed, and nothing has gone well since; as notifications have it.
+    /// Its last sync or test failed, and nothing has succeeded since, as in notifications.
     Failing,
 }
 
 impl RunSelection {
-    /// Returns exactly these.
+    /// Selects exactly these integrations.
     #[must_use]
     pub fn exactly(slugs: impl IntoIterator<Item = Slug>) -> Self {
         Self { words: slugs.into_iter().map(Selector::Name).collect(), state: SelectedState::Any }
     }
 
-    /// Tells whether everything is meant.
+    /// Tells whether all integrations are selected.
     #[must_use]
     pub fn is_everything(&self) -> bool {
         *self == Self::default()
     }
 
-    /// Tells whether one is named by its whole name.
+    /// Tells whether an integration is selected by its whole name.
     #[must_use]
     pub fn names(&self, slug: &Slug) -> bool {
         self.words.iter().any(|word| matches!(word, Selector::Name(name) if name == slug))
     }
 
-    /// Finds the integrations, in the order of their names.
+    /// Returns the selected integrations, sorted by name.
     ///
     /// # Errors
-    /// When a word names nothing, or the registry cannot be read.
+    /// When a word matches nothing, or the registry cannot be read.
     pub async fn among(&self, world: &World, loaded: &Loaded) -> Result<Vec<Arc<Integration>>, Error> {
         let known = || loaded.integrations.by_slug();
         let matches = |word: &Selector, one: &Integration| word.matches(&one.slug, &one.base.tags);

@@ -1,7 +1,7 @@
-//! `serve --scheduler`: runs what is due, when it is due, until it is told to stop.
+//! `serve --scheduler`: runs what is due, when it is due, until it is stopped.
 //!
-//! It keeps no state in memory: what is due is computed from the files, the wall clock and what the registry
-//! knows of runs. So it may be killed, started twice, or run on several machines, and a clock may jump.
+//! It keeps no state in memory: what is due is computed from the files, the wall clock, and the runs in the registry. So it
+//! can be killed, started twice, or run on several machines, and clocks can jump.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,33 +20,33 @@ use spile_core::integration::{Integration, Tick};
 use spile_core::name::IntegrationId;
 use spile_world::World;
 
-/// How often it looks for files that have changed.
+/// How often it checks for changed files.
 const FILES: Duration = Duration::from_secs(5);
 
-/// How long at most it does not ask the registry: somebody may have resumed something, clocks may jump.
+/// The maximum time between queries of the registry: somebody may have resumed an integration, and clocks may jump.
 const LOOK: Duration = Duration::from_secs(30);
 
-/// How often everything is looked at that people are notified about.
+/// How often it checks everything that users are notified about.
 const WATCH: Duration = Duration::from_mins(5);
 
-/// A project as it is read, and how its integrations are run.
+/// A project that has been read, with the options for its runs.
 #[derive(Clone)]
 pub struct Opened {
     /// Its files.
     pub loaded: Arc<Loaded>,
-    /// Its outside.
+    /// The outside of the project.
     pub world: World,
-    /// How syncs are run; which of them is the scheduler's to say.
+    /// The options of syncs. The scheduler itself decides which integrations to sync.
     pub options: Options,
 }
 
 /// Reads the project.
 pub type Open<'a> = &'a mut (dyn FnMut() -> Result<Opened, Error> + Send);
 
-/// Runs what is due until the options' interrupt says so; runs that go on then are stopped and waited for.
+/// Runs what is due until the options' interrupt turns true. Then stops the current runs, and waits for them.
 ///
 /// # Errors
-/// When the project cannot be read at the beginning. Later it goes on with what it had, and tells.
+/// When the project cannot be read at the start. Later, it reports that and continues with the last valid files.
 pub async fn serve(open: Open<'_>, tell: Tell<'_>) -> Result<(), Error> {
     let opened = open()?;
     let (events, mut heard) = mpsc::unbounded_channel();
@@ -86,19 +86,19 @@ pub async fn serve(open: Open<'_>, tell: Tell<'_>) -> Result<(), Error> {
 
 struct Scheduler {
     opened: Opened,
-    /// The files that were read.
+    /// The mark of the files that were read.
     mark: u64,
     events: mpsc::UnboundedSender<Event>,
     running: JoinSet<()>,
-    /// Which integration each is about, if any: one that panics is not in hand any more either.
+    /// The integration of each sync task, so that a task that panics is also removed.
     in_hand: BTreeMap<Id, IntegrationId>,
-    /// What was told of last, and still lasts.
+    /// The last reported problem, if it still exists.
     trouble: Option<String>,
     watched: Option<Instant>,
 }
 
 impl Scheduler {
-    /// Starts what is due. Returns after how long there is something to look at.
+    /// Starts what is due. Returns how long to wait until the next check.
     async fn look(&mut self, open: Open<'_>) -> Duration {
         self.reread(open);
         self.watch();
@@ -123,17 +123,17 @@ impl Scheduler {
         self.opened.world.project.mark() != self.mark
     }
 
-    /// Takes the files as they are now, if they have changed and are well.
+    /// Reads the files again if they have changed, and uses them if they are valid.
     fn reread(&mut self, open: Open<'_>) {
         if !self.have_changed() {
             return;
         }
-        // Before they are read: what is written meanwhile is another change.
+        // The mark is taken before reading, so that a change during reading is seen as another change.
         self.mark = self.opened.world.project.mark();
         match open() {
             Ok(Opened { loaded, world, options }) => {
                 self.tell(Event::Reread { integrations: loaded.integrations.iter().count() });
-                // Runs that go on take turns with those to come.
+                // Current runs share their slots with new ones.
                 let places = self.opened.options.places.clone();
                 self.opened = Opened { loaded, world, options: Options { places, ..options } };
             }
@@ -173,7 +173,7 @@ impl Scheduler {
         self.in_hand.remove(&ended.map_or_else(|error| error.id(), |(id, ())| id));
     }
 
-    /// Looks now and then at everything that people are notified about, beside the runs.
+    /// Regularly checks everything that users are notified about, apart from the results of runs.
     fn watch(&mut self) {
         if self.watched.is_some_and(|at| at.elapsed() < WATCH) {
             return;
@@ -190,7 +190,7 @@ impl Scheduler {
         });
     }
 
-    /// Tells of something that is in the way, once for as long as it lasts.
+    /// Reports a problem once for as long as it lasts.
     fn tell_trouble(&mut self, error: &Error) {
         let message = error.to_string();
         if self.trouble.as_ref() != Some(&message) {
@@ -200,12 +200,12 @@ impl Scheduler {
     }
 
     fn tell(&self, event: Event) {
-        // Whoever listens is there for as long as the scheduler is.
+        // The receiver lives as long as the scheduler.
         let _ = self.events.send(event);
     }
 }
 
-/// Ends when the user wants an end.
+/// Completes when the user interrupts.
 async fn stopped(mut interrupt: watch::Receiver<bool>) {
     if interrupt.wait_for(|wanted| *wanted).await.is_err() {
         std::future::pending::<()>().await;

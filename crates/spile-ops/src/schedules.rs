@@ -1,4 +1,4 @@
-//! `schedules`: the next sync of each integration, and what is due now.
+//! `schedules`: returns the next sync of each integration, and what is due now.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -21,29 +21,29 @@ pub struct Scheduled {
     pub integration: Arc<Integration>,
     /// When it is synced.
     pub timetable: Timetable,
-    /// Why it is not, for now.
+    /// The reason why it is not synced, if there is one.
     pub rest: Option<Rest>,
-    /// What to run now.
+    /// The tick to run now.
     pub due: Option<Tick>,
-    /// What to run next.
+    /// The next tick to run.
     pub next: Option<Tick>,
-    /// Its last sync that ended.
+    /// Its last sync that has ended.
     pub last_sync: Option<Run>,
 }
 
-/// Why an integration with a schedule is not synced.
+/// The reason why an integration with a schedule is not synced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rest {
-    /// Its file says `enabled = false`.
+    /// Its file has `enabled = false`.
     Disabled,
-    /// Somebody paused it.
+    /// It is paused.
     Paused,
-    /// It was never applied to this environment.
+    /// It has not been applied to this environment.
     NotApplied,
 }
 
 impl Rest {
-    /// Returns the word for it.
+    /// Returns the word to display.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
@@ -54,10 +54,10 @@ impl Rest {
     }
 }
 
-/// Returns the integrations that have a schedule, by name, with what they do now and next.
+/// Returns the integrations with a schedule, sorted by name, with their current and next ticks.
 ///
 /// # Errors
-/// When a word names nothing, or the registry cannot be read.
+/// When a word matches nothing, or the registry cannot be read.
 pub async fn schedules(
     world: &World,
     loaded: &Loaded,
@@ -80,7 +80,7 @@ pub async fn schedules(
     Ok(chosen.into_iter().filter_map(scheduled).collect())
 }
 
-/// Returns the next ticks of all, merged: so many, in the order in which they begin.
+/// Returns at most `most` of the next ticks of all integrations, in the order of their start.
 #[must_use]
 pub fn coming(scheduled: &[Scheduled], most: usize) -> Vec<(&Slug, Tick)> {
     let mut next: BTreeSet<(Timestamp, usize, Tick)> = BTreeSet::new();
@@ -97,12 +97,12 @@ pub fn coming(scheduled: &[Scheduled], most: usize) -> Vec<(&Slug, Tick)> {
     coming
 }
 
-/// What to run now, and when the next run begins.
+/// What to run now, and when the next run starts.
 #[derive(Debug, Clone, Default)]
 pub struct Now {
-    /// What to run now, the oldest first.
+    /// What to run now, oldest first.
     pub due: Vec<(Arc<Integration>, Tick)>,
-    /// When the next one begins.
+    /// When the next run starts.
     pub next: Option<Timestamp>,
 }
 
@@ -127,7 +127,7 @@ pub async fn now(world: &World, loaded: &Loaded, environment: &EnvironmentName) 
     Ok(found)
 }
 
-/// What the registry knows of schedules.
+/// The registry's data about schedules.
 struct ScheduleFacts {
     now: Timestamp,
     standings: BTreeMap<IntegrationId, Standing>,

@@ -1,4 +1,4 @@
-//! `up`: applies a plan, tests all integrations that are enabled, and syncs them.
+//! `up`: applies a plan, tests all enabled integrations, and syncs them.
 
 use std::sync::Arc;
 
@@ -7,20 +7,20 @@ use spile_core::plan::Plan;
 use spile_core::run::Run;
 use spile_world::World;
 
-/// How a plan is applied, and how integrations are run.
+/// The options for applying a plan and running integrations.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// How the plan is applied.
+    /// The options for applying the plan.
     pub apply: apply::Options,
-    /// How tests and syncs are run. An interrupt stops them; it does not stop the apply, which is reported as over by
-    /// [`Event::StartingRuns`].
+    /// The options for tests and syncs. An interrupt stops these but not the apply. [`Event::StartingRuns`] reports the end
+    /// of the apply.
     pub run: run::Options,
 }
 
-/// Does the whole job. Returns the runs: the tests, and the syncs unless a test did not succeed.
+/// Applies, tests and syncs. Returns the runs: the tests, and the syncs unless a test did not succeed.
 ///
 /// # Errors
-/// When the plan cannot be applied, or nothing can be started; a run that fails is a result.
+/// When the plan cannot be applied, or nothing can be started. A failed run is not an error.
 pub async fn up(
     world: &World,
     loaded: &Arc<Loaded>,

@@ -1,4 +1,4 @@
-//! `verify`: whether the destination of an integration has what its source has.
+//! `verify`: compares the destination of an integration with its source.
 
 mod error;
 
@@ -25,32 +25,32 @@ use spile_world::processes::meltano::{Comparison, Host, Outcome, Question, Reque
 
 pub use error::Error as VerifyError;
 
-/// How many logs of comparisons are kept for an integration.
+/// How many logs of comparisons are kept for each integration.
 const LOGS: u16 = 5;
 
-/// The plugins whose sources can be asked, and what the built-in connectors for them are called.
+/// The plugins whose sources support comparisons, with the names of their built-in connectors.
 const SOURCES: [(&str, &str); 2] = [("tap-postgres", "postgres"), ("tap-mysql", "mysql")];
 
-/// What is compared, and how.
+/// The options of a comparison.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// The environment.
     pub environment: EnvironmentName,
-    /// The streams; all that are read where none is named.
+    /// The streams. Without any, all selected streams are compared.
     pub streams: Vec<String>,
     /// How many rows of each stream have their values compared.
     pub sample: u32,
-    /// How long it may take.
+    /// The time limit.
     pub timeout: Option<Duration>,
-    /// What to do about an integration that something else runs.
+    /// What to do if another run uses the integration.
     pub when_busy: WhenBusy,
-    /// What of the machine's environment children are given.
+    /// The parts of the machine's environment that children get.
     pub host: Host,
-    /// Turns true when the user wants an end.
+    /// Turns true when the user interrupts.
     pub interrupt: watch::Receiver<bool>,
 }
 
-/// What became of a comparison.
+/// The result of a comparison.
 #[derive(Debug, Clone)]
 pub struct Verified {
     /// The integration.
@@ -60,7 +60,7 @@ pub struct Verified {
 }
 
 impl Verified {
-    /// Returns what is wrong, if something is missing or different.
+    /// Returns an error if rows are missing or different.
     #[must_use]
     pub fn fault(&self) -> Option<VerifyError> {
         let wrong = self.streams.iter().filter(|(_, compared)| !compared.is_sound());
@@ -69,12 +69,12 @@ impl Verified {
     }
 }
 
-/// Compares the source of an integration with its destination: how many rows each stream has, the ranges of its keys, and
-/// the values of some rows. Each side is asked by its plugin's own code, in the plugin's own environment.
+/// Compares the source of an integration with its destination: the number of rows of each stream, the ranges of its keys,
+/// and the values of some rows. Each side is queried by its plugin's own code, in the plugin's own environment.
 ///
 /// # Errors
-/// When nothing has that name, its connector is none of those that can be asked, or the comparison fails. What the figures
-/// say is not an error here: [`Verified::fault`].
+/// When no integration has the name, its connector does not support comparisons, or the comparison fails. Differences are
+/// not an error here: see [`Verified::fault`].
 pub async fn verify(
     world: &World,
     loaded: &Loaded,
@@ -121,7 +121,7 @@ pub async fn verify(
     Ok(Verified { slug, streams: answer.streams.into_iter().collect() })
 }
 
-/// Returns the loader of an integration that can be compared with its source.
+/// Returns the loader of an integration whose source supports comparisons.
 fn target<'a>(
     loaded: &'a Loaded,
     integration: &Integration,
@@ -145,12 +145,12 @@ fn target<'a>(
     Err(VerifyError::Unsupported { slug, connector: integration.connector.head.name.clone(), names }.into())
 }
 
-/// Apart from the logs of runs, which it must not push out.
+/// Returns the path of the log. It is not among the logs of runs, so that it does not push them out.
 fn log(slug: &Slug, id: Uuid) -> PathBuf {
     Path::new(OWN_FOLDER).join("logs").join(slug.as_str()).join("verify").join(format!("{id}.log"))
 }
 
-/// A comparison that goes on.
+/// A running comparison.
 struct Comparing<'a> {
     world: &'a World,
     slug: &'a Slug,
@@ -196,7 +196,7 @@ impl Comparing<'_> {
         VerifyError::Failed { slug: self.slug.clone(), message, help }
     }
 
-    /// Refuses names of streams that the source does not offer, or that are not read.
+    /// Refuses streams that the source does not offer, or that are not selected.
     fn refuse_unknown(&self, answer: &BothSides) -> Result<(), VerifyError> {
         for name in &self.options.streams {
             let (slug, stream) = (self.slug.clone(), name.clone());

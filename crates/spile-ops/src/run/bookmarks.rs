@@ -1,7 +1,7 @@
-//! Where a sync continues: its stored bookmarks, and other places that have some.
+//! Where a sync continues: its stored bookmarks, and other places that have bookmarks.
 //!
-//! Never from nothing where somebody knows better: the registry takes over what a machine or an earlier run has, and of any
-//! other backend Meltano is told what would be missing there.
+//! A sync never starts from nothing if bookmarks exist somewhere. The registry copies them from a machine or an earlier
+//! run. For any other backend, Meltano is told what would be missing there.
 
 use std::sync::Arc;
 
@@ -24,18 +24,18 @@ use spile_world::{Supabase, TargetError, World, machine};
 pub(crate) struct KnownBookmarks {
     /// As Meltano keeps them: `{"completed": {}, "partial": {}}`.
     pub state: String,
-    /// Where they are from.
+    /// Their origin.
     pub from: BookmarkOrigin,
 }
 
-/// Where bookmarks are from.
+/// The origin of bookmarks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BookmarkOrigin {
     /// Meltano's own database on this machine.
     Database,
-    /// What the registry keeps of an earlier run.
+    /// The registry's record of an earlier run.
     Run {
-        /// The machine that it was on.
+        /// The machine that ran it.
         host: String,
         /// When it ended.
         at: Timestamp,
@@ -43,7 +43,7 @@ pub enum BookmarkOrigin {
 }
 
 impl Job {
-    /// Gives a run its bookmarks, and returns what they go through where that is the registry.
+    /// Gives a run its bookmarks. If they are in the registry, returns the broker through which the run accesses them.
     pub(super) async fn give_bookmarks(&self, run: &Run, request: &mut Request) -> Result<Option<Arc<Broker>>, Error> {
         let Some(id) = &run.state_id else { return Ok(None) };
         let backend = backend(&self.world, &request.project_file, &request.host)?;
@@ -63,7 +63,7 @@ impl Job {
         let known = match (&backend, &self.options.from) {
             (_, super::From::Beginning | super::From::Moment(_)) => None,
             (Backend::Local, super::From::Bookmark) if self.world.supabase.is_none() => None,
-            // Its own database is what it would be copied from.
+            // Bookmarks from Meltano's own database would be copied onto themselves.
             (Backend::Local, super::From::Bookmark) => self.elsewhere(id).await?.filter(KnownBookmarks::is_of_a_run),
             (Backend::Registry | Backend::At(_) | Backend::Theirs, super::From::Bookmark) => self.elsewhere(id).await?,
         };
@@ -120,7 +120,7 @@ impl Job {
         Ok(Some(kept))
     }
 
-    /// Moves, in the registry, the bookmarks of the last sync when only names have changed since.
+    /// Moves the bookmarks of the last sync within the registry, if only names have changed since.
     async fn moved_in(
         &self,
         registry: &Supabase,
@@ -143,14 +143,14 @@ impl Job {
         Ok(Some(kept))
     }
 
-    /// Returns the state id that the last sync had when only names have changed since: the integration's or its loader's.
+    /// Returns the state id of the last sync, if only names have changed since: the integration's or its loader's.
     pub(super) async fn renamed_from(&self, run: &Run) -> Result<Option<String>, Error> {
         let earlier = self.known().await?.iter().filter(|known| known.id != run.id);
         let (environment, loader, id) = (&run.environment, run.loader, run.state_id.as_deref());
         Ok(Pipeline { extractor: &self.integration, environment, loader, id }.renamed_from(earlier))
     }
 
-    /// Returns the bookmarks of a state id that are known beside its backend: what the registry keeps, or runs have left.
+    /// Returns the bookmarks of a state id that are known outside its backend: from the registry, or from earlier runs.
     async fn elsewhere(&self, id: &str) -> Result<Option<KnownBookmarks>, Error> {
         let kept = match &self.world.supabase {
             Some(registry) => registry.state(id).await.map_err(TargetError::from)?,
@@ -201,7 +201,7 @@ pub(crate) struct Pipeline<'a> {
     pub environment: &'a EnvironmentName,
     /// The loader.
     pub loader: Option<IntegrationId>,
-    /// The id of its state, as the two are called now.
+    /// Its state id, with the current names.
     pub id: Option<&'a str>,
 }
 
@@ -229,7 +229,7 @@ pub(crate) fn backend(world: &World, project_file: &str, host: &Host) -> Result<
     Ok(world.meltano.backend(project_file, host, is_hosted)?)
 }
 
-/// Tells whether a run was carried out in this folder: its log is here.
+/// Tells whether a run took place in this folder. In that case, its log is here.
 fn was_here(world: &World, run: &Run) -> bool {
     world.project.root().join(run.log_path()).exists()
 }
@@ -241,7 +241,7 @@ async fn keep(registry: &Supabase, writer: &Writer, id: &str, version: i64, stat
     Ok(KeptState { version, state: Some(state), run, host, updated_at: Timestamp::UNIX_EPOCH })
 }
 
-/// Says that bookmarks were not kept; where the registry is the reason, that it is.
+/// Returns the error for bookmarks that could not be stored.
 pub(super) fn not_kept(id: &str, source: NotKept) -> Error {
     Error::Bookmarks { id: id.to_owned(), source }
 }

@@ -1,4 +1,4 @@
-//! Which catalog a run selects its streams from: the last one, or a new one.
+//! The catalog from which a run selects its streams: the last one, or a new one.
 
 use serde_json::json;
 
@@ -12,7 +12,7 @@ use spile_world::files::io_error::IoError;
 use spile_world::processes::meltano::{Catalog, CatalogFacts};
 
 impl Job {
-    /// Decides where the catalog comes from. Its plugin has to be installed: another version is another answer.
+    /// Decides which catalog to use. The plugin must be installed, because the catalog depends on its version.
     pub(super) fn catalog(&self) -> Result<Catalog, Error> {
         let sync = &self.loaded.settings.sync;
         let (slug, environment) = (&self.integration.slug, &self.options.environment);
@@ -27,7 +27,7 @@ impl Job {
         Ok(if may_be_old { Catalog::RenewedWherePossible } else { Catalog::Renewed })
     }
 
-    /// Remembers a catalog that a run has asked for.
+    /// Records that a run has discovered the catalog.
     pub(super) fn remember_catalog(&self, facts: &CatalogFacts) -> Result<(), Error> {
         if !facts.discovered {
             return Ok(());
@@ -43,8 +43,8 @@ impl Job {
         Discoveries::of(&self.world.project.own_folder())
     }
 
-    /// Returns a hash of all that the catalog of a run depends on. The selection is part of it, though the tap says the
-    /// same whatever is selected: a stream that has just been selected may be newer than the last catalog.
+    /// Returns a hash of everything that the catalog of a run depends on. The selection is part of it, although the tap
+    /// returns the same catalog for every selection: a newly selected stream may be newer than the last catalog.
     fn catalog_key(&self) -> Result<String, Error> {
         let environment = &self.options.environment;
         let source = discover::key(&self.world.meltano, &self.loaded, &self.integration, environment)?;
@@ -55,7 +55,7 @@ impl Job {
             "metadata": declared.metadata,
             "connector": [json!(connector.select), json!(connector.metadata)],
         });
-        // A catalog that Meltano has discovered by itself was held against no contract.
+        // A catalog that Meltano discovered by itself was not compared with a contract.
         let watched = if self.is_watching() { "\nwatched" } else { "" };
         Ok(hash(format!("{all}{watched}").as_bytes()))
     }

@@ -5,13 +5,13 @@ use spile_core::name::EnvironmentName;
 use spile_core::run::{Cause, Run, RunStatus};
 use spile_world::World;
 
-/// Tells the registry of the runs of an environment that were killed on this machine.
+/// Records in the registry the end of an environment's runs that were killed on this machine.
 ///
 /// # Errors
-/// When what is remembered of them cannot be read, or the registry refuses.
+/// When the local records of them cannot be read, or the registry refuses.
 pub async fn bury(world: &World, environment: &EnvironmentName) -> Result<(), Error> {
     if !world.runs.lasts() {
-        // A test of what is not saved yet knows no runs but its own: others are for whoever knows them.
+        // A test of an unsaved file knows only its own runs, and leaves other runs alone.
         return Ok(());
     }
     for id in world.meltano.died(environment.as_str())? {

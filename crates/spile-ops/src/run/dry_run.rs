@@ -1,4 +1,4 @@
-//! `sync --dry-run`: what would be synced, and from where.
+//! `sync --dry-run`: shows what would be synced, and from which bookmark.
 
 use std::sync::Arc;
 
@@ -25,24 +25,24 @@ use spile_world::{TargetError, World};
 pub struct Would {
     /// The integration.
     pub slug: Slug,
-    /// Where its records would go.
+    /// The loader that its records would go to.
     pub loader: Option<Slug>,
-    /// Under which id Meltano keeps its bookmarks.
+    /// The id under which Meltano stores its bookmarks.
     pub state_id: Option<String>,
-    /// What is kept there, where that can be asked here, or what the last sync left, where it told.
+    /// The stored bookmark, if the backend can be read from here, or else the bookmark that the last sync reported, if any.
     pub bookmark: Option<Value>,
-    /// The full refresh that broke off and is gone on with, by its last run.
+    /// The last run of the unfinished full refresh that the sync would continue.
     pub unfinished_refresh: Option<Uuid>,
-    /// Whether its tap keeps no bookmark, so that everything is read again.
+    /// Whether its tap keeps no bookmarks, so that the sync reads everything again.
     pub forgets: bool,
-    /// Whether something runs it now.
+    /// Whether a sync of it is running now.
     pub is_running: bool,
 }
 
-/// Returns what a sync would do; starts nothing.
+/// Returns what a sync would do. Starts nothing.
 ///
 /// # Errors
-/// As a sync, before it starts anything.
+/// The same as for a sync, before it starts anything.
 pub async fn would(world: &World, loaded: &Arc<Loaded>, options: &Options) -> Result<Vec<Would>, Error> {
     let mut all = Vec::new();
     for integration in chosen(world, loaded, RunKind::Sync, options).await? {
@@ -54,7 +54,7 @@ pub async fn would(world: &World, loaded: &Arc<Loaded>, options: &Options) -> Re
         let is_running = known.iter().any(|run| run.kind == RunKind::Sync && run.status == RunStatus::Running);
         let pipeline =
             Pipeline { extractor: &integration, environment, loader: to.map(|to| to.id), id: state_id.as_deref() };
-        // The sync begins by moving what is kept under the names of before.
+        // The sync begins by moving the bookmarks that are stored under earlier names.
         let ids = [pipeline.renamed_from(known.iter()), state_id.clone()];
         // What runs before a change by hand began with and left counts no more.
         if let Some(changed) = StateChanges::of(world).last(integration.id, environment).await? {
@@ -73,7 +73,7 @@ pub async fn would(world: &World, loaded: &Arc<Loaded>, options: &Options) -> Re
         let unfinished = unfinished.filter(|_| options.from == From::Bookmark);
         let starts_over = unfinished.is_some_and(|unfinished| unfinished.left == RefreshRemains::Nothing);
         let starts_over = starts_over || options.from != From::Bookmark;
-        // What a tap leaves that keeps no bookmark, Meltano keeps and never gives back to it.
+        // If a tap keeps no bookmarks, Meltano may have a state for it, but never passes it to the tap.
         let forgets = integration.forgets();
         let bookmark = bookmark.filter(|_| !starts_over && !forgets);
         let unfinished_refresh = unfinished.map(|unfinished| unfinished.run);
@@ -90,12 +90,13 @@ pub async fn would(world: &World, loaded: &Arc<Loaded>, options: &Options) -> Re
     Ok(all)
 }
 
-/// What a backend that can be asked here keeps.
+/// The content of a backend that can be read from here.
 struct BackendState {
     bookmark: Option<Value>,
 }
 
-/// Returns what the registry keeps, or Meltano's own database on this machine; `None` where only the last run tells.
+/// Returns the state in the registry, or in Meltano's own database on this machine. Returns `None` if only the last run's
+/// report is known.
 async fn kept(
     world: &World,
     loaded: &Loaded,

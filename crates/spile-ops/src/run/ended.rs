@@ -1,4 +1,4 @@
-//! How a run ends: the results of its attempts, or why it did not start.
+//! The end of a run: the results of its attempts, or why it did not start.
 
 use crate::Error;
 use crate::discover::DiscoverError;
@@ -9,46 +9,46 @@ use spile_world::World;
 use spile_world::files::io_error::IoError;
 use spile_world::processes::meltano::{Finished, InstallError, Outcome, RunError};
 
-/// How a run ended, or why there was none.
+/// The end of a run, or the reason why there was no run.
 pub(super) enum RunEnd {
-    /// It ran, and the registry knows it.
+    /// It ran, and is recorded in the registry.
     Ran(Box<Run>),
-    /// It did not begin.
+    /// It did not start.
     Refused(Box<RefusedRun>),
-    /// It was left to what runs its integration.
+    /// It was skipped because another run uses the integration.
     Left(Slug),
-    /// The moment of its schedule has been served in the meantime.
+    /// Another run has already served this moment of the schedule.
     Served,
 }
 
-/// A run that did not begin: the registry has heard nothing of it, and nobody is told that its integration fails.
+/// A run that did not start. It is not in the registry, and nobody is notified that its integration fails.
 #[derive(Debug)]
 pub struct RefusedRun {
-    /// What it would have been, with why it is not.
+    /// The run that it would have been, with the reason as its error.
     pub run: Run,
-    /// Why.
+    /// The reason.
     pub why: RefusalReason,
 }
 
-/// Why a run did not begin.
+/// The reason why a run did not start.
 #[derive(Debug)]
 pub enum RefusalReason {
-    /// Something else runs its integration.
+    /// Another run uses its integration.
     Busy,
-    /// The user wanted an end first.
+    /// The user interrupted before it started.
     Stopped,
-    /// It could not be begun.
+    /// Starting it failed.
     Failed(Error),
 }
 
-/// How a run ended, what went wrong, and what kind of thing that is.
+/// The result of a run: its status, with the error and its cause.
 #[derive(Debug, Clone)]
 pub(super) struct How {
-    /// How far it got.
+    /// The status.
     pub status: RunStatus,
-    /// What went wrong, or needs a look.
+    /// The error, or a warning.
     pub error: Option<String>,
-    /// What kind of thing that is.
+    /// The cause.
     pub cause: Option<Cause>,
 }
 
@@ -58,7 +58,7 @@ impl How {
     }
 }
 
-/// Takes what an attempt moved into the run, and returns how it ended.
+/// Adds the results of an attempt to the run, and returns how it ended.
 pub(super) fn took_in(run: &mut Run, finished: Finished) -> How {
     run.records = Some(run.records.unwrap_or_default() + finished.records);
     let missing = arrival::lost(&finished.streams, &finished.details.arrivals);
@@ -83,15 +83,15 @@ pub(super) fn took_in(run: &mut Run, finished: Finished) -> How {
 
 pub(super) fn finish(run: &mut Run, how: How, now: jiff::Timestamp) {
     (run.status, run.error, run.cause) = (how.status, how.error, how.cause);
-    // A clock that was set back makes no run end before it began.
+    // Even if the clock was set back, no run ends before its start.
     run.finished_at = Some(now.max(run.started_at));
 }
 
-/// Ends a run that broke off by a mistake of spile's, in the registry too, where it had begun.
+/// Ends a run that crashed because of a bug in spile. If the run had started, also records that in the registry.
 pub(super) async fn broken(world: &World, run: Run) -> RunEnd {
     let error = Error::BrokenOff { slug: run.slug.clone() };
     let how = How::new(RunStatus::Failed, Some(error.to_string()), Some(Cause::Crash));
-    // Where the registry does not answer either, the next one to look at it finds out.
+    // If the registry does not respond either, the next process to look at the run finds out.
     let begun = world.runs.get(run.id).await.ok().flatten().filter(|known| known.status == RunStatus::Running);
     let is_known = begun.is_some();
     let mut run = begun.unwrap_or(run);
@@ -102,7 +102,7 @@ pub(super) async fn broken(world: &World, run: Run) -> RunEnd {
     RunEnd::Refused(Box::new(RefusedRun { run, why: RefusalReason::Failed(error) }))
 }
 
-/// Returns what kind of thing kept a run from being started or followed.
+/// Returns the cause of an error that prevented a run from being started or followed.
 pub(super) fn cause(error: &Error) -> Cause {
     match error {
         Error::Install(InstallError::DiskFull { .. })
@@ -124,7 +124,7 @@ pub(super) fn cause(error: &Error) -> Cause {
     }
 }
 
-/// Returns what kept a source from saying what it offers.
+/// Returns the cause of an error in a discovery.
 fn of_discovery(error: &DiscoverError) -> Cause {
     match error {
         DiscoverError::Failed { message, .. } => Cause::of(message),
@@ -137,7 +137,7 @@ fn of_discovery(error: &DiscoverError) -> Cause {
     }
 }
 
-/// An error and what it came from, in one line.
+/// Returns an error and its causes in one line.
 pub(super) fn error_line(error: &Error) -> String {
     error
         .causes()

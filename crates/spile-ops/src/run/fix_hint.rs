@@ -11,7 +11,7 @@ use spile_core::run::Run;
 use spile_core::run::error_line::{self, Sought};
 use spile_world::World;
 
-/// Where to fix what made a run fail, and how.
+/// Where and how to fix the cause of a failed run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct FixHint {
     /// The next step.
@@ -20,37 +20,37 @@ pub struct FixHint {
     pub path: PathBuf,
     /// The line in it.
     pub line: Option<usize>,
-    /// The integration's page, where the project has an address.
+    /// The URL of the integration's page, if the project has an address.
     pub url: Option<String>,
 }
 
-/// Returns where a failed run is fixed; `None` for one that went well, or whose integration is gone.
+/// Returns where to fix a failed run; `None` if the run succeeded, or its integration is gone.
 #[must_use]
 pub fn mend(world: &World, loaded: &Loaded, run: &Run) -> Option<FixHint> {
     let cause = run.cause?;
     let integration = side(loaded, run)?;
     let sought = Sought { cause, reason: run.error.as_deref().unwrap_or_default() };
     let found = files(integration, run).into_iter().find_map(|path| {
-        // What cannot be read now was read before; the file itself is named all the same.
+        // If the file cannot be read now, it is still named, without a line.
         let text = world.project.text(&path).ok()?;
         let line = error_line::line(&text, &integration.connector, &sought)?;
         Some((path, line))
     });
     let (path, line) = found.map_or((integration.path.clone(), None), |(path, line)| (path, Some(line)));
     let url = loaded.settings.url.as_ref().map(|url| format!("{url}/integrations/{}", integration.slug));
-    // What is typed to run it again, or to read about it, names the integration that ran.
+    // Commands that run it again, or explain it, name the integration that ran.
     let help = run.help()?.replace("secrets set NAME", &format!("secrets set {}", integration.slug));
     Some(FixHint { help: help.replace("NAME", run.slug.as_str()), path, line, url })
 }
 
-/// Returns the side that failed: the loader has a file and an account of its own.
+/// Returns the side that failed. A loader has its own file and its own credentials.
 fn side<'a>(loaded: &'a Loaded, run: &Run) -> Option<&'a Integration> {
     let failed = run.loader.filter(|_| run.details.failed == Some(Role::Loader));
     let failed = failed.and_then(|id| loaded.integrations.get(&id));
     failed.or_else(|| loaded.integrations.get(&run.integration)).map(|one| &**one)
 }
 
-/// The file of the environment first: it says what holds there.
+/// Returns the files of an integration, starting with the overlay of the environment, because it takes precedence.
 fn files(integration: &Integration, run: &Run) -> Vec<PathBuf> {
     let overlay = integration.path.with_file_name(format!("{}.{}.toml", integration.slug, run.environment));
     let has_overlay = integration.overlays.contains_key(&run.environment);

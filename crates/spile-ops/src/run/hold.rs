@@ -1,4 +1,4 @@
-//! How a run holds its integration.
+//! How a run reserves its integration.
 
 use tokio::sync::watch;
 
@@ -8,15 +8,15 @@ use crate::Error;
 use spile_core::run::Run;
 
 impl Job {
-    /// Lets a lost lease end the run as the user's wish for an end does. Returns what is set to true then.
+    /// Makes a lost lease stop the run like a user's interrupt. Returns the sender that signals the loss.
     pub(super) fn stop_when_lost(&mut self) -> watch::Sender<bool> {
         let (stopped, lost) = stopped_when_lost(self.options.interrupt.clone());
         self.options.interrupt = stopped;
         lost
     }
 
-    /// Waits until nothing else runs the integration, or says what is in the way. A test reads one record and keeps no
-    /// bookmark: it keeps nobody away.
+    /// Waits until no other run uses the integration, or returns what is in the way. A test reads one record and keeps
+    /// no bookmarks, so it blocks nobody.
     pub(super) async fn held(&self, run: &Run, lost: &watch::Sender<bool>) -> Result<Result<RunLocks, NotHere>, Error> {
         let Some(loader) = self.loader() else {
             if *self.options.interrupt.borrow() {

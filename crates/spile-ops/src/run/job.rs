@@ -1,4 +1,4 @@
-//! One run of one integration, from its beginning to its entry in the registry.
+//! One run of one integration, from its start to its record in the registry.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,10 +27,10 @@ use spile_world::stores::state_changes::StateChanges;
 use spile_world::stores::supabase::NotKept;
 use spile_world::{World, machine};
 
-/// The setting of every extractor that narrows its selection: an extra of Meltano's.
+/// The setting of every extractor that narrows its selection. It is one of Meltano's extras.
 const SELECT_FILTER: &str = "_select_filter";
 
-/// One run, with all it needs.
+/// A run, with everything that it needs.
 pub(super) struct Job {
     pub id: Uuid,
     pub world: World,
@@ -39,40 +39,40 @@ pub(super) struct Job {
     pub events: mpsc::UnboundedSender<Event>,
     pub integration: Arc<Integration>,
     pub kind: RunKind,
-    /// What [`Job::known`] has read.
+    /// The result of [`Job::known`].
     pub known: OnceCell<Vec<Run>>,
 }
 
-/// What is known of the source before a run reads anything of it.
+/// The result of checking a source before a run reads from it.
 pub(super) enum Watched {
-    /// It may be read, with what is told of it afterwards.
+    /// The run may read, and reports these findings afterwards.
     Go(Vec<Finding>),
-    /// The run has ended before it began to read.
+    /// The run ended before it read anything.
     Ended(Box<Finished>, Vec<Finding>),
 }
 
-/// What was found out about the source of a run.
+/// The findings about the source of a run.
 pub(super) struct SourceFacts<'a> {
-    /// What its catalog shows.
+    /// The facts from its catalog.
     pub(super) facts: &'a CatalogFacts,
-    /// What was found before it read anything.
+    /// The findings from before it read anything.
     pub(super) before: Vec<Finding>,
 }
 
 impl Job {
-    /// Returns the newest runs of the integration, read once: it is held from before the first call on, so that no other run
-    /// of it comes.
+    /// Returns the latest runs of the integration. Reads them only once: the integration is already held at the first call,
+    /// so no other run of it can start.
     pub(super) async fn known(&self) -> Result<&[Run], Error> {
         let read = || self.world.runs.newest(Some(self.integration.id), 100);
         Ok(self.known.get_or_try_init(read).await?)
     }
 
     pub(super) fn tell(&self, event: Event) {
-        // Nobody listens any more only when the operation itself has ended.
+        // The receiver is gone only if the operation itself has ended.
         let _ = self.events.send(event);
     }
 
-    /// Says that it waits for its turn.
+    /// Returns the event that the run is queued.
     pub(super) fn queued(&self) -> Event {
         Event::Queued(Box::new(self.begun()))
     }
@@ -82,7 +82,7 @@ impl Job {
         self.loaded.integrations.find(slug.as_str()).filter(|_| self.kind == RunKind::Sync)
     }
 
-    /// Runs, and remembers the run from its beginning; unless something is in the way of that.
+    /// Runs and records the run from its start, unless something prevents that.
     pub(super) async fn run(mut self) -> RunEnd {
         let run = self.begun();
         let lost = self.stop_when_lost();
@@ -91,7 +91,7 @@ impl Job {
             Ok(Err(NotHere::Busy(busy))) => return self.refused(run, busy, Cause::Busy, RefusalReason::Busy),
             Ok(Err(NotHere::Left)) => return RunEnd::Left(run.slug),
             Ok(Err(NotHere::Stopped)) => return self.stopped(run),
-            // Others may be held all the same.
+            // A failure here need not affect other integrations.
             Err(error) => return self.failed(run, error),
         };
         let ended = match self.going_on(run.clone()).await {
@@ -102,7 +102,7 @@ impl Job {
         ended
     }
 
-    /// Makes it a part of the full refresh that broke off before it, where one did and nothing else was asked for.
+    /// Makes the run continue an unfinished full refresh, if there is one and nothing else was requested.
     async fn going_on(&mut self, run: Run) -> Result<Run, Error> {
         let is_whole = self.options.from == From::Bookmark && self.options.streams.only.is_empty();
         if self.kind != RunKind::Sync || !is_whole {
@@ -155,7 +155,7 @@ impl Job {
         RunEnd::Ran(Box::new(run))
     }
 
-    /// Ends a run that has not begun. Nothing has run, so the registry hears nothing of it.
+    /// Ends a run that has not started. Nothing has run, so the registry does not record it.
     fn refused(&self, mut run: Run, how: String, cause: Cause, why: RefusalReason) -> RunEnd {
         finish(&mut run, How::new(RunStatus::Failed, Some(how), Some(cause)), (self.world.clock)());
         self.tell(Event::Ended(Box::new(run.clone())));
@@ -173,15 +173,15 @@ impl Job {
         RunEnd::Refused(Box::new(RefusedRun { run, why: RefusalReason::Stopped }))
     }
 
-    /// Tells whether the moment of its schedule has been served while it waited.
+    /// Tells whether another run served its moment of the schedule while it waited.
     async fn is_served(&self) -> Result<bool, Error> {
         let Some(moment) = self.options.scheduled_for.get(&self.integration.id) else { return Ok(false) };
         let tries = Tries::of(self.known().await?, (self.world.clock)());
         Ok(tries.is_some_and(|tries| tries.have_served(*moment)))
     }
 
-    /// Returns which streams are read. Of those that are named, the beginning is one without their bookmarks: Meltano's own
-    /// full refresh would forget the bookmarks of the others.
+    /// Returns the streams to read. If only some streams start from the beginning, they are read without their bookmarks,
+    /// because Meltano's own full refresh would also delete the bookmarks of the others.
     fn filter(&self) -> StreamFilter {
         let filter = self.options.streams.clone();
         match (self.kind, &self.options.from) {
@@ -193,7 +193,7 @@ impl Job {
         }
     }
 
-    /// Returns the run as it begins.
+    /// Returns the run with its state at the start.
     pub(super) fn begun(&self) -> Run {
         let environment = self.options.environment.clone();
         let loader = self.loader();
@@ -218,7 +218,7 @@ impl Job {
         }
     }
 
-    /// Runs until it goes well, or fails in a way that does not pass by itself, or has been tried often enough.
+    /// Runs until an attempt succeeds, fails for a reason that is not temporary, or was the last one allowed.
     async fn carry_out(&self, run: &mut Run, hold: Option<&Arc<Hold>>) {
         let mut after = self.options.retries.after;
         loop {
@@ -228,7 +228,7 @@ impl Job {
                     let how = took_in(run, finished);
                     self.judged(run, how, SourceFacts { facts: &facts, before: findings }).await
                 }
-                // Stopped while its plugins were installed, or its source was asked.
+                // The user interrupted while plugins were installed or the source was asked.
                 Err(
                     Error::Install(InstallError::Interrupted)
                     | Error::Run(RunError::Install(InstallError::Interrupted))
@@ -252,7 +252,7 @@ impl Job {
         }
     }
 
-    /// Waits before a further try; `false` when the user wants an end meanwhile.
+    /// Waits before a retry. Returns `false` if the user interrupts.
     async fn rests(&self, run: &Run, how: &How, after: Duration) -> bool {
         let reason = how.error.clone().unwrap_or_default();
         self.tell(Event::Retrying { slug: run.slug.clone(), reason, after });
@@ -322,11 +322,11 @@ impl Job {
         if !names.is_empty() {
             return Err(Error::VariableMissing { slug: self.integration.slug.clone(), names });
         }
-        // What a mapper leaves out or calls otherwise is not in the tables, as it should be.
+        // Tables rightly lack what a mapper drops or renames, so that cannot be verified.
         if self.kind == RunKind::Sync && request.mappers.is_empty() {
             request.verify = self.options.verify;
         }
-        // A further try goes on with what the one before it has left.
+        // A retry continues with the bookmarks that the previous attempt left.
         let is_narrow = !run.details.filter.only.is_empty();
         let span = if run.bookmark_after.is_none() && !is_narrow { Span::Everything } else { Span::New };
         match &self.options.from {
@@ -346,9 +346,9 @@ impl Job {
         Ok(request)
     }
 
-    /// Moves the bookmarks of the last sync when only names have changed since.
+    /// Moves the bookmarks of the last sync if only names have changed since.
     ///
-    /// Done here and not by apply, which may run where there is no Meltano.
+    /// This happens here and not in apply, because apply may run without Meltano.
     pub(super) async fn follow_rename(&self, run: &Run, request: &Request) -> Result<(), Error> {
         let (Some(from), Some(to)) = (self.renamed_from(run).await?, &run.state_id) else { return Ok(()) };
         self.world.meltano.move_state(request, &from, to, &mut self.options.interrupt.clone()).await?;
@@ -357,7 +357,7 @@ impl Job {
     }
 }
 
-/// How one attempt of a run ended, and what was found before it read anything.
+/// The result of one attempt, and the findings from before it read anything.
 struct Attempt {
     finished: Finished,
     findings: Vec<Finding>,
@@ -369,7 +369,7 @@ impl std::convert::From<Finished> for Attempt {
     }
 }
 
-/// Makes a failure of a run whose bookmarks the registry does not have as it left them.
+/// Turns a run into a failure if the registry does not have the bookmarks that it left.
 fn kept(kept: Result<(), NotKept>, finished: Finished) -> Finished {
     let Err(why) = kept else { return finished };
     let cause = match &why {
@@ -381,7 +381,7 @@ fn kept(kept: Result<(), NotKept>, finished: Finished) -> Finished {
     Finished { outcome: Outcome::Failed { message, cause }, ..finished }
 }
 
-/// Tells whether bookmarks are those of an extractor, whatever it and its loader are called in the files.
+/// Tells whether a state id belongs to an extractor, regardless of the names of the extractor and its loader in the files.
 pub(super) fn is_state_of(id: &str, environment: &EnvironmentName, extractor: &Integration) -> bool {
     match &extractor.plugin {
         Some(name) => id.starts_with(&format!("{environment}:{name}-to-")),

@@ -1,4 +1,4 @@
-//! The lease of an integration in a hosted registry, kept for as long as its run lasts.
+//! The lease of an integration in a hosted registry, held while its run lasts.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,10 +12,10 @@ use spile_core::name::IntegrationId;
 use spile_world::stores::supabase::{LEASE_SECONDS, Lease};
 use spile_world::{Supabase, TargetError, machine};
 
-/// How often it is renewed: twice may fail before it ends.
+/// How often it is renewed. Two renewals may fail before it ends.
 const RENEWED: Duration = Duration::from_secs(LEASE_SECONDS as u64 / 3);
 
-/// A lease that is renewed until it is given back.
+/// A lease that is renewed until it is released.
 #[derive(Debug)]
 pub(crate) struct Leased {
     registry: Arc<Supabase>,
@@ -23,11 +23,11 @@ pub(crate) struct Leased {
     renewing: JoinHandle<()>,
 }
 
-/// Takes the lease, or says who has it. Where it is removed later, which happens only to a machine that the registry
-/// has not heard of for long, `lost` turns true.
+/// Takes the lease, or returns who has it. If the lease is lost later, `lost` turns true. That happens only to a machine
+/// that has not reached the registry for a long time.
 ///
 /// # Errors
-/// When the registry cannot be asked.
+/// When the registry cannot be reached.
 pub(super) async fn take(
     registry: &Arc<Supabase>,
     of: IntegrationId,
@@ -44,8 +44,8 @@ pub(super) async fn take(
         async move {
             loop {
                 tokio::time::sleep(RENEWED).await;
-                // While the registry is down nobody else is given the lease. Where it is away for this machine alone, another
-                // may be: that is known here when it can be asked again.
+                // While the registry is down, nobody else gets the lease. If only this machine cannot reach it, another
+                // machine may get the lease. This machine finds out as soon as it reaches the registry again.
                 if registry.lease(of, run, &machine).await.is_ok_and(|found| !found.granted) {
                     lost.send_replace(true);
                     return;
@@ -57,10 +57,10 @@ pub(super) async fn take(
 }
 
 impl Leased {
-    /// Gives it back.
+    /// Releases it.
     pub(super) async fn give_back(self) {
         self.renewing.abort();
-        // It ends by itself.
+        // If this fails, the lease expires by itself.
         let _ = self.registry.release(self.run).await;
     }
 }

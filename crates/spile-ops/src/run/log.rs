@@ -1,4 +1,4 @@
-//! The log of a run, as far as it is written.
+//! The log of a run, as far as it has been written.
 
 use std::fs::File;
 use std::io::{ErrorKind, Read, Seek, SeekFrom};
@@ -11,28 +11,28 @@ use spile_world::files::own_folder::Own;
 use spile_world::files::project::OWN_FOLDER;
 use spile_world::processes::meltano::log_before;
 
-/// The log of a run. It may be in two pieces: the newest, and the one before it.
+/// The log of a run. It may consist of two files: the current one, and the one before it.
 #[derive(Debug, Clone)]
 pub struct Log {
     own: Own,
-    /// The file, in spile's own folder.
+    /// The path within spile's own folder.
     path: PathBuf,
     shown: String,
 }
 
-/// What was written after what was read already.
+/// A part of the log that follows what was already read.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct More {
     /// The bytes.
     pub bytes: Vec<u8>,
-    /// Where the next ones begin.
+    /// The offset after them.
     pub end: u64,
 }
 
 impl Log {
-    /// Names the log; nothing is read.
+    /// Locates the log, without reading it.
     ///
-    /// What the registry remembers of it is not looked at: whoever may write there could name any file of this machine.
+    /// Ignores the log path in the registry, because everyone who can write there could name any file on this machine.
     #[must_use]
     pub fn of(root: &Path, run: &Run) -> Self {
         let path = run.log_path();
@@ -41,18 +41,18 @@ impl Log {
         Self { own: Own::at(&root.join(OWN_FOLDER)), path, shown }
     }
 
-    /// Returns the piece before the newest; nothing where the log was short enough for one.
+    /// Returns the file before the current one. It is empty if the log fits into one file.
     ///
     /// # Errors
-    /// When it is there and cannot be read.
+    /// When it exists but cannot be read.
     pub fn before(&self) -> Result<Vec<u8>, Error> {
         self.last(&log_before(&self.path), u64::MAX)
     }
 
-    /// Returns its end: so many bytes at most.
+    /// Returns the end of the log, with at most `most` bytes.
     ///
     /// # Errors
-    /// When it is there and cannot be read.
+    /// When it exists but cannot be read.
     pub fn end(&self, most: u64) -> Result<Vec<u8>, Error> {
         let newest = self.last(&self.path, most)?;
         let mut bytes = self.last(&log_before(&self.path), most - newest.len() as u64)?;
@@ -60,11 +60,11 @@ impl Log {
         Ok(bytes)
     }
 
-    /// Returns what was written after so many bytes: so many at most. One that began again is read again; `None` where
-    /// nothing was written yet.
+    /// Returns at most `most` bytes that follow the first `shown` bytes. If the log was restarted, it is read from its
+    /// start. Returns `None` if nothing has been written yet.
     ///
     /// # Errors
-    /// When it is there and cannot be read.
+    /// When it exists but cannot be read.
     pub fn after(&self, shown: u64, most: u64) -> Result<Option<More>, Error> {
         let Some((mut file, length)) = self.open(&self.path)? else { return Ok(None) };
         let from = if length < shown { 0 } else { shown };
@@ -77,13 +77,13 @@ impl Log {
         let Some((mut file, length)) = self.open(path)? else { return Ok(Vec::new()) };
         let mut bytes = Vec::new();
         let from = SeekFrom::Start(length.saturating_sub(most));
-        // It may grow while it is read.
+        // The file may grow while it is read.
         file.seek(from).and_then(|_| file.take(most).read_to_end(&mut bytes)).map_err(self.io())?;
         Ok(bytes)
     }
 
     fn open(&self, path: &Path) -> Result<Option<(File, u64)>, Error> {
-        // Where the folder is not this user's own, no run has written a log there.
+        // If this user does not own the folder, no run has written a log there.
         let Ok(Some(own)) = self.own.open() else { return Ok(None) };
         let Some(file) = own.open(path).map_err(self.io())? else { return Ok(None) };
         let length = file.metadata().map_err(self.io())?.len();
@@ -94,7 +94,7 @@ impl Log {
         IoError::of("read", &self.shown)
     }
 
-    /// The error of one that is not there.
+    /// Returns the error for a missing log.
     #[must_use]
     pub fn missing(&self) -> Error {
         self.io()(ErrorKind::NotFound.into()).into()
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn the_end_of_a_log_goes_over_both_its_pieces() {
+    fn the_end_of_a_log_spans_both_files() {
         let folder = tempfile::tempdir().unwrap();
         let log = log(folder.path());
         let end = |most| String::from_utf8(log.end(most).unwrap()).unwrap();
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_after_is_read_in_pieces_and_what_began_anew_is_read_anew() {
+    fn a_log_is_read_in_parts_and_from_its_start_after_a_restart() {
         let folder = tempfile::tempdir().unwrap();
         let log = log(folder.path());
         assert_eq!(log.after(0, 9).unwrap(), None);

@@ -12,14 +12,14 @@ use spile_core::render::read;
 use spile_core::render::steps::{Job, More, Run};
 use spile_core::run::RunKind;
 
-/// Why a loader does not run by itself, and what to do.
+/// Why a loader does not run by itself, and the next step.
 pub(crate) const LOADER: (&str, &str) =
     ("is a loader, and loaders run with their extractors", "run an extractor that uses it as its `loader`");
 
-/// Why an extractor without a loader does not run, and what to do.
+/// Why an extractor without a loader does not run, and the next step.
 pub(crate) const NO_LOADER: (&str, &str) = ("has no loader to send records to", "add `loader = \"SLUG\"` to its file");
 
-/// What is in the way of a run.
+/// The reason why a run cannot start.
 pub(super) struct Obstacle {
     /// What the integration is or has, as a phrase.
     pub reason: Cow<'static, str>,
@@ -39,19 +39,19 @@ impl Obstacle {
     }
 }
 
-/// Returns the jobs that the template has of its own, where a sync is to stand for one of them.
+/// Returns the template's own jobs, if a sync could replace one of them.
 pub(super) fn jobs(loaded: &Loaded, kind: RunKind, chosen: &[Arc<Integration>]) -> Vec<Job> {
     if kind != RunKind::Sync || chosen.iter().all(|one| one.plugin.is_none()) {
         return Vec::new();
     }
     let made: BTreeSet<&str> = loaded.integrations.iter().map(|one| one.slug.as_str()).collect();
-    // A text that cannot be read was refused before.
+    // A text that cannot be read was refused earlier.
     let mut jobs = read::jobs(&loaded.rendered).unwrap_or_default();
     jobs.retain(|job| !made.contains(job.name.as_str()));
     jobs
 }
 
-/// Returns what is in the way of a run.
+/// Returns the reason why a run cannot start, if there is one.
 pub(super) fn of(integration: &Integration, jobs: &[Job], kind: RunKind, options: &Options) -> Option<Obstacle> {
     let is_tested = kind == RunKind::Test && options.which.names(&integration.slug);
     if integration.role() == Role::Loader && !is_tested {
@@ -79,8 +79,8 @@ pub(super) fn of(integration: &Integration, jobs: &[Job], kind: RunKind, options
     None
 }
 
-/// Returns what a run would leave out that a job of the template does: a mapper always, for it may be what hides names; the
-/// rest where nobody has said the loader, and so that the pair may run by itself.
+/// Returns what a run would leave out of a job in the template. A missing mapper always counts, because it may mask names.
+/// The rest counts only if the file sets no loader, which would mean that the pair may run by itself.
 fn less_than_a_job(integration: &Integration, jobs: &[Job], options: &Options) -> Option<Obstacle> {
     let plugin = integration.plugin.as_ref()?;
     let declared = integration.at(&options.environment);

@@ -4,25 +4,25 @@ use super::ended::{RefusedRun, RunEnd};
 use spile_core::name::Slug;
 use spile_core::run::Run;
 
-/// What came of runs that were wanted, each by name.
+/// The results of the requested runs, sorted by name.
 #[derive(Debug, Default)]
 pub struct Results {
-    /// Those that ran, however they ended; the registry knows them.
+    /// Runs that took place, with any status. They are in the registry.
     pub ran: Vec<Run>,
-    /// Those that did not run.
+    /// Runs that did not start.
     pub refused: Vec<RefusedRun>,
-    /// Those that were left to what runs them already.
+    /// Integrations that were skipped because another run already uses them.
     pub left: Vec<Slug>,
 }
 
 impl Results {
-    /// Tells whether there was nothing to run, but for what was left.
+    /// Tells whether there was nothing to run, apart from skipped integrations.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.ran.is_empty() && self.refused.is_empty()
     }
 
-    /// Returns all of them as people are shown them, those that did not run too.
+    /// Returns all runs to show, including those that did not start.
     #[must_use]
     pub fn all(&self) -> Vec<Run> {
         let mut all: Vec<Run> = self.ran.iter().chain(self.refused.iter().map(|one| &one.run)).cloned().collect();

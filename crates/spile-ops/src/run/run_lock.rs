@@ -1,4 +1,4 @@
-//! Keeps other runs of an integration away while a run lasts, on this machine and on others.
+//! Prevents other runs of an integration while a run lasts, on this machine and on others.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,30 +14,30 @@ use spile_core::name::EnvironmentName;
 use spile_world::World;
 use spile_world::processes::meltano::{Hold, NotHeld};
 
-/// How often an integration that something else runs is looked at.
+/// How often a busy integration is checked.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// What keeps others away while a run lasts: on this machine, and on others.
+/// The locks that prevent other runs while a run lasts: on this machine, and on others.
 pub(crate) struct RunLocks {
     pub hold: Option<Arc<Hold>>,
     pub lease: Option<Leased>,
 }
 
-/// Who runs an integration, as a sentence.
+/// The run that uses an integration, as a sentence.
 type Busy = String;
 
-/// Why an integration is not held.
+/// The reason why an integration could not be held.
 pub(crate) enum NotHere {
-    /// Something else runs it.
+    /// Another run uses it.
     Busy(Busy),
-    /// The same, and it is left to that.
+    /// Another run uses it, and this run is skipped.
     Left,
-    /// The user wants an end.
+    /// The user interrupted.
     Stopped,
 }
 
 impl RunLocks {
-    /// Lets others have the integration again.
+    /// Releases the integration for other runs.
     pub(crate) async fn give_back(self) {
         if let Some(lease) = self.lease {
             lease.give_back().await;
@@ -45,8 +45,8 @@ impl RunLocks {
     }
 }
 
-/// Returns what turns true when the user wants an end, or when the lease is lost; that is told by setting the other one to
-/// true.
+/// Returns a receiver that turns true when the user interrupts or the lease is lost, and the sender that signals the loss
+/// with `true`.
 pub(crate) fn stopped_when_lost(mut wanted: watch::Receiver<bool>) -> (watch::Receiver<bool>, watch::Sender<bool>) {
     let (lost, mut is_lost) = watch::channel(false);
     let (stop, stopped) = watch::channel(*wanted.borrow());
@@ -63,11 +63,11 @@ pub(crate) fn stopped_when_lost(mut wanted: watch::Receiver<bool>) -> (watch::Re
     (stopped, lost)
 }
 
-/// Who wants to hold an integration.
+/// An attempt to hold an integration.
 pub(crate) struct Claim<'a> {
-    /// Everything outside.
+    /// Everything outside the program.
     pub world: &'a World,
-    /// The id under which it is held.
+    /// The id of the run that holds it.
     pub run: Uuid,
     /// The integration.
     pub integration: &'a Integration,
@@ -75,14 +75,14 @@ pub(crate) struct Claim<'a> {
     pub loader: &'a Integration,
     /// The environment.
     pub environment: &'a EnvironmentName,
-    /// What to do if something else has it.
+    /// What to do if another run uses it.
     pub when_busy: WhenBusy,
-    /// Turns true when the user wants an end.
+    /// Turns true when the user interrupts.
     pub interrupt: &'a watch::Receiver<bool>,
 }
 
 impl Claim<'_> {
-    /// Waits until nothing else runs the integration, or says what is in the way.
+    /// Waits until no other run uses the integration, or returns what is in the way.
     pub(crate) async fn held(
         &self,
         lost: &watch::Sender<bool>,
@@ -96,7 +96,7 @@ impl Claim<'_> {
             }
             let busy = match self.try_to_hold(lost).await? {
                 Ok(held) => {
-                    // Who had it may have been killed a moment ago, and stand in Meltano's way still.
+                    // The run before may just have been killed, and its remains could still block Meltano.
                     self.world.meltano.sweep()?;
                     super::bury(self.world, self.environment).await?;
                     return Ok(Ok(held));
@@ -116,7 +116,7 @@ impl Claim<'_> {
                 has_told = true;
             }
             tokio::time::sleep(PATIENCE).await;
-            // What holds it may have been killed.
+            // The run that holds it may have been killed.
             self.world.meltano.sweep()?;
         }
     }

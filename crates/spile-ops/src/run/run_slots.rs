@@ -1,4 +1,4 @@
-//! How many runs go on at a time: limited by the user's setting and by free memory.
+//! The number of parallel runs, limited by the user's setting and by free memory.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,10 +9,10 @@ use tokio::sync::{Semaphore, SemaphorePermit, watch};
 use spile_core::settings::Sync;
 use spile_world::machine::{self, MEMORY_OF_A_RUN, available_memory};
 
-/// How often memory is looked at.
+/// How often free memory is checked.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// The places of runs.
+/// The slots for parallel runs.
 #[derive(Debug)]
 pub struct RunSlots {
     free: Semaphore,
@@ -20,30 +20,30 @@ pub struct RunSlots {
     count: Mutex<Count>,
 }
 
-/// How many places there are to be.
+/// The intended number of slots.
 #[derive(Debug)]
 struct Count {
     all: usize,
-    /// How many of those that are taken are to go when they are free.
+    /// How many of the taken slots are removed once they are free.
     too_many: usize,
 }
 
-/// A place that is taken until it is dropped.
+/// A slot that is taken until it is dropped.
 #[derive(Debug)]
 pub(super) struct RunSlot<'a> {
     places: &'a RunSlots,
-    /// None where the user wanted an end before there was one.
+    /// `None` if the user interrupted before a slot was free.
     permit: Option<SemaphorePermit<'a>>,
 }
 
-/// Returns how many runs go on at a time: as many as are asked for, else as the project has it, else as the machine can.
+/// Returns the number of parallel runs: the requested one, or else the project's, or else what the machine can handle.
 #[must_use]
 pub fn jobs(asked: Option<u16>, sync: &Sync) -> usize {
     asked.or(sync.jobs).map_or_else(machine::jobs, usize::from)
 }
 
 impl RunSlots {
-    /// Returns so many places, at least one; shared by all runs that are to take turns.
+    /// Returns this many slots, but at least one. All runs that share them take turns.
     #[must_use]
     pub fn new(jobs: usize) -> Arc<Self> {
         let all = jobs.max(1);
@@ -51,7 +51,7 @@ impl RunSlots {
         Arc::new(Self { free: Semaphore::new(all), taken: AtomicUsize::new(0), count })
     }
 
-    /// Makes it so many places, at least one. Runs that go on keep theirs.
+    /// Changes the number of slots, to at least one. Current runs keep theirs.
     pub fn resize(&self, jobs: usize) {
         let mut count = self.count.lock().unwrap_or_else(PoisonError::into_inner);
         let (before, all) = (count.all, jobs.max(1));
@@ -65,7 +65,7 @@ impl RunSlots {
         }
     }
 
-    /// Takes a place where one is free at once.
+    /// Takes a slot if one is free right now.
     pub(super) fn take_free(&self) -> Option<RunSlot<'_>> {
         if self.taken.load(Ordering::Relaxed) > 0 && !has_room() {
             return None;
@@ -73,8 +73,8 @@ impl RunSlots {
         Some(self.taken(Some(self.free.try_acquire().ok()?)))
     }
 
-    /// Waits for a place, and for memory while other runs are going on: one alone always begins. Where the user wants an
-    /// end nobody waits.
+    /// Waits for a slot and, while other runs are active, for enough memory. A single run always starts. After an
+    /// interrupt, nobody waits.
     pub(super) async fn take(&self, interrupt: &mut watch::Receiver<bool>) -> RunSlot<'_> {
         let permit = tokio::select! {
             permit = self.free.acquire() => permit.ok(),
@@ -114,15 +114,15 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn places_come_and_go_and_runs_that_go_on_keep_theirs() {
+    async fn slots_are_added_and_removed_while_current_runs_keep_theirs() {
         let places = RunSlots::new(2);
-        // The semaphore is what is looked at: this machine may have no memory to spare.
+        // Checks the semaphore, because this machine may have no memory to spare.
         let take = async || places.taken(places.free.acquire().await.ok());
         let (one, two) = (take().await, take().await);
         assert_eq!(places.free.available_permits(), 0);
         places.resize(1);
         drop(one);
-        assert_eq!(places.free.available_permits(), 0, "it was one too many");
+        assert_eq!(places.free.available_permits(), 0, "the freed slot was one too many");
         places.resize(3);
         assert_eq!(places.free.available_permits(), 2);
         drop(two);
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nobody_waits_for_a_place_after_the_user_wanted_an_end() {
+    async fn nobody_waits_for_a_slot_after_an_interrupt() {
         let places = RunSlots::new(1);
         let one = places.taken(places.free.acquire().await.ok());
         let (wanted, mut interrupt) = watch::channel(false);

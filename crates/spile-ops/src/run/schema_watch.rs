@@ -1,4 +1,4 @@
-//! What a run does when its source has changed since it was last accepted.
+//! How a run reacts if its source has changed since it was last accepted.
 
 use serde_json::json;
 
@@ -17,24 +17,24 @@ use spile_core::run::{Cause, RunKind};
 use spile_core::settings::Severity;
 use spile_world::processes::meltano::{Catalog, Finished, Outcome, Request};
 
-/// How many changes an error names.
+/// How many changes an error lists.
 const NAMED: usize = 20;
 
-/// What a source offers, and the catalog that a run of it uses.
+/// What a source offers, and the catalog for the run.
 struct Offered {
     discovered: Discovered,
     catalog: Catalog,
-    /// Why the source could not be asked, where an earlier answer has to do.
+    /// Why the source could not be asked, if an earlier discovery is used instead.
     failed: Option<String>,
 }
 
 impl Job {
-    /// Tells whether changes in the source are not just taken.
+    /// Tells whether changes in the source must be accepted.
     pub(super) fn is_watching(&self) -> bool {
         self.integration.at(&self.options.environment).schema.need_contract()
     }
 
-    /// Returns why a sync cannot begin at all: nobody has said what its source has to be like.
+    /// Returns the failure of a sync whose source has no contract.
     pub(super) fn without_contract(&self) -> Result<Option<Finished>, Error> {
         if !self.is_watching() || self.kind != RunKind::Sync || self.contract()?.is_some() {
             return Ok(None);
@@ -53,7 +53,7 @@ impl Job {
         ops::contract::read(&self.world.project, &self.integration, &self.options.environment)
     }
 
-    /// Holds the source against its contract, and makes the request leave out what is not taken.
+    /// Compares the source with its contract, and makes the request leave out changes that were not accepted.
     pub(super) async fn watch(&self, request: &mut Request) -> Result<Watched, Error> {
         let offered = self.offered().await?;
         request.catalog = offered.catalog;
@@ -95,13 +95,13 @@ impl Job {
             }
         };
         let sentence = format!("the source has changed: {}", listed(asks, left_out));
-        // Before what else is found: it is the cause.
+        // It comes before other findings because it is their cause.
         findings.insert(0, Finding { severity: Severity::Warn, cause: Cause::SchemaChanged, sentence });
         let mut selecting = declaration.clone();
         selecting.select = select;
         let rules = Rules::of(&self.integration, &selecting);
         if !now.streams.iter().any(|stream| rules.take(stream).0.is_read()) {
-            // Many taps fail without a stream.
+            // Many taps fail if no stream is selected.
             return Watched::Ended(Box::new(Finished::without_records(Outcome::Succeeded)), findings);
         }
         let variable = environment_variable(&request.extractor, "_select");
@@ -109,8 +109,8 @@ impl Job {
         Watched::Go(findings)
     }
 
-    /// Returns what the source offers: what it said last, where that still holds; else it is asked, once for the comparison
-    /// and for the run.
+    /// Returns what the source offers: the last discovery if it is still valid, or else a new answer, which serves both the
+    /// comparison and the run.
     async fn offered(&self) -> Result<Offered, Error> {
         let wanted = self.catalog()?;
         let root = self.world.project.root();
@@ -146,7 +146,7 @@ impl Job {
     }
 }
 
-/// Tells whether an earlier answer of the source may do in the place of one that failed.
+/// Tells whether an earlier discovery may replace one that failed.
 fn may_be_old(error: &Error) -> bool {
     !matches!(
         error,
@@ -158,7 +158,7 @@ fn failed(message: String) -> Finished {
     Finished::without_records(Outcome::Failed { message, cause: Cause::SchemaChanged })
 }
 
-/// Says what has changed, and what the run does without.
+/// Returns a sentence about what has changed, and what the run leaves out.
 fn left_out(change: &Change) -> Phrase {
     let does = match &change.difference {
         Difference::NewStream { .. } | Difference::NewColumn { .. } => "left out",

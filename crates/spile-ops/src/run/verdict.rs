@@ -17,12 +17,12 @@ use spile_core::value::expansion::has_variable;
 use spile_world::processes::meltano::CatalogFacts;
 
 impl Job {
-    /// Judges how an attempt ended by what is known of the integration.
+    /// Adjusts the result of an attempt to what is known about the integration.
     pub(super) async fn judged(&self, run: &Run, how: How, found: SourceFacts<'_>) -> How {
         let How { status, error, cause } = how;
         match (status, cause) {
             (RunStatus::Ok, _) => self.weighed(run, found).await,
-            // A setting that was looked for in vain is not a crash.
+            // A missing setting is not a crash.
             (_, Some(Cause::Crash)) => {
                 let misses = |reason: &String| error_line::misses_a_setting(reason, &self.integration.connector);
                 let is_missing = error.as_ref().is_some_and(misses);
@@ -36,10 +36,10 @@ impl Job {
         }
     }
 
-    /// Looks at what a run that succeeded has moved.
+    /// Judges what a successful run has moved.
     async fn weighed(&self, run: &Run, found: SourceFacts<'_>) -> How {
         let SourceFacts { facts, before: mut findings } = found;
-        // What is left out does not arrive, and somebody knows that already.
+        // Records that were left out on purpose are not missing.
         let is_held = findings.iter().any(|finding| finding.cause == Cause::SchemaChanged);
         findings.extend(finding::of_catalog(facts, &self.loaded.settings.sync));
         match self.of_records(run).await {
@@ -59,8 +59,8 @@ impl Job {
         }
     }
 
-    /// Compares the records of a sync with those of earlier ones. Nobody knows what is usual for a sync from a moment on, or
-    /// for one of some streams.
+    /// Compares the records of a sync with earlier syncs. There is no comparison for a sync that starts at a given time or
+    /// reads only some streams.
     async fn of_records(&self, run: &Run) -> Result<Vec<Finding>, Error> {
         let severity = self.loaded.settings.sync.empty;
         let is_usual = !matches!(self.options.from, From::Moment(_)) && self.options.streams.only.is_empty();
@@ -74,7 +74,7 @@ impl Job {
         Ok(finding::of_records(run, &known, severity))
     }
 
-    /// Says why a source gave no record when it was asked for one.
+    /// Returns the reason why a source returned no record when it was asked for one.
     fn nothing_came(&self, error: Option<String>, facts: &CatalogFacts) -> (Option<String>, Cause) {
         if let Some(missing) = finding::missing(&facts.missing) {
             return (Some(format!("no records were read: {missing}")), Cause::MissingStream);
@@ -85,7 +85,7 @@ impl Job {
         match facts.selected {
             Some(0) => (Some("`select` matches no stream of the source".to_owned()), Cause::NothingSelected),
             Some(_) => (Some("the selected streams have no records".to_owned()), Cause::Empty),
-            // It reads what it will, so the selection is not to blame.
+            // The tap ignores the selection, so the selection is not the cause.
             None if !can_select(&self.integration) => {
                 (Some("the source has no records where the settings point".to_owned()), Cause::Empty)
             }
@@ -93,7 +93,7 @@ impl Job {
         }
     }
 
-    /// Says which folder or file the settings name that is not there.
+    /// Returns a sentence about a folder or file that the settings name but that does not exist.
     fn absent_folder(&self) -> Option<String> {
         let config = &self.integration.at(&self.options.environment).config;
         let root = self.world.project.root();
@@ -104,7 +104,7 @@ impl Job {
     }
 }
 
-/// Tells whether a setting names files or folders of this machine.
+/// Tells whether a setting names files or folders on this machine.
 fn names_files(setting: &str) -> bool {
     let last = setting.rsplit(['.', '_', '-']).next().unwrap_or_default();
     matches!(last, "folder" | "folders" | "directory" | "directories" | "file" | "files")
@@ -118,7 +118,7 @@ fn texts(value: &Value) -> Vec<&str> {
     }
 }
 
-/// Says what is wrong with a path, relative to the project; nothing of one that is a pattern, an address or a variable.
+/// Returns what is wrong with a path, relative to the project. Patterns, addresses and variables are not checked.
 fn absence(root: &Path, text: &str) -> Option<&'static str> {
     if text.is_empty() || text.contains("://") || text.contains(['*', '?', '[']) || has_variable(text) {
         return None;
@@ -135,7 +135,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_path_that_is_not_there_is_told_from_what_is_no_path() {
+    fn a_missing_path_is_distinguished_from_text_that_is_not_a_path() {
         let root = tempfile::tempdir().unwrap();
         assert_eq!(absence(root.path(), "dat"), Some("which does not exist"));
         assert_eq!(absence(root.path(), "."), None);

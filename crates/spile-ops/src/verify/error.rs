@@ -1,14 +1,14 @@
-//! Errors of comparisons, and differences that they find.
+//! Errors of comparisons, and the differences that they find.
 
 use miette::Diagnostic;
 
 use spile_core::name::Slug;
 use spile_core::problem::{counted, listed};
 
-/// A source and its destination are not compared, or do not agree.
+/// A source and its destination cannot be compared, or differ.
 #[derive(Debug, thiserror::Error, Diagnostic)]
 pub enum Error {
-    /// Its source cannot be asked.
+    /// Its source does not support comparisons.
     #[error("`{slug}` cannot be compared with its destination: `verify` does not support `{connector}`")]
     #[diagnostic(
         code(spile::verify::unsupported),
@@ -19,7 +19,7 @@ pub enum Error {
         slug: Slug,
         /// Its connector.
         connector: String,
-        /// The connectors whose sources can be asked.
+        /// The connectors whose sources support comparisons.
         names: String,
     },
     /// The comparison failed.
@@ -28,12 +28,12 @@ pub enum Error {
     Failed {
         /// The integration.
         slug: Slug,
-        /// Why.
+        /// The reason.
         message: String,
         /// The next step.
         help: String,
     },
-    /// It took too long.
+    /// The comparison took too long.
     #[error("comparing `{slug}` with its destination did not finish within {}", counted(*.seconds, "second"))]
     #[diagnostic(
         code(spile::verify::timeout),
@@ -44,37 +44,37 @@ pub enum Error {
     TimedOut {
         /// The integration.
         slug: Slug,
-        /// How long it had.
+        /// The time limit.
         seconds: u64,
     },
-    /// The user wanted an end.
+    /// The user interrupted the comparison.
     #[error("comparing `{slug}` with its destination was stopped")]
     #[diagnostic(code(spile::verify::interrupted), help("run the command again"))]
     Interrupted {
         /// The integration.
         slug: Slug,
     },
-    /// Something else runs the integration.
+    /// Another run is using the integration.
     #[error("`{slug}` is running: {busy}")]
     #[diagnostic(code(spile::verify::busy), help("remove `--no-wait` to wait until it ends"))]
     Busy {
         /// The integration.
         slug: Slug,
-        /// Who runs it, as a sentence.
+        /// Which run it is, as a sentence.
         busy: String,
     },
-    /// The source offers no such stream.
+    /// The source does not offer this stream.
     #[error("`{slug}` has no stream `{stream}`")]
     #[diagnostic(code(spile::verify::no_stream), help("{help}"))]
     NoStream {
         /// The integration.
         slug: Slug,
-        /// What was asked for.
+        /// The requested stream.
         stream: String,
         /// The nearest stream, or where to look.
         help: String,
     },
-    /// The stream is not read.
+    /// The stream is not selected.
     #[error("the stream `{stream}` of `{slug}` is not selected")]
     #[diagnostic(
         code(spile::verify::not_read),
@@ -83,12 +83,12 @@ pub enum Error {
     NotRead {
         /// The integration.
         slug: Slug,
-        /// What was asked for.
+        /// The requested stream.
         stream: String,
-        /// What takes it.
+        /// The pattern that would select it.
         pattern: String,
     },
-    /// Something is missing or different.
+    /// Rows are missing or different.
     #[error("the destination of `{slug}` differs from its source: {}", listed(.streams.iter().map(String::as_str)))]
     #[diagnostic(
         code(spile::verify::differs),
@@ -100,7 +100,7 @@ pub enum Error {
     Differs {
         /// The integration.
         slug: Slug,
-        /// The streams.
+        /// The streams that differ.
         streams: Vec<String>,
     },
 }
