@@ -1,4 +1,4 @@
-//! Secrets of integrations: set, edited, rotated and shared; the rest of each file stays as it is.
+//! Secrets of integrations: sets, edits, rotates and shares them. The rest of each file stays as it is.
 
 mod access;
 pub mod edit;
@@ -41,13 +41,13 @@ pub use setup::{Setup, setup};
 pub(super) use setup::{own_keys, rules_for};
 pub use textconv::textconv;
 
-/// Values of settings by name.
+/// The values of settings, by name.
 pub type Values = BTreeMap<String, Secret>;
 
-/// Returns the secret settings of an integration, by the variable that Meltano reads each from.
+/// Returns the secret settings of an integration, by the variable from which Meltano reads each of them.
 ///
 /// # Errors
-/// When no key opens them, or they were changed by hand.
+/// When no key decrypts them, or they were changed by hand.
 pub async fn variables(keys: &Keys, integration: &Integration, environment: &EnvironmentName) -> Result<Values, Error> {
     let Some(secrets) = &integration.at(environment).secrets else { return Ok(Values::new()) };
     let leaves = opened(keys, secrets).await.map_err(|error| Error::opening(&secrets.path, error))?;
@@ -60,10 +60,10 @@ pub async fn variables(keys: &Keys, integration: &Integration, environment: &Env
     Ok(values.collect())
 }
 
-/// Opens what a file has of secrets, or the sidecar beside it.
+/// Decrypts the secrets of a file, or of its sidecar.
 ///
 /// # Errors
-/// When no key opens them, or they were changed by hand.
+/// When no key decrypts them, or they were changed by hand.
 pub(super) async fn opened(keys: &Keys, secrets: &Secrets) -> Result<Vec<Leaf>, OpenError> {
     match &secrets.sidecar {
         Some(text) => keys.open_text(&secrets.document, text, Format::of(&secrets.path)).await,
@@ -71,7 +71,7 @@ pub(super) async fn opened(keys: &Keys, secrets: &Secrets) -> Result<Vec<Leaf>, 
     }
 }
 
-/// Looks, where a key is at hand, whether secrets whose ciphertext changes change their values too. Where nothing
+/// Finds out, if a key is available, whether secrets with a changed ciphertext also have a changed value. If nothing
 /// changes, no key is read.
 pub(super) async fn seen(
     keys: &Arc<Keys>,
@@ -97,7 +97,7 @@ pub(super) async fn seen(
     all
 }
 
-/// Returns the values of a row; `None` where nobody here can see them: that is not a fault of a plan.
+/// Returns the values of a row; `None` if they cannot be decrypted here, which is not an error in a plan.
 async fn open(keys: &Keys, sealed: &Sealed) -> Option<Values> {
     let document = sealed.open()?;
     Some(Secrets::values(keys.open(&document).await.ok()?))

@@ -1,4 +1,4 @@
-//! Who can read secrets: a new data key for all of them, and the recipients that `.sops.yaml` asks for.
+//! Recipients of secrets: creates new data keys for them, and applies the recipients in `.sops.yaml`.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -14,10 +14,10 @@ use spile_world::Project;
 use spile_world::keys::wrap;
 use spile_world::processes::sops_program::WholeFile;
 
-/// Encrypts everything again under a new data key. Who could read it can read it.
+/// Encrypts everything again with a new data key. The recipients stay the same.
 ///
 /// # Errors
-/// When the secrets do not open, or a recipient's key cannot be used.
+/// When the secrets cannot be decrypted, or a recipient's key cannot be used.
 pub async fn rotate(access: Access<'_>, file: &SecretsFile) -> Result<Changed, ops::Error> {
     if let Some(sidecar) = &file.sidecar {
         let text = access.program.rotate_file(whole(sidecar)).await.map_err(Error::from)?;
@@ -35,7 +35,7 @@ pub async fn rotate(access: Access<'_>, file: &SecretsFile) -> Result<Changed, o
     file.write(access.project, &document)
 }
 
-/// Returns the document under a new data key for these age recipients, in spile's profile.
+/// Returns the document with a new data key for these age recipients, in spile's profile.
 async fn rekeyed(access: Access<'_>, file: &SecretsFile, recipients: &[String]) -> Result<Document, Error> {
     let document = file.document()?;
     let leaves = access.keys.open(document).await.map_err(|error| Error::opening(file.path(), error))?;
@@ -54,29 +54,29 @@ async fn rekeyed(access: Access<'_>, file: &SecretsFile, recipients: &[String]) 
     Ok(anew)
 }
 
-/// What is to change, or has changed, of who can read a file's secrets.
+/// The changes to the recipients of a file's secrets.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Regranted {
     /// The file, relative to the project.
     pub path: PathBuf,
-    /// Who may read it from now on.
+    /// The recipients to add.
     pub added: Vec<String>,
-    /// Who may not any more; the data key is recreated then.
+    /// The recipients to remove. Removing one also creates a new data key.
     pub removed: Vec<String>,
 }
 
 impl Regranted {
-    /// Tells whether everybody may read as before.
+    /// Tells whether the recipients stay the same.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.added.is_empty() && self.removed.is_empty()
     }
 }
 
-/// Says what `.sops.yaml` asks for otherwise than a file has it; `None` where they agree.
+/// Returns the differences between the recipients in `.sops.yaml` and in a file; `None` if they agree.
 ///
 /// # Errors
-/// When no rule is for the file.
+/// When no rule matches the file.
 pub fn regranted(project: &Project, file: &SecretsFile) -> Result<Option<Regranted>, Error> {
     let Some(document) = &file.document else { return Ok(None) };
     let (rule, _) = rule(project, file.path())?;
@@ -85,7 +85,7 @@ pub fn regranted(project: &Project, file: &SecretsFile) -> Result<Option<Regrant
     };
     let mut has: BTreeSet<String> = age(&document.metadata);
     let mut wants: BTreeSet<String> = rule.age.iter().cloned().collect();
-    // Of other keys only the kinds can be compared here; the official program compares the keys.
+    // For keys other than age, only the kinds can be compared here. The official sops compares the keys.
     has.extend(document.metadata.foreign_kinds().into_iter().map(str::to_owned));
     wants.extend(rule.foreign.iter().map(|kind| (*kind).to_owned()));
     if rule.has_groups {
@@ -99,11 +99,11 @@ pub fn regranted(project: &Project, file: &SecretsFile) -> Result<Option<Regrant
     Ok((!regranted.is_empty()).then_some(regranted))
 }
 
-/// Gives a file's secrets to whom `.sops.yaml` asks for, and to nobody else: a recipient more is one more wrapping of
-/// the data key; one less is a new data key, for the old one is known.
+/// Encrypts a file's secrets for exactly the recipients in `.sops.yaml`. To add a recipient, the data key is wrapped once
+/// more. To remove one, a new data key is created, because the removed recipient knows the old one.
 ///
 /// # Errors
-/// When the secrets do not open, or a recipient's key cannot be used.
+/// When the secrets cannot be decrypted, or a recipient's key cannot be used.
 pub async fn update_keys(access: Access<'_>, file: &SecretsFile) -> Result<Option<Regranted>, ops::Error> {
     let Some(regranted) = regranted(access.project, file)? else { return Ok(None) };
     let (rule, at) = rule(access.project, file.path())?;

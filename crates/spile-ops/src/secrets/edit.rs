@@ -1,4 +1,4 @@
-//! Secrets as text for an editor, one line each.
+//! Converts secrets to and from text for an editor, one line each.
 
 use std::fmt::Write;
 
@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 use super::{Error, Values};
 use spile_core::secret::Secret;
 
-/// Returns secrets as a text to be edited.
+/// Returns secrets as a text to edit.
 #[must_use]
 pub fn as_text(values: &Values, slug: &str) -> Secret {
     let head = format!("# The secrets of `{slug}`. What you save is encrypted. Delete a line to remove the secret.\n");
@@ -27,10 +27,10 @@ pub fn lines(values: &Values) -> Secret {
     Secret::new(text.as_str())
 }
 
-/// Returns what has to be set and removed to come from the values to an edited text.
+/// Returns the secrets to set and to remove, so that the values become those of an edited text.
 ///
 /// # Errors
-/// When the text is not TOML of texts; the message quotes none of it.
+/// When the text is not TOML with only strings. The message does not quote the text.
 pub fn changes(values: &Values, edited: &Secret) -> Result<Vec<(String, Option<Secret>)>, Error> {
     let table = DeTable::parse(edited.expose()).map_err(|error| {
         let before = &edited.expose()[..error.span().map_or(0, |span| span.start)];
@@ -58,13 +58,13 @@ mod tests {
     }
 
     #[test]
-    fn a_text_that_nobody_edited_changes_nothing() {
+    fn an_unedited_text_changes_nothing() {
         let values = values(&[("a.b", "x\ny\"'\\"), ("empty", ""), ("u", "\u{f6}\u{1}")]);
         assert_eq!(changes(&values, &as_text(&values, "shop")).unwrap(), []);
     }
 
     #[test]
-    fn lines_are_set_and_taken_away() {
+    fn edited_lines_set_and_remove_secrets() {
         let found =
             changes(&values(&[("a", "1"), ("b", "2"), ("c", "3")]), &Secret::new("a = '1'\nc = 'x'\nd = 'y'\n"));
         let wanted = [("c", Some("x")), ("d", Some("y")), ("b", None)];
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mistake_is_told_by_its_line() {
+    fn a_mistake_is_reported_by_its_line() {
         let message = changes(&values(&[]), &Secret::new("a = 'x'\nb = hunter2\n")).unwrap_err().to_string();
         assert_eq!(message, "what you wrote cannot be used: line 2 is not TOML");
     }

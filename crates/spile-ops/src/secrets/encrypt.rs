@@ -1,4 +1,4 @@
-//! Encrypting what is in plain text: under `[secrets]`, and the secret settings under `[config]`.
+//! Encrypts secrets that are in plain text: those under `[secrets]`, and the secret settings under `[config]`.
 
 use toml_edit::{Item, TableLike, Value};
 
@@ -10,22 +10,21 @@ use spile_core::integration::check::{is_reference, secret_in};
 use spile_core::name::SettingName;
 use spile_core::secret::Secret;
 
-/// Encrypts every secret of a file that is in plain text, moves those of `[config]` to `[secrets]`, and returns
-/// their names.
+/// Encrypts every plain-text secret of a file, moves those under `[config]` to `[secrets]`, and returns their names.
 ///
 /// # Errors
-/// When a name is not a setting, or nobody says who may read them.
+/// When a name is not a setting, or the secrets have no recipients.
 pub async fn encrypt(access: Access<'_>, file: &SecretsFile) -> Result<Vec<String>, ops::Error> {
     let Some((names, text)) = encrypted(access, file).await? else { return Ok(Vec::new()) };
     write(access.project, &file.source, &text)?;
     Ok(names)
 }
 
-/// Returns a file's text with every secret encrypted that is in plain text, and their names; `None` where there are
-/// none. Writes nothing.
+/// Returns a file's text with every plain-text secret encrypted, and the names of these secrets; `None` if there are none.
+/// Writes nothing.
 ///
 /// # Errors
-/// As [`encrypt`].
+/// See [`encrypt`].
 pub async fn encrypted(access: Access<'_>, file: &SecretsFile) -> Result<Option<(Vec<String>, String)>, ops::Error> {
     let connector = file.connector(access.project)?;
     let mut changes: Vec<(String, Option<Secret>)> =
@@ -52,13 +51,13 @@ pub async fn encrypted(access: Access<'_>, file: &SecretsFile) -> Result<Option<
     Ok(Some((changes.into_iter().map(|(name, _)| name).collect(), text)))
 }
 
-/// Takes out of a table the secret settings, and those whose values are secrets.
+/// Removes the secret settings from a table, and the settings whose values are secrets, and returns them.
 fn take_secrets(config: &mut dyn TableLike, connector: &Connector) -> Vec<(String, Secret)> {
     let taken = |setting: &Setting| Some((setting.name.clone(), take(config, &setting.name, setting)?));
     connector.settings.iter().filter_map(taken).collect()
 }
 
-/// Takes one setting: `a.b` is a key of its own, or `b` in the table `a`.
+/// Removes one setting and returns its value: `a.b` can be a key of its own, or `b` in the table `a`.
 fn take(table: &mut dyn TableLike, name: &str, setting: &Setting) -> Option<Secret> {
     if let Some(item) = table.get(name).filter(|item| item.is_value() || setting.kind == Kind::Object) {
         let value = item.clone().into_value().ok()?;
@@ -79,7 +78,7 @@ fn take(table: &mut dyn TableLike, name: &str, setting: &Setting) -> Option<Secr
     Some(taken)
 }
 
-/// A value as Meltano reads it from a variable: text as it is, all else as JSON.
+/// Returns a value as Meltano reads it from a variable: text stays as it is, and everything else becomes JSON.
 fn text(value: &Value) -> String {
     match value {
         Value::String(text) => text.value().clone(),

@@ -15,16 +15,16 @@ use spile_world::processes::sops_program::ProgramError;
 /// Errors of operations on secrets.
 #[derive(Debug, thiserror::Error, Diagnostic)]
 pub enum Error {
-    /// They do not open.
+    /// The secrets cannot be decrypted.
     #[error("the secrets of `{}` cannot be decrypted", path.display())]
     #[diagnostic(code(spile::secrets::closed), help("{}", help_of(source.as_ref())))]
     Opening {
-        /// The file that holds them.
+        /// The file that contains them.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         source: Box<OpenError>,
     },
-    /// Nobody says who may read new secrets.
+    /// No `.sops.yaml` lists recipients for new secrets.
     #[error("no `.sops.yaml` lists recipients for the secrets of `{}`", path.display())]
     #[diagnostic(
         code(spile::secrets::no_rules),
@@ -34,7 +34,7 @@ pub enum Error {
         /// The integration's file.
         path: PathBuf,
     },
-    /// None of the rules is for this file.
+    /// No rule matches this file.
     #[error("no creation rule in `{}` matches `{}`", rules.display(), path.display())]
     #[diagnostic(
         code(spile::secrets::no_rule),
@@ -55,41 +55,41 @@ pub enum Error {
     Rules {
         /// The `.sops.yaml`.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         source: BadRules,
     },
-    /// The rules cannot even be opened.
+    /// The rules cannot be opened.
     #[error("the `.sops.yaml` for `{}` cannot be read", path.display())]
     #[diagnostic(code(spile::secrets::rules_unreadable), help("{}", help_of(source)))]
     RulesUnreadable {
         /// The integration's file.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         source: FileError,
     },
-    /// The rule names nobody.
+    /// The rule has no recipients.
     #[error("the creation rule for `{}` has no recipients", path.display())]
     #[diagnostic(code(spile::secrets::no_recipients), help("add `age: age1...` to the rule in `.sops.yaml`"))]
     NoRecipients {
         /// The integration's file.
         path: PathBuf,
     },
-    /// A recipient that nothing can be wrapped for.
+    /// A recipient that a data key cannot be wrapped for.
     #[error(transparent)]
     #[diagnostic(transparent)]
     Recipient(#[from] BadRecipient),
-    /// The official program fails.
+    /// The official sops failed.
     #[error(transparent)]
     #[diagnostic(transparent)]
     Program(#[from] ProgramError),
-    /// There is nothing to work on.
+    /// The integration has no secrets.
     #[error("`{slug}` has no secrets")]
     #[diagnostic(code(spile::secrets::none), help("run `spile secrets set {slug} KEY`"))]
     NoSecrets {
         /// The integration.
         slug: Slug,
     },
-    /// An environment without a file of its own.
+    /// The environment has no overlay.
     #[error("`{slug}` has no overlay for the environment `{environment}`")]
     #[diagnostic(
         code(spile::secrets::no_overlay),
@@ -109,23 +109,23 @@ pub enum Error {
     Unknown {
         /// The connector, as a phrase.
         connector: String,
-        /// What was asked for.
+        /// The requested name.
         name: String,
-        /// The nearest one, or all.
+        /// The nearest setting, or all settings.
         help: String,
     },
-    /// A value that the setting does not take. It is not shown: it is a secret.
+    /// A value that the setting does not accept. The message does not show it, because it is a secret.
     #[error("the value is not valid for `{name}`: expected {wanted}")]
     #[diagnostic(code(spile::secrets::value), help("write it as JSON, for example {example}; nothing was written"))]
     Value {
         /// The setting.
         name: String,
-        /// What it takes.
+        /// What it accepts.
         wanted: &'static str,
-        /// A value that would do.
+        /// A value that it would accept.
         example: &'static str,
     },
-    /// Nothing came in where a value was to come from.
+    /// The value is empty, so its source has probably failed.
     #[error("the value of `{name}` is empty")]
     #[diagnostic(
         code(spile::secrets::empty),
@@ -135,7 +135,7 @@ pub enum Error {
         /// The setting.
         name: String,
     },
-    /// A setting that is not a secret here.
+    /// The setting is under `[config]` in this file.
     #[error("`{name}` is under `[config]` in `{}`", path.display())]
     #[diagnostic(
         code(spile::secrets::in_config),
@@ -147,14 +147,14 @@ pub enum Error {
         /// The setting.
         name: String,
     },
-    /// Somebody else wrote to the file in the meantime.
+    /// Someone else has written to the file in the meantime.
     #[error("`{}` has changed in the meantime", path.display())]
     #[diagnostic(code(spile::secrets::moved), help("review the differences and try again; nothing was written"))]
     Moved {
         /// The file.
         path: PathBuf,
     },
-    /// Metadata that only a rotation fixes.
+    /// Metadata that only a rotation can fix.
     #[error("the `[sops]` of `{}` covers more than `[secrets]`", path.display())]
     #[diagnostic(code(spile::secrets::not_profile), help("run `spile secrets rotate {slug}` first"))]
     NotProfile {
@@ -163,7 +163,7 @@ pub enum Error {
         /// The integration.
         slug: Slug,
     },
-    /// A sidecar is the official program's to edit.
+    /// The secrets are in a sidecar, which only the official sops edits.
     #[error("the secrets of `{slug}` are in `{}`", path.display())]
     #[diagnostic(code(spile::secrets::in_sidecar), help("run `sops edit {}`", path.display()))]
     InSidecar {
@@ -172,16 +172,16 @@ pub enum Error {
         /// The sidecar.
         path: PathBuf,
     },
-    /// Nobody can type a secret.
+    /// There is no terminal to type a secret.
     #[error("cannot prompt for {what} without a terminal")]
     #[diagnostic(code(spile::secrets::no_terminal), help("{help}"))]
     NoTerminal {
-        /// What would be asked for.
+        /// What spile would ask for.
         what: String,
         /// How to answer on the command line.
         help: &'static str,
     },
-    /// What is imported cannot be read.
+    /// The imported text cannot be read.
     #[error("`{from}` cannot be read as {form}: {message}")]
     #[diagnostic(code(spile::secrets::import), help("fix it and try again; nothing was written"))]
     Import {
@@ -189,54 +189,54 @@ pub enum Error {
         from: String,
         /// `.env` or JSON.
         form: &'static str,
-        /// Where it stumbled; never the text.
+        /// The place of the error, never the text.
         message: String,
     },
-    /// The editor fails.
+    /// The editor failed.
     #[error(transparent)]
     #[diagnostic(transparent)]
     Editor(#[from] EditorError),
-    /// What came out of the editor is not a table of texts.
+    /// The edited text is not a table of strings.
     #[error("what you wrote cannot be used: {message}")]
     #[diagnostic(
         code(spile::secrets::edited),
         help("write `name = \"value\"` on its own line; nothing was written, and your text is gone")
     )]
     Edited {
-        /// Where it stumbled; never the text.
+        /// The place of the error, never the text.
         message: String,
     },
-    /// Git fails.
+    /// Git failed.
     #[error(transparent)]
     #[diagnostic(transparent)]
     Git(#[from] GitError),
-    /// A new key cannot be kept.
+    /// A new key cannot be stored.
     #[error(transparent)]
     #[diagnostic(transparent)]
     Identity(#[from] NoIdentity),
-    /// Git has not given what a merge needs.
+    /// The file cannot be merged or rewritten.
     #[error("`{}` cannot be merged: {message}", path.display())]
     #[diagnostic(code(spile::secrets::merge), help("merge the file by hand and run `spile check`"))]
     Merge {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         message: String,
     },
 }
 
 impl Error {
-    /// Wraps the reason why a file's secrets do not open.
+    /// Wraps the reason why a file's secrets cannot be decrypted.
     pub(super) fn opening(path: &Path, source: OpenError) -> Self {
         Self::Opening { path: path.to_owned(), source: Box::new(source) }
     }
 
-    /// Wraps a fault of a document whose data key is at hand.
+    /// Wraps a fault in a document whose data key is available.
     pub(crate) fn fault(path: &Path, fault: Fault) -> Self {
         Self::opening(path, fault.into())
     }
 
-    /// Wraps a key that is missing.
+    /// Wraps the error for a missing key.
     pub(super) fn no_key(path: &Path, error: NoKey) -> Self {
         Self::opening(path, error.into())
     }

@@ -1,4 +1,5 @@
-//! Files that hold secrets: found by the integration's name, opened, changed and written back around them.
+//! Files with secrets: finds them by the integration's name, decrypts and changes the secrets, and writes the file without
+//! other changes.
 
 use std::path::Path;
 
@@ -21,57 +22,57 @@ use spile_world::keys::wrap;
 use spile_world::processes::sops_program::{Format, WholeFile};
 use spile_world::{Keys, Program, Project, files::project};
 
-/// What operations on secrets work with.
+/// The inputs of operations on secrets.
 #[derive(Debug, Clone, Copy)]
 pub struct Access<'a> {
     /// The project's folder.
     pub project: &'a Project,
-    /// The keys that open secrets.
+    /// The keys that decrypt secrets.
     pub keys: &'a Keys,
-    /// The official sops, for what only it can do.
+    /// The official sops, for operations that only it supports.
     pub program: &'a Program,
-    /// The time of a rewrite.
+    /// The time that a rewrite records.
     pub now: Timestamp,
 }
 
-/// A secret to set, or removed where there is no value.
+/// A secret to set, or to remove if it has no value.
 pub type SecretEdit = (String, Option<Secret>);
 
-/// Returns values as secrets to be set.
+/// Returns values as secrets to set.
 #[must_use]
 pub fn to_set(values: &Values) -> Vec<SecretEdit> {
     values.iter().map(|(name, value)| (name.clone(), Some(value.clone()))).collect()
 }
 
-/// Whether a file is another one now.
+/// Whether a file has changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Changed {
     /// It was written.
     Written,
-    /// It is as it was, to the byte.
+    /// It stays the same, byte for byte.
     Not,
 }
 
-/// The file of an integration in which its secrets are, or are to be.
+/// The file of an integration that contains its secrets, or will contain them.
 #[derive(Debug, Clone)]
 pub struct SecretsFile {
     /// The integration, and the environment of an overlay.
     pub name: FileName,
     /// The integration's file.
     pub source: Source,
-    /// The file beside it that holds the secrets, where there is one.
+    /// The sidecar with the secrets, if there is one.
     pub sidecar: Option<Source>,
-    /// The secrets, where there are any yet.
+    /// The secrets, if there are any yet.
     pub document: Option<Document>,
     pub(super) members: Members,
 }
 
 impl SecretsFile {
-    /// Finds the file of an integration, or its overlay for an environment. Other files may be wrong: what is to be
-    /// repaired has to be found.
+    /// Finds the file of an integration, or its overlay for an environment. Other files may be invalid, so that this also
+    /// works to repair a project.
     ///
     /// # Errors
-    /// When there is none, or it cannot be read.
+    /// When it does not exist, or cannot be read.
     pub fn find(project: &Project, slug: &str, environment: Option<&str>) -> Result<Self, ops::Error> {
         let mut unread = Problems::default();
         let files = project.integrations(&mut unread);
@@ -81,7 +82,7 @@ impl SecretsFile {
         if let Some(name) = known().find(|name| is_it(name)).cloned() {
             return Self::one(files, &name);
         }
-        // Its file, or its overlay, may be one of those that could not be read.
+        // The file or overlay may be one of those that could not be read.
         let stem = environment.map_or_else(|| slug.to_owned(), |environment| format!("{slug}.{environment}"));
         let is_unread = |path: &Path| path.file_stem().is_some_and(|found| found == stem.as_str());
         if !unread.unread(|path| is_unread(path).then(String::new)).is_empty() {
@@ -107,7 +108,7 @@ impl SecretsFile {
     /// Reads the files of all integrations.
     ///
     /// # Errors
-    /// When one is not TOML, or a sidecar is not a sops document: it may be one of those with secrets.
+    /// When a file is not TOML, or a sidecar is not a sops document, because either may contain secrets.
     pub fn all(project: &Project) -> Result<Vec<Self>, ops::Error> {
         let mut problems = Problems::default();
         let files = project.integrations(&mut problems);
@@ -137,7 +138,7 @@ impl SecretsFile {
         Self::new(FileName { slug, environment: None }, path, text)
     }
 
-    /// Takes a text as that of an integration's file that is not written yet.
+    /// Uses a text as the content of an integration's file that is not written yet.
     ///
     /// # Errors
     /// When it is not TOML.
@@ -147,10 +148,10 @@ impl SecretsFile {
             .ok_or_else(|| ops::Error::Problems(problems.into_report()))
     }
 
-    /// Returns the text with secrets set, or removed where there is no value.
+    /// Returns the text with secrets set, or removed if they have no value.
     ///
     /// # Errors
-    /// When the present ones do not open, or nobody says who may read new ones.
+    /// When the existing secrets cannot be decrypted, or new ones have no recipients.
     pub async fn sealed_text(&self, access: Access<'_>, changes: &[SecretEdit]) -> Result<String, ops::Error> {
         let document = self.sealed_with(access, changes).await?;
         let text = spile_core::sops::rewrite(self.source.text(), &document);
@@ -158,13 +159,13 @@ impl SecretsFile {
         Ok(text.map_err(|error| Error::Merge { path: self.path().to_owned(), message: message(error) })?)
     }
 
-    /// Returns the path of the file that holds the secrets, relative to the project.
+    /// Returns the path of the file that contains the secrets, relative to the project.
     #[must_use]
     pub fn path(&self) -> &Path {
         self.sidecar.as_ref().unwrap_or(&self.source).path()
     }
 
-    /// Returns the integration as commands name it: `shop`, `shop --env prod`.
+    /// Returns the arguments that name the integration in commands: `shop`, `shop --env prod`.
     #[must_use]
     pub fn title(&self) -> String {
         match &self.name.environment {
@@ -173,7 +174,7 @@ impl SecretsFile {
         }
     }
 
-    /// Returns the names under `[secrets]` whose values nobody has encrypted.
+    /// Returns the secrets under `[secrets]` that are in plain text.
     #[must_use]
     pub fn plain(&self) -> Values {
         let Some(node::Node::Map(secrets)) = node::find(&self.members, spile_core::sops::SECRETS) else {
@@ -187,7 +188,7 @@ impl SecretsFile {
     /// Decrypts the secrets.
     ///
     /// # Errors
-    /// When there are none, or no key opens them.
+    /// When there are none, or no key decrypts them.
     pub async fn values(&self, keys: &Keys) -> Result<Values, Error> {
         let document = self.document()?;
         let leaves = match &self.sidecar {
@@ -209,7 +210,7 @@ impl SecretsFile {
         Ok(texts.iter().map(|(path, _)| spile_core::integration::secrets::setting_of(path)).collect())
     }
 
-    /// Returns the secrets as a document of their own that the official sops decrypts.
+    /// Returns the secrets as a separate document that the official sops can decrypt.
     ///
     /// # Errors
     /// When there are none.
@@ -224,10 +225,10 @@ impl SecretsFile {
         self.document.as_ref().ok_or_else(|| Error::NoSecrets { slug: self.name.slug.clone() })
     }
 
-    /// Sets secrets, or removes them where there is no value, and leaves every other byte as it is.
+    /// Sets secrets, or removes those without a value. Every other byte stays as it is.
     ///
     /// # Errors
-    /// When the present ones do not open, or nobody says who may read new ones.
+    /// When the existing secrets cannot be decrypted, or new ones have no recipients.
     pub async fn change(&self, access: Access<'_>, changes: &[SecretEdit]) -> Result<Changed, ops::Error> {
         self.said_otherwise(changes)?;
         if let Some(sidecar) = &self.sidecar {
@@ -243,7 +244,7 @@ impl SecretsFile {
         self.write(access.project, &document)
     }
 
-    /// Refuses to set what is under `[config]`: a setting is set once.
+    /// Refuses to set a secret that is also under `[config]`: a setting is set only once.
     fn said_otherwise(&self, changes: &[SecretEdit]) -> Result<(), Error> {
         let Some(Node::Map(config)) = node::find(&self.members, "config") else { return Ok(()) };
         match changes.iter().find(|(name, value)| value.is_some() && says(config, name)) {
@@ -282,7 +283,7 @@ impl SecretsFile {
             Err(error) => return Err(Error::no_key(self.path(), error)),
         };
         let fault = |fault| Error::fault(self.path(), fault);
-        // What is there in plain text is about to be replaced, in its place; the MAC was made without it.
+        // Plain-text values are about to be replaced, and the MAC does not cover them.
         let mut sealed = document.clone();
         for name in self.plain().keys() {
             sealed.remove(name);
@@ -314,12 +315,12 @@ impl SecretsFile {
         Ok(document)
     }
 
-    /// Writes the integration's file around a document.
+    /// Writes the integration's file with a document.
     pub(super) fn write(&self, project: &Project, document: &Document) -> Result<Changed, ops::Error> {
         self.write_text(project, self.source.text(), document)
     }
 
-    /// Writes another text around a document.
+    /// Writes another text with a document.
     pub(super) fn write_text(&self, project: &Project, text: &str, document: &Document) -> Result<Changed, ops::Error> {
         let rewritten = spile_core::sops::rewrite(text, document)
             .map_err(|error| Error::Merge { path: self.path().to_owned(), message: error.message().to_owned() })?;
@@ -327,19 +328,19 @@ impl SecretsFile {
     }
 }
 
-/// Refuses an empty value: nothing came in where one was to come from.
+/// Refuses an empty value, because its source has probably failed.
 fn none_is_empty(changes: &[SecretEdit]) -> Result<(), Error> {
     let is_empty = |(_, value): &&SecretEdit| value.as_ref().is_some_and(|value| value.expose().is_empty());
     changes.iter().find(is_empty).map_or(Ok(()), |(name, _)| Err(Error::Empty { name: name.clone() }))
 }
 
-/// Tells whether a table says a setting: `a.b` is a key of its own, or `b` in the table `a`.
+/// Tells whether a table contains a setting: `a.b` can be a key of its own, or `b` in the table `a`.
 fn says(table: &[(String, Node)], name: &str) -> bool {
     let inner = SettingName::new(name).split().and_then(|(first, rest)| Some((node::find(table, first)?, rest)));
     node::find(table, name).is_some() || matches!(inner, Some((Node::Map(inner), rest)) if says(inner, rest.as_str()))
 }
 
-/// Sets and removes, and tells whether anything came of it.
+/// Sets and removes secrets. Tells whether anything changed.
 fn apply(document: &mut Document, changes: &[SecretEdit], key: &DataKey) -> bool {
     let mut any = false;
     for (name, value) in changes {
@@ -351,19 +352,19 @@ fn apply(document: &mut Document, changes: &[SecretEdit], key: &DataKey) -> bool
     any
 }
 
-/// Returns a sidecar as the official program takes it.
+/// Returns a sidecar as input for the official sops.
 pub(super) fn whole(sidecar: &Source) -> WholeFile<'_> {
     WholeFile { text: sidecar.text(), format: Format::of(sidecar.path()), config: None }
 }
 
-/// Replaces a file whose text is still the one that was read.
+/// Replaces a file, if its text is still the same as when it was read.
 pub(super) fn write(project: &Project, read: &Source, text: &str) -> Result<Changed, ops::Error> {
     if read.text() == text {
         return Ok(Changed::Not);
     }
     let path = read.path();
     let failed = |doing: &'static str| move |why| ops::Error::of_file(doing, path, why);
-    // Nobody else writes between the look and the change.
+    // The lock prevents other writes between the check and the change.
     let _turn = project::Turn::of(project.root()).map_err(|source| failed("lock the folder of")(Shut::Io(source)))?;
     let door = project.door().map_err(failed("open the folder of"))?;
     if door.read(path).map_err(failed("read"))? != read.text().as_bytes() {

@@ -10,20 +10,20 @@ use spile_core::name::Slug;
 use spile_core::secret::Secret;
 use spile_core::sops::node::{Members, Node};
 
-/// What was found in a file of secrets.
+/// The content of a file of secrets.
 #[derive(Debug)]
 pub struct ImportedSecrets {
     /// The secrets by setting.
     pub secrets: Vec<(String, Secret)>,
-    /// What is not a setting of the connector: a `.env` file often serves several programs.
+    /// Names that are not settings of the connector. A `.env` file often serves several programs.
     pub passed_over: Vec<String>,
 }
 
-/// Reads the secrets of an integration from a text: JSON, where it begins with `{`, a `.env` file otherwise. Keys are
-/// settings, in upper case too, or the variables of Meltano: `TAP_SHOP__ORDERS_API_KEY`, `TAP_SHOP_API_KEY`.
+/// Reads the secrets of an integration from a text: JSON if it starts with `{`, or else a `.env` file. Keys can be
+/// settings, also in upper case, or Meltano's variables: `TAP_SHOP__ORDERS_API_KEY`, `TAP_SHOP_API_KEY`.
 ///
 /// # Errors
-/// When it cannot be read, or a value is not what its setting takes.
+/// When it cannot be read, or a setting does not accept its value.
 pub fn import(from: &str, text: &str, connector: &Connector, slug: &Slug) -> Result<ImportedSecrets, Error> {
     let unreadable = |form, message| Error::Import { from: from.to_owned(), form, message };
     let members = if text.trim_start().starts_with('{') {
@@ -44,7 +44,7 @@ pub fn import(from: &str, text: &str, connector: &Connector, slug: &Slug) -> Res
     Ok(found)
 }
 
-/// Returns the setting that a key means.
+/// Returns the setting that a key refers to.
 fn setting(key: &str, connector: &Connector, slug: &Slug) -> Option<String> {
     let plugins = [connector.plugin_name(slug), connector.plugin.name.clone()];
     let settings = connector.settings.iter().filter(|setting| setting.secret || setting.name == key);
@@ -66,7 +66,7 @@ fn json(text: &str) -> Result<Vec<(String, Secret)>, String> {
     Ok(flattened("", members))
 }
 
-/// Nested objects become dotted names; lists stay JSON.
+/// Flattens nested objects to dotted names. Lists stay JSON.
 fn flattened(prefix: &str, members: Members) -> Vec<(String, Secret)> {
     let mut found = Vec::new();
     for (key, node) in members {
@@ -83,8 +83,9 @@ fn flattened(prefix: &str, members: Members) -> Vec<(String, Secret)> {
     found
 }
 
-/// Reads `KEY=value`: with `export` before it, in quotes of either kind over several lines, a comment behind it.
-/// Nothing is expanded, as a library would: a password may hold a `$`.
+/// Reads lines of the form `KEY=value`, optionally with `export` before the key, with a value in single or double quotes
+/// that may span several lines, and with a comment at the end. Unlike libraries, it expands nothing, because a password may
+/// contain a `$`.
 fn dotenv(text: &str) -> Result<Vec<(String, Secret)>, String> {
     let mut found = Vec::new();
     let mut rest = text;
@@ -116,7 +117,8 @@ fn dotenv(text: &str) -> Result<Vec<(String, Secret)>, String> {
     Ok(found)
 }
 
-/// Reads up to the closing quote, and returns how many bytes that were. In double quotes a backslash escapes.
+/// Reads up to the closing quote, and returns the value and its length in bytes, including the quote. In double quotes, a
+/// backslash escapes.
 fn quoted(text: &str, quote: char) -> Option<(String, usize)> {
     let mut value = String::new();
     let mut letters = text.char_indices();
@@ -154,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_is_said_by_its_line_alone() {
+    fn an_unreadable_text_is_reported_only_by_its_line() {
         assert_eq!(dotenv("A=1\nhunter2\n").unwrap_err(), "line 2 is not `KEY=value`");
         assert_eq!(dotenv("A=1\nB=\"hunter2\n").unwrap_err(), "the quotes on line 2 are not closed");
         assert_eq!(json("{\"a\": hunter2}").unwrap_err(), "line 1, column 7");

@@ -1,4 +1,4 @@
-//! Merging two versions of a file for git: its text line by line, its secrets by their decrypted values.
+//! Merges two versions of a file for git: its text line by line, and its secrets by their decrypted values.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -13,19 +13,19 @@ use spile_core::sops::{self, DataKey, Document, Wrapped};
 use spile_world::keys::wrap;
 use spile_world::{Keys, processes::git};
 
-/// What came of a merge.
+/// The result of a merge.
 #[derive(Debug)]
 pub struct Merged {
-    /// The file as it will be, with git's marks where its text is in conflict.
+    /// The merged file, with git's conflict markers if its text is in conflict.
     pub text: String,
-    /// The secrets that both sides changed, each to something else; the value of ours is kept.
+    /// The secrets that both sides changed to different values. The merged file has our values.
     pub secrets: Vec<String>,
     /// Whether the rest of the text is in conflict.
     pub is_text_in_conflict: bool,
 }
 
 impl Merged {
-    /// Tells whether somebody has to look at it.
+    /// Tells whether somebody has to resolve a conflict.
     #[must_use]
     pub fn is_in_conflict(&self) -> bool {
         self.is_text_in_conflict || !self.secrets.is_empty()
@@ -35,22 +35,22 @@ impl Merged {
 /// The three versions that git knows of a file.
 #[derive(Debug, Clone, Copy)]
 pub struct Versions<'a> {
-    /// What both came from.
+    /// The common ancestor.
     pub base: &'a str,
-    /// The one that is merged into.
+    /// The version that is merged into.
     pub ours: &'a str,
-    /// The one that is merged.
+    /// The version that is merged.
     pub theirs: &'a str,
 }
 
 /// Merges three versions.
 ///
 /// # Errors
-/// When a version is not TOML, or secrets changed on both sides and no key opens them.
+/// When a version is not TOML, or secrets changed on both sides and no key decrypts them.
 pub async fn merge(path: &Path, versions: Versions<'_>, keys: &Keys, now: Timestamp) -> Result<Merged, ops::Error> {
     let read = |text: &str| SecretsFile::of_text(path, text);
     let files = [read(versions.base)?, read(versions.ours)?, read(versions.theirs)?];
-    // The plain part of a file is git's to merge.
+    // Git merges the plain part of a file.
     let documents = files.each_ref().map(|file| file.document.as_ref().map(Document::carrier));
     let [base, ours, theirs] = documents.each_ref().map(Option::as_ref);
     let (document, secrets) = if base == theirs || ours == theirs {
@@ -66,7 +66,7 @@ pub async fn merge(path: &Path, versions: Versions<'_>, keys: &Keys, now: Timest
     Ok(Merged { text, secrets, is_text_in_conflict })
 }
 
-/// Puts the tables back at the end. A text with marks of a conflict is not TOML, so it is not read for that.
+/// Appends the tables again. A text with conflict markers is not TOML, so it is not parsed for that.
 fn with_secrets(text: &str, document: &Document) -> String {
     let tables = sops::rewrite("", document).unwrap_or_default();
     let gap = if text.is_empty() || text.ends_with("\n\n") { "" } else { "\n" };
@@ -92,7 +92,7 @@ fn three_way(
     let (mine, other) = (open(ours)?, open(theirs)?);
     let (values, conflicts) = merged_values(&base, &mine, &other);
     let (readers, is_one_less) = readers(documents[0], ours, theirs);
-    // Whoever may not read any more knows the old data key.
+    // A removed recipient knows the old data key.
     let (key, mut merged) = if is_one_less {
         (DataKey::generate(), Document { metadata: ours.metadata.clone(), ..Document::profile(&[]) })
     } else {
@@ -116,7 +116,7 @@ fn three_way(
     Ok((Some(merged), conflicts))
 }
 
-/// Merges values three-way; where both sides changed one to something else, ours stays and is named.
+/// Merges values three-way. If both sides changed a value differently, ours stays, and its name is returned.
 fn merged_values(base: &Values, ours: &Values, theirs: &Values) -> (Values, Vec<String>) {
     let mut merged = ours.clone();
     let mut conflicts = Vec::new();
@@ -135,8 +135,7 @@ fn merged_values(base: &Values, ours: &Values, theirs: &Values) -> (Values, Vec<
     (merged, conflicts)
 }
 
-/// Merges who may read: those of ours, with whom they added and without whom they removed. Tells whether there is one
-/// less.
+/// Merges the recipients: ours, plus those that they added, minus those that they removed. Tells whether any was removed.
 fn readers(base: Option<&Document>, ours: &Document, theirs: &Document) -> (Vec<String>, bool) {
     let of = |document: &Document| -> Vec<String> {
         document.metadata.age().unwrap_or_default().into_iter().map(|wrapped| wrapped.recipient).collect()

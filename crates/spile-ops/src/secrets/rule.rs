@@ -1,4 +1,4 @@
-//! The creation rule for a file: who may read new secrets.
+//! The creation rule for a file, which lists the recipients of new secrets.
 
 use std::path::{Path, PathBuf};
 
@@ -6,25 +6,25 @@ use super::Error;
 use spile_core::sops::{Rule, Rules};
 use spile_world::Project;
 
-/// Where a rule was found, and the file it is for.
+/// The place of a rule, and the file that it matches.
 pub(super) struct At {
     /// The `.sops.yaml`.
     pub(super) config: PathBuf,
-    /// The file, absolute.
+    /// The absolute path of the file.
     pub(super) file: PathBuf,
 }
 
-/// Tells whether only the official program can encrypt for these recipients.
+/// Tells whether only the official sops can encrypt for these recipients.
 pub(super) fn needs_program(rule: &Rule) -> bool {
     rule.has_groups || !rule.foreign.is_empty() || rule.age.iter().any(|recipient| is_post_quantum(recipient))
 }
 
-/// Tells whether a recipient is of a kind of age's that its Rust library does not know yet.
+/// Tells whether a recipient is of a kind that age's Rust library does not support yet.
 pub(super) fn is_post_quantum(recipient: &str) -> bool {
     recipient.starts_with("age1pq1")
 }
 
-/// Returns the creation rule for a file of the project's: from the nearest `.sops.yaml` upwards.
+/// Returns the creation rule for a file of the project, from the nearest `.sops.yaml` upwards.
 pub(super) fn rule(project: &Project, path: &Path) -> Result<(Rule, At), Error> {
     let root = project.root().canonicalize().unwrap_or_else(|_| project.root().to_owned());
     let file = root.join(path);

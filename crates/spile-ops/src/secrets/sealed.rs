@@ -1,4 +1,4 @@
-//! Encrypts into a file that does not exist yet.
+//! Encrypts secrets for a file that does not exist yet.
 
 use std::path::Path;
 
@@ -7,10 +7,10 @@ use super::file::{Access, SecretsFile};
 use crate as ops;
 use spile_core::secret::Secret;
 
-/// Returns the text of a new file with secrets in it, for whom `.sops.yaml` names.
+/// Returns the text of a new file with secrets, encrypted for the recipients in `.sops.yaml`.
 ///
 /// # Errors
-/// When nobody says who may read them, or a recipient's key cannot be used.
+/// When they have no recipients, or a recipient's key cannot be used.
 pub(crate) async fn sealed(
     access: Access<'_>,
     path: &Path,

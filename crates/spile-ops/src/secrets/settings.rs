@@ -1,4 +1,4 @@
-//! The settings that secrets belong to, from the connector.
+//! The connector's settings that secrets belong to.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use spile_core::sops::node;
 use spile_world::Project;
 
 impl SecretsFile {
-    /// Returns the connector that the file, or the one it is laid over, names.
+    /// Returns the connector named in the file or, for an overlay, in its base.
     ///
     /// # Errors
     /// When the project's connectors cannot be read.
@@ -34,10 +34,10 @@ impl SecretsFile {
         Ok(catalog.find(role, name))
     }
 
-    /// Checks that a secret is a setting of the connector, and that the value is what it takes.
+    /// Checks that a secret is a setting of the connector, and that the setting accepts its value.
     ///
     /// # Errors
-    /// With the nearest setting, or what the setting takes.
+    /// Returns the nearest setting, or what the setting accepts.
     pub fn fits(connector: &Connector, name: &str, value: &Secret) -> Result<(), Error> {
         let setting = Self::setting(connector, name)?;
         let (wanted, example) = setting.kind.wanted();
@@ -48,14 +48,15 @@ impl SecretsFile {
         }
     }
 
-    /// Returns the setting of that name.
+    /// Returns the setting with a name.
     ///
     /// # Errors
-    /// With the nearest one.
+    /// Returns the nearest setting.
     pub fn setting<'a>(connector: &'a Connector, name: &str) -> Result<&'a Setting, Error> {
         connector.setting(name).ok_or_else(|| {
             let names = || connector.settings.iter().map(|setting| setting.name.as_str());
-            // Who writes `password=VALUE` has written a secret; and so may have who writes what is no name at all.
+            // A user who types `password=VALUE` has typed a secret, and so may one who types something that cannot be a
+            // name.
             let (name, value) = name.split_once('=').map_or((name, None), |(name, value)| (name, Some(value)));
             let near = did_you_mean(name, names());
             let is_name = near.is_some() || name.bytes().all(|byte| byte.is_ascii_lowercase() || b"_.".contains(&byte));

@@ -1,4 +1,4 @@
-//! `secrets init`: a key, a `.sops.yaml` and git's drivers, each where there is none yet.
+//! `secrets init`: creates a key, a `.sops.yaml` and git's drivers, each unless it exists.
 
 use std::path::{Path, PathBuf};
 
@@ -10,20 +10,20 @@ use spile_world::files::project::{SOPS_RULES, add_lines, check_lines};
 use spile_world::keys::{Keys, make_identity};
 use spile_world::{Project, processes::git};
 
-/// What was made, and what was there.
+/// What was created, and what already existed.
 #[derive(Debug, Default, Serialize)]
 pub struct Setup {
-    /// The file of a new key, where one was made.
+    /// The file of the new key, if one was created.
     pub key: Option<PathBuf>,
     /// The public keys of this user.
     pub recipients: Vec<String>,
-    /// Whether the rules let this user read.
+    /// Whether the rules list this user as a recipient.
     pub is_recipient: bool,
-    /// The `.sops.yaml` that holds for the project.
+    /// The project's `.sops.yaml`.
     pub rules: PathBuf,
-    /// Whether it was made.
+    /// Whether it was created.
     pub made_rules: bool,
-    /// What was configured in git.
+    /// The git settings that were written.
     pub git: Vec<String>,
 }
 
@@ -48,7 +48,7 @@ const DRIVERS: [(&str, &str); 4] = [
 pub async fn setup(project: &Project, keys: &Keys, with_git: bool) -> Result<Setup, ops::Error> {
     let written = |path: &'static str| move |why| ops::Error::of_file("write", Path::new(path), why);
     let anywhere = Path::new("integrations/any.toml");
-    // What is in the way is found before anything is made.
+    // Obstacles are found before anything is created.
     let rules = project.sops_rules(anywhere)?;
     if with_git {
         check_lines(project, Path::new(GIT_ATTRIBUTES)).map_err(written(GIT_ATTRIBUTES))?;
@@ -57,7 +57,7 @@ pub async fn setup(project: &Project, keys: &Keys, with_git: bool) -> Result<Set
     let (recipients, key) = own_keys(keys)?;
     let mut made = Setup { key, recipients, ..Setup::default() };
     if let Some((path, text)) = rules {
-        // Whether a rule lets them read this or that file is found out where it is used; who is not named reads nothing.
+        // Which rule matches a file is checked when the file is used. A user that no rule lists can decrypt nothing.
         made.is_recipient = made.recipients.iter().any(|recipient| text.contains(recipient.as_str()));
         made.rules = path;
     } else {
@@ -82,7 +82,7 @@ fn public_keys(keys: &Keys) -> Vec<String> {
     keys.found().public_keys().map(str::to_owned).collect()
 }
 
-/// Returns the public keys of the user; where there are none, makes one, and returns its file too.
+/// Returns the public keys of the user. If there are none, creates a key, and also returns its file.
 pub(crate) fn own_keys(keys: &Keys) -> Result<(Vec<String>, Option<PathBuf>), ops::Error> {
     let known = public_keys(keys);
     if !known.is_empty() {
@@ -92,7 +92,7 @@ pub(crate) fn own_keys(keys: &Keys) -> Result<(Vec<String>, Option<PathBuf>), op
     Ok((vec![recipient], Some(path)))
 }
 
-/// Returns a `.sops.yaml` that lets these recipients read the secrets of integrations.
+/// Returns a `.sops.yaml` with these recipients for the secrets of integrations.
 pub(crate) fn rules_for(recipients: &[String]) -> String {
     let readers: Vec<String> = recipients.iter().map(|recipient| format!("      - {recipient}\n")).collect();
     let readers = readers.concat();

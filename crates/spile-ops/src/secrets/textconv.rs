@@ -1,12 +1,12 @@
-//! A file as `git diff` shows it: which secrets changed, and never their values.
+//! Converts a file for `git diff`, which then shows which secrets changed, but never their values.
 
 use super::file::SecretsFile;
 use spile_core::digest::hash;
 use spile_core::sops::SECRETS;
 
-/// Returns a file with a short mark in place of every ciphertext and its recipients in place of the metadata. A
-/// ciphertext changes only when its value does, so equal marks are equal values; no key is needed. What is not TOML, for
-/// it is in conflict, is shown as it is.
+/// Returns a file with a short mark in place of every ciphertext, and its recipients in place of the metadata. A ciphertext
+/// changes only if its value does, so equal marks mean equal values. No key is needed. A text that is not TOML, for example
+/// because of a conflict, is shown as it is.
 #[must_use]
 pub fn textconv(path: &std::path::Path, text: &str) -> String {
     let document = SecretsFile::of_text(path, text).ok().and_then(|file| file.document);
