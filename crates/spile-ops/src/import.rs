@@ -1,5 +1,5 @@
-//! `import`: adopts a Meltano project. Everything is prepared, checked and compared in memory. Then all of it is written, or
-//! nothing.
+//! `import`: adopts a Meltano project. Everything is prepared, checked and compared in memory, and then written completely
+//! or not at all.
 
 mod attempt;
 mod error;
@@ -39,52 +39,51 @@ pub use write::{ImportOutcome, carry_out};
 pub struct Options {
     /// The project's name, instead of the folder's.
     pub name: Option<String>,
-    /// The age recipients that may read secrets, where no `.sops.yaml` says it.
+    /// The age recipients of the secrets, if there is no `.sops.yaml`.
     pub recipients: Vec<String>,
 }
 
-/// An import that was worked out, and checked; nothing is written yet.
+/// A prepared and checked import. Nothing is written yet.
 #[derive(Debug)]
 pub struct Prepared {
     project: Project,
-    /// `meltano.yml` as it was read.
+    /// The original `meltano.yml`.
     pub original: String,
-    /// `meltano.yml` as it will be.
+    /// The new `meltano.yml`.
     pub rendered: String,
-    /// The secrets that are encrypted, so that none is shown.
+    /// The secrets that are encrypted, to keep them out of everything that is shown.
     pub copies: Copies,
-    /// The files that are merged into it, and stay.
+    /// The included files that are merged into the template. They stay in place.
     pub included: Vec<PathBuf>,
-    /// The files that are made, sorted by path.
+    /// The new files, sorted by path.
     pub files: Vec<NewFile>,
     /// The plugins that become integrations.
     pub adopted: Vec<Adopted>,
     /// The plugins that stay in the template, and why.
     pub left: LeftAlone,
-    /// Who may read the secrets.
+    /// The recipients of the secrets.
     pub readers: Readers,
-    /// What the user should know.
+    /// Notes for the user.
     pub notes: Vec<Note>,
 }
 
-/// Who may read the secrets that are encrypted.
+/// The recipients of the secrets that are encrypted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Readers {
     /// There are no secrets.
     Nobody,
-    /// Whom a `.sops.yaml` names.
+    /// The recipients in this `.sops.yaml`.
     Rules(PathBuf),
-    /// These recipients; `.sops.yaml` is made.
+    /// These recipients. The import creates `.sops.yaml`.
     Given(Vec<String>),
-    /// The user, whose key is there or is made; `.sops.yaml` is made.
+    /// The user. The import creates `.sops.yaml`, and a key if the user has none.
     Own,
 }
 
-/// Works out what an import of a folder comes to.
+/// Prepares the import of a folder.
 ///
 /// # Errors
-/// When there is no file to import, Meltano would refuse it, a file is in the way, or what would be written does not
-/// mean the same.
+/// When there is no file to import, Meltano would refuse it, a file is in the way, or the result would not mean the same.
 pub fn prepare(folder: &Path, keys: &Keys, options: &Options) -> Result<Prepared, OpsError> {
     let project = Project::at(folder);
     recover(folder).map_err(IoError::of("put back the files of", "."))?;
@@ -119,7 +118,7 @@ pub fn prepare(folder: &Path, keys: &Keys, options: &Options) -> Result<Prepared
                     prepared(project, keys, Original { source, included }, Outcome { import, files, loaded }, options)?;
                 return Ok(Prepared { left, ..prepared });
             }
-            // What cannot be said stays as it is, and the rest is tried again.
+            // Plugins that cannot be expressed stay as they are, and the rest is tried again.
             Err(FailedAttempt::Again) if left.len() > known => {}
             Err(FailedAttempt::Again) => return Err(refused(&whole, unfaithful("the file as a whole"))),
             Err(FailedAttempt::Refused(error)) => return Err(*error),
@@ -141,31 +140,32 @@ fn all_refused(source: &Source, mistakes: Vec<import::ImportMistake>) -> OpsErro
     OpsError::Problems(problems.into_report())
 }
 
-/// The keys whose values are not secrets, whatever is around them.
+/// The keys whose values are never secrets.
 const PLAIN: [&str; 9] =
     ["name", "inherit_from", "variant", "namespace", "interval", "job", "version", "default_environment", "kind"];
 
-/// What is around values, and in front of them.
+/// Characters that can enclose or precede a value.
 const ENCLOSING: [char; 16] = ['[', ']', '{', '}', ',', '"', '\'', '-', '?', ':', '|', '>', ' ', '\t', '\r', '\n'];
 
-/// Keeps out of excerpts what may be a secret in a text that nobody has understood, and copies of what is one, wherever
-/// they are.
+/// Hides from excerpts everything that may be a secret in a text that could not be understood, and all copies of known
+/// secrets.
 fn hide_values(source: &Source, problems: &mut Problems) {
     let mut start = 0;
     for line in source.text().split_inclusive('\n') {
         let (key, value) = line.split_once(':').unwrap_or(("", line));
         let is_plain = PLAIN.contains(&key.trim_start_matches([' ', '-']).trim()) && is_word(value.trim());
         if !is_plain {
-            // What encloses a value is none, and often what is wrong: a line would be hidden as a whole.
+            // Characters that enclose a value are not secret, and are often the mistake. They stay visible, or the whole
+            // line would be hidden.
             let from = start + line.len() - value.trim_start_matches(ENCLOSING).len();
             let to = start + line.trim_end_matches(ENCLOSING).len();
             problems.hide(&source.place(from..to.max(from)));
         }
         start += line.len();
     }
-    // Lines tell it also where the text is not YAML.
+    // Scanning the lines finds secrets even if the text is not YAML.
     let in_piece = |piece: &str| said(piece).filter(|(name, _)| is_name(name)).map(|(_, value)| bare(&piece[value]));
-    // A line may hold a whole mapping.
+    // A line may contain a whole mapping.
     let on_line = |line: &str| -> Vec<Secret> {
         std::iter::once(line).chain(line.split(['{', '[', ','])).filter_map(in_piece).collect()
     };
@@ -178,12 +178,12 @@ fn hide_values(source: &Source, problems: &mut Problems) {
     }
 }
 
-/// Returns a value without what encloses it.
+/// Returns a value without the characters that enclose it.
 fn bare(value: &str) -> Secret {
     Secret::new(value.trim_matches(['"', '\'', '}', ']', ',', ' ', '\r']))
 }
 
-/// Tells whether a value is one word, with nothing behind it.
+/// Tells whether a value is a single word.
 fn is_word(value: &str) -> bool {
     value.trim_matches(['"', '\'']).chars().all(|c| c.is_alphanumeric() || "-_.@/*>=<~^:".contains(c))
 }
@@ -192,8 +192,8 @@ fn unfaithful(what: &str) -> import::ImportMistake {
     import::ImportMistake::Unfaithful { what: what.to_owned(), span: (0..0).into() }
 }
 
-/// Returns the line of the file as it was read that a note is about. Of lines that were written by indentation it is the
-/// one which says the name.
+/// Returns the line of the original file that a note is about. If the lines there were reformatted, it is the one that
+/// contains the name.
 fn line_before(before: &str, after: &str, note: &Note) -> Option<usize> {
     let line = note.line?;
     if before == after {
@@ -210,7 +210,7 @@ fn line_before(before: &str, after: &str, note: &Note) -> Option<usize> {
     op.old_range().find(|index| lines.get(*index).is_some_and(|line| line.contains(name))).map(|index| index + 1)
 }
 
-/// Returns the files of the project besides those of integrations: `spile.toml`, where there is none, and the template.
+/// Returns the new project files that do not belong to an integration: the template, and `spile.toml` if it does not exist.
 fn own_files(project: &Project, import: &mut Import, options: &Options) -> Vec<NewFile> {
     let mut files = std::mem::take(&mut import.files);
     let file = |path: &str, text: String| NewFile { path: path.into(), name: None, text, secrets: Vec::new() };
@@ -231,7 +231,7 @@ fn settings(project: &Project, import: &Import, options: &Options) -> String {
          [project]\nname = {}\n",
         serde_json::json!(name)
     );
-    // A default that the file does not declare is no environment of it.
+    // Ignores a default environment that the file does not declare.
     let is_declared = |name: &_| import.environments.is_empty() || import.environments.contains(name);
     let default = import.default_environment.as_ref().filter(|name| is_declared(name));
     if let Some(default) = default.or_else(|| import.environments.first()) {
@@ -244,7 +244,7 @@ fn settings(project: &Project, import: &Import, options: &Options) -> String {
     text
 }
 
-/// Nothing is overwritten but `meltano.yml`.
+/// Refuses to overwrite any file except `meltano.yml`.
 fn in_the_way(project: &Project, files: &[NewFile]) -> Result<(), Error> {
     let is_there = |file: &&NewFile| project.root().join(&file.path).exists();
     let files: Vec<PathBuf> = files.iter().filter(is_there).map(|file| file.path.clone()).collect();
@@ -257,7 +257,7 @@ struct Original {
     included: Vec<PathBuf>,
 }
 
-/// What an import comes to, and the project as it would be.
+/// The result of an import, and the project as it would be.
 struct Outcome {
     import: Import,
     files: Vec<NewFile>,
@@ -296,7 +296,7 @@ fn prepared(
             });
         }
     }
-    // A note names what it is about, and that may be a secret that is where nobody looks for one.
+    // A note names its subject, which may be a secret in an unexpected place.
     for note in &mut notes {
         note.message = Phrase::parse(&secrecy::struck(&note.message.to_string()));
         note.help = note.help.as_deref().map(|help| secrecy::struck(help).into_owned());
@@ -322,7 +322,7 @@ fn readers(project: &Project, keys: &Keys, files: &[NewFile], options: &Options)
         return Ok(Readers::Rules(path));
     }
     if options.recipients.is_empty() {
-        // Looked for here, so that what is wrong with the keys is said before anything is asked.
+        // Loads the keys now, so that problems with them are reported before any question is asked.
         keys.found();
         return Ok(Readers::Own);
     }

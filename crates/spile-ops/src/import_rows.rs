@@ -1,4 +1,4 @@
-//! `import --registry`: unmanaged rows become files, which then adopt them.
+//! `import --registry`: writes files for unmanaged rows, which then adopt the rows.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -23,9 +23,9 @@ use spile_world::stores::registry::Unmanaged;
 /// Files for unmanaged rows.
 #[derive(Debug, Default)]
 pub struct TakenOver {
-    /// What to write.
+    /// The files to write.
     pub files: Vec<NewFile>,
-    /// Rows that stay unmanaged, by name, and why.
+    /// The rows that stay unmanaged, by name, with the reason.
     pub left: Vec<(String, String)>,
 }
 
@@ -38,15 +38,15 @@ pub struct NewFile {
     pub path: PathBuf,
     /// Its text.
     pub text: String,
-    /// Secrets that stood in the row in plain text, and are encrypted in the file.
+    /// The secrets that were in the row in plain text, and are encrypted in the file.
     pub encrypted: Vec<String>,
 }
 
-/// Makes a file for every unmanaged row, or for those named; nothing is written yet. Secrets that a row holds in plain
-/// text are encrypted. The files are checked with the project's own.
+/// Makes a file for every unmanaged row, or for the named ones. Nothing is written yet. Secrets that a row contains in
+/// plain text are encrypted. The new files are checked together with the project's own.
 ///
 /// # Errors
-/// When the registry cannot be read, nobody says who may read new secrets, or a file would be wrong.
+/// When the registry cannot be read, new secrets have no recipients, or a file would be invalid.
 pub async fn take_over(world: &World, loaded: &Loaded, access: Access<'_>, names: &[Slug]) -> Result<TakenOver, Error> {
     let unmanaged = world.registry.unmanaged().await?;
     let mut taken: BTreeSet<Slug> = loaded.integrations.iter().map(|known| known.slug.clone()).collect();
@@ -84,10 +84,10 @@ pub async fn take_over(world: &World, loaded: &Loaded, access: Access<'_>, names
     Ok(made)
 }
 
-/// Writes the files, all of them or none.
+/// Writes all files, or none.
 ///
 /// # Errors
-/// When one cannot be written, or another program has made it in the meantime.
+/// When a file cannot be written, or another program has created it in the meantime.
 pub fn write(world: &World, made: &TakenOver) -> Result<(), Error> {
     let mut edits = Edits::default();
     for file in &made.files {
@@ -99,12 +99,12 @@ pub fn write(world: &World, made: &TakenOver) -> Result<(), Error> {
     }
 }
 
-/// Returns a name that nothing has yet.
+/// Returns a name that no integration has yet.
 fn free(slug: &Slug, id: &IntegrationId, taken: &BTreeSet<Slug>) -> Slug {
     if !taken.contains(slug) {
         return slug.clone();
     }
-    // The start of an id is digits and letters: a name stays one with it.
+    // The start of an id consists of digits and letters, so the name stays valid.
     format!("{slug}-{}", &id.to_string()[..8]).parse().unwrap_or_else(|_| slug.clone())
 }
 
@@ -134,7 +134,8 @@ async fn file(
     Ok(NewFile { path, text, encrypted: plain.into_keys().collect(), slug })
 }
 
-/// Takes what the connector calls secret out of a row's configuration; references to variables stay.
+/// Removes the values that the connector declares as secret from a row's configuration, and returns them. References to
+/// variables stay.
 fn take_secrets(row: &mut Row, connector: &Connector) -> BTreeMap<String, Secret> {
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let is_secret = |name: &str, value: &Value| {

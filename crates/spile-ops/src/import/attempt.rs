@@ -1,4 +1,4 @@
-//! An attempt: the files as a project, checked, rendered and compared with what went in, all in memory.
+//! An attempt: the new files are checked as a project, rendered, and compared with the original, all in memory.
 
 use crate::check::{ConnectorFiles, Files, Loaded, checked};
 use crate::{Error as OpsError, secrets};
@@ -10,17 +10,17 @@ use spile_core::source::Source;
 use spile_world::Project;
 use spile_world::files::project::SETTINGS;
 
-/// Why an attempt came to nothing.
+/// The reason why an attempt failed.
 pub(super) enum FailedAttempt {
-    /// Some plugins have to stay as they are; they were told.
+    /// Some plugins have to stay as they are, and are named in `left`.
     Again,
-    /// The files are wrong.
+    /// The files are invalid.
     Refused(Box<OpsError>),
-    /// What would be written means something else.
+    /// The result would mean something else to Meltano.
     Differs(String),
 }
 
-/// Checks the files as a project, renders them, and compares what comes out with what went in.
+/// Checks the new files as a project, renders them, and compares the result with the original.
 pub(super) fn attempt(
     project: &Project,
     import: &Import,
@@ -51,7 +51,7 @@ pub(super) fn attempt(
     }
 }
 
-/// Checks the project as it will be. Secrets are encrypted for nobody: only that they are there is looked at.
+/// Checks the project as it would be. The secrets are encrypted for no recipient, because only their presence is checked.
 fn loaded(project: &Project, files: &[NewFile]) -> Result<Loaded, OpsError> {
     let mut problems = Problems::default();
     let mut all = Files { template: None, ..Files::default() };
@@ -93,7 +93,7 @@ fn for_nobody(file: &NewFile) -> Result<String, OpsError> {
     Ok(spile_core::sops::rewrite(&file.text, &document).map_err(merge)?)
 }
 
-/// Returns the plugin whose file a problem is in, or which the template loses.
+/// Returns the plugin that a problem belongs to: the problem is in its file, or the template loses it.
 fn blamed(problem: &Problem, import: &Import) -> Option<(PluginKey, Why)> {
     let path = problem.source.path();
     let is_of = |one: &&Adopted| {

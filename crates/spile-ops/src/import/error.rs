@@ -9,7 +9,7 @@ use spile_core::problem::listed;
 /// Errors of imports.
 #[derive(Debug, thiserror::Error, Diagnostic)]
 pub enum Error {
-    /// There is nothing to import.
+    /// There is no `meltano.yml` to import.
     #[error("`{}` has no `meltano.yml`", folder.display())]
     #[diagnostic(
         code(spile::import::missing),
@@ -19,11 +19,11 @@ pub enum Error {
         /// The folder.
         folder: PathBuf,
     },
-    /// spile rendered the file.
+    /// The file was rendered by spile.
     #[error("`meltano.yml` was rendered by spile, so there is nothing to import")]
     #[diagnostic(code(spile::import::rendered), help("edit the files in `integrations/` and run `spile plan`"))]
     Rendered,
-    /// Files that already exist.
+    /// Files that the import would overwrite.
     #[error("{} and would be overwritten", are(files))]
     #[diagnostic(
         code(spile::import::in_the_way),
@@ -33,7 +33,7 @@ pub enum Error {
         /// The files.
         files: Vec<PathBuf>,
     },
-    /// A pattern of `include_paths` that leads nowhere.
+    /// A pattern of `include_paths` that is invalid or leads out of the project.
     #[error("the pattern `{pattern}` in `include_paths` {reason}")]
     #[diagnostic(code(spile::import::include_path), help("fix the pattern; Meltano rejects it too"))]
     IncludePath {
@@ -42,7 +42,7 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
-    /// A file changed while the import was looked at.
+    /// The file changed during the import.
     #[error("`meltano.yml` has changed since it was read")]
     #[diagnostic(code(spile::import::moved), help("run `spile import` again; nothing was written"))]
     Moved,

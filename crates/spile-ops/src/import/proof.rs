@@ -1,4 +1,4 @@
-//! The last check before writing: the files have no encrypted secret in plain text, in any encoding.
+//! The last check before writing: no encrypted secret is left in plain text in the files, in any encoding.
 
 use crate::Error;
 use spile_core::import::{ImportMistake, NewFile};
@@ -7,7 +7,7 @@ use spile_core::render::FILE_NAME;
 use spile_core::secrecy::Copies;
 use spile_core::source::Source;
 
-/// Refuses to write a copy of a secret, with its place in the new file.
+/// Refuses files that contain a copy of a secret, and reports its place in the new file.
 pub(super) fn no_secret_is_left(files: &[NewFile], rendered: &str, copies: &Copies) -> Result<(), Error> {
     let mut problems = Problems::default();
     let rendered = Source::new(FILE_NAME, rendered);

@@ -1,4 +1,4 @@
-//! Reading a Meltano project: its file, what that includes, and the definitions that Meltano keeps beside it.
+//! Reads a Meltano project: its file, the included files, and the plugin definitions that Meltano stores next to it.
 
 use std::path::{Path, PathBuf};
 
@@ -14,12 +14,12 @@ use spile_world::files::door::{Door, Shut};
 
 mod pattern;
 
-/// Opens the door to a project that is imported.
+/// Opens the door to a project to import.
 pub(super) fn door(folder: &Path) -> Result<Door, ops::Error> {
     Door::to_project(folder).map_err(|why| ops::Error::of_file("open", folder, why))
 }
 
-/// Reads `meltano.yml`, if it is not larger than is read.
+/// Reads `meltano.yml`, if it is not too large.
 pub(super) fn meltano_yml(folder: &Path) -> Result<Source, ops::Error> {
     let door = match door(folder) {
         Ok(door) if !matches!(door.open(Path::new(FILE_NAME)), Err(Shut::Missing)) => door,
@@ -30,7 +30,7 @@ pub(super) fn meltano_yml(folder: &Path) -> Result<Source, ops::Error> {
     text(&door, Path::new(FILE_NAME))
 }
 
-/// Reads the files that are included, and returns their paths and the text of all of them together.
+/// Reads the included files. Returns their paths, and the text of all files merged.
 pub(super) fn merged(folder: &Path, source: &Source) -> Result<(Vec<PathBuf>, String), ops::Error> {
     let patterns = import::include_paths(source.text()).map_err(|mistake| super::refused(source, mistake))?;
     let door = door(folder)?;
@@ -48,7 +48,7 @@ pub(super) fn merged(folder: &Path, source: &Source) -> Result<(Vec<PathBuf>, St
     Ok((paths, merged))
 }
 
-/// Looks at sizes before anything is read.
+/// Checks the sizes before anything is read.
 fn sized(door: &Door, paths: &[PathBuf]) -> Result<(), ops::Error> {
     let size = |path: &PathBuf| {
         let size = door.size(path).map_err(|why| ops::Error::of_file("read", path, why))?;
@@ -63,7 +63,7 @@ fn text(door: &Door, path: &Path) -> Result<Source, ops::Error> {
     Ok(Source::new(path, text.trim_start_matches('\u{feff}')))
 }
 
-/// Returns the files that a pattern means, sorted; Meltano takes them as the file system gives them.
+/// Returns the files that a pattern matches, sorted. Meltano uses the order of the file system.
 fn matching(door: &Door, pattern: &str) -> Result<Vec<PathBuf>, ops::Error> {
     let wrong = |reason: String| ops::Error::from(Error::IncludePath { pattern: pattern.to_owned(), reason });
     let relative = pattern.trim_start_matches("./");
@@ -81,7 +81,8 @@ fn matching(door: &Door, pattern: &str) -> Result<Vec<PathBuf>, ops::Error> {
     Ok(found)
 }
 
-/// Reads the lock files of plugins: what the hub said of them. They add to what is known; without them it is less.
+/// Reads the lock files of plugins, which contain the hub's definitions. They are optional: without them, less is known
+/// about the plugins.
 pub(super) fn locks(folder: &Path) -> Locks {
     let mut locks = Locks::new();
     let Ok(door) = door(folder) else { return locks };

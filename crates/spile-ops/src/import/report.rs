@@ -1,5 +1,5 @@
-//! The report of an import: what became what, what stays in the template, what spile does not run, and the secrets; no value
-//! is in it.
+//! The report of an import: the integrations, what stays in the template, what spile does not run, and the names of the
+//! secrets. It contains no values.
 
 use std::path::PathBuf;
 
@@ -13,31 +13,31 @@ use spile_core::render::steps::{self, Job};
 use spile_core::secrecy;
 use spile_core::yaml::{Document, ValueReader};
 
-/// What an import comes to.
+/// The result of an import.
 #[derive(Debug, Serialize)]
 pub struct Report {
-    /// How many there are of each.
+    /// The length of each list.
     pub counts: Counts,
     /// The plugins that become integrations.
     pub integrations: Vec<Became>,
-    /// The files that are made besides those of integrations: connectors, the template, `spile.toml`.
+    /// The new files that do not belong to an integration: connectors, the template, `spile.toml`.
     pub files: Vec<PathBuf>,
     /// What stays in the template.
     pub template: Vec<TemplatePart>,
-    /// What Meltano runs and spile does not.
+    /// What Meltano runs but spile does not.
     pub not_run: Vec<NotRun>,
-    /// The secrets in plain text, which are encrypted.
+    /// The secrets that were in plain text, and are encrypted.
     pub secrets: Vec<Sealed>,
-    /// What else the user should know.
+    /// Other notes for the user.
     pub notes: Vec<Note>,
 }
 
-/// How many there are of each.
+/// The length of each list.
 #[derive(Debug, Serialize)]
 pub struct Counts {
     /// Plugins that become integrations.
     pub integrations: usize,
-    /// Files that are made, those of integrations included.
+    /// New files, including those of integrations.
     pub files: usize,
     /// Things that stay in the template.
     pub template: usize,
@@ -52,60 +52,60 @@ pub struct Counts {
 /// A plugin that becomes an integration.
 #[derive(Debug, Serialize)]
 pub struct Became {
-    /// Its list.
+    /// Its role.
     pub kind: Role,
     /// Its name.
     pub plugin: String,
-    /// Its files: its own, and one for each environment that says something else.
+    /// Its files: the main one, and one for each environment with different values.
     pub files: Vec<PathBuf>,
     /// The name of its connector.
     #[serde(rename = "type")]
     pub connector: String,
     /// The integration that its records go to.
     pub loader: Option<String>,
-    /// The mappers that they go through.
+    /// The mappers that its records pass through.
     pub mappers: Vec<String>,
 }
 
 /// Something that stays in the template.
 #[derive(Debug, Serialize)]
 pub struct TemplatePart {
-    /// The list that it is in: a list of `plugins`, `jobs` or `schedules`; `keys` for a key of the file.
+    /// The list that it is in: a list of `plugins`, `jobs` or `schedules`, or `keys` for a key of the file.
     pub list: String,
     /// Its name.
     pub name: String,
-    /// Why it is not an integration, where it could have been one.
+    /// Why it is not an integration, if it could have been one.
     pub why: Option<String>,
 }
 
-/// Something that Meltano runs and spile does not.
+/// Something that Meltano runs but spile does not.
 #[derive(Debug, Serialize)]
 pub struct NotRun {
     /// The list that it is in.
     pub list: String,
     /// Its name.
     pub name: String,
-    /// The reason, as a phrase about it.
+    /// The reason, as a phrase that follows its name.
     pub why: String,
-    /// The command that runs it, where there is one.
+    /// The command that runs it, if there is one.
     pub command: Option<String>,
 }
 
 /// A secret that is encrypted.
 #[derive(Debug, Serialize)]
 pub struct Sealed {
-    /// The file that holds it afterwards.
+    /// The file that contains it after the import.
     pub file: PathBuf,
     /// The setting.
     pub name: String,
 }
 
-/// The keys of the file that are spile's to say afterwards, or that are lists of things.
+/// The keys of the file that spile renders after the import, or that the report lists separately.
 const KNOWN: [&str; 8] =
     ["version", "plugins", "jobs", "schedules", "environments", "default_environment", "project_id", "include_paths"];
 
 impl Report {
-    /// Makes the report of an import that was worked out.
+    /// Makes the report of a prepared import.
     #[must_use]
     pub fn of(prepared: &Prepared) -> Self {
         let document = rendered(prepared);
@@ -131,12 +131,12 @@ impl Report {
     }
 }
 
-/// Returns a name without what looks like a secret in it: one may be where nobody looks for it.
+/// Returns a name with everything that looks like a secret removed: secrets can be in unexpected places.
 fn shown(name: &str) -> String {
     secrecy::struck(name).into_owned()
 }
 
-/// Returns the values of `meltano.yml` as it will be, which was read before.
+/// Returns the values of the new `meltano.yml`, which is known to be readable.
 fn rendered(prepared: &Prepared) -> Value {
     let Ok(document) = Document::parse(&prepared.rendered) else { return Value::Null };
     ValueReader::of(&document).value(&document.root, &mut Vec::new())
@@ -226,7 +226,7 @@ fn without_loader(one: &Adopted) -> NotRun {
     }
 }
 
-/// Returns why no integration does what a job does; `None` where one does.
+/// Returns why no integration does the same as a job; `None` if an integration does.
 fn more_than_a_run(job: &Job, adopted: &[Adopted]) -> Option<String> {
     let Some((extractor, pair)) = job.only_pair() else {
         return Some("is not just one extractor with one loader".to_owned());

@@ -1,4 +1,4 @@
-//! Copies of secrets in files that an import does not write: reported so that somebody removes them.
+//! Copies of secrets in files that an import does not write. They are reported so that the user removes them.
 
 use std::path::Path;
 
@@ -10,16 +10,17 @@ use spile_core::phrase::code;
 use spile_core::secrecy::{Copies, is_name, said};
 use spile_world::files::door::Door;
 
-/// How many files are looked at, how deep, and how many bytes one may have: a project's own texts.
+/// Limits on the search: the number of files, the depth, and the size of a file in bytes. They are meant for texts of the
+/// project itself.
 const MOST_FILES: usize = 5_000;
 const DEEPEST: usize = 8;
 const MOST_BYTES: u64 = 1 << 20;
 
-/// Folders of others: of git, of Meltano, of spile, of package managers.
+/// Folders that are not searched: they belong to git, Meltano, spile or package managers.
 const PASSED_OVER: [&str; 9] =
     [".git", ".meltano", ".spile", ".venv", "venv", "node_modules", "__pycache__", "target", ".tox"];
 
-/// Returns a note for each line of a project's other files that holds a secret.
+/// Returns a note for each line in a project's other files that contains a secret.
 pub(super) fn notes(folder: &Path, copies: &Copies) -> Vec<Note> {
     if copies.is_empty() {
         return Vec::new();
@@ -30,11 +31,11 @@ pub(super) fn notes(folder: &Path, copies: &Copies) -> Vec<Note> {
     let mut notes = Vec::new();
     for item in files.take(MOST_FILES) {
         let path = item.path().strip_prefix(folder).unwrap_or(item.path());
-        // The file itself is rewritten, and its backups are none.
+        // The import rewrites this file.
         if path == Path::new(spile_core::render::FILE_NAME) {
             continue;
         }
-        // What is large or no text holds no copy that somebody wrote.
+        // Large files and files that are not text do not contain copies that someone wrote.
         let Some(text) = door.read_up_to(path, MOST_BYTES).ok().and_then(|bytes| String::from_utf8(bytes).ok()) else {
             continue;
         };
@@ -48,7 +49,7 @@ fn is_own(item: &DirEntry) -> bool {
     !(item.file_type().is_dir() && PASSED_OVER.iter().any(|name| item.file_name() == *name))
 }
 
-/// Tells whether a line holds a copy; a simple one where it is said to be a secret.
+/// Tells whether a line contains a copy. A simple secret counts only if the line's name says that it is a secret.
 fn holds(line: &str, copies: &Copies) -> bool {
     let is_said = |(name, value): (String, std::ops::Range<usize>)| {
         is_name(&name) && copies.is_exactly(line[value].trim().trim_matches(['"', '\'']))

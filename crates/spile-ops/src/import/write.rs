@@ -1,4 +1,4 @@
-//! Writing an import: everything is encrypted before the first file is made.
+//! Writes an import: everything is encrypted before the first file is written.
 
 use std::path::{Path, PathBuf};
 
@@ -11,19 +11,19 @@ use crate::{self as ops};
 use spile_core::render::FILE_NAME;
 use spile_world::files::project::{SOPS_RULES, with_lines};
 
-/// The first line of a file that was merged into the template: who changes it would wait for ever.
+/// The first line of a file that was merged into the template. It tells users that changes to the file have no effect.
 const NOT_READ: &str = "# This file is no longer used: `spile import` merged it into templates/meltano.yml.j2.\n";
 
-/// What was written.
+/// The result of writing an import.
 #[derive(Debug, Default, Serialize)]
 pub struct ImportOutcome {
     /// The files, relative to the project.
     pub files: Vec<PathBuf>,
-    /// The file of a new key, where one was made.
+    /// The file of the new key, if one was created.
     pub key: Option<PathBuf>,
 }
 
-/// Writes what was prepared, all of it or nothing.
+/// Writes a prepared import, completely or not at all.
 ///
 /// # Errors
 /// When secrets cannot be encrypted, `meltano.yml` has changed, or a file cannot be written.
@@ -62,7 +62,7 @@ pub async fn carry_out(prepared: &Prepared, access: Access<'_>) -> Result<Import
     Ok(ImportOutcome { files, key })
 }
 
-/// Returns the `.sops.yaml` that is missing, and makes a key where the user has none.
+/// Returns the `.sops.yaml` to write, if there is none yet. Creates a key if the user has none.
 fn rules(prepared: &Prepared, access: Access<'_>) -> Result<(Option<String>, Option<PathBuf>), ops::Error> {
     match &prepared.readers {
         Readers::Nobody | Readers::Rules(_) => Ok((None, None)),

@@ -1,5 +1,5 @@
-//! The files that a pattern of Meltano's `include_paths` means, found through the door: a link out of the project is refused
-//! where it is, and not searched behind.
+//! The files that match a pattern of Meltano's `include_paths`, found through the door. A link out of the project is
+//! refused instead of followed.
 
 use std::path::{Path, PathBuf};
 
@@ -7,22 +7,22 @@ use glob::Pattern;
 
 use spile_world::files::door::{Door, EntryKind, FolderEntry, RefusedPath as NotTaken, Shut};
 
-/// How many names are looked at. Links to folders of links would otherwise have no end.
+/// How many names are searched. Without a limit, links to folders of links would never end.
 const MOST_NAMES: usize = 200_000;
 
 pub(super) use spile_world::files::door::RefusedPath;
 
-/// What is looked for in a folder: the parts of the pattern from there on.
+/// A search for files that match a pattern.
 struct Search<'a> {
     door: &'a Door,
     found: Vec<PathBuf>,
     looked_at: usize,
 }
 
-/// Returns the files that a pattern means, sorted.
+/// Returns the files that match a pattern, sorted.
 ///
 /// # Errors
-/// With the path that leads elsewhere, or is not a file.
+/// Returns the path that leads out of the project, or is not a file.
 pub(super) fn matching(door: &Door, pattern: &str) -> Result<Vec<PathBuf>, RefusedPath> {
     let parts: Vec<&str> = pattern.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
     let mut search = Search { door, found: Vec::new(), looked_at: 0 };
@@ -51,7 +51,7 @@ impl Search<'_> {
         }
     }
 
-    /// Takes a path: a file where the pattern ends, a folder where it goes on.
+    /// Follows one path: it is a file if the pattern ends here, or else a folder.
     fn next(&mut self, path: &Path, rest: &[&str]) -> Result<(), NotTaken> {
         if !rest.is_empty() {
             return self.below(path, rest);
@@ -64,12 +64,12 @@ impl Search<'_> {
         Ok(())
     }
 
-    /// Looks in a folder and in all below it; links to folders are not followed here, as Python does.
+    /// Searches a folder and everything below it. Like Python, it does not follow links to folders here.
     fn everywhere(&mut self, folder: &Path, rest: &[&str]) -> Result<(), NotTaken> {
         let mut folders = vec![folder.to_owned()];
         while let Some(folder) = folders.pop() {
             if rest.is_empty() {
-                // Meltano would take folders for files, and stop.
+                // Meltano would treat folders as files, and fail.
                 return Err(NotTaken { path: folder.join("**"), why: Shut::NotRegular });
             }
             self.below(&folder, rest)?;
@@ -80,7 +80,7 @@ impl Search<'_> {
         Ok(())
     }
 
-    /// Returns the names in a folder; none where there is no such folder.
+    /// Returns the entries of a folder, or none if it does not exist.
     fn entries(&mut self, folder: &Path) -> Result<Vec<FolderEntry>, NotTaken> {
         let refused = |why| NotTaken { path: folder.to_owned(), why };
         let entries = match self.door.entries(folder) {
@@ -91,7 +91,7 @@ impl Search<'_> {
         if self.looked_at > MOST_NAMES {
             return Err(refused(Shut::TooMany { most: MOST_NAMES }));
         }
-        // The private folders hold no file of the project.
+        // The private folders contain no files of the project.
         Ok(entries.into_iter().filter(|one| !spile_world::files::door::is_private(&one.name)).collect())
     }
 }
