@@ -1,4 +1,4 @@
-//! What has changed in git since a commit, by integration.
+//! The integrations that have changed in git since a commit.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -7,8 +7,8 @@ use super::{Error, Loaded};
 use spile_core::name::Slug;
 use spile_world::{Project, processes::git};
 
-/// Names the integrations whose files, or whose connector's, have changed since a commit: what is committed, what is
-/// not yet, and what is gone.
+/// Returns the integrations whose own files, or whose connector's files, have changed since a commit. This includes
+/// committed and uncommitted changes, and deletions.
 ///
 /// # Errors
 /// When git does not know the commit.

@@ -1,4 +1,4 @@
-//! `check`: reads and checks every file of a project. All other operations begin with it.
+//! `check`: reads and checks every file of a project. All other operations start with it.
 
 mod connectors;
 mod contracts;
@@ -49,77 +49,77 @@ pub struct Loaded {
     pub integrations: Integrations,
     /// The template of `meltano.yml`.
     pub template: Source,
-    /// What `meltano.yml` is to hold.
+    /// The entries that `meltano.yml` should have.
     pub entries: State<Entry>,
-    /// `meltano.yml` as the files ask for it.
+    /// The `meltano.yml` that the files declare.
     pub rendered: String,
-    /// Whether that text was kept from when the same was rendered before.
+    /// Whether that text came from the cache of an earlier rendering.
     pub is_kept: bool,
-    /// What is rendered beside it, as the files ask for it.
+    /// The other rendered outputs that the files declare.
     pub outputs: Vec<Rendered>,
-    /// What is not a mistake but worth a warning.
+    /// The warnings.
     pub advice: Report,
 }
 
-/// An output as the files ask for it.
+/// An output that the files declare.
 #[derive(Debug)]
 pub struct Rendered {
     /// The output.
     pub output: Output,
-    /// What it is to hold.
+    /// The tasks that it should have.
     pub tasks: State<Task>,
-    /// The text that this is.
+    /// The text with these tasks.
     pub text: String,
 }
 
 impl Loaded {
-    /// Renders a `meltano.yml` of these entries with the project's template.
+    /// Renders a `meltano.yml` with these entries, using the project's template.
     ///
     /// # Errors
-    /// When the template fails on them, or loses one.
+    /// When the template fails on them, or loses an entry.
     pub fn render(&self, entries: &State<Entry>) -> Result<String, Error> {
         self.rendered_for(Purpose::Project, entries)
     }
 
-    /// Makes sure that the rendered file holds all that it is to hold.
+    /// Checks that the rendered file contains every entry.
     ///
     /// # Errors
     /// When the template loses or changes an entry.
     pub fn prove(&self) -> Result<(), Error> {
-        // What the project's own template renders was looked at when it was checked.
+        // The output of a template of the project's own was already checked.
         if !is_builtin(&self.template) {
             return Ok(());
         }
         render::prove(&self.rendered, &self.entries).map_err(|mistake| mistaken(&self.template, mistake))
     }
 
-    /// Renders a `meltano.yml` of these entries for that purpose.
+    /// Renders a `meltano.yml` with these entries for a purpose.
     ///
     /// # Errors
-    /// As [`Self::render`].
+    /// See [`Self::render`].
     pub fn rendered_for(&self, purpose: Purpose, entries: &State<Entry>) -> Result<String, Error> {
         self.rendered_by(&self.template, purpose, entries)
     }
 
-    /// Does what [`Self::rendered_for`] does, with another template.
+    /// Renders like [`Self::rendered_for`], with another template.
     ///
     /// # Errors
-    /// As [`Self::render`].
+    /// See [`Self::render`].
     pub fn rendered_by(&self, template: &Source, purpose: Purpose, entries: &State<Entry>) -> Result<String, Error> {
         let rendered = render::meltano_yml(&head(&self.settings, purpose), entries, template);
         rendered.map_err(|mistake| mistaken(template, mistake))
     }
 
-    /// Returns the stamp of all that `meltano.yml` is rendered of.
+    /// Returns the stamp of everything that `meltano.yml` is rendered from.
     #[must_use]
     pub fn stamp(&self) -> String {
         render::stamp(&head(&self.settings, Purpose::Project), &self.entries, &self.template)
     }
 
-    /// Returns the integration of that name.
+    /// Returns the integration with a name.
     ///
     /// # Errors
-    /// When nothing has it.
+    /// When no integration has it.
     pub fn named(&self, name: &str) -> Result<&Arc<Integration>, Error> {
         let known = || self.integrations.iter().map(|known| known.slug.as_str()).collect::<Vec<_>>();
         self.integrations.find(name).ok_or_else(|| super::unknown_names(&[name.to_owned()], &known()))
@@ -128,13 +128,13 @@ impl Loaded {
     /// Returns the environment that the command line names, or the default one.
     ///
     /// # Errors
-    /// When nobody declared it.
+    /// When it is not declared.
     pub fn environment(&self, asked: Option<&str>) -> Result<EnvironmentName, Error> {
         Ok(self.settings.environment(asked)?)
     }
 }
 
-/// The files of a project, as read or as they will be.
+/// The files of a project, as they are on disk or would be after a change.
 #[derive(Debug, Default)]
 pub struct Files {
     /// `spile.toml`
@@ -147,7 +147,7 @@ pub struct Files {
     pub template: Option<Source>,
     /// The project's own templates of outputs.
     pub output_templates: Vec<Source>,
-    /// What was rendered last.
+    /// The text that was rendered last, from the cache.
     pub kept: Option<world::Rendered>,
 }
 
@@ -158,11 +158,11 @@ impl Files {
         Self { connectors, ..Self::used(project, problems) }
     }
 
-    /// Reads the files of a project, and of its own connectors only the names.
+    /// Reads the files of a project, but lists its own connectors only by name.
     pub fn used(project: &Project, problems: &mut Problems) -> Self {
         let settings = project.settings(problems);
         let connectors = ConnectorFiles::listed(project, problems);
-        // The text of thousands takes as long as a tenth of their files.
+        // Loading the cached text of thousands of integrations takes a tenth of the time that their files take.
         let (integrations, kept) = rayon::join(|| project.integrations(problems), || world::Rendered::of(project));
         Self {
             settings,
@@ -175,33 +175,34 @@ impl Files {
     }
 }
 
-/// Reads and checks every file of a project, its template included.
+/// Reads and checks every file of a project, including its templates.
 ///
 /// # Errors
-/// With every problem of every file.
+/// Returns every problem of every file.
 pub fn check(project: &Project) -> Result<Loaded, Error> {
     let mut problems = Problems::default();
     let files = Files::read(project, &mut problems);
     with_templates(project, files, problems)
 }
 
-/// Reads and checks a project without the connectors that no integration uses: what everything but `spile check` does.
+/// Reads and checks a project without the connectors that no integration uses. Every command except `spile check` uses it.
 ///
 /// # Errors
-/// With every problem of every file that is read.
+/// Returns every problem of every file that it reads.
 pub fn used(project: &Project) -> Result<Loaded, Error> {
     let mut problems = Problems::default();
     let files = Files::used(project, &mut problems);
     with_templates(project, files, problems)
 }
 
-/// What the files of each integration say, as a mark: another one where one of them says something else.
+/// A hash of each integration's files. It changes if any of the files changes.
 pub type Marks = BTreeMap<Slug, String>;
 
-/// Reads and checks a project as [`used`] does, and marks what was read: files may have changed when that is looked at.
+/// Reads and checks a project like [`used`], and returns hashes of what was read: the files may have changed by the time
+/// somebody looks at them.
 ///
 /// # Errors
-/// As [`used`].
+/// See [`used`].
 pub fn marked(project: &Project) -> Result<(Loaded, Marks), Error> {
     let mut problems = Problems::default();
     let files = Files::used(project, &mut problems);
@@ -228,20 +229,20 @@ fn with_templates(project: &Project, files: Files, mut problems: Problems) -> Re
     checked(files, problems)
 }
 
-/// Reads `spile.toml` alone: what needs no more works also where other files are wrong.
+/// Reads only `spile.toml`. Operations that need no other file also work if other files are invalid.
 ///
 /// # Errors
-/// With every problem of it.
+/// Returns every problem of the file.
 pub fn settings(project: &Project) -> Result<ProjectSettings, Error> {
     let mut problems = Problems::default();
     let settings = project.settings(&mut problems).and_then(|source| settings::read(&source, &mut problems));
     settings.filter(|_| !problems.any_error()).ok_or_else(|| Error::Problems(problems.into_report()))
 }
 
-/// Checks files that were read; `problems` are those of reading them.
+/// Checks files that were read. `problems` are the problems found while reading them.
 ///
 /// # Errors
-/// With every problem of every file.
+/// Returns every problem of every file.
 pub fn checked(files: Files, mut problems: Problems) -> Result<Loaded, Error> {
     let settings = files.settings.and_then(|source| settings::read(&source, &mut problems));
     let drafts = drafts(files.integrations, &mut problems);
@@ -279,12 +280,13 @@ pub fn checked(files: Files, mut problems: Problems) -> Result<Loaded, Error> {
     }
 }
 
-/// Tells whether a template is the program's own, which loses nothing: its laws are tried with all that can be said.
+/// Tells whether a template is the built-in one. It loses nothing: tests try its laws with everything that files can
+/// declare.
 fn is_builtin(template: &Source) -> bool {
     template.text() == render::TEMPLATE
 }
 
-/// Renders the outputs; mistakes of their templates are reported.
+/// Renders the outputs. Mistakes in their templates are reported.
 fn outputs(
     settings: &ProjectSettings,
     integrations: &Integrations,
@@ -306,7 +308,7 @@ fn outputs(
     rendered
 }
 
-/// Returns the error for a mistake of a template's.
+/// Returns the error for a mistake in a template.
 pub(super) fn mistaken(template: &Source, mistake: render::TemplateMistake) -> Error {
     let mut problems = Problems::default();
     problems.push(template, mistake);

@@ -20,7 +20,7 @@ use spile_world::files::io_error::IoError;
 use spile_world::stores::runs::PAUSED;
 use spile_world::{Discoveries, Project};
 
-/// Reads the contract of an integration in an environment; none where nobody has accepted its source yet.
+/// Reads the contract of an integration in an environment. Returns `None` if nobody has accepted its source yet.
 ///
 /// # Errors
 /// When it cannot be read, or is not a contract.
@@ -35,19 +35,19 @@ pub fn read(
     if problems.any_error() { Err(Error::Problems(problems.into_report())) } else { Ok(read) }
 }
 
-/// What people and commands call an integration in an environment.
+/// The names of an integration in an environment, for people and for commands.
 #[derive(Debug, Clone)]
 pub struct IntegrationLabel {
     /// Its name.
     pub slug: Slug,
     /// The environment.
     pub environment: EnvironmentName,
-    /// What commands call it, with the environment where that is not the default one: `shop --env prod`.
+    /// The argument for commands, with the environment if it is not the default one: `shop --env prod`.
     pub argument: String,
 }
 
 impl IntegrationLabel {
-    /// Names an integration in an environment.
+    /// Returns the names of an integration in an environment.
     #[must_use]
     pub fn of(loaded: &Loaded, integration: &Integration, environment: &EnvironmentName) -> Self {
         let slug = integration.slug.clone();
@@ -56,7 +56,7 @@ impl IntegrationLabel {
         Self { slug, environment: environment.clone(), argument }
     }
 
-    /// Returns the command that takes its source as good.
+    /// Returns the command that accepts its source.
     #[must_use]
     pub fn accept(&self) -> String {
         change::accept(&self.argument)
@@ -77,18 +77,18 @@ pub fn changes(
     Watch { rules: &rules, schema: &declaration.schema }.changes(before, &after, &now.streams)
 }
 
-/// Returns what has changed in the source of an integration since its contract, as far as this machine knows the source;
-/// asks nobody.
+/// Returns what has changed in the source of an integration since its contract, if this machine has a valid discovery of
+/// the source. Does not ask the source.
 ///
 /// # Errors
-/// When its contract is none, or a file cannot be read.
+/// When its contract is invalid, or a file cannot be read.
 pub fn known_changes(
     project: &Project,
     loaded: &Loaded,
     integration: &Integration,
     environment: &EnvironmentName,
 ) -> Result<Option<ChangedSource>, Error> {
-    // What a stranger's folder says of the source is not believed.
+    // In an untrusted project, the stored discovery is not trusted.
     if integration.role() == Role::Loader || project.believed_folder().is_none() {
         return Ok(None);
     }
@@ -105,26 +105,26 @@ pub fn known_changes(
 pub enum History {
     /// Since it was last accepted.
     SinceContract(Vec<Change>),
-    /// Nobody has accepted it yet: what each answer that is kept said otherwise than the one before, the newest first.
+    /// Nobody has accepted it yet: the differences between each stored discovery and the one before, newest first.
     ByAnswer(Vec<HistoryStep>),
 }
 
-/// What an answer of a source said otherwise than the one before.
+/// The differences between a discovery of a source and the one before.
 #[derive(Debug, Clone)]
 pub struct HistoryStep {
-    /// When it was given.
+    /// When the discovery was made.
     pub at: Timestamp,
-    /// When the one before was.
+    /// When the one before was made.
     pub since: Timestamp,
     /// What has changed.
     pub changes: Vec<Change>,
 }
 
-/// Returns what has changed in the source of an integration: since its contract or, where there is none, from answer to
-/// answer.
+/// Returns what has changed in the source of an integration: since its contract or, without a contract, from discovery to
+/// discovery.
 ///
 /// # Errors
-/// When its contract is none, or a file cannot be read.
+/// When its contract is invalid, or a file cannot be read.
 pub fn history(
     project: &Project,
     integration: &Integration,
@@ -148,23 +148,23 @@ pub fn history(
     Ok(History::ByAnswer(steps.collect()))
 }
 
-/// A source that is to be taken as good.
+/// The new contract of a source, not yet written.
 #[derive(Debug, Clone)]
 pub struct Acceptance {
     /// The contract, relative to the project.
     pub path: PathBuf,
-    /// What has changed since it was last accepted; none where it never was.
+    /// What has changed since the source was last accepted; `None` if it never was.
     pub changes: Option<Vec<Change>>,
     /// How many streams the contract has.
     pub streams: usize,
-    /// What is written.
+    /// The files to write.
     pub edits: Edits,
 }
 
-/// Works out the contract that takes what a source offers now as good.
+/// Prepares the contract that accepts what a source offers now.
 ///
 /// # Errors
-/// When the contract would be too large, or the file that is there cannot be read.
+/// When the contract would be too large, or the existing file cannot be read.
 pub fn acceptance(
     project: &Project,
     integration: &Integration,
@@ -177,7 +177,7 @@ pub fn acceptance(
     if text.len() as u64 > contract::MOST_BYTES {
         return Err(Error::LargeContract { slug: integration.slug.clone(), most: contract::MOST_BYTES >> 20 });
     }
-    // One that cannot be read, after a merge that went wrong, is rewritten.
+    // A contract that cannot be read, for example after a failed merge, is rewritten.
     let before = read(project, integration, environment).ok().flatten();
     let changes = before.map(|before| changes(integration, environment, &before, now));
     let mut edits = Edits::default();
@@ -185,23 +185,23 @@ pub fn acceptance(
     Ok(Acceptance { path, changes, streams: contract.streams.len(), edits })
 }
 
-/// What was found out of a source whose contract was due.
+/// The result of checking a source whose contract was due.
 #[derive(Debug)]
 pub struct Checked {
     /// The integration.
     pub named: IntegrationLabel,
-    /// What has changed; or why its source could not be asked.
+    /// What has changed, or why the source could not be asked.
     pub changes: Result<Vec<Change>, Error>,
 }
 
-/// How old an answer may be where catalogs are kept for ever: somebody who asks for what is due wants to know.
+/// How old a discovery may be if catalogs never expire: a user who asks for due checks wants current results.
 const A_DAY: Duration = Duration::from_hours(24);
 
-/// Asks the sources that have a contract and whose last answer is too old by `[sync] catalog`, one after the other, of what
-/// is enabled and not paused; moves no record.
+/// Asks the sources that have a contract and whose last discovery is older than `[sync] catalog` allows, one after the
+/// other. Skips integrations that are disabled or paused, and moves no records.
 ///
 /// # Errors
-/// When a file or the registry cannot be read; what one source says or does not say is a result.
+/// When a file or the registry cannot be read. The success or failure of each source is part of the result.
 pub async fn check_due(
     world: &World,
     loaded: &Loaded,
@@ -227,7 +227,7 @@ pub async fn check_due(
     Ok(checked)
 }
 
-/// Returns the contract of an integration whose source is to be asked.
+/// Returns the contract of an integration if its source is due to be asked.
 fn due(
     world: &World,
     loaded: &Loaded,

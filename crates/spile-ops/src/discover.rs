@@ -29,50 +29,50 @@ pub(super) use error::help;
 
 pub use error::Error as DiscoverError;
 
-/// How many logs of discoveries are kept for an integration.
+/// How many logs of discoveries are kept for each integration.
 const LOGS: u16 = 5;
 
-/// What the tap of an integration is told, and how.
+/// The options of a discovery.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// The environment.
     pub environment: EnvironmentName,
-    /// Whether an earlier answer will do.
+    /// Whether an earlier discovery is used.
     pub freshness: Freshness,
-    /// How long it may take.
+    /// The time limit.
     pub timeout: Option<Duration>,
-    /// What of the machine's environment children are given.
+    /// The parts of the machine's environment that children get.
     pub host: Host,
-    /// Turns true when the user wants an end.
+    /// Turns true when the user interrupts.
     pub interrupt: watch::Receiver<bool>,
 }
 
-/// Whether an earlier answer will do.
+/// Whether an earlier discovery is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Freshness {
-    /// It will, as long as nothing that it depends on has changed.
+    /// An earlier discovery is used, as long as nothing that it depends on has changed.
     Kept,
-    /// The tap is asked again.
+    /// The tap is always asked.
     Asked,
 }
 
-/// What a source offers, and what of it is taken.
+/// What a source offers, and what the integration takes from it.
 #[derive(Debug, Clone)]
 pub struct Offer {
     /// The integration.
     pub integration: Arc<Integration>,
     /// What the source offers.
     pub discovered: Discovered,
-    /// What the integration takes of it.
+    /// The integration's selection from it.
     pub rules: Rules,
-    /// The tables that its loader would make, by stream; nothing where that is not known.
+    /// The tables that its loader would create, by stream. Empty if the loader is not known.
     pub tables: BTreeMap<String, String>,
 }
 
-/// Returns what the source of an integration offers: what its tap said last, or says now.
+/// Returns what the source of an integration offers, from an earlier discovery or by asking its tap.
 ///
 /// # Errors
-/// When nothing has that name, its tap cannot be asked, or fails, or writes no catalog.
+/// When no integration has the name, or its tap cannot be asked, fails, or prints no catalog.
 pub async fn discover(
     world: &World,
     loaded: &Loaded,
@@ -96,19 +96,19 @@ pub async fn discover(
     Ok(Offer { integration: integration.clone(), discovered, rules, tables })
 }
 
-/// What a tap has just said.
+/// A new answer of a tap.
 pub(super) struct DiscoveryAnswer {
-    /// What its source offers, as it is kept.
+    /// What its source offers, as it is stored.
     pub(super) discovered: Discovered,
-    /// The catalog that says so, for a run; none where a secret is among the names of streams and fields, so that what is
-    /// kept says something else.
+    /// The catalog of the answer, for a run. `None` if stream or field names contain a secret, because the stored catalog
+    /// then differs from it.
     pub(super) catalog: Option<Arc<Vec<u8>>>,
 }
 
-/// Asks the tap of an integration what its source offers, and keeps the answer.
+/// Asks the tap of an integration what its source offers, and stores the answer.
 ///
 /// # Errors
-/// When its tap cannot be asked, or fails, or writes no catalog.
+/// When its tap cannot be asked, fails, or prints no catalog.
 pub(super) async fn asked(
     world: &World,
     loaded: &Loaded,
@@ -120,7 +120,7 @@ pub(super) async fn asked(
     Ask { world, loaded, integration, options }.answer(tell).await
 }
 
-/// Returns the tables that the loader of an integration would make of streams.
+/// Returns the tables that the loader of an integration would create for streams.
 fn tables(
     loaded: &Loaded,
     integration: &Integration,
@@ -134,7 +134,7 @@ fn tables(
     writer.tables().into_iter().map(|one| (one.stream.name.clone(), one.placement.name())).collect()
 }
 
-/// Returns what the tap of an integration said last, where that still holds; starts nothing and needs no key.
+/// Returns the last discovery of an integration if it is still valid. Starts no process and needs no key.
 ///
 /// # Errors
 /// When a file cannot be read.
@@ -160,7 +160,7 @@ pub(super) fn key(
     let plugin = plugin(loaded, integration);
     let mut installed = meltano.installed(Role::Extractor, &plugin)?;
     if integration.plugin.is_some() {
-        // What the user's own template says of the plugin.
+        // What the user's own template says about the plugin.
         installed.push(loaded.template.text().to_owned());
     }
     Ok(discovered::key(integration, environment, &plugin, &installed.join("\n")))
@@ -170,28 +170,28 @@ fn plugin(loaded: &Loaded, integration: &Integration) -> Plugin {
     invocation::installed(integration, &loaded.rendered)
 }
 
-/// A stream as it is offered to be chosen.
+/// A stream, as it is offered for selection.
 #[derive(Debug, Clone)]
 pub struct Offered {
     /// Its name.
     pub name: String,
-    /// The fields that tell its records apart.
+    /// The fields that identify a record.
     pub primary_key: Vec<String>,
-    /// Whether it is read if nobody chooses: tables of the database's own are not.
+    /// Whether it is selected by default. A database's system tables are not.
     pub is_usual: bool,
-    /// How it is best read.
+    /// The suggested way to read it.
     pub proposal: Proposal,
 }
 
 impl Offered {
-    /// Returns the pattern of `select` that takes it with all its fields.
+    /// Returns the `select` pattern that selects the stream with all its fields.
     #[must_use]
     pub fn pattern(&self) -> String {
         format!("{}.*", as_pattern(&self.name))
     }
 
-    /// Returns the metadata by which only what is new is read, behind the key that matches the stream; nothing if the tap
-    /// does that by itself, or cannot.
+    /// Returns the metadata for reading only new records, after the key that matches the stream. `None` if the tap does
+    /// that by itself, or cannot.
     #[must_use]
     pub fn metadata(&self) -> Option<(String, Value)> {
         let key = self.proposal.replication_key.as_ref().filter(|_| self.proposal.has_to_be_said)?;
@@ -201,7 +201,7 @@ impl Offered {
 }
 
 impl Offer {
-    /// Returns the streams as they are offered to be chosen: first those that are read if nobody chooses.
+    /// Returns the streams as they are offered for selection: those that are selected by default come first.
     #[must_use]
     pub fn offered(&self) -> Vec<Offered> {
         let offered = |(stream, is_usual): (&Stream, bool)| Offered {
@@ -215,30 +215,30 @@ impl Offer {
         usual.into_iter().chain(others).map(offered).collect()
     }
 
-    /// Tells whether a stream is read if nobody chooses.
+    /// Tells whether a stream is selected by default.
     fn is_usual(&self, stream: &Stream) -> bool {
         let select = &self.integration.connector.select;
         select.is_empty() || Rules::selecting(&select.iter().cloned().collect()).take(stream).0.is_read()
     }
 }
 
-/// A stream, and of its fields those that are shown, with whether each is read.
+/// A stream with the fields that are shown, and whether each is read.
 #[derive(Debug, Clone)]
 pub struct ShownStream<'a> {
     /// The stream.
     pub stream: &'a Stream,
     /// Whether it is read.
     pub taken: Taken,
-    /// The table that its loader would make, where that is known.
+    /// The table that its loader would create, if known.
     pub table: Option<&'a str>,
     /// Its fields.
     pub fields: Vec<(&'a Field, Taken)>,
 }
 
-/// Returns what is shown of an offer: all, or what a name or a pattern is about.
+/// Returns the part of an offer that is shown: all of it, or what matches a name or a pattern.
 ///
 /// # Errors
-/// When that is nothing.
+/// When nothing matches.
 pub fn shown<'a>(offer: &'a Offer, asked: Option<&str>) -> Result<Vec<ShownStream<'a>>, Error> {
     let streams = &offer.discovered.streams;
     let exact = asked.and_then(|asked| offer.discovered.stream(asked));
@@ -254,7 +254,7 @@ pub fn shown<'a>(offer: &'a Offer, asked: Option<&str>) -> Result<Vec<ShownStrea
     }
     let shown = found.into_iter().map(|(stream, fields)| {
         let (taken, all) = offer.rules.take(stream);
-        // Both in the same order.
+        // Both lists are in the same order.
         let mut meant = fields.into_iter().peekable();
         let is_meant = |(field, _): &(&Field, Taken)| meant.next_if(|one| std::ptr::eq(*one, *field)).is_some();
         let fields = stream.fields.iter().zip(all).filter(is_meant).collect();
@@ -262,12 +262,12 @@ pub fn shown<'a>(offer: &'a Offer, asked: Option<&str>) -> Result<Vec<ShownStrea
         ShownStream { stream, taken, table, fields }
     });
     let mut shown: Vec<ShownStream<'_>> = shown.collect();
-    // People's tables first: a database has more of its own.
+    // The user's tables come first, because a database has many more system tables.
     shown.sort_by_cached_key(|shown| !offer.is_usual(shown.stream));
     Ok(shown)
 }
 
-/// Refuses what has no streams to tell of.
+/// Refuses an integration that cannot discover streams.
 fn refuse(integration: &Integration) -> Result<(), Error> {
     let slug = integration.slug.clone();
     if integration.role() == Role::Loader {
@@ -275,7 +275,7 @@ fn refuse(integration: &Integration) -> Result<(), Error> {
         return Err(Error::NotRunnable { slug, reason: reason.into(), help: help.into() });
     }
     let can = &integration.connector.plugin.capabilities;
-    // Of a plugin that the user's template defines the connector need not say what it can do.
+    // If the user's template defines the plugin, its connector need not list its capabilities.
     let is_unknown = can.is_empty() && integration.plugin.is_some();
     if is_unknown || can.iter().any(|one| one == "discover") {
         return Ok(());
@@ -283,7 +283,7 @@ fn refuse(integration: &Integration) -> Result<(), Error> {
     Err(DiscoverError::Unsupported { slug, connector: integration.connector.head.name.clone() }.into())
 }
 
-/// A question to a tap.
+/// A request to a tap.
 struct Ask<'a> {
     world: &'a World,
     loaded: &'a Loaded,
@@ -309,7 +309,7 @@ impl Ask<'_> {
         self.judge(&said.outcome, &log)?;
         let streams = discovered::read(&said.catalog).map_err(|why| self.no_catalog(why, &log))?;
         let catalog = for_a_run(&streams, said);
-        // Now that it is installed, what is installed of it is known.
+        // Only after the installation is it known which versions are installed.
         let key = key(meltano, self.loaded, self.integration, &self.options.environment)?;
         let discovered = Discovered { key, discovered_at: (self.world.clock)(), streams };
         let discoveries = Discoveries::of(&self.world.project.own_folder());
@@ -319,7 +319,7 @@ impl Ask<'_> {
         Ok(DiscoveryAnswer { discovered, catalog })
     }
 
-    /// Apart from the logs of runs, which it must not push out.
+    /// Returns the path of the log. It is not among the logs of runs, so that it does not push them out.
     fn log(&self) -> PathBuf {
         let folder = Path::new(OWN_FOLDER).join("logs").join(self.integration.slug.as_str()).join("discover");
         folder.join(format!("{}.log", Uuid::new_v4()))
@@ -357,7 +357,7 @@ impl Ask<'_> {
     }
 }
 
-/// Returns a catalog as a run needs it: as it came, where what is kept of it says the same.
+/// Returns the catalog that a run needs: the original one, if the stored one has the same content.
 fn for_a_run(streams: &[Stream], said: Discovery) -> Option<Arc<Vec<u8>>> {
     let Some(came) = said.unstruck else { return Some(Arc::new(said.catalog)) };
     discovered::read(&came).is_ok_and(|came| came == streams).then(|| Arc::new(came))

@@ -6,33 +6,33 @@ use spile_world::files::own_folder::Own;
 use spile_world::processes::meltano::Host;
 use spile_world::{Keys, Notifier, Outside, Project, World};
 
-/// How a finding is to be taken.
+/// The severity of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum CheckResult {
-    /// It is as it should be.
+    /// Nothing to do.
     Good,
-    /// It is not there, and is only needed for some things.
+    /// Something is missing that only some operations need.
     Advice,
-    /// Nothing runs without it.
+    /// Runs fail until this is fixed.
     Bad,
 }
 
-/// One thing that was looked at.
+/// A finding about one subject.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Finding {
-    /// What was looked at.
+    /// The subject of the check.
     pub subject: &'static str,
-    /// How it is to be taken.
+    /// The severity.
     pub verdict: CheckResult,
     /// What was found.
     pub found: String,
-    /// The next step, where one is needed.
+    /// The next step, if one is needed.
     pub help: Option<String>,
 }
 
-/// Looks at Python, uv, Meltano, sops, the files, the registry of an environment, which is the default one unless it is
-/// named, and the permissions.
+/// Checks Python, uv, Meltano, sops, the files, the registry of an environment (the default one unless it is named), and
+/// the permissions.
 pub async fn doctor(project: &Project, environment: Option<&str>, host: &Host, outside: &Outside) -> Vec<Finding> {
     let mut findings = vec![python(host), tool("uv", host, "optional: installs Meltano and plugins faster")];
     findings.push(tool("sops", host, "optional: only for keys other than age"));
@@ -76,7 +76,7 @@ fn bad(subject: &'static str, error: &(dyn miette::Diagnostic + 'static), help: 
     Finding { subject, verdict: CheckResult::Bad, found: error.to_string(), help }
 }
 
-/// Says what is wrong with the files: the first of it with its place, for the rest there is `check`.
+/// Reports the first problem of the files with its place. `check` reports the rest.
 fn files(error: &Error) -> Finding {
     let finding = bad("files", error, Some("run `spile check`".to_owned()));
     match error {
@@ -88,7 +88,7 @@ fn files(error: &Error) -> Finding {
     }
 }
 
-/// Says which settings `.env` stands in for, and which variables a run would not get here.
+/// Reports the settings that `.env` overrides, and the variables that a run would not get here.
 fn variables(found: &check::Variables) -> Vec<Finding> {
     let overridden = problems(".env", &found.overridden).map(|one| Finding { verdict: CheckResult::Advice, ..one });
     let unset = found.unset.iter().map(|unset| Finding {
@@ -104,7 +104,7 @@ fn variables(found: &check::Variables) -> Vec<Finding> {
     overridden.chain(unset).collect()
 }
 
-/// Says which hosts of `spile.toml` keys and passwords may be sent to.
+/// Reports the hosts in `spile.toml` that may receive keys and passwords.
 fn hosts(outside: &Outside) -> Finding {
     match outside.agreements.listed() {
         Ok(listed) if listed.is_empty() => good("hosts", "no hosts are trusted yet"),
@@ -118,7 +118,7 @@ fn hosts(outside: &Outside) -> Finding {
     }
 }
 
-/// Says what keeps the environment's channels from being used on this machine. Nothing runs worse for it.
+/// Reports why channels of the environment cannot be used on this machine. Runs do not need them, so it is only advice.
 fn channels(loaded: &Loaded, environment: Option<&str>, outside: &Outside) -> Vec<Finding> {
     let Ok(environment) = loaded.environment(environment) else { return Vec::new() };
     let notifier = Notifier::new(outside);
@@ -129,7 +129,7 @@ fn channels(loaded: &Loaded, environment: Option<&str>, outside: &Outside) -> Ve
     problems("notify", &found.into_report()).map(|one| Finding { verdict: CheckResult::Advice, ..one }).collect()
 }
 
-/// One finding for each problem, with its place.
+/// Returns a finding for each problem, with its place.
 fn problems(subject: &'static str, report: &Report) -> impl Iterator<Item = Finding> {
     report.problems().iter().map(move |problem| Finding {
         subject,
@@ -174,7 +174,7 @@ async fn registry(world: &World) -> Finding {
     }
 }
 
-/// Says when a hosted table is open to those who have no business there. The key of a planner may not ask.
+/// Reports whether a hosted table is accessible to roles that should have no access. A planner's key cannot find out.
 async fn exposure(world: &World) -> Option<Finding> {
     let rights = world.supabase.as_ref()?.exposure().await.ok()?;
     if rights.is_empty() {
@@ -188,7 +188,7 @@ async fn exposure(world: &World) -> Option<Finding> {
     })
 }
 
-/// Opens the secrets of every environment. Where only plans are made, no key has to be there.
+/// Decrypts the secrets of every environment. On machines that only plan, no key is needed.
 async fn secrets(keys: &Keys, loaded: &Loaded) -> Finding {
     let (mut closed, mut count) = (Vec::new(), 0);
     for integration in loaded.integrations.iter() {
@@ -212,7 +212,7 @@ async fn secrets(keys: &Keys, loaded: &Loaded) -> Finding {
     }
 }
 
-/// Says whether a folder that spile or Meltano makes is believed.
+/// Reports whether a folder that spile or Meltano creates can be trusted.
 fn own_folder(subject: &'static str, own: &Own) -> Finding {
     match own.open() {
         Ok(None) => good(subject, "not created yet"),

@@ -1,4 +1,4 @@
-//! `explain`: what a code means, from the documentation that is part of the program.
+//! `explain`: returns what a code means, from the documentation in the program.
 
 use include_dir::{Dir, include_dir};
 
@@ -8,13 +8,13 @@ use spile_core::problem::did_you_mean;
 /// The table of all codes.
 const CODES: &str = include_str!("../../../docs/codes.md");
 
-/// A page for each of them.
+/// A page for each code.
 static PAGES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../docs/codes");
 
-/// How every code begins; people may leave it out.
+/// The prefix of every code. Users may leave it out.
 const PREFIX: &str = "spile::";
 
-/// A code and what is said of it.
+/// A code and its page.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Explanation {
     /// The code.
@@ -26,7 +26,7 @@ pub struct Explanation {
 /// Returns what a code means.
 ///
 /// # Errors
-/// When there is no such code.
+/// When the code does not exist.
 pub fn explain(asked: &str) -> Result<Explanation, Error> {
     let whole = if asked.starts_with(PREFIX) { asked.to_owned() } else { format!("{PREFIX}{asked}") };
     let page = PAGES.get_file(file_of(&whole)).and_then(include_dir::File::contents_utf8);
@@ -68,19 +68,19 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_code_is_answered_with_the_nearest() {
+    fn an_unknown_code_suggests_the_nearest_one() {
         let Err(Error::UnknownCode { help, .. }) = explain("spile::toml::sintax") else { panic!() };
         assert_eq!(help, "did you mean `spile::toml::syntax`?");
     }
 
     #[test]
-    fn every_code_has_a_page_that_says_its_name_first_and_the_next_step() {
+    fn every_code_has_a_page_that_starts_with_its_name_and_has_a_next_step() {
         let codes: Vec<&str> = sentences().map(|(code, _)| code).collect();
         for code in &codes {
             let text = explain(code).unwrap_or_else(|_| panic!("`{code}` has no page")).text;
             assert!(text.starts_with(&format!("# `{code}`\n")), "`{code}`: {text}");
-            assert!(text.contains("\n## What to do\n"), "`{code}` says no next step");
+            assert!(text.contains("\n## What to do\n"), "`{code}` has no next step");
         }
-        assert_eq!(PAGES.files().count(), codes.len(), "a page of no code");
+        assert_eq!(PAGES.files().count(), codes.len(), "a page without a code");
     }
 }

@@ -11,18 +11,18 @@ use spile_core::problem::{Problems, Report};
 use spile_core::source::Source;
 use spile_world::Project;
 
-/// A file that is not in its form.
+/// A file that is not formatted.
 #[derive(Debug, Clone)]
 pub struct Unformed {
     /// The file, relative to the project.
     pub path: PathBuf,
-    /// What it says.
+    /// Its content.
     pub before: String,
-    /// What it is to say.
+    /// Its formatted content.
     pub text: String,
 }
 
-/// Finds the files that are not in their form. Files that cannot be read as TOML are reported, and all others are checked.
+/// Finds the files that are not formatted. Files that are not valid TOML are reported, and all others are still checked.
 #[must_use]
 pub fn unformed(project: &Project) -> (Vec<Unformed>, Report) {
     let mut problems = Problems::default();
@@ -32,7 +32,7 @@ pub fn unformed(project: &Project) -> (Vec<Unformed>, Report) {
     let catalog = Catalog::new(&connectors, &mut Problems::default());
     let mut found = Vec::new();
     let mut look = |source: &Source, formed: Result<String, toml_edit::TomlError>| {
-        // The ends of Windows' lines stay: within values they count.
+        // Files with Windows line endings stay as they are, because line endings inside values matter.
         if source.text().contains('\r') {
             return;
         }
@@ -42,7 +42,7 @@ pub fn unformed(project: &Project) -> (Vec<Unformed>, Report) {
     };
     for (name, source) in &integrations {
         let Some(draft) = draft::read(source, name.clone(), &mut Problems::default()) else {
-            // It is told why.
+            // Reports why.
             spile_core::table::parse(source, &mut problems, |_, _| Some(()));
             continue;
         };
@@ -64,10 +64,10 @@ fn connector(catalog: &Catalog, draft: &draft::Draft) -> Option<std::sync::Arc<C
     catalog.find(role, draft.connector.as_ref()?)
 }
 
-/// Writes files in their form, all of them or none.
+/// Writes the formatted content of all files, or of none.
 ///
 /// # Errors
-/// When one cannot be written, or somebody has changed it in the meantime.
+/// When a file cannot be written, or someone has changed it in the meantime.
 pub fn write(project: &Project, files: &[Unformed]) -> Result<(), Error> {
     let mut edits = Edits::default();
     for Unformed { path, before, text } in files {

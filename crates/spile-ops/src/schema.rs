@@ -1,4 +1,4 @@
-//! `schema`: JSON Schemas of the project's files, printed, or written where editors find them.
+//! `schema`: prints JSON Schemas of the project's files, or writes them where editors find them.
 
 use std::path::{Path, PathBuf};
 
@@ -14,25 +14,25 @@ use spile_world::files::door::{replace, replace_named};
 use spile_world::files::io_error::IoError;
 use spile_world::files::project::OWN_FOLDER;
 
-/// The configuration that tells taplo which schema is whose.
+/// The configuration that tells taplo which schema belongs to which file.
 pub const TAPLO: &str = ".taplo.toml";
 
-/// Where schemas are, below the project, unless somebody says otherwise.
+/// The default folder of schemas, relative to the project.
 pub const FOLDER: &str = ".spile/schemas";
 
-/// Returns the schema of a kind of file, with the project's own connectors where there is a project.
+/// Returns the schema of a kind of file, including the project's own connectors if there is a project.
 ///
 /// # Errors
-/// When a connector of the project's is wrong.
+/// When a connector of the project is invalid.
 pub fn schema(project: Option<&Project>, subject: Subject) -> Result<Value, Error> {
     Ok(schema::of(subject, &catalog(project)?))
 }
 
-/// Writes the schemas into a folder, relative to the project, and `.taplo.toml` if it is not there. Returns the paths of
-/// what was written.
+/// Writes the schemas to a folder, relative to the project, and `.taplo.toml` if it does not exist. Returns the paths of
+/// the written files.
 ///
 /// # Errors
-/// As [`schema`], and when a file cannot be written.
+/// See [`schema`]. Also when a file cannot be written.
 pub fn write(project: &Project, folder: &Path) -> Result<Vec<PathBuf>, Error> {
     let catalog = catalog(Some(project))?;
     let mut written = Vec::new();
@@ -44,7 +44,7 @@ pub fn write(project: &Project, folder: &Path) -> Result<Vec<PathBuf>, Error> {
             put_own(project, &below.join(&name), &text)?;
         } else {
             make(&project.root().join(folder))?;
-            // The folder is the user's choice; a link in it was not.
+            // The user chose the folder, but not a link in it.
             replace(&project.root().join(&path), text.as_bytes()).map_err(IoError::of("write", &path))?;
         }
         written.push(path);
@@ -67,7 +67,7 @@ pub fn put(path: &Path, text: &str) -> Result<(), Error> {
     replace_named(path, text.as_bytes()).map_err(|source| Error::of_written(path, source))
 }
 
-/// Writes one schema into spile's own folder.
+/// Writes one schema to spile's own folder.
 fn put_own(project: &Project, file: &Path, text: &str) -> Result<(), Error> {
     let path = Path::new(OWN_FOLDER).join(file);
     let written = project.own().make().and_then(|own| own.replace(file, text.as_bytes()));
@@ -85,7 +85,7 @@ fn catalog(project: Option<&Project>) -> Result<Catalog, Error> {
     if problems.any_error() { Err(Error::Problems(problems.into_report())) } else { Ok(catalog) }
 }
 
-/// Returns the rules of taplo; of two rules for one file it takes only one, so none of these overlap.
+/// Returns the rules for taplo. If two rules match a file, taplo uses only one of them, so these do not overlap.
 #[must_use]
 pub fn taplo_rules(folder: &Path) -> String {
     let rules = [

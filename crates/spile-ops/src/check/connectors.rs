@@ -1,7 +1,7 @@
-//! Which of the project's own connectors are read.
+//! Selection of the project's own connectors to read.
 //!
-//! A project may have imported a whole hub: what no integration uses is known by the names of its files, and read by
-//! `spile check` alone.
+//! A project may have imported a whole hub. Connectors that no integration uses are known only by their file names, and
+//! only `spile check` reads them.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -15,9 +15,9 @@ use spile_world::Project;
 /// The files of the project's own connectors.
 #[derive(Debug)]
 pub enum ConnectorFiles {
-    /// All of them.
+    /// All of them, read.
     Read(Vec<Source>),
-    /// Their names, and the project in which those can be read that turn out to be used.
+    /// Their paths, and the project from which the ones in use are read later.
     Listed(Project, Vec<PathBuf>),
 }
 
@@ -28,23 +28,23 @@ impl Default for ConnectorFiles {
 }
 
 impl ConnectorFiles {
-    /// Lists the files, and reads none.
+    /// Lists the files without reading any.
     pub fn listed(project: &Project, problems: &mut Problems) -> Self {
         Self::Listed(project.clone(), project.connector_paths(problems))
     }
 
-    /// Returns the catalog of all, or of what the integrations use.
+    /// Returns the catalog of all connectors, or of those that the integrations use.
     pub(super) fn catalog(&self, drafts: &[Draft], problems: &mut Problems) -> Catalog {
         let wanted = drafts.iter().filter_map(|draft| {
             let role = draft.role.as_ref().map_or(Role::Extractor, |role| role.value);
             Some((role, draft.connector.as_ref()?.value.as_str()))
         });
-        // Thousands of integrations name a few.
+        // Thousands of integrations use only a few connectors.
         let wanted: BTreeSet<(Role, &str)> = wanted.collect();
         self.of(&wanted.into_iter().map(|(role, name)| (role, name.to_owned())).collect(), problems)
     }
 
-    /// Returns the catalog of all, or of these.
+    /// Returns the catalog of all connectors, or of the given ones.
     pub fn of(&self, wanted: &BTreeSet<(Role, String)>, problems: &mut Problems) -> Catalog {
         match self {
             Self::Read(sources) => Catalog::new(sources, problems),
@@ -57,7 +57,8 @@ impl ConnectorFiles {
                     problems.extend(found);
                     return catalog;
                 }
-                // What is looked for may be in a file that is not called so; that is told, with all else.
+                // A missing connector may be in a file with a different name. Reading all files finds it, and reports that
+                // with the other problems.
                 Catalog::new(&sources(project, paths.iter(), problems), problems)
             }
         }

@@ -1,4 +1,4 @@
-//! Which contracts are missing or wrong: a sync that needs one does not start without it.
+//! Missing and unreadable contracts. A sync that needs a contract does not start without it.
 
 use super::{Loaded, drafts};
 use crate::Error;
@@ -12,10 +12,10 @@ use spile_core::problem::Problems;
 use spile_core::source::Place;
 use spile_world::Project;
 
-/// Adds what is wrong with contracts to what was checked, for one environment or for all.
+/// Adds the problems of contracts to a checked project, for one environment or for all.
 ///
 /// # Errors
-/// When a contract is none.
+/// When a contract is not valid.
 pub fn with_contracts(project: &Project, mut loaded: Loaded, only: Option<&str>) -> Result<Loaded, Error> {
     let only = only.map(|name| loaded.environment(Some(name))).transpose()?;
     let mut problems = Problems::default();
@@ -28,7 +28,7 @@ pub fn with_contracts(project: &Project, mut loaded: Loaded, only: Option<&str>)
                 continue;
             }
             match project.contract(&path(&integration.slug, environment), &mut problems) {
-                // What it says is looked at where a run needs it; here only whether it can be read.
+                // Checks only that the contract can be read. A run that needs it checks its content.
                 Some(source) => drop(Contract::read(&source, &mut problems)),
                 None => missing.push((integration.clone(), environment.clone())),
             }
@@ -52,17 +52,17 @@ pub fn with_contracts(project: &Project, mut loaded: Loaded, only: Option<&str>)
     Ok(loaded)
 }
 
-/// Where files say `[schema]`.
+/// The places where files declare `[schema]`.
 struct Places(Vec<spile_core::integration::Draft>);
 
 impl Places {
-    /// Reads the files once more: what is checked has no places.
+    /// Reads the files again, because a checked project has no places.
     fn read(project: &Project) -> Self {
         let mut problems = Problems::default();
         Self(drafts(project.integrations(&mut problems), &mut problems))
     }
 
-    /// Returns the place in the overlay of the environment, else in the base.
+    /// Returns the place in the overlay of the environment, or else in the base.
     fn of(&self, integration: &Integration, environment: &EnvironmentName) -> Option<Place> {
         let said = |of: Option<&EnvironmentName>| {
             let draft =

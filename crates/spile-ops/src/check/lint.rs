@@ -1,4 +1,4 @@
-//! `check --lint`: what is valid in the files but likely to cause trouble.
+//! `check --lint`: finds what is valid in the files but likely to cause trouble.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use spile_core::name::{EnvironmentName, Slug};
 use spile_core::problem::{Problems, Report};
 use spile_world::Project;
 
-/// Adds to what was checked the lints of the files, which are read once more for their places.
+/// Adds the lints to a checked project. Reads the files again to get their places.
 #[must_use]
 pub fn with_lints(project: &Project, mut loaded: Loaded, now: Timestamp) -> Loaded {
     let mut problems = Problems::default();
@@ -21,7 +21,7 @@ pub fn with_lints(project: &Project, mut loaded: Loaded, now: Timestamp) -> Load
         environment: &loaded.settings.default_environment,
         now,
     };
-    // All is well with them: whatever is found now is a lint.
+    // The files are known to be valid, so every problem that is found now is a lint.
     let files = project.integrations(&mut problems);
     for draft in drafts(files, &mut problems) {
         lints.integration(&draft, &mut problems);
@@ -35,7 +35,7 @@ pub fn with_lints(project: &Project, mut loaded: Loaded, now: Timestamp) -> Load
     loaded
 }
 
-/// Returns which of these integrations read everything again in each run.
+/// Returns a warning for each of the changed integrations that reads everything again in each run.
 pub(crate) fn forgetting(
     project: &Project,
     loaded: &Loaded,
@@ -49,7 +49,7 @@ pub(crate) fn forgetting(
         return Report::default();
     }
     let lints = Lints { settings: &loaded.settings.lint, integrations: &loaded.integrations, environment, now };
-    // All is well with the files: of reading them once more nothing is told.
+    // The files are known to be valid, so problems of reading them again are not reported.
     let files = project.integrations(&mut Problems::default());
     let (drafts, mut problems) = (drafts(files, &mut Problems::default()), Problems::default());
     for draft in drafts.iter().filter(|draft| draft.environment.is_none() && changed.contains(&draft.slug)) {

@@ -13,7 +13,7 @@ use spile_core::name::{EnvironmentName, Slug};
 use spile_core::problem::Problems;
 use spile_world::Project;
 
-/// An integration of whose source nothing is known that still holds.
+/// An integration without a valid discovery of its source.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Undiscovered {
     /// The integration.
@@ -22,8 +22,8 @@ pub struct Undiscovered {
     pub environments: Vec<EnvironmentName>,
 }
 
-/// Reads and checks every file of a project, and what integrations select against what `spile discover` found: in one
-/// environment, or in all. Returns also the integrations without a discovery. Needs no network and no key.
+/// Reads and checks every file of a project, and compares what integrations select with what `spile discover` found, in one
+/// environment or in all. Also returns the integrations without a discovery. Needs no network and no key.
 ///
 /// # Errors
 /// With every problem of every file, or when a file cannot be read.
@@ -32,7 +32,7 @@ pub fn with_selection(project: &Project, only: Option<&str>) -> Result<(Loaded, 
     let files = Files::read(project, &mut problems);
     let mut loaded = checked(files, problems)?;
     let only = only.map(|name| loaded.environment(Some(name))).transpose()?;
-    // All is well with them: they are read once more, for their places.
+    // The files are known to be valid, and are read again for their places.
     let mut problems = Problems::default();
     let files = Files::read(project, &mut problems);
     let drafts = drafts(files.integrations, &mut problems);
@@ -64,7 +64,8 @@ struct Check<'a> {
 }
 
 impl Check<'_> {
-    /// Checks what an integration selects wherever that is known; tells where it is not and should be.
+    /// Checks what an integration selects in every environment with a discovery. Returns the environments that need a
+    /// discovery and have none.
     fn integration(&self, integration: &Integration, problems: &mut Problems) -> Result<Option<Undiscovered>, Error> {
         let default = &self.loaded.settings.default_environment;
         let mut unknown = Vec::new();
@@ -78,7 +79,7 @@ impl Check<'_> {
                 continue;
             }
             let found = discover::found(self.project.root(), self.loaded, integration, environment)?;
-            // Where nothing else holds than in the default environment, its answer will do.
+            // Environments without differences from the default one can rely on its discovery.
             let is_its_own = environment == default || integration.overlays.contains_key(environment);
             match found {
                 Some(found) => {
@@ -99,7 +100,7 @@ impl Check<'_> {
         Ok((!is_known).then(|| Undiscovered { slug: integration.slug.clone(), environments: unknown }))
     }
 
-    /// Tells which fields do not arrive as they are, of an integration whose loader is known.
+    /// Reports the fields that the connector or its loader does not deliver unchanged, if the loader is known.
     fn losses(&self, integration: &Integration, draft: &Draft, against: Against<'_>, problems: &mut Problems) {
         if let Some(place) = draft.connector.as_ref().map(|connector| &connector.place) {
             discovered::check_losses(&integration.connector, against, place, problems);
@@ -110,7 +111,7 @@ impl Check<'_> {
         }
     }
 
-    /// Returns what the files say in an environment, with the places of each file.
+    /// Returns the draft of the integration in an environment, with the places in each file.
     fn draft(&self, integration: &Integration, environment: &EnvironmentName) -> Option<Draft> {
         let base = self.drafts.get(&(&integration.slug, None))?;
         let overlay = self.drafts.get(&(&integration.slug, Some(environment)));
@@ -118,7 +119,7 @@ impl Check<'_> {
     }
 }
 
-/// Tells whether an integration says anywhere what it reads.
+/// Tells whether an integration declares a selection anywhere.
 fn selects(integration: &Integration) -> bool {
     let mut all = integration.overlays.values().chain([&integration.base]);
     all.any(|declared| !declared.select.is_empty() || !declared.metadata.is_empty())

@@ -1,4 +1,5 @@
-//! Which tables the streams of all integrations end up in: shared ones and surprising names are reported before anything runs.
+//! The tables that the streams of all integrations are loaded into. Shared tables and surprising names are reported before
+//! anything runs.
 
 use std::cell::OnceCell;
 
@@ -14,19 +15,19 @@ use spile_core::source::Place;
 use spile_world::files::project::OWN_FOLDER;
 use spile_world::{Discoveries, Project};
 
-/// What is believed of the sources.
+/// What the check assumes about the sources.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Knowledge {
-    /// What `spile discover` found, as long as it still holds.
+    /// What `spile discover` found, as long as it is still valid.
     Discovered,
-    /// Nothing but what the files select.
+    /// Only what the files select.
     Selected,
 }
 
 /// Adds problems and warnings about tables to what was checked, for one environment or for all.
 ///
 /// # Errors
-/// When rows of several streams would be mixed, or a file cannot be read.
+/// When rows of several streams would be mixed in one table, or a file cannot be read.
 pub fn with_tables(
     project: &Project,
     mut loaded: Loaded,
@@ -50,7 +51,7 @@ pub fn with_tables(
 /// Returns the warnings about tables that a plan of an environment shows.
 ///
 /// # Errors
-/// As [`with_tables`].
+/// See [`with_tables`].
 pub(crate) fn before_plan(project: &Project, loaded: &Loaded, environment: &EnvironmentName) -> Result<Report, Error> {
     let knowledge = match project.believed_folder() {
         Some(_) => Knowledge::Discovered,
@@ -101,7 +102,7 @@ fn writers<'a>(
     writing.iter().zip(known).map(writer).collect()
 }
 
-/// Returns the integrations that would be synced in an environment, each with its loader.
+/// Returns the integrations that a sync of an environment would run, each with its loader.
 fn writing<'a>(loaded: &'a Loaded, environment: &EnvironmentName) -> Vec<Pair<'a>> {
     let extractors = loaded.integrations.by_slug().filter(|one| one.role() == Role::Extractor);
     let pair = |one: &'a std::sync::Arc<Integration>| {
@@ -112,7 +113,7 @@ fn writing<'a>(loaded: &'a Loaded, environment: &EnvironmentName) -> Vec<Pair<'a
     extractors.filter_map(pair).collect()
 }
 
-/// Returns what the sources offer, where that is known and believed.
+/// Returns what the sources offer, for each discovery that exists and is trusted.
 fn known(
     project: &Project,
     loaded: &Loaded,
@@ -121,7 +122,7 @@ fn known(
     knowledge: Knowledge,
 ) -> Result<Vec<Option<Discovered>>, Error> {
     let discoveries = Discoveries::of(&project.root().join(OWN_FOLDER));
-    // Of thousands few were asked, and to tell whether an answer still holds takes longer than to look.
+    // Only a few of thousands have a discovery. To check whether it is still valid takes longer than to look for the file.
     let is_kept = |one: &Integration| {
         knowledge == Knowledge::Discovered && discoveries.path(&one.slug, environment).symlink_metadata().is_ok()
     };
@@ -131,14 +132,14 @@ fn known(
     writing.iter().map(found).collect()
 }
 
-/// The files of integrations, read once more for their places when there is a problem to point at.
+/// The files of integrations, which are read again for their places only if there is a problem to report.
 struct Files<'a> {
     project: &'a Project,
     drafts: OnceCell<Vec<Draft>>,
 }
 
 impl Files<'_> {
-    /// Returns where a file chooses the loader.
+    /// Returns the place where a file chooses the loader, or else the start of the integration's file.
     fn place(&self, integration: &Integration, environment: &EnvironmentName) -> Option<Place> {
         let drafts = self.drafts.get_or_init(|| {
             let mut problems = Problems::default();

@@ -1,4 +1,4 @@
-//! Tries the templates of messages before one is needed.
+//! Renders message templates as a trial, before a message needs one.
 
 use std::path::Path;
 
@@ -13,14 +13,14 @@ use spile_core::settings;
 use spile_core::source::Source;
 use spile_world::Project;
 
-/// Renders a test with the template of each channel that has its own.
+/// Renders a test message with the template of each channel that has its own.
 pub(super) fn check(project: &Project, source: &Source, problems: &mut Problems) {
-    // What else is wrong with the settings is reported where they are read.
+    // Other problems of the settings are reported where the settings are read.
     let mut known = Problems::default();
     let Some(settings) = settings::read(source, &mut known) else { return };
     let (environment, pages) = (&settings.default_environment, settings.url.as_deref());
     for channel in &settings.notify {
-        // A secret in the place of a path is not a path: nothing is opened by it, and nothing is said of a file of that name.
+        // If the path is actually a secret, no file is opened with it, and no message mentions a file of that name.
         let Some(path) = channel.template.as_ref().filter(|path| !known.is_hidden(&path.place)) else { continue };
         let Some(template) = project.notify_template(Path::new(&path.value), problems) else { continue };
         let frame = Frame { project: &settings.name, environment, pages, channel: &channel.name };

@@ -1,4 +1,4 @@
-//! `check`: variables that Meltano takes instead of what a file says, and those that files name and nobody has set.
+//! `check`: variables that Meltano uses instead of a value in a file, and variables that files name but nobody has set.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -16,7 +16,7 @@ use spile_core::source::Place;
 use spile_world::processes::meltano::{DOTENV, Given, dotenv};
 use spile_world::{ChildEnvironment, Project};
 
-/// Variables that an integration names and that a run started here would not get.
+/// Variables that an integration names, but a run started here would not get.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Unset {
     /// The integration.
@@ -27,16 +27,16 @@ pub struct Unset {
     pub names: Vec<String>,
 }
 
-/// What was found out about the variables of a project.
+/// The findings about a project's variables.
 #[derive(Debug, Default)]
 pub struct Variables {
-    /// A warning for each setting whose value Meltano takes from `.env` instead.
+    /// A warning for each setting whose value Meltano reads from `.env` instead.
     pub overridden: Report,
-    /// Which variables are not there.
+    /// The variables that are not set, for each integration and environment.
     pub unset: Vec<Unset>,
 }
 
-/// Holds what the files of a project say against `.env` and the environment: in one of its environments, or in all.
+/// Compares the files of a project with `.env` and the environment variables, in one of its environments or in all.
 ///
 /// # Errors
 /// When `.env` cannot be read.
@@ -53,14 +53,14 @@ pub fn variables(
     let dotenv = dotenv(project.root()).map_err(|why| Error::of_file("read", Path::new(DOTENV), why))?;
     let dotenv = dotenv.unwrap_or_default();
     let named = named(loaded, &environments);
-    // What a run is given is part of the rendered file, which is only read if something asks for a variable.
+    // Finding out what a run gets means reading the rendered file, so that is skipped if nothing needs a variable.
     if dotenv.is_empty() && named.is_empty() {
         return Ok(Variables::default());
     }
     let given = Given::new(&loaded.rendered, &dotenv, children, &loaded.settings.run);
     let mut problems = Problems::default();
     if !dotenv.is_empty() {
-        // All is well with the files: they are read once more for their places.
+        // The files are known to be valid, and are read again for their places.
         let drafts = drafts(project.integrations(&mut Problems::default()), &mut Problems::default());
         let by_name: ByName<'_> =
             drafts.iter().map(|draft| ((&draft.slug, draft.environment.as_ref()), draft)).collect();
@@ -76,7 +76,7 @@ pub fn variables(
 
 type ByName<'a> = BTreeMap<(&'a Slug, Option<&'a EnvironmentName>), &'a Draft>;
 
-/// Every integration in every environment in which it runs.
+/// Returns every integration in every environment in which it is enabled.
 fn each<'a>(
     loaded: &'a Loaded,
     environments: &'a [EnvironmentName],
@@ -86,7 +86,7 @@ fn each<'a>(
         .filter(|(one, environment)| one.at(environment).enabled)
 }
 
-/// The variables that an integration names in an environment; at least one.
+/// The variables that an integration names in an environment. There is at least one.
 struct Named<'a> {
     integration: &'a Integration,
     environment: &'a EnvironmentName,
@@ -102,7 +102,7 @@ fn named<'a>(loaded: &'a Loaded, environments: &'a [EnvironmentName]) -> Vec<Nam
 }
 
 impl Named<'_> {
-    /// Returns those of them that a run would not get.
+    /// Returns the variables that a run would not get.
     fn unset(self, given: &Given<'_>) -> Option<Unset> {
         let plugins = [self.integration.plugin_name(), self.integration.connector.plugin.name.clone()];
         let names: Vec<String> = self.variables.into_iter().filter(|name| !given.has(name, &plugins)).collect();
@@ -111,7 +111,7 @@ impl Named<'_> {
     }
 }
 
-/// Finds the settings of an integration that `.env` sets as well.
+/// Finds the settings of an integration that `.env` also sets.
 fn overridden(
     integration: &Integration,
     environment: &EnvironmentName,
@@ -119,7 +119,7 @@ fn overridden(
     given: &Given<'_>,
     problems: &mut Problems,
 ) {
-    // In a run of spile's, a plugin reads the variables of its own name, and not those of its kind.
+    // In a run by spile, a plugin reads the variables of its own name, not those of the plugin that it inherits from.
     let prefix = integration.plugin_name();
     for name in integration.at(environment).config.keys() {
         let passed = integration.connector.setting(name).and_then(|setting| setting.passed.get("aliases"));
@@ -135,7 +135,7 @@ fn overridden(
     }
 }
 
-/// Returns where a file sets a setting: a nested one may stand in a table.
+/// Returns the place where a file sets a setting. A nested setting can be in a table.
 fn place(draft: &Draft, name: &str) -> Option<Place> {
     let node = draft.config.get(name).or_else(|| draft.config.get(SettingName::new(name).first()))?;
     Some(node.key.clone())

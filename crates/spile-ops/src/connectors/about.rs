@@ -1,4 +1,4 @@
-//! The definition that a tap or target prints with `--about`.
+//! The definition that a tap or target prints for `--about`.
 
 use crate::{Error, Event, Tell};
 use spile_core::definition;
@@ -8,10 +8,11 @@ use spile_world::processes::meltano::{About, AboutQuestion};
 use serde_json::Value;
 use tokio::sync::watch;
 
-/// Asks a tap or target of the Singer SDK what it takes, and completes with its command what is asked of the definition.
+/// Asks a tap or target built with the Singer SDK for its definition, and adds the requirement and the command to the
+/// hints.
 ///
 /// # Errors
-/// When it cannot be installed, or does not say it.
+/// When it cannot be installed, or does not print a definition.
 pub async fn about(
     asked: &AboutQuestion<'_>,
     wanted: &mut definition::DefinitionHints,
@@ -20,7 +21,7 @@ pub async fn about(
 ) -> Result<Source, Error> {
     tell(Event::AskingPlugin { requirement: asked.requirement.to_owned() });
     let About { executable, text } = About::ask(asked, interrupt).await?;
-    // A name alone is the newest version, which it says itself: every install is to be the same.
+    // A name alone means the newest version, which the plugin reports itself. Pinning it makes every install the same.
     let version = version(&text).filter(|_| is_plain(asked.requirement));
     let requirement = asked.requirement.trim();
     wanted.pip_url =
@@ -31,13 +32,13 @@ pub async fn about(
     Ok(source)
 }
 
-/// Tells whether a requirement is a name, with or without extras, and nothing else.
+/// Tells whether a requirement is only a name, with or without extras.
 fn is_plain(requirement: &str) -> bool {
     let letter = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '[' | ']' | ',');
     requirement.trim().starts_with(|c: char| c.is_ascii_alphanumeric()) && requirement.trim().chars().all(letter)
 }
 
-/// Returns the version that a tap says it has, where that is one (PEP 440).
+/// Returns the version that a tap reports, if it is a valid version (PEP 440).
 fn version(about: &str) -> Option<String> {
     let said: Value = serde_json::from_str(about).ok()?;
     let version = said["version"].as_str()?.trim();

@@ -1,4 +1,4 @@
-//! A built-in definition as one to import: a connector of the project's own can be changed to it, and then edited.
+//! Imports a built-in definition: a connector of the project can be switched to it, and then edited.
 
 use serde_json::Value;
 
@@ -10,14 +10,13 @@ use spile_core::problem::did_you_mean;
 use spile_core::record::PluginDefinition;
 use spile_core::source::Source;
 
-/// How the source of a definition begins that is part of the program.
+/// The prefix of the source of a built-in definition.
 pub const BUILT_IN: &str = "builtin:";
 
-/// Returns the built-in definition of that name in the form of Meltano, and completes with where it comes from what is
-/// asked of it.
+/// Returns the built-in definition with a name, as a Meltano definition, and adds its role and source to the hints.
 ///
 /// # Errors
-/// When there is none, or two and nothing says which.
+/// When no built-in connector has the name, or two have it and the hints do not say which one.
 pub fn built_in(name: &str, asked: &mut DefinitionHints) -> Result<Source, Error> {
     let is_asked = |role: &Role| asked.role.is_none_or(|asked| asked == *role);
     let roles = Role::WORDS.into_iter().map(|(_, role)| role).filter(is_asked);

@@ -9,7 +9,7 @@ use spile_core::connector::Role;
 /// Errors of operations on connectors.
 #[derive(Debug, thiserror::Error, Diagnostic)]
 pub enum Error {
-    /// The project has it already.
+    /// The project already has this connector.
     #[error("the {role} `{name}` is already defined in `{}`", path.display())]
     #[diagnostic(
         code(spile::connector::exists),
@@ -23,7 +23,7 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
-    /// Something else is where the file would be.
+    /// A file that defines something else is already at the path.
     #[error("`{}` already exists and defines something else", path.display())]
     #[diagnostic(
         code(spile::connector::in_the_way),
@@ -33,14 +33,14 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
-    /// It is not text.
+    /// The definition is not text.
     #[error("`{from}` is not UTF-8, so it cannot be a definition")]
     #[diagnostic(code(spile::definition::not_utf8), help("use a plugin definition in YAML or JSON"))]
     NotUtf8 {
-        /// What was read.
+        /// The path or source that was read.
         from: String,
     },
-    /// It is part of the program.
+    /// The connector is built in.
     #[error("the {role} `{name}` is built in: upgrading spile upgrades it")]
     #[diagnostic(
         code(spile::connector::built_in),
@@ -52,23 +52,23 @@ pub enum Error {
         /// Its name.
         name: String,
     },
-    /// An extractor and a loader have the name.
+    /// Both an extractor and a loader have the name.
     #[error("`{name}` is the name of both an extractor and a loader")]
     #[diagnostic(code(spile::connector::both), help("choose with `--kind extractor` or `--kind loader`"))]
     Both {
         /// The name.
         name: String,
     },
-    /// Nothing is kept of the hub, or not this.
+    /// There is no local copy of the hub, or the plugin is not in it.
     #[error("`{name}` is not in the local copy of Meltano Hub")]
     #[diagnostic(code(spile::hub::unknown), help("{help}"))]
     NotInHub {
-        /// What was asked for.
+        /// The requested name.
         name: String,
         /// The next step.
         help: String,
     },
-    /// The newer definition is of something else.
+    /// The newer definition is for a different plugin.
     #[error("the definition is for the {found}, but `{name}` uses the {wanted}")]
     #[diagnostic(
         code(spile::connector::other_plugin),
@@ -77,18 +77,18 @@ pub enum Error {
     OtherPlugin {
         /// The connector.
         name: String,
-        /// What it is made of.
+        /// The plugin of the connector.
         wanted: String,
-        /// What the definition is of.
+        /// The plugin of the definition.
         found: String,
     },
-    /// There is no such connector.
+    /// No connector has the name.
     #[error("no connector is named `{name}`")]
     #[diagnostic(code(spile::connector::unknown), help("{help}"))]
     Unknown {
-        /// What was asked for.
+        /// The requested name.
         name: String,
-        /// The nearest one, or where to look.
+        /// The nearest name, or where to look.
         help: String,
     },
 }

@@ -9,11 +9,11 @@ use spile_core::source::Source;
 use spile_world::Project;
 use spile_world::net::hub::{HubCache, Index, KeptPlugin};
 
-/// Returns the definition of `tap-github`, or of a variant of it, `tap-github--meltanolabs`; and completes with where it
-/// comes from what is asked of it.
+/// Returns the definition of `tap-github`, or of a variant, `tap-github--meltanolabs`, and adds its role and source to the
+/// hints.
 ///
 /// # Errors
-/// When it is not kept, or not whole.
+/// When it is not in the local copy, or the copy is incomplete.
 pub fn hub(project: &Project, name: &str, asked: &mut DefinitionHints) -> Result<Source, Error> {
     let kept = HubCache::of(&project.own_folder());
     let index = kept.index()?;

@@ -14,10 +14,10 @@ use spile_core::problem::{Problems, Report};
 use spile_core::source::Source;
 use spile_world::Project;
 
-/// What becomes of a definition that already exists.
+/// What happens to a definition that already exists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Overwriting {
-    /// It stays.
+    /// It stays, and the import fails.
     Refused,
     /// It is replaced.
     Forced,
@@ -26,9 +26,9 @@ pub enum Overwriting {
 /// A connector that was written.
 #[derive(Debug, Serialize)]
 pub struct Imported {
-    /// What integrations write as `type`.
+    /// The name that integrations use as `type`.
     pub name: String,
-    /// Which side of a pipeline it is.
+    /// Its role.
     pub kind: Role,
     /// Its file, relative to the project.
     pub path: PathBuf,
@@ -36,27 +36,28 @@ pub struct Imported {
     pub settings: usize,
     /// How many of them are secrets.
     pub secrets: usize,
-    /// What was done otherwise than the definition says.
+    /// How the connector differs from what the definition says.
     pub notes: Vec<String>,
 }
 
-/// Takes the bytes of a definition as text.
+/// Converts the bytes of a definition to text.
 ///
 /// # Errors
-/// When they are none.
+/// When they are not UTF-8.
 pub fn read(from: &str, bytes: Vec<u8>) -> Result<Source, Error> {
     if bytes.len() > MOST_BYTES {
-        // It is refused, with no word about a letter that was cut.
+        // The text is refused for its size, so a character that is cut off does not matter.
         return Ok(Source::new(from, String::from_utf8_lossy(&bytes)));
     }
     let text = String::from_utf8(bytes).map_err(|_| ConnectorsError::NotUtf8 { from: from.to_owned() })?;
     Ok(Source::new(from, text.trim_start_matches('\u{feff}')))
 }
 
-/// Writes the connector that a definition says.
+/// Writes the connector that a definition describes.
 ///
 /// # Errors
-/// When the definition is wrong, its connector already exists, or the file cannot be written; nothing is then.
+/// When the definition is invalid, its connector already exists, or the file cannot be written. In each case, nothing is
+/// written.
 pub fn import(
     project: &Project,
     source: &Source,
@@ -87,21 +88,21 @@ pub fn import(
     Ok(Imported { name, kind: role, path, settings: connector.settings.len(), secrets, notes })
 }
 
-/// Returns what a definition is known by.
+/// Returns the source and the hash of a definition.
 pub(super) fn lock(source: &Source, asked: &DefinitionHints) -> Lock {
     let from = asked.from.clone().unwrap_or_else(|| source.path().display().to_string());
     Lock { from, sha256: hash(source.text().as_bytes()) }
 }
 
-/// Returns what is wrong with the file that would be written; what is only worth knowing, `check` tells.
+/// Returns what is wrong with the file that would be written. Warnings are left to `check`.
 pub(super) fn faults(path: &Path, text: &str) -> Report {
     let mut problems = Problems::default();
     connector::connector(&Source::new(path, text), &mut problems);
     if problems.any_error() { problems.into_report() } else { Report::default() }
 }
 
-/// Returns the file of a connector: the one that it has, or one of its name. An extractor and a loader may share a name;
-/// the later of the two has its kind in the name of its file too.
+/// Returns the file of a connector: the existing one, or a new one with its name. An extractor and a loader may share a
+/// name. The second of the two also has its role in its file name.
 fn path(project: &Project, role: Role, name: &str, overwriting: Overwriting) -> Result<PathBuf, Error> {
     let mut problems = Problems::default();
     let taken = project.connector_paths(&mut problems);
@@ -117,7 +118,7 @@ fn path(project: &Project, role: Role, name: &str, overwriting: Overwriting) -> 
     }
     let paths = [format!("connectors/{name}.toml"), format!("connectors/{name}-{role}.toml")].map(PathBuf::from);
     let is_free = |path: &&PathBuf| {
-        // Not all file systems tell `A` from `a`.
+        // Some file systems do not distinguish `A` from `a`.
         let is_same = |known: &PathBuf| known.as_os_str().eq_ignore_ascii_case(path.as_os_str());
         !taken.iter().any(is_same) && !project.root().join(path).exists()
     };

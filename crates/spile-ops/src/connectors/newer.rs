@@ -1,4 +1,4 @@
-//! Connectors of a project that have a different definition on the hub.
+//! The project's connectors that have a different definition on the hub.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use spile_core::problem::Problems;
 use spile_world::Project;
 use spile_world::net::hub::{Index, KeptPlugin};
 
-/// Returns what is kept of the hub of the plugin that a connector was made of.
+/// Returns the plugin of a connector in the local copy of the hub.
 pub(super) fn of<'a>(connector: &Connector, index: &'a Index) -> Option<&'a KeptPlugin> {
     let plugin = &connector.plugin;
     index
@@ -16,9 +16,9 @@ pub(super) fn of<'a>(connector: &Connector, index: &'a Index) -> Option<&'a Kept
         .find(|kept| kept.kind == connector.head.role && kept.plugin == plugin.name && kept.variant == plugin.variant)
 }
 
-/// Returns the connectors that were made of a definition which the hub has another one of now.
+/// Returns the connectors whose definition on the hub has changed since they were imported.
 pub(super) fn upgradable(project: &Project, index: &Index) -> BTreeSet<String> {
-    // What is wrong with connectors is for `check` to tell.
+    // Problems of connectors are left to `check`.
     let mut problems = Problems::default();
     let paths = project.connector_paths(&mut problems);
     let own = paths.iter().filter_map(|path| {

@@ -1,4 +1,4 @@
-//! The shelf: the head of every connector, which is enough to list and search them.
+//! The shelf: the head of every connector, which is enough to list and search connectors.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -18,24 +18,24 @@ use spile_world::net::hub::{HubCache, KeptPlugin};
 /// Where a connector is defined.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
-    /// In the program.
+    /// In spile itself.
     BuiltIn,
-    /// In a file of the project's.
+    /// In a file of the project.
     File(PathBuf),
-    /// In what is kept of the hub: it has to be imported before it is used.
+    /// In the local copy of the hub. It must be imported before it can be used.
     Hub(Box<KeptPlugin>),
 }
 
 /// A connector on the shelf.
 #[derive(Debug, Clone)]
 pub struct ShelfEntry {
-    /// What it says of itself.
+    /// What it says about itself.
     pub head: Head,
     /// Where it is defined.
     pub origin: Origin,
 }
 
-/// A connector that is looked at.
+/// A connector, with all its settings, to show.
 #[derive(Debug, Clone)]
 pub struct ShownConnector {
     /// The connector.
@@ -56,7 +56,7 @@ impl Shelf {
     /// Reads the heads of all connectors.
     ///
     /// # Errors
-    /// When a definition of the project's is wrong.
+    /// When a definition of the project is invalid.
     pub fn read(project: &Project) -> Result<Self, Error> {
         let mut problems = Problems::default();
         let mut all: BTreeMap<_, _> = Catalog::built_in_heads()
@@ -77,13 +77,13 @@ impl Shelf {
         Ok(Self { all, project: project.clone(), kept: HubCache::of(&project.own_folder()) })
     }
 
-    /// Reads the heads of all connectors, and of what is kept of the hub, where that is believed.
+    /// Reads the heads of all connectors, including those in the local copy of the hub, if that copy is trusted.
     ///
     /// # Errors
-    /// When a definition of the project's is wrong, or what is kept cannot be read.
+    /// When a definition of the project is invalid, or the local copy cannot be read.
     pub fn with_hub(project: &Project) -> Result<Self, Error> {
         let mut shelf = Self::read(project)?;
-        // What a stranger says that the hub has said is no word of the hub's.
+        // In an untrusted project, anyone could have written the local copy of the hub.
         let kept = project.believed_folder().map(|_| shelf.kept.index()).transpose()?.flatten();
         for plugin in kept.map(|index| index.plugins).unwrap_or_default() {
             let name = plugin.name();
@@ -96,15 +96,15 @@ impl Shelf {
         Ok(shelf)
     }
 
-    /// Returns those of a role, or all: extractors first, by name.
+    /// Returns the connectors of a role, or all: extractors first, sorted by name.
     pub fn standing(&self, role: Option<Role>) -> impl Iterator<Item = &ShelfEntry> {
         self.all.values().filter(move |one| role.is_none_or(|role| one.head.role == role))
     }
 
-    /// Returns the connectors of that name, as a whole: an extractor and a loader may share one.
+    /// Returns the connectors with a name, with their whole definition. An extractor and a loader may share a name.
     ///
     /// # Errors
-    /// When there is none, or its definition is wrong.
+    /// When there is none, or its definition is invalid.
     pub fn show(&self, name: &str, role: Option<Role>) -> Result<Vec<ShownConnector>, Error> {
         let mut problems = Problems::default();
         let found: Vec<&ShelfEntry> = self.standing(role).filter(|one| one.head.name == name).collect();
@@ -137,7 +137,7 @@ impl Shelf {
     }
 }
 
-/// Returns a definition of the hub as it is kept.
+/// Returns a definition from the local copy of the hub.
 pub(super) fn from_hub(kept: &HubCache, plugin: &KeptPlugin) -> Result<Source, Error> {
     let text = kept.definition(plugin)?.ok_or_else(|| ConnectorsError::NotInHub {
         name: plugin.name(),
@@ -146,8 +146,8 @@ pub(super) fn from_hub(kept: &HubCache, plugin: &KeptPlugin) -> Result<Source, E
     Ok(Source::new(plugin.name(), text))
 }
 
-/// Reads the heads of files as far as that is easy, several at a time: opening a thousand files takes most of a search.
-/// What cannot be read so is read once more, as a whole, where its mistakes are told.
+/// Reads the heads of files by the quick way, several at a time: opening a thousand files takes most of a search. Heads
+/// that need more are read again as a whole, which reports their mistakes.
 fn peeked(project: &Project, paths: &[PathBuf]) -> Vec<Option<Head>> {
     let peek = |path: &PathBuf| Head::peek(&project.connector_head(path, &mut Problems::default())?);
     paths.par_iter().map(peek).collect()

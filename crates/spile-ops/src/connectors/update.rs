@@ -16,40 +16,40 @@ use spile_core::source::Source;
 use spile_world::Project;
 use spile_world::net::hub::{Hub, HubCache, HubError, HubResponse, Index, KeptPlugin};
 
-/// How many definitions are asked for at once: a hub is a small server, or a host of static files.
+/// How many definitions are requested at once. A hub may be a small server, or a static file host.
 const AT_ONCE: usize = 8;
 
-/// After so many answers that did not come, no more are waited for.
+/// After this many requests without a response, no more are sent.
 const ENOUGH: usize = 5;
 
-/// What an update came to.
+/// The result of an update.
 #[derive(Debug, Serialize)]
 pub struct Updated {
     /// Where the hub's API is.
     pub hub: String,
-    /// How many definitions are kept now.
+    /// How many definitions the local copy has now.
     pub plugins: usize,
-    /// Those that are new.
+    /// Definitions that are new.
     pub added: BTreeSet<String>,
-    /// Those that are not what they were.
+    /// Definitions that have changed.
     pub changed: BTreeSet<String>,
-    /// Those that the hub has no more.
+    /// Definitions that the hub no longer has.
     pub gone: BTreeSet<String>,
-    /// Definitions that no connector can be made of, with the reason.
+    /// Definitions that cannot become a connector, with the reason.
     pub refused: BTreeMap<String, String>,
-    /// Definitions that did not come, with the reason; those of before stay.
+    /// Definitions that could not be downloaded, with the reason. Their earlier versions stay.
     pub failed: BTreeMap<String, String>,
-    /// Connectors of the project for which the hub has another definition than they were made of.
+    /// Connectors of the project whose definition on the hub has changed since they were imported.
     pub upgradable: BTreeSet<String>,
 }
 
-/// A definition and what the hub answered.
+/// A definition, with the hub's response.
 type Came = (Indexed, Result<Option<HubResponse>, String>);
 
-/// Asks the hub for all definitions that are not what they were, and keeps them.
+/// Downloads all definitions that have changed from the hub, and stores them.
 ///
 /// # Errors
-/// When the hub does not say what there is, or nothing can be kept. What is kept is then as it was.
+/// When the hub does not return its index, or nothing can be stored. The local copy then stays as it was.
 pub async fn update(hub: &Hub, project: &Project, now: Timestamp, tell: Tell<'_>) -> Result<Updated, Error> {
     let kept = HubCache::of(&project.own_folder());
     let mut indexed = Vec::new();
@@ -90,7 +90,7 @@ async fn index(hub: &Hub, role: Role) -> Result<Vec<Indexed>, Error> {
     definition::index(&source, role, &mut problems).ok_or_else(|| Error::Problems(problems.into_report()))
 }
 
-/// Returns what is kept of the same hub and is whole.
+/// Returns the complete definitions of the same hub in the local copy.
 fn known(hub: &Hub, kept: &HubCache) -> Result<BTreeMap<Indexed, KeptPlugin>, Error> {
     let mut known = BTreeMap::new();
     let index = kept.index()?.filter(|index| index.hub == hub.root());
@@ -102,7 +102,7 @@ fn known(hub: &Hub, kept: &HubCache) -> Result<BTreeMap<Indexed, KeptPlugin>, Er
     Ok(known)
 }
 
-/// Asks for definitions, several at a time, until enough of them do not come.
+/// Requests definitions, several at a time, until too many requests fail.
 async fn ask(hub: &Hub, plugins: Vec<Indexed>, before: &BTreeMap<Indexed, KeptPlugin>) -> Vec<Came> {
     let mut came: Vec<Came> = Vec::with_capacity(plugins.len());
     let mut left = plugins.into_iter();
@@ -118,7 +118,7 @@ async fn ask(hub: &Hub, plugins: Vec<Indexed>, before: &BTreeMap<Indexed, KeptPl
             });
         }
         let Some(answer) = asked.join_next().await else { break };
-        // A task that was not stopped does not fail.
+        // A task fails only if it is aborted or panics, and these are not aborted.
         let Ok(answer) = answer else { continue };
         let (plugin, answer) = answer;
         failures += usize::from(matches!(answer, Err(HubError::Unreached { .. })));
@@ -129,7 +129,7 @@ async fn ask(hub: &Hub, plugins: Vec<Indexed>, before: &BTreeMap<Indexed, KeptPl
     came
 }
 
-/// Keeps what came of one definition.
+/// Stores the response for one definition.
 fn take(
     kept: &HubCache,
     before: Option<&KeptPlugin>,
@@ -177,7 +177,7 @@ fn take(
     }))
 }
 
-/// Reads a definition as `connectors import` would, for what a search needs of it.
+/// Reads a definition like `connectors import`, and returns what a search needs.
 fn read(plugin: &Indexed, text: &str) -> Result<Head, String> {
     let mut problems = Problems::default();
     let asked = definition::DefinitionHints { role: Some(plugin.role), ..definition::DefinitionHints::default() };

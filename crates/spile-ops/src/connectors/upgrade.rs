@@ -1,4 +1,4 @@
-//! Upgrades a connector to a newer definition, and shows what changes for which integrations.
+//! Upgrades a connector to a newer definition, and shows which integrations change, and how.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -18,39 +18,39 @@ use spile_core::source::Source;
 use spile_world::Project;
 use spile_world::net::hub::HubCache;
 
-/// An upgrade to write.
+/// A prepared upgrade.
 #[derive(Debug)]
 pub struct Prepared {
     /// The connector.
     pub name: String,
-    /// Which side of a pipeline it is.
+    /// Its role.
     pub role: Role,
     /// Its file, relative to the project.
     pub path: PathBuf,
-    /// What Meltano would be told otherwise; `None` where that is nothing.
+    /// What changes in Meltano's definition; `None` if nothing does.
     pub upgrade: Option<Upgrade>,
-    /// What was done otherwise than the definition says.
+    /// How the connector differs from what the definition says.
     pub notes: Vec<String>,
     /// The integrations that use it.
     pub integrations: BTreeSet<Slug>,
-    /// What would be wrong with the project's files.
+    /// The problems that the project's files would have.
     pub problems: Report,
     before: String,
     text: String,
 }
 
 impl Prepared {
-    /// Tells whether the file would be the same.
+    /// Tells whether the file would stay the same.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.before == self.text
     }
 }
 
-/// Returns the project's connector of that name.
+/// Returns the project's connector with a name.
 ///
 /// # Errors
-/// When there is none, it is part of the program, or there are two.
+/// When there is none, it is built in, or there are two.
 pub fn own(project: &Project, name: &str, role: Option<Role>) -> Result<ShownConnector, Error> {
     let shown = Shelf::read(project)?.show(name, role)?;
     let (own, other): (Vec<_>, Vec<_>) = shown.into_iter().partition(|one| matches!(one.origin, Origin::File(_)));
@@ -64,17 +64,17 @@ pub fn own(project: &Project, name: &str, role: Option<Role>) -> Result<ShownCon
     }
 }
 
-/// Returns where a newer definition of a connector comes from, as `connectors import` takes it: from the program, where its
-/// package loses rows, from where the older one came, or from what is kept of the hub.
+/// Returns the source of a newer definition of a connector, in the form that `connectors import` takes: the built-in one if
+/// the connector's package loses rows, the source that it was imported from, or the local copy of the hub.
 ///
 /// # Errors
-/// When nothing is known of either.
+/// When no source is known.
 pub fn source_of(project: &Project, connector: &Connector) -> Result<String, Error> {
     if let Some(faulty) = Faulty::of(&connector.plugin.pip_url) {
         return Ok(format!("{BUILT_IN}{}", faulty.instead));
     }
     if let Some(lock) = connector.lock.as_ref().filter(|lock| lock.from.starts_with("pip:")) {
-        // The newest is wanted, not the one of then.
+        // Drops the old version, to get the newest one.
         return Ok(lock.from.split("==").next().unwrap_or(&lock.from).trim().to_owned());
     }
     let index = HubCache::of(&project.own_folder()).index()?;
@@ -86,10 +86,10 @@ pub fn source_of(project: &Project, connector: &Connector) -> Result<String, Err
     })
 }
 
-/// Lays a newer definition over a connector, and writes nothing.
+/// Merges a newer definition into a connector. Writes nothing.
 ///
 /// # Errors
-/// When the definition is wrong, or of something else.
+/// When the definition is invalid, or is for a different plugin.
 pub fn prepare(
     project: &Project,
     shown: &ShownConnector,
@@ -110,7 +110,7 @@ pub fn prepare(
     let Some(Definition { connector, mut notes }) = found.filter(|_| !problems.any_error()) else {
         return Err(Error::Problems(problems.into_report()));
     };
-    // `import` calls the plugin that integrations of a Meltano project inherit from `<plugin>-base`.
+    // `import` calls the plugin `<plugin>-base` if integrations of a Meltano project inherit from it.
     let plugin = older.plugin.name.strip_suffix("-base").unwrap_or(&older.plugin.name);
     if connector.head.role != older.head.role || ![plugin, &older.plugin.name].contains(&connector.plugin.name.as_str())
     {
@@ -119,7 +119,7 @@ pub fn prepare(
         return Err(ConnectorsError::OtherPlugin { name: older.head.name.clone(), wanted, found }.into());
     }
     let (mut merged, kept) = definition::merge(older, connector);
-    // The names of plugins are in the ids under which Meltano keeps bookmarks.
+    // The plugin name is part of the state ids under which Meltano stores bookmarks.
     merged.plugin.name.clone_from(&older.plugin.name);
     if asked.from.as_deref().is_some_and(|from| from.starts_with(BUILT_IN)) {
         keep_settings(&mut merged, older);
@@ -147,8 +147,8 @@ pub fn prepare(
     })
 }
 
-/// Keeps the settings that an older definition has and the built-in one spares people, for example second names of others: the
-/// plugin reads them all, and integrations may use them.
+/// Keeps settings of the older definition that the built-in one leaves out for simplicity, for example aliases of other
+/// settings. The plugin reads them all, and integrations may use them.
 fn keep_settings(merged: &mut Connector, older: &Connector) {
     let missing = older.settings.iter().filter(|setting| merged.setting(&setting.name).is_none());
     let missing: Vec<Setting> = missing.cloned().collect();
@@ -156,7 +156,7 @@ fn keep_settings(merged: &mut Connector, older: &Connector) {
     merged.groups.clone_from(&older.groups);
 }
 
-/// Returns which integrations use a connector, and what would be wrong with the project if it said something else.
+/// Returns the integrations that use a connector, and the problems that the project would have with a new definition.
 fn impact(
     project: &Project,
     path: &Path,
@@ -177,7 +177,7 @@ fn impact(
     }
 }
 
-/// Writes an upgrade.
+/// Writes a prepared upgrade.
 ///
 /// # Errors
 /// When the file has changed in the meantime, or cannot be written.

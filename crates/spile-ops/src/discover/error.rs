@@ -9,10 +9,10 @@ use spile_core::name::Slug;
 use spile_core::problem::counted;
 use spile_core::run::Cause;
 
-/// The tap of an integration does not say what its source offers.
+/// The tap of an integration did not return what its source offers.
 #[derive(Debug, thiserror::Error, Diagnostic)]
 pub enum Error {
-    /// It has no way to.
+    /// The tap does not support discovery.
     #[error("the tap of `{slug}` cannot discover streams: `{connector}` does not have the capability `discover`")]
     #[diagnostic(
         code(spile::discover::unsupported),
@@ -26,45 +26,45 @@ pub enum Error {
         /// Its connector.
         connector: String,
     },
-    /// It failed.
+    /// The tap failed.
     #[error("discovery of `{slug}` failed: {message}")]
     #[diagnostic(code(spile::discover::failed), help("{help}"))]
     Failed {
         /// The integration.
         slug: Slug,
-        /// The tap's own words.
+        /// The tap's own message.
         message: String,
         /// The next step.
         help: String,
     },
-    /// It said something else.
+    /// The tap printed something other than a catalog.
     #[error("the tap of `{slug}` printed no valid catalog")]
     #[diagnostic(code(spile::discover::no_catalog), help("{help}"))]
     NoCatalog {
         /// The integration.
         slug: Slug,
-        /// What it said.
+        /// What is wrong with its output.
         source: NoCatalog,
         /// The next step.
         help: String,
     },
-    /// It took too long.
+    /// Discovery took too long.
     #[error("discovery of `{slug}` did not finish within {}", counted(*.seconds, "second"))]
     #[diagnostic(code(spile::discover::timeout), help("allow more time with `--timeout`"))]
     TimedOut {
         /// The integration.
         slug: Slug,
-        /// How long it had.
+        /// The time limit.
         seconds: u64,
     },
-    /// The user wanted an end.
+    /// The user stopped it.
     #[error("the discovery of `{slug}` was stopped")]
     #[diagnostic(code(spile::discover::interrupted), help("run the command again"))]
     Interrupted {
         /// The integration.
         slug: Slug,
     },
-    /// A run cannot use what the source offers.
+    /// A stream or column name contains a secret, so a run cannot compare what the source offers.
     #[error("a secret of `{slug}` is part of the names of its streams or columns, so their changes cannot be shown")]
     #[diagnostic(
         code(spile::discover::secret_names),
@@ -74,27 +74,27 @@ pub enum Error {
         /// The integration.
         slug: Slug,
     },
-    /// The source offers no such stream.
+    /// The source has no stream that matches.
     #[error("nothing in the source of `{slug}` matches `{asked}`")]
     #[diagnostic(code(spile::discover::no_match), help("{help}"))]
     NoMatch {
         /// The integration.
         slug: Slug,
-        /// What was asked for.
+        /// The requested name or pattern.
         asked: String,
         /// The nearest stream, or where to look.
         help: String,
     },
 }
 
-/// Returns the next step after a failure, and where all is that the tap said.
+/// Returns the next step after a failure, and the path of the full log.
 pub(crate) fn help(cause: Cause, slug: &Slug, log: &Path) -> String {
     let log = format!("the full log is in `{}`", log.display());
     let step = match cause {
         Cause::Crash
         | Cause::Killed
         | Cause::Timeout
-        // What runs alone come to.
+        // Only runs have these causes.
         | Cause::MissingStream
         | Cause::Unselected
         | Cause::OldCatalog
