@@ -10,7 +10,7 @@ use spile_core::record::Target;
 use spile_core::render::FILE_NAME;
 use spile_world::{Origin, Rendered, TargetError, World, processes::bundled};
 
-/// The options of apply besides the plan.
+/// The options of apply, in addition to the plan.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// Which guards are lifted.
@@ -19,9 +19,9 @@ pub struct Options {
     pub origin: Origin,
 }
 
-/// Carries a plan out: the registry in one transaction, then each file as a whole.
+/// Carries out a plan: the registry in one transaction, then each file as a whole.
 ///
-/// Nothing is rolled back when a later one fails: the next plan shows exactly what is left, and the next apply
+/// If a later write fails, earlier ones are not rolled back: the next plan shows exactly what is left, and the next apply
 /// finishes it.
 ///
 /// # Errors
@@ -40,12 +40,12 @@ pub async fn apply(
         keep(world, loaded);
         return Ok(());
     }
-    // Files are looked at before the registry is written, so that a stale one stops all.
+    // Checks the files before writing the registry, so that a stale file stops everything.
     if world.meltano_file.read().await?.revision != plan.meltano.revision {
         return Err(Error::Target(TargetError::Stale { target: FILE_NAME }));
     }
     plan.outputs.steps.iter().try_for_each(|step| world.outputs.check(step))?;
-    // Also where no row changes: the registry remembers every apply.
+    // This also happens if no row changes: the registry records every apply.
     world.registry.write(&plan.registry, &origin(plan, options)).await?;
     if !plan.registry.is_empty() {
         tell(Event::WroteTarget(Target::Registry));
@@ -70,10 +70,10 @@ pub async fn apply(
     }
 }
 
-/// Refuses a plan that changes more than the guards let through.
+/// Refuses a plan that changes more than the guards allow.
 ///
 /// # Errors
-/// When a guard that the allowance does not lift refuses.
+/// When a guard refuses, unless the allowance lifts it.
 pub fn guard(plan: &Plan, loaded: &Loaded, allowance: Allowance) -> Result<(), Error> {
     let breaches = plan.breaches(loaded.settings.guard, allowance);
     if !breaches.is_empty() {
@@ -86,8 +86,8 @@ pub fn guard(plan: &Plan, loaded: &Loaded, allowance: Allowance) -> Result<(), E
     Ok(())
 }
 
-/// Takes what a killed apply has written as applied. Nothing of the plan depends on it: where that cannot be kept, as in a
-/// folder that may not be written to, the next apply does.
+/// Records what a killed apply wrote as applied. The plan does not depend on this: if it cannot be recorded, for example in
+/// a folder that is not writable, the next apply does it.
 async fn settle(world: &World, plan: &Plan, tell: Tell<'_>) {
     if let Err(error) = world.meltano_file.settle(&plan.meltano.after).await {
         let message = format!("cannot record what was applied for later comparisons: {error}");
@@ -95,8 +95,8 @@ async fn settle(world: &World, plan: &Plan, tell: Tell<'_>) {
     }
 }
 
-/// Writes the plugins that are part of the program, so that Meltano by itself finds them too. A run writes them again where
-/// they are missing, and says why it cannot.
+/// Writes the built-in plugins, so that Meltano finds them even without spile. If they are missing later, a run writes them
+/// again, and reports why if it cannot.
 fn lay(world: &World, loaded: &Loaded) {
     let plugins = loaded.integrations.iter().filter_map(|one| Bundled::of(&one.connector.plugin.pip_url));
     for bundled in plugins {
@@ -104,7 +104,8 @@ fn lay(world: &World, loaded: &Loaded) {
     }
 }
 
-/// Keeps what was rendered, so that plans of the same need not render it again. Where it cannot be kept, they do.
+/// Stores the rendered text, so that later plans of the same inputs need not render it again. If it cannot be stored, they
+/// render it.
 fn keep(world: &World, loaded: &Loaded) {
     if !loaded.is_kept {
         let rendered = Rendered { stamp: loaded.stamp(), text: loaded.rendered.clone() };
@@ -112,7 +113,7 @@ fn keep(world: &World, loaded: &Loaded) {
     }
 }
 
-/// Adds the file that is written with the rows, for the history.
+/// Adds the rendered file that is written with the rows, for the history.
 fn origin(plan: &Plan, options: &Options) -> Origin {
     let rendered = (!plan.meltano.is_empty()).then(|| plan.meltano.after.clone());
     Origin { rendered, ..options.origin.clone() }

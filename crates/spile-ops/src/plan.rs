@@ -22,31 +22,31 @@ use spile_core::render::rest::{hand_edits, sort_by_name};
 use spile_core::render::{FILE_NAME, read, says_the_same};
 use spile_world::{TargetError, World};
 
-/// What a plan is about.
+/// The options of a plan.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// The environment whose rows are planned.
     pub environment: EnvironmentName,
-    /// Which integrations.
+    /// The integrations to plan.
     pub selection: Selection,
     /// Integrations that adopt an unmanaged row.
     pub adopt: BTreeSet<Slug>,
-    /// What is compared.
+    /// The targets to compare.
     pub compared: Compared,
 }
 
 impl Options {
-    /// Returns what a plan of all there is, is about.
+    /// Returns the options of a plan for everything.
     #[must_use]
     pub fn everything(environment: EnvironmentName) -> Self {
         Self { environment, selection: Selection::default(), adopt: BTreeSet::new(), compared: Compared::Both }
     }
 }
 
-/// Works out what apply would do.
+/// Computes what apply would do.
 ///
 /// # Errors
-/// When a target cannot be read, or the scope names what is not there.
+/// When a target cannot be read, or the selection names something that does not exist.
 pub async fn plan(world: &World, loaded: &Loaded, options: &Options) -> Result<Plan, Error> {
     let advice = before_plan(&world.project, loaded, &options.environment)?;
     let asked = Desired {
@@ -99,15 +99,15 @@ pub async fn plan(world: &World, loaded: &Loaded, options: &Options) -> Result<P
     Ok(plan.with(findings))
 }
 
-/// Returns the text that is there where it says what is wanted: Meltano writes the whole file again in a form of its own as
-/// soon as it writes anything.
+/// Returns the current text if it has the desired meaning. Meltano rewrites the whole file in its own format whenever it
+/// writes anything.
 fn kept_where_same(text: String, current: &Snapshot<Entry>, desired: &State<Entry>) -> String {
     let there = &current.document;
     let is_same = text != *there && current.state == *desired && says_the_same(&text, there, sort_by_name);
     if is_same { there.clone() } else { text }
 }
 
-/// Returns what a text would overwrite that no file asks for. Where nothing was applied here, the registry remembers what was
+/// Returns the hand edits that a text would overwrite. If nothing was applied on this machine, the registry knows what was
 /// applied elsewhere.
 pub(super) async fn edited_by_hand(
     world: &World,
@@ -133,14 +133,14 @@ pub(super) async fn edited_by_hand(
     }
 }
 
-/// Returns the sources that are not what their contracts say, as far as this machine knows.
+/// Returns the sources that differ from their contracts, as far as this machine knows.
 fn sources(
     world: &World,
     loaded: &Loaded,
     scope: &Scope,
     environment: &EnvironmentName,
 ) -> Result<Vec<ChangedSource>, Error> {
-    // Where their folder cannot be looked into, reading one says why.
+    // If the folder cannot be listed, reading a contract reports the reason.
     let contracts = world.project.contracts().ok();
     let may_have_one =
         |one: &Integration| contracts.as_ref().is_none_or(|there| there.contains(&path(&one.slug, environment)));
@@ -157,7 +157,7 @@ fn changed(plan: &Plan) -> BTreeSet<Slug> {
     plan.meltano.changes.values().filter_map(|change| change.after()).map(|entry| entry.slug.clone()).collect()
 }
 
-/// Works out what happens to the files beside `meltano.yml`.
+/// Computes what happens to the files next to `meltano.yml`.
 fn outputs(loaded: &Loaded, scope: &Scope, current: &Current) -> Result<Outputs, Error> {
     let mut outputs = Outputs::default();
     for Rendered { output, tasks, text } in &loaded.outputs {
@@ -179,7 +179,7 @@ fn outputs(loaded: &Loaded, scope: &Scope, current: &Current) -> Result<Outputs,
     Ok(outputs)
 }
 
-/// Makes unmanaged rows part of what is planned.
+/// Adds the adopted unmanaged rows to the current state.
 async fn adopt(world: &World, loaded: &Loaded, options: &Options, current: &mut Current) -> Result<(), Error> {
     let unmanaged = world.registry.unmanaged().await?;
     for slug in &options.adopt {
@@ -197,26 +197,25 @@ pub(super) async fn targets(world: &World) -> Result<Current, Error> {
     Ok(Current { registry, meltano, outputs: world.outputs.read()?, remembered: State::default() })
 }
 
-/// Reads what the last apply left in `meltano.yml`, from the registry: a clone that has no such file must delete nothing
-/// that is protected.
+/// Reads the last applied `meltano.yml` from the registry. A clone without such a file must not delete protected entries.
 async fn remembered(world: &World) -> Result<State<Entry>, Error> {
     Ok(left_entries(&last_text(world).await?.unwrap_or_default())?)
 }
 
-/// Returns the `meltano.yml` of the last apply, as far as the registry has kept it.
+/// Returns the `meltano.yml` of the last apply, if the registry still has it.
 async fn last_text(world: &World) -> Result<Option<String>, Error> {
     let Some(last) = world.registry.applies(1).await?.pop() else { return Ok(None) };
     Ok(world.registry.left_by(last.id).await?.and_then(|left| left.text))
 }
 
-/// Returns what a text holds that an apply has left.
+/// Returns the entries in a text that an apply wrote.
 pub(super) fn left_entries(text: &str) -> Result<State<Entry>, TargetError> {
     let unreadable =
         |error: read::Unreadable| TargetError::Unreadable { path: FILE_NAME.into(), message: error.to_string() };
     if text.is_empty() { Ok(State::default()) } else { read::entries(text).map_err(unreadable) }
 }
 
-/// Names what the targets keep, as they call it.
+/// Returns the names and ids of everything in the targets.
 fn kept(current: &Current) -> BTreeMap<Slug, IntegrationId> {
     let rows = current.registry.state.iter().map(|(id, row)| (row.slug.clone(), *id));
     let entries = current.meltano.state.iter().map(|(id, entry)| (entry.slug.clone(), *id));

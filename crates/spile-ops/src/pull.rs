@@ -18,20 +18,20 @@ use spile_world::World;
 
 pub use edits::{PulledEdits, pull_edits};
 
-/// What was written, and what not.
+/// The result of a pull.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Pulled {
-    /// The file, relative to the project; nothing was written where no field differs.
+    /// The file, relative to the project. It was not written if no field differs.
     pub path: PathBuf,
-    /// The fields that the file now says as the row does.
+    /// The fields that were copied from the row to the file.
     pub fields: Vec<FieldChange>,
 }
 
-/// Makes an integration's file say what its row says; comments and layout stay. The changed file is checked before it is
-/// written.
+/// Copies the values of an integration's row to its file. Comments and layout stay. The changed file is checked before it
+/// is written.
 ///
 /// # Errors
-/// When there is no row, a field of it cannot be in the file, or the file would be wrong.
+/// When there is no row, the file cannot express one of its fields, or the file would be invalid.
 pub async fn pull(world: &World, loaded: &Loaded, environment: &EnvironmentName, slug: &str) -> Result<Pulled, Error> {
     let integration = loaded.named(slug)?;
     let refused = |why: &str, help| Error::NotPulled { slug: integration.slug.clone(), why: why.to_owned(), help };
@@ -62,7 +62,7 @@ pub async fn pull(world: &World, loaded: &Loaded, environment: &EnvironmentName,
     Ok(Pulled { path, fields })
 }
 
-/// Returns the file whose word counts in an environment: its overlay, where there is one.
+/// Returns the file that decides in an environment: the overlay, if there is one.
 fn file(integration: &Integration, environment: &EnvironmentName) -> PathBuf {
     if integration.overlays.contains_key(environment) {
         integration.path.with_extension(format!("{environment}.toml"))
@@ -71,7 +71,7 @@ fn file(integration: &Integration, environment: &EnvironmentName) -> PathBuf {
     }
 }
 
-/// Returns a file's text with edits made in it.
+/// Returns a file's text with edits applied.
 fn rewritten_with(slug: &Slug, text: &str, edits: &[Edit]) -> Result<String, Error> {
     let help = "run `spile check`";
     rewrite(text, edits).map_err(|error| Error::NotPulled { slug: slug.clone(), why: error.to_string(), help })

@@ -1,4 +1,4 @@
-//! `rollback`: a plan back to the state after an earlier apply.
+//! `rollback`: plans the way back to the state after an earlier apply.
 
 use std::collections::BTreeSet;
 
@@ -8,25 +8,25 @@ use spile_core::plan::history::{Applied, Left, Pruned};
 use spile_core::plan::{Compared, Desired, Findings, Head, Outputs, Plan, Scope};
 use spile_world::World;
 
-/// How far back an apply is looked for by the start of its id.
+/// How many applies are searched for one whose id starts with the given text.
 const FAR: usize = 1000;
 
-/// A plan to what an earlier apply left.
+/// A plan back to the state after an earlier apply.
 #[derive(Debug)]
 pub struct Rollback {
     /// The apply.
     pub apply: Applied,
-    /// What leads back to it.
+    /// The changes that lead back to it.
     pub plan: Plan,
-    /// Whether `meltano.yml` goes back too: of very large ones, the hosted registry keeps only the hash.
+    /// Whether `meltano.yml` is rolled back too. For very large files, the hosted registry stores only the hash.
     pub with_file: bool,
 }
 
-/// Works out what leads back to what an apply left: rows with the ciphertexts of then, `meltano.yml` as it was. Files are
-/// not touched.
+/// Plans the way back to the state after an apply: rows with their earlier ciphertexts, and the earlier `meltano.yml`. The
+/// project's files are not changed.
 ///
 /// # Errors
-/// When there is no such apply, or a target cannot be read.
+/// When no apply matches, or a target cannot be read.
 pub async fn rollback(
     world: &World,
     loaded: &Loaded,
@@ -40,7 +40,7 @@ pub async fn rollback(
     let left = world.registry.left_by(apply.id).await?;
     let Left { apply, rows, adopted, text } = left.ok_or_else(|| Error::NoApply { of: of.to_owned() })?;
     let mut current = super::plan::targets(world).await?;
-    // Of what was adopted before that was kept, only who keeps it goes back.
+    // Adoptions that were not yet recorded with their row roll back only the ownership.
     let released = adopted.into_iter().filter_map(|(id, row)| {
         let row = row.or_else(|| current.registry.state.get(&id).cloned())?;
         Some((id, row))
@@ -68,7 +68,7 @@ pub async fn rollback(
     Ok(Rollback { apply, plan, with_file })
 }
 
-/// Says that there is no such apply, or that it may be one of those that are no longer kept.
+/// Returns the error for an apply that does not exist, or is possibly no longer kept.
 fn missing(of: String, pruned: Option<Pruned>) -> Error {
     match pruned {
         Some(Pruned { applies, until }) => Error::PrunedApply { of, applies, until },
@@ -76,7 +76,7 @@ fn missing(of: String, pruned: Option<Pruned>) -> Error {
     }
 }
 
-/// Finds an apply by its id, or by the start of it.
+/// Finds an apply by its id, or by the start of its id.
 fn find(applies: &[Applied], of: &str) -> Result<Applied, Error> {
     let mut found = applies.iter().filter(|apply| apply.id.to_string().starts_with(&of.to_lowercase()));
     match (found.next(), found.next()) {

@@ -1,4 +1,5 @@
-//! Saved plans: a plan file is a receipt of what was reviewed. Apply computes the plan again, and it must be the same.
+//! Saved plans: a plan file is a receipt of what was reviewed. Apply computes the plan again, and the result must be the
+//! same.
 
 use std::collections::BTreeSet;
 
@@ -11,10 +12,10 @@ use super::plan::Options;
 use spile_core::name::{EnvironmentName, Slug};
 use spile_core::plan::{Compared, Scope, Selection};
 
-/// The main part of the versions that this program reads.
+/// The major version of the formats that this program reads.
 const MAJOR: &str = "1.";
 
-/// What of a saved plan decides whether and how it is applied.
+/// The parts of a saved plan that decide whether and how it is applied.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct SavedPlan {
     /// Its id.
@@ -25,60 +26,60 @@ pub struct SavedPlan {
     pub environment: EnvironmentName,
     /// When it was made.
     pub created_at: Timestamp,
-    /// Which integrations it covers.
+    /// The integrations that it covers.
     #[serde(default, deserialize_with = "scope")]
     pub scope: Scope,
-    /// Integrations whose row is to be adopted.
+    /// Integrations that adopt an unmanaged row.
     pub adopted: BTreeSet<Slug>,
-    /// Integrations that no file declares and that it leaves as they are.
+    /// Integrations that no file declares and that the plan leaves unchanged.
     pub spared: BTreeSet<Slug>,
-    /// What was compared.
+    /// The targets that were compared.
     pub compared: Compared,
 }
 
-/// Why a saved plan is of no use.
+/// The reason why a saved plan cannot be used.
 #[derive(Debug, thiserror::Error, Diagnostic)]
 pub enum SavedPlanError {
-    /// It is not a plan.
+    /// The file is not a plan.
     #[error("the file is not a saved plan: {what}")]
     #[diagnostic(code(spile::plan::file), help("write it again with `spile plan --out FILE`"))]
     Form {
         /// What is wrong with it.
         what: String,
     },
-    /// It is of a form that this program does not know.
+    /// The file has a format that this program cannot read.
     #[error("the plan has format {found}, but this program reads 1.x")]
     #[diagnostic(code(spile::plan::file_version), help("plan and apply with the same version of spile"))]
     Version {
         /// Its version.
         found: String,
     },
-    /// Something has changed it.
+    /// The file has been changed.
     #[error("the plan file was changed after it was written: its digest does not match")]
     #[diagnostic(
         code(spile::plan::file_edited),
         help("change the project's files instead, and write the plan again with `spile plan --out FILE`")
     )]
     Edited,
-    /// It is another project's.
+    /// The plan is for another project.
     #[error("the plan is for the project `{found}`, but this is `{here}`")]
     #[diagnostic(code(spile::plan::file_project), help("apply it in its own project, with `-C DIR`"))]
     Project {
-        /// The plan's.
+        /// The plan's project.
         found: String,
-        /// This one.
+        /// The current project.
         here: String,
     },
-    /// It is another environment's.
+    /// The plan is for another environment.
     #[error("the plan is for the environment `{found}`, not `{asked}`")]
     #[diagnostic(code(spile::plan::file_environment), help("remove `--env`: the plan has its environment"))]
     Environment {
-        /// The plan's.
+        /// The plan's environment.
         found: EnvironmentName,
-        /// The command line's.
+        /// The environment on the command line.
         asked: String,
     },
-    /// It is too old.
+    /// The plan is too old.
     #[error("the plan was made {} ago, and the maximum age is {}", spoken(*age), spoken(*most))]
     #[diagnostic(
         code(spile::plan::file_age),
@@ -87,20 +88,21 @@ pub enum SavedPlanError {
     TooOld {
         /// Its age.
         age: SignedDuration,
-        /// What was allowed.
+        /// The maximum age.
         most: SignedDuration,
     },
-    /// It does not know the registry.
+    /// The plan was made without the registry.
     #[error("the plan was made offline, without the registry")]
     #[diagnostic(code(spile::plan::file_offline), help("make the plan without `--offline`"))]
     Offline,
 }
 
 impl SavedPlan {
-    /// Reads a plan file; what it says, and what of it decides about its use. `digest` tells the digest of a file's JSON.
+    /// Reads a plan file. Returns the parts that decide about its use, and its JSON. `digest` computes the digest of a
+    /// file's JSON.
     ///
     /// # Errors
-    /// When it is not a plan, of another version, or not as it was written.
+    /// When it is not a plan, has another format, or was changed.
     pub fn read(bytes: &[u8], digest: fn(&Value) -> String) -> Result<(Self, Value), SavedPlanError> {
         let saved: Value = serde_json::from_slice(bytes).map_err(|error| form(&error))?;
         let found = saved["format_version"].as_str().filter(|_| saved["changes"].is_array());
@@ -115,10 +117,10 @@ impl SavedPlan {
         Ok((plan, saved))
     }
 
-    /// Refuses a plan that is for somewhere else, or too old.
+    /// Refuses a plan that is for another project, was made offline, or is too old.
     ///
     /// # Errors
-    /// When it is.
+    /// When the plan is refused.
     pub fn check(&self, here: &str, now: Timestamp, most: Option<SignedDuration>) -> Result<(), SavedPlanError> {
         if self.project != here {
             return Err(SavedPlanError::Project { found: self.project.clone(), here: here.to_owned() });
@@ -126,7 +128,7 @@ impl SavedPlan {
         if self.compared == Compared::FileOnly {
             return Err(SavedPlanError::Offline);
         }
-        // A clock that is ahead makes no plan younger than none.
+        // A creation time in the future counts as an age too, so that a wrong clock does not make a plan valid for longer.
         let age = now.duration_since(self.created_at).abs();
         match most.filter(|most| age > *most) {
             Some(most) => Err(SavedPlanError::TooOld { age, most }),
@@ -134,7 +136,7 @@ impl SavedPlan {
         }
     }
 
-    /// Returns what to plan again.
+    /// Returns the options to make the same plan again.
     #[must_use]
     pub fn options(&self) -> Options {
         let everything = Options::everything(self.environment.clone());

@@ -1,4 +1,4 @@
-//! What the resyncs of a plan will cost, from the runs that the registry keeps.
+//! Estimates the cost of a plan's resyncs from the runs in the registry.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,16 +12,16 @@ use spile_core::name::IntegrationId;
 use spile_core::plan::{Compared, Plan, Price};
 use spile_world::World;
 
-/// How many resyncs of a plan are priced: a plan with more is not read line by line.
+/// How many resyncs of a plan are priced. Nobody reads a plan with more of them line by line.
 const MOST: usize = 100;
 
-/// How many runs of an integration are looked at: beyond them, a full read is too old to tell anything.
+/// How many runs of an integration are read. A full read further back is too old to be useful.
 const RUNS: usize = 200;
 
-/// How many integrations are asked for at a time.
+/// How many integrations are queried at a time.
 const AT_A_TIME: usize = 8;
 
-/// Prices what a plan makes the next syncs read again. Without the registry, nothing is known of runs.
+/// Estimates the cost of what a plan makes the next syncs read again. Without the registry, no runs are known.
 pub(super) async fn prices(
     world: &World,
     loaded: &Loaded,

@@ -1,5 +1,5 @@
-//! `pull` without a name: what somebody has written into `meltano.yml` goes into the files that make it. What is an
-//! integration's goes into its file, the rest into the template.
+//! `pull` without a name: copies hand edits in `meltano.yml` to the files that it is rendered from. Edits of an integration
+//! go to its file, the rest to the template.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -30,28 +30,29 @@ use spile_core::value::expansion::{plain, to_file};
 use spile_core::yaml::Document;
 use spile_world::World;
 
-/// What a pull has written.
+/// The result of a pull.
 #[derive(Debug, Default)]
 pub struct PulledEdits {
     /// The files that were written.
     pub files: Vec<PathBuf>,
-    /// What went into the template.
+    /// The edits that went into the template.
     pub kept: Vec<HandEdit>,
-    /// What went into files of integrations.
+    /// The fields that went into files of integrations.
     pub fields: BTreeMap<PathBuf, Vec<FieldPath>>,
-    /// Secrets that stood there in plain text and are encrypted now, by file.
+    /// Secrets that were in plain text and are now encrypted, by file.
     pub encrypted: BTreeMap<PathBuf, Vec<String>>,
-    /// What is in no file yet, a sentence each.
+    /// Edits that are not in any file yet, one sentence each.
     pub left: Vec<String>,
-    /// What looks like a secret and stands in the template in plain text now, by its key.
+    /// The keys of values that look like secrets and are now in plain text in the template.
     pub in_clear: Vec<String>,
 }
 
-/// Writes what was edited in `meltano.yml` into the files that make it. The files are checked, and what they come to is
-/// compared with what is there, before anything is written.
+/// Writes hand edits in `meltano.yml` to the files that it is rendered from. The files are checked, and their result is
+/// compared with the current text, before anything is written.
 ///
 /// # Errors
-/// When something has no place in the template, or a file of an integration cannot say it; then nothing is written.
+/// When an edit has no place in the template, or an integration's file cannot express it. In both cases, nothing is
+/// written.
 pub async fn pull_edits(world: &World, loaded: &Loaded, access: Access<'_>) -> Result<PulledEdits, Error> {
     let there = world.meltano_file.read().await?;
     let mut pulled = PulledEdits { kept: hand_edits(world, &there, &loaded.rendered).await?, ..PulledEdits::default() };
@@ -77,7 +78,7 @@ pub async fn pull_edits(world: &World, loaded: &Loaded, access: Access<'_>) -> R
     }
     pulled.in_clear = new_in_clear(&loaded.rendered, &now.rendered);
     pulled.files = edits.write(&world.project)?;
-    // What is in the files now is no edit by hand any more.
+    // Edits that are in the files are no longer hand edits.
     if pulled.left.is_empty() && pulled.encrypted.is_empty() {
         world.meltano_file.settle(&there.document).await?;
     }
@@ -94,8 +95,8 @@ fn not_kept(template: &Source, not_kept: NotKept) -> Error {
     Error::Problems(problems.into_report())
 }
 
-/// Returns the template with the edits in it. It has to render what is there, and what was added also where there is no
-/// integration: a condition of the template's must not take it away.
+/// Returns the template with the edits. It must render the current text, and must keep additions even without any
+/// integration, so that a condition in the template does not remove them.
 fn template(loaded: &Loaded, found: &str, edits: &[HandEdit]) -> Result<String, Error> {
     let refused = |why| not_kept(&loaded.template, why);
     let text = kept(loaded.template.text(), found, edits).map_err(refused)?;
@@ -103,7 +104,7 @@ fn template(loaded: &Loaded, found: &str, edits: &[HandEdit]) -> Result<String, 
     let with = loaded.rendered_by(&source, Purpose::Project, &loaded.entries).map(|text| rest::of(&text));
     let bare = |template: &Source| loaded.rendered_by(template, Purpose::Run, &State::default());
     let without = bare(&source).map(|text| rest::of(&text));
-    // A template that needs integrations to be rendered cannot be asked.
+    // A template that fails without integrations cannot be checked this way.
     let is_asked = bare(&loaded.template).is_ok();
     let wanted = rest::of(found);
     let is_kept = |edit: &&HandEdit| {
@@ -117,10 +118,11 @@ fn template(loaded: &Loaded, found: &str, edits: &[HandEdit]) -> Result<String, 
     }
 }
 
-/// The fields of integrations that were changed, by integration.
+/// The changed fields, by integration.
 type ChangedFields<'a> = Vec<(&'a Integration, Vec<FieldChange>)>;
 
-/// Returns what was changed of integrations since the last apply; where nobody knows that one, what differs from the files.
+/// Returns the changes of integrations since the last apply. If the last apply is not known, returns the differences from
+/// the files.
 fn changed_fields<'a>(
     there: &Snapshot<Entry>,
     loaded: &'a Loaded,
@@ -163,7 +165,7 @@ fn changed_fields<'a>(
     Ok(changed)
 }
 
-/// What changes in one file of an integration.
+/// The changes of one file of an integration.
 #[derive(Default)]
 struct FileChange {
     edits: Vec<Edit>,
@@ -212,7 +214,7 @@ async fn files_of(
     Ok(())
 }
 
-/// Splits the path of a field into its environment, if the project has it, and the path there.
+/// Splits the path of a field into its environment, if the project has it, and the path within it.
 fn within(path: &FieldPath, loaded: &Loaded) -> (Option<EnvironmentName>, FieldPath) {
     let found = path.environment().filter(|(name, _)| loaded.settings.environments.contains_key(name));
     found.map_or_else(|| (None, path.clone()), |(name, path)| (Some(name), path))
@@ -223,7 +225,7 @@ struct Changed<'a> {
     /// Its path within its environment.
     path: &'a FieldPath,
     field: &'a FieldChange,
-    /// All that is said there.
+    /// The whole setup in that environment.
     said: Option<&'a Setup>,
 }
 
@@ -240,7 +242,7 @@ fn field_into(
     };
     let after = match &field.difference {
         Difference::Plain { after, .. } => after.clone(),
-        // It stands there in plain text.
+        // In `meltano.yml`, the secret is in plain text.
         Difference::Secret(_) => path.rest().and_then(|name| said?.config.get(name).cloned()),
     };
     let top = |key: &str, value| Edit { table: None, key: key.to_owned(), value };
@@ -250,7 +252,7 @@ fn field_into(
             None => file.edits.push(in_table("config", name, after.as_ref().map(to_file))),
         },
         ("metadata", Some(pattern)) => file.edits.push(in_table("metadata", pattern, after)),
-        // In which order they come, the file says.
+        // The file itself decides their order.
         ("metadata", None) => {}
         (key @ "select", None) => file.edits.push(top(key, after.map(|patterns| patterns_of(&patterns)))),
         (key @ ("schedule" | "mappers"), None) => file.edits.push(top(key, after)),
@@ -271,7 +273,7 @@ fn in_table(table: &'static str, key: &str, value: Option<Value>) -> Edit {
     Edit { table: Some(table), key: key.to_owned(), value }
 }
 
-/// Patterns stand in a file as they are meant, and in `meltano.yml` with a backslash before what is no variable.
+/// Converts patterns to the form in files. `meltano.yml` has a backslash before text that looks like a variable but is not.
 fn patterns_of(patterns: &Value) -> Value {
     let text = |pattern: &Value| {
         let text = pattern.as_str().unwrap_or_default();
@@ -280,7 +282,7 @@ fn patterns_of(patterns: &Value) -> Value {
     patterns.as_array().map(Vec::as_slice).unwrap_or_default().iter().map(text).collect()
 }
 
-/// Returns a value that has to be encrypted: what the connector calls secret, or looks like one.
+/// Returns a value that has to be encrypted: the connector declares it as secret, or its name looks like one.
 fn secret(integration: &Integration, name: &str, value: &Value) -> Option<Secret> {
     let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let setting = integration.connector.setting(name);
@@ -288,7 +290,7 @@ fn secret(integration: &Integration, name: &str, value: &Value) -> Option<Secret
     (is_named && !value.is_null() && !text.is_empty() && !is_reference(&text)).then(|| Secret::new(text))
 }
 
-/// Holds that the files come to what is there, but for secrets, which are nowhere in it any more.
+/// Checks that the files render the current text, except for secrets, which are no longer in it.
 fn compare(
     there: &Snapshot<Entry>,
     now: &Loaded,
@@ -311,7 +313,7 @@ fn compare(
     Ok(())
 }
 
-/// Returns the keys of what looks like a secret and stands in plain text in the one text and not in the other.
+/// Returns the keys of values that look like secrets and are in plain text in `after` but not in `before`.
 fn new_in_clear(before: &str, after: &str) -> Vec<String> {
     let names = |text: &str| -> Vec<String> {
         let document = Document::parse(text);
