@@ -1,5 +1,5 @@
-//! Making, changing and deleting integrations for faces that have values in their hands: what is wanted becomes edits of
-//! files, checked and not yet written.
+//! Creates, changes and deletes integrations for interfaces that hold the values: a request becomes edits of files, which
+//! are checked but not yet written.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -22,35 +22,35 @@ use spile_core::secret::Secret;
 use spile_core::value::Settings;
 use spile_world::Project;
 
-/// Keys of a file that are not for whoever fills in a form: what it is, and what is written otherwise.
+/// Keys of a file that a form cannot set: they identify the integration, or are written another way.
 const NOT_FREE: [&str; 7] = ["id", "type", "plugin", "kind", "config", "secrets", "sops"];
 
-/// What somebody wants an integration to be. What is not said stays as it is.
+/// The desired content of an integration. Members that are not set stay as they are in the file.
 #[derive(Debug, Clone, Default)]
 pub struct DesiredIntegration {
-    /// The keys at the top of the file: `name`, `loader`, `schedule` and so on; null takes one away.
+    /// The keys at the top of the file: `name`, `loader`, `schedule` and so on. A null removes the key.
     pub keys: BTreeMap<String, Value>,
-    /// All of its settings that are not secrets.
+    /// All settings that are not secrets.
     pub config: Option<Settings>,
-    /// Secrets to be set; `None` takes one away.
+    /// The secrets to set. `None` removes one.
     pub secrets: BTreeMap<String, Option<Secret>>,
 }
 
-/// An integration that is to go.
+/// An integration to delete, and what that changes.
 #[derive(Debug)]
 pub struct Removal {
-    /// Its name.
+    /// The name of the integration.
     pub slug: Slug,
-    /// Its files, gone.
+    /// The deletion of its files.
     pub edits: Edits,
-    /// The project as it would be, checked.
+    /// The project without it, checked.
     pub loaded: Arc<Loaded>,
-    /// The same, unchecked.
+    /// The project without it, unchecked.
     pub project: Project,
 }
 
 impl DesiredIntegration {
-    /// Returns the keys that a face may set.
+    /// Returns the keys that an interface can set.
     pub fn free_keys() -> impl Iterator<Item = &'static str> {
         KEYS.into_iter().map(|(key, _)| key).filter(|key| !NOT_FREE.contains(key))
     }
@@ -64,7 +64,7 @@ impl DesiredIntegration {
         self.keys.iter().map(edit).collect()
     }
 
-    /// Checks that secrets are what their settings take: encrypted, nobody could tell any more.
+    /// Checks that secrets have the type that their settings accept. Once they are encrypted, nobody can check that.
     fn fits(&self, connector: &Connector) -> Result<(), Error> {
         for (name, secret) in &self.secrets {
             if let Some(secret) = secret {
@@ -79,10 +79,10 @@ impl DesiredIntegration {
     }
 }
 
-/// Makes the file of a new integration, and writes nothing.
+/// Prepares the file of a new integration. Writes nothing.
 ///
 /// # Errors
-/// When there is one of that name, nobody says who may read its secrets, or the project would be wrong with it.
+/// When the name is taken, the secrets have no recipients, or the project would be invalid with it.
 pub async fn create(
     access: Access<'_>,
     slug: &Slug,
@@ -95,7 +95,7 @@ pub async fn create(
         config.into_iter().partition(|(name, _)| connector.setting(name).is_some());
     let file = NewFile { config: known, ..NewFile::new(IntegrationId(Uuid::new_v4()), connector.clone()) };
     let mut edits = wanted.edits();
-    // What is not a setting is reported where it would be.
+    // An unknown setting is reported at its place in the file.
     edits.extend(unknown.into_iter().map(|(key, value)| Edit { table: Some("config"), key, value: Some(value) }));
     let path = new::path_of(slug);
     let text = file.text().map_err(NotRewritten::from).and_then(|text| rewrite(&text, &edits));
@@ -104,10 +104,11 @@ pub async fn create(
     new::prepare_text(access, slug, text, &wanted.values()).await
 }
 
-/// Makes an integration's file say what is wanted, and writes nothing. Every byte that is not about that stays.
+/// Prepares the change of an integration's file to the desired content. Writes nothing, and keeps every byte that is not
+/// part of the change.
 ///
 /// # Errors
-/// When its secrets do not open, or the project would be wrong with it.
+/// When its secrets cannot be decrypted, or the project would be invalid with the change.
 pub async fn change(
     access: Access<'_>,
     integration: &Integration,
@@ -130,10 +131,10 @@ pub async fn change(
     new::changed(access, integration.slug.as_str(), None, &edits, &secrets).await
 }
 
-/// Takes an integration's files away, overlays and sidecars included, and writes nothing.
+/// Prepares the deletion of an integration's files, including overlays and sidecars. Writes nothing.
 ///
 /// # Errors
-/// When it is protected, its files cannot be read, or the project would be wrong without it.
+/// When it is protected, its files cannot be read, or the project would be invalid without it.
 pub fn remove(project: &Project, integration: &Integration) -> Result<Removal, Error> {
     let edits = remove_files(project, integration)?;
     let changed = edits.over(project);
@@ -141,7 +142,7 @@ pub fn remove(project: &Project, integration: &Integration) -> Result<Removal, E
     Ok(Removal { slug: integration.slug.clone(), edits, loaded, project: changed })
 }
 
-/// Takes an integration's files away, and does not look whether the others are well without it.
+/// Prepares the deletion of an integration's files without checking whether the other integrations are valid without it.
 ///
 /// # Errors
 /// When it is protected, or its files cannot be read.

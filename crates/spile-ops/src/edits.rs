@@ -10,23 +10,23 @@ use spile_world::files::io_error::IoError;
 use spile_world::files::project::{FileEdit, Turn};
 use spile_world::processes::git::{self, Author, Commit};
 
-/// What files say, and what they are to say.
+/// The current and the desired content of files.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Edits(BTreeMap<PathBuf, FileEdit>);
 
-/// Where changes of files go.
+/// Where file changes are written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Destination {
-    /// Into the files themselves.
+    /// To the files themselves.
     WorkingTree,
-    /// Into a commit on a branch of its own, made from what is checked out: the files stay as they are.
+    /// To a commit on a new branch, based on what is checked out. The files stay as they are.
     Branch {
         /// The remote that the branch is pushed to.
         push: Option<String>,
     },
 }
 
-/// What was written.
+/// The result of writing the changes.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 #[serde(untagged)]
 pub enum WriteOutcome {
@@ -35,42 +35,42 @@ pub enum WriteOutcome {
         /// Their paths.
         files: Vec<PathBuf>,
     },
-    /// A commit.
+    /// A commit on a branch.
     Branch {
         /// The branch.
         branch: String,
         /// The commit on it.
         commit: String,
-        /// The remote that has it.
+        /// The remote that it was pushed to.
         pushed_to: Option<String>,
     },
 }
 
 impl Edits {
-    /// Adds a file: what it says, and what it is to say.
+    /// Adds a file with its current and its desired content.
     pub fn set(&mut self, path: impl Into<PathBuf>, before: Option<String>, after: Option<String>) {
         let path = path.into();
         self.0.insert(path.clone(), FileEdit { path, before, after });
     }
 
-    /// Adds those of another.
+    /// Adds the changes of another.
     pub fn extend(&mut self, other: Self) {
         self.0.extend(other.0);
     }
 
-    /// Tells whether every file would be as it is.
+    /// Tells whether no file would change.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.changed().next().is_none()
     }
 
-    /// Returns what a file is to say, where it is to be another one.
+    /// Returns the desired content of a file, if it is among these and not deleted.
     #[must_use]
     pub fn text(&self, path: &Path) -> Option<&str> {
         self.0.get(path)?.after.as_deref()
     }
 
-    /// Returns the project as it would be.
+    /// Returns the project as it would be after the changes.
     #[must_use]
     pub fn over(&self, project: &Project) -> Project {
         let apply = |project: Project, edit: &FileEdit| match &edit.after {
@@ -80,15 +80,15 @@ impl Edits {
         self.0.values().fold(project.clone(), apply)
     }
 
-    /// Returns the files that are to say something else.
+    /// Returns the files whose content changes.
     fn changed(&self) -> impl Iterator<Item = &FileEdit> {
         self.0.values().filter(|edit| edit.before != edit.after)
     }
 
-    /// Writes them to where they go.
+    /// Writes the changes to a destination.
     ///
     /// # Errors
-    /// When a file has changed in the meantime, or cannot be written; then all are as they were.
+    /// When a file has changed in the meantime, or cannot be written. All files then stay as they were.
     pub async fn carry_out(
         &self,
         project: &Project,
@@ -96,7 +96,7 @@ impl Edits {
         author: &Author,
         message: &str,
     ) -> Result<WriteOutcome, Error> {
-        // A branch whose only commit changes nothing is no proposal.
+        // A branch with an empty commit would not be a proposal.
         if self.is_empty() {
             return Ok(WriteOutcome::Files { files: Vec::new() });
         }
@@ -108,7 +108,7 @@ impl Edits {
                 if let Some(remote) = push
                     && let Err(error) = git::push(project.root(), remote, &branch).await
                 {
-                    // What nobody else can see is not a proposal, and the next try makes it again.
+                    // A branch that nobody else can see is not a proposal. The next attempt creates it again.
                     git::remove_branch(project.root(), &branch, &commit).await?;
                     return Err(error.into());
                 }
@@ -117,10 +117,10 @@ impl Edits {
         }
     }
 
-    /// Writes the files, and returns which.
+    /// Writes the files, and returns their paths.
     ///
     /// # Errors
-    /// As [`Self::carry_out`].
+    /// See [`Self::carry_out`].
     pub fn write(&self, project: &Project) -> Result<Vec<PathBuf>, Error> {
         let changed: Vec<FileEdit> = self.changed().cloned().collect();
         let turn = Turn::of(project.root());
@@ -135,7 +135,7 @@ impl Edits {
     }
 }
 
-/// Returns why a file cannot be written, in the words of the door where that refused.
+/// Returns the error for a file that cannot be written, with the door's own reason if the door refused it.
 fn not_written(IoError { doing, path, source }: IoError) -> Error {
     match source.downcast::<Shut>() {
         Ok(why) => Error::of_file(doing, &path, why),
@@ -143,7 +143,7 @@ fn not_written(IoError { doing, path, source }: IoError) -> Error {
     }
 }
 
-/// Returns what a file says; `None` where there is none.
+/// Returns the content of a file, or `None` if it does not exist.
 ///
 /// # Errors
 /// When it leads out of the project, is not a regular file, or cannot be read.
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn files_come_change_and_go_together() {
+    fn files_are_created_changed_and_deleted_together() {
         let (folder, project) = project();
         let all = edits(&[("a", Some("1"), Some("2")), ("b/c", None, Some("3")), ("d", None, None)]);
         let written = all.write(&project).unwrap();
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_change_of_nothing_makes_no_commit() {
+    async fn an_empty_change_makes_no_commit() {
         let (_folder, project) = project();
         let author = Author { name: "a".to_owned(), email: "a@localhost".to_owned() };
         let branch = Destination::Branch { push: Some("origin".to_owned()) };
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_changed_in_the_meantime_stops_all_of_it() {
+    fn a_file_changed_in_the_meantime_stops_all_edits() {
         let (folder, project) = project();
         let stale = edits(&[("a", Some("0"), Some("2")), ("b", None, Some("3"))]);
         assert!(matches!(stale.write(&project), Err(Error::Moved { .. })));
@@ -209,9 +209,9 @@ mod tests {
     }
 
     #[test]
-    fn what_was_written_before_a_failure_is_put_back() {
+    fn files_written_before_a_failure_are_restored() {
         let (folder, project) = project();
-        // A file is where a folder would have to be.
+        // A file is in the place of a folder.
         let all = edits(&[("A", None, Some("new")), ("a/b", None, Some("3"))]);
         assert!(matches!(all.write(&project), Err(Error::Io(_))));
         assert!(!folder.path().join("A").exists());

@@ -1,4 +1,4 @@
-//! Errors of operations. Long because it is one enum, with its code and its help for each error.
+//! Errors of operations. The file is long because it is one enum, with the code and the help of each error.
 
 mod made;
 mod sentences;
@@ -27,11 +27,11 @@ pub use made::unknown_names;
 /// An error of an operation.
 #[derive(Debug, thiserror::Error, Diagnostic)]
 pub enum Error {
-    /// The user's files are wrong.
+    /// The project's files are invalid.
     #[error("{} in the project's files", counted(.0.problems().len(), "problem"))]
     #[diagnostic(code(spile::files::problems))]
     Problems(Report),
-    /// The files would be wrong with an upgrade.
+    /// The project's files would be invalid with an upgrade.
     #[error("{} in the project's files with the newer `{name}`", counted(.report.problems().len(), "problem"))]
     #[diagnostic(
         code(spile::connector::breaks),
@@ -42,26 +42,26 @@ pub enum Error {
     Upgraded {
         /// The connector.
         name: String,
-        /// What would be wrong.
+        /// The problems that the files would have.
         report: Report,
     },
-    /// Answers that the command line gives are wrong.
+    /// Arguments of the command line are invalid.
     #[error("{} in the command's arguments", counted(.0.problems().len(), "problem"))]
     #[diagnostic(code(spile::form::problems))]
     Words(Report),
-    /// There is no project.
+    /// No project was found.
     #[error(transparent)]
     #[diagnostic(transparent)]
     NoProject(#[from] NoProject),
-    /// Nobody declared the environment.
+    /// The environment is not declared.
     #[error(transparent)]
     #[diagnostic(transparent)]
     Environment(#[from] UndeclaredEnvironment),
-    /// A target refuses.
+    /// A target cannot be read or written, or has changed since it was read.
     #[error(transparent)]
     #[diagnostic(transparent)]
     Target(#[from] TargetError),
-    /// A source offers more than a contract holds.
+    /// A source offers more than fits into a contract.
     #[error("the source of `{slug}` is too large for a contract: more than {most} MiB")]
     #[diagnostic(
         code(spile::contract::too_large),
@@ -70,39 +70,39 @@ pub enum Error {
     LargeContract {
         /// The integration.
         slug: Slug,
-        /// How many MiB a contract may have.
+        /// The size limit of a contract, in MiB.
         most: u64,
     },
-    /// The plan to be applied is not the one that would be made now.
+    /// The plan to apply differs from the plan that would be made now.
     #[error("the plan is stale: {}", .moved.join("; "))]
     #[diagnostic(code(spile::plan::stale), help("run `spile plan` again and review the differences"))]
     Stale {
-        /// What is different now, a sentence each.
+        /// The differences, one sentence each.
         moved: Vec<String>,
     },
-    /// The plan is not the one that was asked for.
+    /// The plan is not the requested one.
     #[error("the plan has changed: it is now `{found}`, not `{asked}`")]
     #[diagnostic(code(spile::plan::other), help("review the new plan: `spile plan` shows it with its ID"))]
     OtherPlan {
-        /// The id that was asked for, or its start.
+        /// The requested id, or its start.
         asked: String,
         /// The id of the plan.
         found: String,
     },
-    /// A saved plan is of no use.
+    /// A saved plan cannot be used.
     #[error(transparent)]
     #[diagnostic(transparent)]
     SavedPlan(#[from] super::saved_plan::SavedPlanError),
-    /// Names that nothing has.
+    /// No integration has these names.
     #[error("no integration is named {}", .names.join(", "))]
     #[diagnostic(code(spile::integration::unknown), help("{help}"))]
     UnknownNames {
-        /// The words, each in backticks.
+        /// The names, each in backticks.
         names: Vec<String>,
         /// The nearest names, or where to look.
         help: String,
     },
-    /// There is no unmanaged row for an integration.
+    /// No unmanaged row has the id of the integration.
     #[error("there is no row to adopt for `{slug}`: no unmanaged row has its ID, {id}")]
     #[diagnostic(
         code(spile::plan::nothing_to_adopt),
@@ -111,17 +111,17 @@ pub enum Error {
     NothingToAdopt {
         /// The integration.
         slug: Slug,
-        /// Its id.
+        /// The id of the integration.
         id: IntegrationId,
     },
-    /// There is no such apply.
+    /// No apply has this id.
     #[error("no apply `{of}` is in the history of this environment")]
     #[diagnostic(code(spile::plan::unknown_apply), help("run `spile history` to list the applies"))]
     NoApply {
-        /// What was asked for.
+        /// The requested id.
         of: String,
     },
-    /// There is no such apply, and there were some that are no longer kept.
+    /// No apply has this id, and earlier ones are no longer kept.
     #[error(
         "no apply `{of}` is in the history of this environment; {applies} earlier applies, up to {until:.0}, are no longer kept"
     )]
@@ -132,36 +132,36 @@ pub enum Error {
         )
     )]
     PrunedApply {
-        /// What was asked for.
+        /// The requested id.
         of: String,
         /// How many are no longer kept.
         applies: u32,
         /// When the newest of them was.
         until: jiff::Timestamp,
     },
-    /// More than one apply begins so.
+    /// More than one apply has an id with this start.
     #[error("more than one apply ID starts with `{of}`")]
     #[diagnostic(code(spile::plan::ambiguous_apply), help("use more characters of the ID from `spile history`"))]
     AmbiguousApply {
-        /// What was asked for.
+        /// The requested start.
         of: String,
     },
-    /// A row cannot be taken over into its file.
+    /// A row cannot be pulled into its file.
     #[error("the row of `{slug}` cannot be pulled into its file: {why}")]
     #[diagnostic(code(spile::plan::not_pulled), help("{help}"))]
     NotPulled {
         /// The integration.
         slug: Slug,
-        /// Why.
+        /// The reason.
         why: String,
         /// The next step.
         help: &'static str,
     },
-    /// The plan changes more than passes without a word.
+    /// The plan changes more than the guards allow without acknowledgment.
     #[error("{}", refusal(.0))]
     #[diagnostic(code(spile::plan::guard), help("review the plan; if it is what you want, run apply again with {}", allowances(.0)))]
     Refused(Vec<Breach>),
-    /// The plan overwrites what was written into `meltano.yml` by hand.
+    /// The plan overwrites hand edits in `meltano.yml`.
     #[error("apply would overwrite what no file asks for in `meltano.yml`: {}", edits(.0))]
     #[diagnostic(
         code(spile::meltano_yml::edited),
@@ -172,32 +172,32 @@ pub enum Error {
         )
     )]
     Overwrites(Vec<HandEdit>),
-    /// The user said no.
+    /// The user declined.
     #[error("nothing was applied")]
     #[diagnostic(code(spile::plan::declined), help("answer `yes`, or use `--yes` to skip the question"))]
     Declined,
-    /// The targets do not hold what was written to them.
+    /// The targets do not contain what was written to them.
     #[error("apply wrote all changes, but {left} of them did not persist")]
     #[diagnostic(
         code(spile::plan::not_converged),
         help("another program is changing the same rows or files: run `spile plan` to see the differences")
     )]
     NotConverged {
-        /// How many changes a new plan has.
+        /// How many changes a new plan still has.
         left: usize,
     },
-    /// What was asked for cannot be run.
+    /// The integration cannot be run.
     #[error("`{slug}` {reason}")]
     #[diagnostic(code(spile::run::not_runnable), help("{help}"))]
     NotRunnable {
         /// The integration.
         slug: Slug,
-        /// Why.
+        /// The reason.
         reason: Cow<'static, str>,
         /// The next step.
         help: Cow<'static, str>,
     },
-    /// Variables that settings name and that a run is not given.
+    /// The run does not get variables that settings name.
     #[error("`{slug}` needs {}, but the run does not have {}", listed(names.iter().map(String::as_str)), if names.len() == 1 { "it" } else { "them" })]
     #[diagnostic(
         code(spile::run::variable_missing),
@@ -209,7 +209,7 @@ pub enum Error {
         /// The variables.
         names: Vec<String>,
     },
-    /// A run ended in the middle of our own code.
+    /// A run crashed in spile's own code.
     #[error("the run of `{slug}` crashed")]
     #[diagnostic(
         code(spile::run::broken_off),
@@ -227,7 +227,7 @@ pub enum Error {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Run(#[from] RunError),
-    /// The registry does not take what is known of bookmarks.
+    /// The registry does not store bookmarks.
     #[error("the bookmarks of `{id}` cannot be stored in the registry")]
     #[diagnostic(
         code(spile::run::bookmarks),
@@ -236,7 +236,7 @@ pub enum Error {
     Bookmarks {
         /// The state id.
         id: String,
-        /// Why.
+        /// The reason.
         source: spile_world::stores::supabase::NotKept,
     },
     /// A state cannot be shown or changed.
@@ -247,11 +247,11 @@ pub enum Error {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Discover(#[from] super::discover::DiscoverError),
-    /// A source and its destination are not compared, or do not agree.
+    /// A source and its destination cannot be compared, or differ.
     #[error(transparent)]
     #[diagnostic(transparent)]
     Verify(#[from] super::verify::VerifyError),
-    /// A tap or target does not say what it takes.
+    /// A tap or target does not print its definition.
     #[error(transparent)]
     #[diagnostic(transparent)]
     About(#[from] AboutError),
@@ -259,7 +259,7 @@ pub enum Error {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Secrets(#[from] super::secrets::Error),
-    /// git is of no use.
+    /// git cannot be used.
     #[error(transparent)]
     #[diagnostic(transparent)]
     Git(#[from] GitError),
@@ -267,11 +267,11 @@ pub enum Error {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Import(#[from] super::import::Error),
-    /// The hub is of no use.
+    /// The hub cannot be used.
     #[error(transparent)]
     #[diagnostic(transparent)]
     Hub(#[from] HubError),
-    /// Connectors cannot be found or taken over.
+    /// Connectors cannot be found or imported.
     #[error(transparent)]
     #[diagnostic(transparent)]
     Connectors(#[from] super::connectors::ConnectorsError),
@@ -279,14 +279,14 @@ pub enum Error {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Command(#[from] NotStarted),
-    /// A migration is for hosted registries.
+    /// The registry is not hosted, so it needs no migration.
     #[error("the registry of this environment is a local file and needs no migration")]
     #[diagnostic(
         code(spile::registry::not_hosted),
         help("add `[registry]` with `kind = \"supabase\"` to `spile.toml`")
     )]
     NotHosted,
-    /// What says whether a table fits says something else.
+    /// The output of the table check is not valid.
     #[error("`{path}` does not hold the result of `spile migrate --check-table`: {why}")]
     #[diagnostic(
         code(spile::registry::table_check),
@@ -300,7 +300,7 @@ pub enum Error {
         /// What is wrong with it.
         why: String,
     },
-    /// There is a project here already.
+    /// A project already exists here.
     #[error("`{file}` already exists")]
     #[diagnostic(
         code(spile::project::exists),
@@ -310,14 +310,14 @@ pub enum Error {
         /// The file in the way.
         file: String,
     },
-    /// Somebody else wrote to a file in the meantime.
+    /// Someone else has written to a file in the meantime.
     #[error("`{path}` has changed in the meantime")]
     #[diagnostic(code(spile::files::moved), help("review the differences and try again; nothing was written"))]
     Moved {
         /// The file, relative to the project.
         path: String,
     },
-    /// There is an integration of that name already.
+    /// An integration with this name already exists.
     #[error("`{slug}` already exists: `{file}`")]
     #[diagnostic(code(spile::new::taken), help("choose another name, or change it with `spile edit {slug}`"))]
     Taken {
@@ -326,87 +326,87 @@ pub enum Error {
         /// Its file.
         file: String,
     },
-    /// It is never to be deleted.
+    /// The integration is protected against deletion.
     #[error("`{slug}` is protected")]
     #[diagnostic(code(spile::author::protected), help("remove `protect = true` from its file first"))]
     Protected {
         /// The integration.
         slug: Slug,
     },
-    /// Something is not said that nobody can be asked for.
+    /// An answer is missing, and there is no terminal to prompt on.
     #[error("missing {what}, and no terminal to prompt on")]
     #[diagnostic(code(spile::new::missing), help("{help}"))]
     Unsaid {
-        /// What.
+        /// What is missing.
         what: &'static str,
-        /// How it is said.
+        /// How to provide it.
         help: String,
     },
-    /// The user left a question open.
+    /// The user did not answer a question.
     #[error("nothing was written")]
     #[diagnostic(
         code(spile::new::stopped),
         help("run it again; flags like `--yes` answer the questions: see `--help`")
     )]
     Stopped,
-    /// A connector that there is not.
+    /// No connector has this name.
     #[error("no {role} is named `{name}`")]
     #[diagnostic(code(spile::new::unknown_type), help("{help}"))]
     NoConnector {
-        /// Which side of a pipeline.
+        /// The role that was looked for.
         role: Role,
         /// The name.
         name: String,
-        /// The nearest one, or all.
+        /// The nearest name, or all names.
         help: String,
     },
-    /// There is no such channel.
+    /// The environment has no channel with this name.
     #[error("this environment has no channel `{name}`")]
     #[diagnostic(code(spile::notify::no_channel), help("{help}"))]
     NoChannel {
-        /// What was asked for.
+        /// The requested name.
         name: String,
-        /// The nearest one, or all.
+        /// The nearest name, or all names.
         help: String,
     },
-    /// There is no such code.
+    /// The code does not exist.
     #[error("`{code}` is not an error code")]
     #[diagnostic(code(spile::explain::unknown), help("{help}"))]
     UnknownCode {
-        /// What was asked for.
+        /// The requested code.
         code: String,
-        /// The nearest one, or where codes are found.
+        /// The nearest code, or where to find codes.
         help: String,
     },
-    /// Everybody could come in from elsewhere.
+    /// Everyone on the network could use the server without a login.
     #[error("`{address}` is reachable from other machines, and login is disabled")]
     #[diagnostic(
         code(spile::http::open_door),
         help("remove `--no-login`, or listen on `127.0.0.1` and remove `--host`")
     )]
     OpenDoor {
-        /// Where it would listen.
+        /// The address that it would listen on.
         address: String,
     },
-    /// There is no such token.
+    /// No token has this name.
     #[error("no token is named `{name}`")]
     #[diagnostic(code(spile::http::no_token), help("run `spile tokens list` to list the tokens"))]
     NoToken {
-        /// What was asked for.
+        /// The requested name.
         name: String,
     },
-    /// There is no such run.
+    /// No run was found.
     #[error("no run was found for {of}")]
     #[diagnostic(code(spile::run::unknown), help("run `spile runs` to list the runs"))]
     NoRun {
-        /// What was asked for.
+        /// What the run was looked up by.
         of: String,
     },
-    /// The command line names a folder where a file is read or written.
+    /// The command line names a folder in place of a file.
     #[error("`{path}` is a folder, not a file")]
     #[diagnostic(code(spile::files::folder), help("{help}"))]
     Folder {
-        /// What was named.
+        /// The path.
         path: String,
         /// The next step.
         help: &'static str,
@@ -418,10 +418,10 @@ pub enum Error {
         help("check the path: it is relative to the current folder, not to the project")
     )]
     NoFile {
-        /// What was named.
+        /// The path.
         path: String,
     },
-    /// A file of the project's cannot be written.
+    /// A file, a folder or a program cannot be used.
     #[error(transparent)]
     #[diagnostic(transparent)]
     Io(#[from] IoError),

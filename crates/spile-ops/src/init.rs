@@ -1,4 +1,4 @@
-//! `init`: makes a project that works at once, with an example that needs no account.
+//! `init`: creates a project that works at once, with an example that needs no account.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use spile_world::Project;
 use spile_world::files::io_error::IoError;
 use spile_world::files::project::{SETTINGS, recover, with_lines};
 
-/// What a new project consists of, by path; `{project}` stands for its name.
+/// The files of a new project, by path. `{project}` stands for its name.
 const FILES: [(&str, &str); 5] = [
     (SETTINGS, include_str!("init/spile.toml")),
     (super::schema::TAPLO, include_str!("init/taplo.toml")),
@@ -17,13 +17,13 @@ const FILES: [(&str, &str); 5] = [
     ("data/fruit.singer.jsonl", include_str!("init/fruit.singer.jsonl")),
 ];
 
-/// What git must not keep.
+/// The paths that git must ignore.
 const IGNORED: [&str; 3] = ["/.spile/", "/.meltano/", "/output/"];
 
-/// Makes a project, all of it or nothing, and returns the paths of its files. What already exists stays as it is.
+/// Creates a project, completely or not at all, and returns the paths of its new files. Existing files stay as they are.
 ///
 /// # Errors
-/// When there is a project already, or the folder cannot be written to.
+/// When a project already exists, or the folder is not writable.
 pub fn init(folder: &Path, name: Option<&str>) -> Result<Vec<String>, Error> {
     let project = Project::at(folder);
     let io = |doing| IoError::of(doing, folder);

@@ -1,11 +1,11 @@
-//! Operations: one public function for each thing that people do with a project.
+//! Operations: one public function for each thing that users do with a project.
 //!
-//! An operation reads, lets `spile-core` decide, and writes. The command line and the server call it, and show what it
-//! returns with `spile-view`; neither decides anything itself.
+//! An operation reads, lets `spile-core` decide, and writes. The command line and the server call operations, and show the
+//! results with `spile-view`. Neither makes decisions of its own.
 //!
 //! | operation | module | changes |
 //! |---|---|---|
-//! | read and check files | [`check`](mod@check), [`fmt`], [`schema`], [`explain`] | nothing, or the form of files |
+//! | read and check files | [`check`](mod@check), [`fmt`], [`schema`], [`explain`] | nothing, or the format of files |
 //! | compare and change | [`plan`](mod@plan), [`apply`](mod@apply), [`pull`](mod@pull), [`rollback`], [`history`] | the registry, `meltano.yml`, outputs |
 //! | write files | [`new`], [`author`], [`edits`], [`switch`], [`import`], [`init`](mod@init), [`import_rows`], [`connectors`], [`secrets`] | files of the project |
 //! | run | [`run`], [`discover`](mod@discover), [`verify`](mod@verify), [`exec`](mod@exec), [`contract`] | the records of runs |

@@ -1,5 +1,5 @@
-//! `migrate`: the SQL that sets up a hosted registry, printed, written for the Supabase CLI, or compared; and whether a table
-//! that is there fits.
+//! `migrate`: the SQL that sets up a hosted registry. It can be printed, written for the Supabase CLI, or compared with the
+//! database, and an existing table can be checked against it.
 
 pub mod fit;
 
@@ -14,13 +14,13 @@ use spile_world::files::door::{Door, Shut};
 use spile_world::stores::supabase::{VERSION, migration};
 use spile_world::{SupabaseError, World};
 
-/// Returns the migration for the schema and the table that a registry names.
+/// Returns the migration for the schema and the table of a registry.
 #[must_use]
 pub fn sql(registry: &Registry) -> String {
     migration(&home(registry))
 }
 
-/// Returns where the tables of a hosted registry are; for one that is local, where they would be.
+/// Returns the location of a hosted registry's tables. For a local registry, it is the default location.
 fn home(registry: &Registry) -> Home {
     match registry {
         Registry::Supabase(supabase) => supabase.home.clone(),
@@ -28,19 +28,20 @@ fn home(registry: &Registry) -> Home {
     }
 }
 
-/// Where a migration is for the Supabase CLI.
+/// A migration file for the Supabase CLI.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MigrationFile {
-    /// The file.
+    /// Its path.
     pub path: PathBuf,
-    /// Whether it already existed, to the byte.
+    /// Whether it already existed with the same content.
     pub was_there: bool,
 }
 
-/// Writes the migration below the Supabase CLI's folder, under a name of this moment. The same text is written once.
+/// Writes the migration to the Supabase CLI's folder, with the current time in its name. If a file already has the same
+/// text, it is not written again.
 ///
 /// # Errors
-/// When the folder cannot be written to.
+/// When the folder is not writable.
 pub fn write(folder: &Path, sql: &str, now: Timestamp) -> Result<MigrationFile, Error> {
     let failed = |doing, path: &Path| {
         let path = folder.join(path);
@@ -65,10 +66,10 @@ pub fn write(folder: &Path, sql: &str, now: Timestamp) -> Result<MigrationFile, 
     Ok(MigrationFile { path: folder.join(path), was_there: false })
 }
 
-/// Compares the database's version with the program's, and returns it.
+/// Compares the database's version with the program's version, and returns it.
 ///
 /// # Errors
-/// When the registry is not a hosted one, cannot be asked, or is of another version.
+/// When the registry is not hosted, cannot be reached, or has a different version.
 pub async fn check(world: &World) -> Result<i64, Error> {
     let Some(supabase) = &world.supabase else { return Err(Error::NotHosted) };
     let found = supabase.version().await.map_err(hosted)?;

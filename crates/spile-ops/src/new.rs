@@ -1,4 +1,5 @@
-//! `new` and `edit`: an integration's file from answers, its secrets encrypted at once, checked before it is written.
+//! `new` and `edit`: writes an integration's file from answers. Its secrets are encrypted at once, and the file is checked
+//! before it is written.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,25 +18,25 @@ use spile_core::run::Run;
 use spile_core::source::Source;
 use spile_world::{Outside, Project, World};
 
-/// A file to write.
+/// A prepared file.
 #[derive(Debug, Clone)]
 pub struct Prepared {
     /// The integration.
     pub slug: Slug,
     /// The file, relative to the project.
     pub path: PathBuf,
-    /// What it says now; `None` where it is not there yet.
+    /// Its current content; `None` if it does not exist yet.
     pub before: Option<String>,
-    /// What it is to say: secrets as ciphertext.
+    /// Its new content, with encrypted secrets.
     pub text: String,
-    /// The project as it would be with it.
+    /// The project with the new file.
     pub project: Project,
-    /// The same, checked.
+    /// The same project, checked.
     pub loaded: Arc<Loaded>,
 }
 
 impl Prepared {
-    /// Returns what to write.
+    /// Returns the edits to write.
     #[must_use]
     pub fn edits(&self) -> Edits {
         let mut edits = Edits::default();
@@ -45,14 +46,14 @@ impl Prepared {
 }
 
 impl Prepared {
-    /// Opens a world for what is not written yet: no registry hears of it.
+    /// Opens a world for the file that is not written yet. It has no registry.
     #[must_use]
     pub fn offline(&self, outside: &Outside) -> World {
         World::offline(&self.project, &self.loaded.settings, outside)
     }
 }
 
-/// Works out what applying a file would do that is not written yet, or was just now.
+/// Plans what an apply of a prepared file would do, whether or not the file is already written.
 ///
 /// # Errors
 /// When a target cannot be read.
@@ -63,22 +64,22 @@ pub async fn plan(world: &World, prepared: &Prepared, environment: &EnvironmentN
     super::plan(&world, &prepared.loaded, &options).await
 }
 
-/// Returns where the file of an integration is.
+/// Returns the path of an integration's file.
 #[must_use]
 pub fn path_of(slug: &Slug) -> PathBuf {
     Path::new("integrations").join(format!("{slug}.toml"))
 }
 
-/// Makes the file of a new integration, and writes nothing.
+/// Prepares the file of a new integration. Writes nothing.
 ///
 /// # Errors
-/// When there is one of that name, nobody says who may read its secrets, or the project would be wrong with it.
+/// When the name is taken, its secrets have no recipients, or the project would be invalid with it.
 pub async fn prepare(access: Access<'_>, slug: &Slug, file: &NewFile, secrets: &Values) -> Result<Prepared, Error> {
     let text = file.text().map_err(|error| unwritten(&path_of(slug), error.into()))?;
     prepare_text(access, slug, text, secrets).await
 }
 
-/// Says what was wished for and cannot be in a file.
+/// Returns the error for a value that a file cannot contain.
 pub(super) fn unwritten(path: &Path, error: NotRewritten) -> Error {
     match error {
         NotRewritten::Toml(error) => {
@@ -92,10 +93,10 @@ pub(super) fn unwritten(path: &Path, error: NotRewritten) -> Error {
     }
 }
 
-/// Makes the file of a new integration of a text without secrets, and writes nothing.
+/// Prepares the file of a new integration from a text without secrets. Writes nothing.
 ///
 /// # Errors
-/// As [`prepare`].
+/// See [`prepare`].
 pub async fn prepare_text(access: Access<'_>, slug: &Slug, text: String, secrets: &Values) -> Result<Prepared, Error> {
     let path = path_of(slug);
     if access.project.root().join(&path).exists() {
@@ -105,10 +106,11 @@ pub async fn prepare_text(access: Access<'_>, slug: &Slug, text: String, secrets
     prepared(access, name, RewrittenFile { path, before: None, text }, &to_set(secrets)).await
 }
 
-/// Makes an integration's file, or its overlay for an environment, say something else, and writes nothing. Every byte that is not about that stays.
+/// Prepares a change of an integration's file, or of its overlay for an environment. Writes nothing, and keeps every byte
+/// that is not part of the change.
 ///
 /// # Errors
-/// When there is none, its secrets do not open, or the project would be wrong with it.
+/// When the file does not exist, its secrets cannot be decrypted, or the project would be invalid with the change.
 pub async fn changed(
     access: Access<'_>,
     slug: &str,
@@ -150,16 +152,17 @@ async fn prepared(
     Ok(Prepared { slug, path, before, text, project, loaded })
 }
 
-/// Tests a file that is not written yet: reads one record from its source, or writes one to its destination. The registry hears nothing of it.
+/// Tests a file that is not written yet: reads one record from its source, or writes one to its destination. The registry
+/// does not record the test.
 ///
 /// # Errors
-/// When nothing can be started; a test that fails is a result.
+/// When nothing can be started. A failed test is not an error.
 pub async fn test(world: &World, prepared: &Prepared, options: &Options, tell: Tell<'_>) -> Result<Option<Run>, Error> {
     let options = Options { which: RunSelection::exactly([prepared.slug.clone()]), ..options.clone() };
     Ok(run::test_quietly(world, &prepared.loaded, &options, tell).await?.all().pop())
 }
 
-/// Writes a file that was prepared.
+/// Writes a prepared file.
 ///
 /// # Errors
 /// When it has changed in the meantime, or cannot be written.

@@ -1,6 +1,7 @@
-//! Notifications: decides which channel gets which message, from what is known and already sent. A run never waits for delivery.
+//! Notifications: decides which channel gets which message, from what is known and already sent. A run never waits for
+//! delivery.
 //!
-//! [`after`] reports the results of runs; [`watch`] also reports what is late, invalid, or has drifted.
+//! [`after`] reports the results of runs. [`watch`] also reports what is late, invalid, or has drifted.
 
 mod deliver;
 mod find_alerts;
@@ -22,35 +23,35 @@ use spile_core::run::Run;
 use spile_core::settings::{Channel, ProjectSettings};
 use spile_world::World;
 
-/// What is watched: a project's files in one environment, or what is wrong with them.
+/// What is watched: a project's files in one environment, or the problems in them.
 #[derive(Debug, Clone, Copy)]
 pub struct Watched<'a> {
-    /// What `spile.toml` says.
+    /// The content of `spile.toml`.
     pub settings: &'a ProjectSettings,
-    /// The files, or why there are none to go by.
+    /// The files, or the problems that make them unusable.
     pub files: Result<&'a Loaded, &'a Report>,
     /// The environment.
     pub environment: &'a EnvironmentName,
 }
 
 impl<'a> Watched<'a> {
-    /// Takes files that are well.
+    /// Watches valid files.
     #[must_use]
     pub fn of(loaded: &'a Loaded, environment: &'a EnvironmentName) -> Self {
         Self { settings: &loaded.settings, files: Ok(loaded), environment }
     }
 }
 
-/// Runs that have just ended, and how long people may wait for the notifications about them.
+/// Runs that have just ended, with how notifications about them react to an interrupt.
 #[derive(Debug, Clone, Copy)]
 pub struct EndedRuns<'a> {
     /// The runs, all in one environment.
     pub runs: &'a [Run],
     /// The environment.
     pub environment: &'a EnvironmentName,
-    /// Turns true when the user wants an end; it may be true already, where that has stopped the runs.
+    /// Turns true when the user interrupts. It is already true if an interrupt stopped the runs.
     pub interrupt: &'a watch::Receiver<bool>,
-    /// What to do if it is.
+    /// What to do if it is already true.
     pub when_interrupted: WhenInterrupted,
 }
 
@@ -59,12 +60,12 @@ pub struct EndedRuns<'a> {
 pub enum WhenInterrupted {
     /// Send them, until there is another interrupt.
     Notify,
-    /// Leave them to the next invocation.
+    /// Leave them for the next invocation.
     Leave,
 }
 
-/// Notifies people of what runs that have just ended show: what fails, and what works again. Tests and syncs do this
-/// themselves. What does not get through is reported as an event, and sent by the next invocation; so is what an
+/// Notifies users of the results of runs that have just ended: what fails, and what works again. Tests and syncs call this
+/// themselves. Failed deliveries are reported as events, and the next invocation sends them, as well as the ones that an
 /// interrupt leaves.
 pub async fn after(world: &World, loaded: &Loaded, ended: EndedRuns<'_>, tell: Tell<'_>) {
     let EndedRuns { runs, environment, interrupt, when_interrupted } = ended;
@@ -86,15 +87,15 @@ async fn notify(world: &World, loaded: &Loaded, environment: &EnvironmentName, r
     if !has_channels || of.is_empty() {
         return;
     }
-    // Where the registry cannot be asked, these runs are what is known.
+    // If the registry cannot be read, only these runs are known.
     let known = world.alerts.ends(Some(&of)).await.unwrap_or_default();
     let ends: AllEnds = known.into_iter().chain(runs.iter().cloned()).collect();
     let (alerts, well) = ends.seen_of(&loaded.integrations);
     deliver(world, watched, Seen { alerts, well, ..Seen::default() }, tell).await;
 }
 
-/// Looks at everything, and tells what is due: what fails, what is late, what is wrong with the files, what has drifted.
-/// Returns what is wrong now, told or not.
+/// Checks everything, and notifies users of what is due: failures, late syncs, invalid files, and drift. Returns all
+/// current alerts, whether or not they were due.
 pub async fn watch(world: &World, watched: Watched<'_>, tell: Tell<'_>) -> Vec<Alert> {
     if watched.settings.channels_of(watched.environment).is_empty() {
         return Vec::new();
@@ -108,7 +109,7 @@ pub async fn watch(world: &World, watched: Watched<'_>, tell: Tell<'_>) -> Vec<A
     alerts
 }
 
-/// Sends to each channel what is due there, all at once.
+/// Sends to each channel what is due there, to all channels in parallel.
 async fn deliver(world: &World, watched: Watched<'_>, seen: Seen, tell: Tell<'_>) {
     let seen = Arc::new(seen);
     let mut deliveries = JoinSet::new();
@@ -123,18 +124,18 @@ async fn deliver(world: &World, watched: Watched<'_>, seen: Seen, tell: Tell<'_>
     }
 }
 
-/// What came back when a channel was tried.
+/// The result of testing a channel.
 #[derive(Debug)]
 pub struct Tested {
     /// The channel.
     pub channel: Channel,
-    /// What came back.
+    /// The channel's response.
     pub answer: Result<String, spile_world::net::notify::NotSent>,
-    /// What is wrong with its template, where the built-in one was sent.
+    /// The mistake in its template, if the built-in one was sent instead.
     pub template: Option<String>,
 }
 
-/// Sends a test to each of these channels.
+/// Sends a test message to each of these channels.
 pub async fn test(world: &World, watched: Watched<'_>, channels: &[&Channel]) -> Vec<Tested> {
     let mut tests = JoinSet::new();
     for (at, channel) in channels.iter().enumerate() {
@@ -150,21 +151,21 @@ pub async fn test(world: &World, watched: Watched<'_>, channels: &[&Channel]) ->
     tested.into_iter().map(|(_, tested)| tested).collect()
 }
 
-/// What is wrong now, and what each channel knows of it.
+/// The current alerts, and what was sent about them to each channel.
 #[derive(Debug, Clone)]
 pub struct Overview {
-    /// What is wrong now.
+    /// The current alerts.
     pub seen: Seen,
-    /// The channels of the environment, and what was sent to them.
+    /// The channels of the environment, with what was sent to them.
     pub channels: Vec<(Channel, Told)>,
-    /// When that was.
+    /// When this was checked.
     pub at: Timestamp,
 }
 
-/// Looks at everything, and at what each channel was sent about it; sends nothing.
+/// Checks everything, and reads what was sent to each channel about it. Sends nothing.
 ///
 /// # Errors
-/// When it cannot be read what was sent to channels.
+/// When the record of sent messages cannot be read.
 pub async fn overview(world: &World, watched: Watched<'_>, tell: Tell<'_>) -> Result<Overview, Error> {
     let seen = seen(world, watched, tell).await;
     let mut channels = Vec::new();
@@ -174,7 +175,7 @@ pub async fn overview(world: &World, watched: Watched<'_>, tell: Tell<'_>) -> Re
     Ok(Overview { seen, channels, at: (world.clock)() })
 }
 
-/// Looks at everything, and returns what is wrong now; what could not be looked at is reported.
+/// Checks everything, and returns what is wrong now. Reports what could not be checked.
 pub async fn seen(world: &World, watched: Watched<'_>, tell: Tell<'_>) -> Seen {
     let looked = find_alerts::look(world, watched).await;
     for unseen in looked.unseen {

@@ -18,7 +18,7 @@ use spile_world::World;
 use spile_world::files::io_error::IoError;
 use spile_world::stores::runs::PAUSED;
 
-/// What `enabled` is to be.
+/// The new value of `enabled`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Switch {
     /// `true`
@@ -27,19 +27,19 @@ pub enum Switch {
     Off,
 }
 
-/// Where it is to be so.
+/// The environments that the change applies to.
 #[derive(Debug, Clone)]
 pub enum SwitchTarget {
-    /// Wherever no overlay says otherwise, and in this environment.
+    /// Wherever no overlay sets another value, and in this environment.
     Everywhere(EnvironmentName),
-    /// In this environment alone: its overlays say so.
+    /// Only in this environment: its overlays are changed.
     Only(EnvironmentName),
 }
 
-/// Says in files whether integrations are enabled: all files, or none. Returns those that were written.
+/// Enables or disables integrations in their files, in all of them or in none. Returns the files that were written.
 ///
 /// # Errors
-/// When a word names nothing, a changed file would be wrong, or cannot be written.
+/// When a word matches nothing, or a changed file would be invalid or cannot be written.
 pub async fn switch(
     world: &World,
     loaded: &Loaded,
@@ -55,7 +55,7 @@ pub async fn switch(
     all.write(&world.project)
 }
 
-/// Returns what would say in an integration's files whether it is enabled, wherever no overlay says otherwise.
+/// Returns the edits that enable or disable an integration, wherever no overlay sets another value.
 ///
 /// # Errors
 /// When a file cannot be read.
@@ -83,7 +83,7 @@ fn edits(
         let before = read(&world.project, &path)?;
         let edit = Edit { table: None, key: "enabled".to_owned(), value: Some(Value::Bool(wanted)) };
         let after = rewrite(before.as_deref().unwrap_or_default(), &[edit]);
-        // Files that are not TOML were refused before.
+        // Files that are not TOML were refused earlier.
         let after = after.map_err(|error| IoError::of("edit", &path)(std::io::Error::other(error.to_string())))?;
         all.set(path, before, Some(after));
         Ok(())
@@ -93,7 +93,7 @@ fn edits(
         SwitchTarget::Only(_) => Ok(()),
         SwitchTarget::Everywhere(environment) => {
             let is_said_there = integration.overlays.get(environment).is_some_and(|over| over.enabled != wanted);
-            // Where the base already says so, the overlay says otherwise.
+            // If the base already has the value, then the overlay sets the other one.
             if integration.base.enabled != wanted {
                 edit(integration.path.clone())?;
             }
@@ -110,10 +110,10 @@ fn says_enabled(world: &World, path: &Path) -> Result<bool, Error> {
     Ok(spile_core::table::editable(&text).is_ok_and(|file| file.contains_key("enabled")))
 }
 
-/// Lets integrations rest until somebody resumes them: no schedule and no unnamed run takes them. Returns their names.
+/// Pauses integrations: schedules and unnamed runs skip them until somebody resumes them. Returns their names.
 ///
 /// # Errors
-/// When a word names nothing, none of them has a row, or the registry refuses.
+/// When a word matches nothing, none of the integrations has a row, or the registry refuses.
 pub async fn pause(world: &World, loaded: &Loaded, which: &RunSelection) -> Result<Vec<Slug>, Error> {
     let standings = world.runs.standings().await?;
     let mut found = with_rows(world, loaded, which).await?;
@@ -122,10 +122,10 @@ pub async fn pause(world: &World, loaded: &Loaded, which: &RunSelection) -> Resu
     Ok(found.iter().map(|one| one.slug.clone()).collect())
 }
 
-/// Wakes integrations that rest: their status is again what their last run gave them. Returns their names.
+/// Resumes paused integrations: their last run determines their status again. Returns their names.
 ///
 /// # Errors
-/// As [`pause`].
+/// See [`pause`].
 pub async fn resume(world: &World, loaded: &Loaded, which: &RunSelection) -> Result<Vec<Slug>, Error> {
     let standings = world.runs.standings().await?;
     let mut found = with_rows(world, loaded, which).await?;
@@ -142,7 +142,7 @@ pub async fn resume(world: &World, loaded: &Loaded, which: &RunSelection) -> Res
     Ok(found.iter().map(|one| one.slug.clone()).collect())
 }
 
-/// Finds integrations that have a row. One that is named and has none is a mistake.
+/// Returns the selected integrations that have a row. Naming an integration without a row is an error.
 async fn with_rows(world: &World, loaded: &Loaded, which: &RunSelection) -> Result<Vec<Arc<Integration>>, Error> {
     let standings = world.runs.standings().await?;
     let mut found = which.among(world, loaded).await?;

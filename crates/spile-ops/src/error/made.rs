@@ -1,4 +1,4 @@
-//! How errors are made of others, and what they came from.
+//! How errors are made from other errors, and what caused them.
 
 use std::io;
 use std::path::Path;
@@ -38,7 +38,7 @@ impl From<NoWorld> for Error {
 }
 
 impl Error {
-    /// Says why a file of the project cannot be read or written.
+    /// Returns the error for a file of the project that cannot be read or written.
     pub(crate) fn of_file(doing: &'static str, path: &Path, why: Shut) -> Self {
         match why {
             Shut::Io(source) => IoError::of(doing, path)(source).into(),
@@ -46,7 +46,7 @@ impl Error {
         }
     }
 
-    /// Says why a file that the command line names cannot be read.
+    /// Returns the error for a file named on the command line that cannot be read.
     #[must_use]
     pub fn of_named(path: &Path, why: Shut) -> Self {
         let named = || path.display().to_string();
@@ -57,7 +57,7 @@ impl Error {
         }
     }
 
-    /// Says why a file that the command line names cannot be written.
+    /// Returns the error for a file named on the command line that cannot be written.
     #[must_use]
     pub fn of_written(path: &Path, source: io::Error) -> Self {
         match source.kind() {
@@ -68,14 +68,14 @@ impl Error {
         }
     }
 
-    /// Returns what is shown of it: what spile itself has refused, on the way up through errors of the file system, has a
-    /// code and a help of its own.
+    /// Returns the error to show. If other errors wrap a refusal by spile itself, it returns that refusal, which has its
+    /// own code and help.
     #[must_use]
     pub fn shown(&self) -> &(dyn Diagnostic + 'static) {
         FileRefusal::behind(self).map_or(self, |refusal| refusal)
     }
 
-    /// Returns what it came from, outermost first.
+    /// Returns the chain of causes, outermost first.
     #[must_use]
     pub fn causes(&self) -> Vec<String> {
         let mut causes = Vec::new();
@@ -91,7 +91,7 @@ impl Error {
     }
 }
 
-/// Returns the error for names that nothing has.
+/// Returns the error for names that no integration has.
 #[must_use]
 pub fn unknown_names(unknown: &[String], known: &[&str]) -> Error {
     let near: Vec<String> = unknown.iter().filter_map(|name| did_you_mean(name, known.iter().copied())).collect();

@@ -1,4 +1,4 @@
-//! Sentences of errors that list more than one thing.
+//! Sentences of errors that list several things.
 
 use jiff::SignedDuration;
 
@@ -8,7 +8,7 @@ use spile_core::phrase::{Phrase, code};
 use spile_core::plan::guard::Excess;
 use spile_core::plan::{Action, Breach, HandEdit};
 
-/// Returns how much a plan changes, and how much passes.
+/// Returns how much a plan changes, and how much is allowed.
 pub(super) fn refusal(breaches: &[Breach]) -> String {
     let sentence = |breach: &Breach| match breach {
         Breach::Share { action, count, of, max_percent } => {
@@ -31,12 +31,12 @@ pub(super) fn refusal(breaches: &[Breach]) -> String {
     breaches.iter().map(sentence).collect::<Vec<_>>().join("; ")
 }
 
-/// Returns what was edited by hand.
+/// Returns a description of the hand edits.
 pub(super) fn edits(edits: &[HandEdit]) -> String {
     Phrase::joined(edits.iter().map(HandEdit::phrase), "; ").to_string()
 }
 
-/// Returns the options that lift guards, as a user types them.
+/// Returns the options that lift the guards, as a user types them.
 pub(super) fn allowances(breaches: &[Breach]) -> Phrase {
     Phrase::joined(breaches.iter().map(|breach| code(breach.lifted_by())), " and ")
 }

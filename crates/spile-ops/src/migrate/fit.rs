@@ -1,4 +1,4 @@
-//! Whether a table that is there fits, as the SQL of `spile migrate --check-table` answers.
+//! Checks an existing table, based on the output of the SQL from `spile migrate --check-table`.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use spile_core::settings::{Home, Registry};
 use spile_world::files::door::text_named;
 use spile_world::stores::supabase::{VERSION, table_check};
 
-/// Where a program's input is, by the name that a file has.
+/// The path of standard input.
 const STDIN: &str = "/dev/stdin";
 
 /// What the migration would find.
@@ -18,38 +18,38 @@ const STDIN: &str = "/dev/stdin";
 pub struct Fit {
     /// The table, with its schema.
     pub table: String,
-    /// Whether the migration can be run as things are.
+    /// Whether the migration can run without changes to the table.
     pub fits: bool,
-    /// What fits, what is added and taken, what has to change: in the order of the table.
+    /// What fits, what the migration adds or changes, and what the user must change, in the order of the table.
     pub findings: Vec<Finding>,
 }
 
 /// One thing that the migration would find.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
-    /// What becomes of it.
+    /// What happens to it.
     pub state: TableFinding,
-    /// A sentence.
+    /// The description, as a sentence.
     pub what: String,
-    /// SQL that makes it fit, and after which an app writes as before; `None` where there is none.
+    /// SQL that makes it fit without breaking apps that write to it; `None` if there is none.
     pub fix: Option<String>,
 }
 
-/// What becomes of something that the migration finds.
+/// What happens to something that the migration finds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum TableFinding {
     /// It stays as it is.
     Fits,
-    /// It is made.
+    /// The migration adds it.
     Added,
-    /// It is taken or made otherwise.
+    /// The migration adopts or changes it.
     Changed,
     /// The migration refuses it.
     Conflict,
 }
 
-/// What the SQL answers.
+/// The output of the SQL.
 #[derive(Deserialize)]
 struct CheckTableAnswer {
     version: i64,
@@ -57,16 +57,17 @@ struct CheckTableAnswer {
     findings: Vec<Finding>,
 }
 
-/// Returns the SQL that asks, and changes nothing.
+/// Returns the SQL of the check. It changes nothing.
 #[must_use]
 pub fn question(registry: &Registry) -> String {
     table_check(&super::home(registry))
 }
 
-/// Reads what psql printed of [`question`], from a file that the user named; `-` is standard input.
+/// Parses what psql printed for [`question`], from a file that the user named. `-` is standard input.
 ///
 /// # Errors
-/// When the file cannot be read, or holds something else: another program's answer, or one about another table.
+/// When the file cannot be read, or contains something else, for example the output of another version or about another
+/// table.
 pub fn read(path: &Path, registry: &Registry) -> Result<Fit, Error> {
     let opened = if path == Path::new("-") { Path::new(STDIN) } else { path };
     let text = text_named(opened).map_err(|why| Error::of_named(path, why))?;
@@ -95,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_no_answer_is_refused_by_what_it_is() {
+    fn a_wrong_answer_is_refused_with_its_reason() {
         let answer = |version: i64, table: &str| {
             format!(
                 r#"{{"version": {version}, "table": "{table}", "findings": [{{"state": "conflict", "what": "w", "fix": null}}]}}"#

@@ -1,4 +1,4 @@
-//! One channel: reads what was sent to it, decides and claims what is due, sends it, and records that.
+//! Delivery to one channel: reads what was sent to it, decides what is due, claims and sends that, and records it.
 
 use std::path::Path;
 use std::time::Duration;
@@ -20,13 +20,13 @@ use spile_world::net::notify::{NotSent, Parcel};
 use spile_world::stores::delivery_log::DeliveryRecord;
 use spile_world::{Alerts, Local, TargetError, World};
 
-/// How long a channel may hold up the end of a command: well below what a claim holds.
+/// How long a channel may delay the end of a command. This is well below the duration of a claim.
 const DEADLINE: Duration = Duration::from_mins(1);
 
-/// How often it is tried to claim messages before somebody else, who writes too.
+/// How many times a change of the record is tried if others change it at the same time.
 const TRIES: u64 = 20;
 
-/// Where messages come from.
+/// The origin of messages.
 #[derive(Debug, Clone)]
 pub(super) struct Letterhead {
     project: String,
@@ -47,7 +47,7 @@ impl Letterhead {
     }
 }
 
-/// What one channel is to be sent.
+/// A delivery to one channel.
 pub(super) struct Delivery {
     pub(super) world: World,
     pub(super) channel: Channel,
@@ -55,11 +55,11 @@ pub(super) struct Delivery {
 }
 
 impl Delivery {
-    /// Sends what is due, and returns what there is to say of it.
+    /// Sends what is due, and returns the events to report.
     pub(super) async fn run(self, seen: &Seen) -> Vec<Event> {
         let mut events = Vec::new();
         let here = self.here();
-        // A registry that is down keeps nobody from being told; who was, is then remembered on this machine.
+        // If the registry is down, messages are still sent, and are then recorded on this machine.
         let (store, messages) = match self.claimed(&*self.world.alerts, seen).await {
             Ok(messages) => (&*self.world.alerts, messages),
             Err(error) => {
@@ -76,7 +76,7 @@ impl Delivery {
         let mut goes = true;
         for message in &messages {
             let outcome = if goes { self.send(message, until, &mut events).await } else { Outcome::NotSent };
-            // Where one does not get through, the next one waits as long for nothing.
+            // After one failure, the next message would probably wait just as long and fail too.
             goes = goes && outcome == Outcome::Sent;
             outcomes.push((message, outcome));
         }
@@ -88,7 +88,7 @@ impl Delivery {
         events
     }
 
-    /// Returns what is remembered on this machine alone.
+    /// Returns the local record of what was sent.
     fn here(&self) -> Local {
         Local::new(self.world.project.registry_path(), &self.head.project, &self.head.environment)
     }
@@ -101,7 +101,7 @@ impl Delivery {
         (self.world.clock)()
     }
 
-    /// Decides what is due and claims it, so that nobody else sends it meanwhile.
+    /// Decides what is due and claims it, so that nobody else sends it at the same time.
     async fn claimed(&self, store: &dyn Alerts, seen: &Seen) -> Result<Vec<Sending>, TargetError> {
         let mut messages = Vec::new();
         self.write(store, |told| {
@@ -125,7 +125,7 @@ impl Delivery {
         .await
     }
 
-    /// Changes what was sent to the channel; again, where somebody else has changed it in between.
+    /// Changes the channel's record. Tries again if somebody else has changed it in between.
     async fn write(&self, store: &dyn Alerts, mut change: impl FnMut(&Told) -> Told + Send) -> Result<(), TargetError> {
         for attempt in 0..TRIES {
             let kept = store.told(&self.channel.name).await?;
@@ -133,7 +133,7 @@ impl Delivery {
             if told == kept.told || store.keep(&self.channel.name, &DeliveryRecord { told, ..kept }).await? {
                 return Ok(());
             }
-            // Others wait for other times, so that not all come back at once.
+            // The pause is partly random, so that concurrent writers do not all retry at once.
             let pause = 5 * (attempt + 1) + u64::from(Uuid::new_v4().as_bytes()[0] % 20);
             tokio::time::sleep(Duration::from_millis(pause)).await;
         }
@@ -174,7 +174,7 @@ fn not_sent(channel: spile_core::name::ChannelName, error: &NotSent) -> Event {
     Event::NotNotified { channel, message: format!("not sent: {error}"), help }
 }
 
-/// Words a message and sends it; with the built-in template, and a word about it, where the project's own fails.
+/// Renders a message and sends it. If the project's own template fails, it uses the built-in one and returns the mistake.
 pub(super) async fn post(
     world: &World,
     channel: &Channel,
@@ -191,7 +191,7 @@ pub(super) async fn post(
         Some(Ok(text)) => (text, None),
         failed => {
             let complaint = failed.and_then(Result::err);
-            // Tests hold that the built-in ones render every message.
+            // Tests check that the built-in templates render every message.
             (render(message, form, &built_in(&channel.sender)).unwrap_or_else(|_| message.title.clone()), complaint)
         }
     };

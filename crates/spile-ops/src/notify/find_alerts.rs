@@ -1,4 +1,4 @@
-//! Finds everything that people are notified about.
+//! Finds everything that users are notified about.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -23,7 +23,7 @@ use spile_core::settings::AlertKind;
 use spile_world::World;
 use spile_world::stores::runs::Standing;
 
-/// What was seen, and what could not be looked at.
+/// What was found, and what could not be checked.
 pub(super) struct Looked {
     pub(super) seen: Seen,
     pub(super) unseen: Vec<Event>,
@@ -47,7 +47,7 @@ pub(super) async fn look(world: &World, watched: Watched<'_>) -> Looked {
 }
 
 impl Looked {
-    /// What fails, what is well and what is late, of what is enabled and does not rest.
+    /// Finds integrations that fail, succeed or are late, among those that are enabled and not paused.
     async fn runs(&mut self, world: &World, loaded: &Loaded, watched: Watched<'_>, now: Timestamp) {
         let known = async { Ok::<_, Error>((world.alerts.ends(None).await?, world.runs.standings().await?)) };
         let (ends, standings) = match known.await {
@@ -71,7 +71,7 @@ impl Looked {
         self.seen.whole.extend([AlertKind::Failure, AlertKind::Stale, AlertKind::Warning]);
     }
 
-    /// What a plan finds: drift, and what it is refused for.
+    /// Finds drift, and the reasons why a plan would be refused.
     async fn plan(&mut self, world: &World, loaded: &Loaded, watched: Watched<'_>, now: Timestamp) {
         let options = ops::plan::Options::everything(watched.environment.clone());
         match ops::plan(world, loaded, &options).await {
@@ -85,13 +85,13 @@ impl Looked {
                 self.seen.whole.extend([AlertKind::ActionRequired, AlertKind::Misconfigured]);
             }
             Err(Error::Problems(report)) => self.seen.alerts.extend(files(&report, now)),
-            // What passes by itself is nobody's mistake.
+            // A temporary failure is nobody's mistake.
             Err(Error::Target(error)) if error.is_of_the_moment() => self.unseen.push(unseen(&Error::Target(error))),
             Err(error) => self.seen.alerts.push(refusal("plan", &error, now)),
         }
     }
 
-    /// Secrets that somebody can read who should not, or the other way round. Without a `.sops.yaml` nothing is known.
+    /// Finds secrets whose recipients differ from `.sops.yaml`. Without a `.sops.yaml`, it finds nothing.
     fn recipients(&mut self, world: &World, loaded: &Loaded, now: Timestamp) {
         let Ok(files) = ops::secrets::SecretsFile::all(&world.project) else { return };
         for file in files {
@@ -125,7 +125,7 @@ fn since(ends: &AllEnds, id: IntegrationId, standing: &Standing) -> Since {
     Since { synced, applied: standing.created_at.max(standing.updated_at) }
 }
 
-/// One alert for each file that is wrong.
+/// Returns an alert for each invalid file.
 fn files(report: &Report, now: Timestamp) -> Vec<Alert> {
     let mut by_file: BTreeMap<&Path, Vec<&Problem>> = BTreeMap::new();
     for problem in report.problems().iter().filter(|problem| problem.is_error()) {
@@ -151,7 +151,7 @@ fn files(report: &Report, now: Timestamp) -> Vec<Alert> {
     by_file.into_iter().filter_map(alert).collect()
 }
 
-/// `integrations/crm/shop.prod.toml` is about `shop`.
+/// Returns the integration that a file belongs to: `integrations/crm/shop.prod.toml` belongs to `shop`.
 fn slug_of(path: &Path) -> Option<Slug> {
     let name = path.strip_prefix("integrations").ok()?.file_name()?.to_str()?;
     name.split('.').next()?.parse().ok()
@@ -195,7 +195,7 @@ fn drifted(loaded: &Loaded, drift: &Drift, now: Timestamp) -> Alert {
     }
 }
 
-/// Changes of a source that somebody has to accept.
+/// Returns an alert for changes of a source that somebody has to accept.
 fn changed(loaded: &Loaded, source: &ChangedSource) -> Option<Alert> {
     let open: Vec<&Change> = source.changes.iter().filter(|change| change.is_open()).collect();
     let (argument, first) = (&source.argument, open.first()?);
@@ -228,7 +228,7 @@ fn edited(plan: &Plan, now: Timestamp) -> Option<Alert> {
     })
 }
 
-/// Something that is to be done about an integration.
+/// Returns an alert for something that somebody has to do about an integration.
 fn to_do(about: String, integration: Option<&Integration>, file: PathBuf, sentence: String, now: Timestamp) -> Alert {
     Alert {
         key: Key::new(AlertKind::ActionRequired, about),
