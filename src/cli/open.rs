@@ -1,4 +1,4 @@
-//! How a command opens the project, and the world of its environment.
+//! How a command opens the project and the world of its environment.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use spile_world::files::project::Trust;
 use spile_world::{Agreements, Authorities, NoWorld, Outside, Project, UserFolders, World};
 
 impl Global {
-    /// Returns whose the project is, as the command line or the environment says.
+    /// Returns how far the project is trusted, as the command line or the environment says.
     pub(super) fn trust(&self) -> Trust {
         self.standing.trust(variable("SPILE_UNTRUSTED").as_deref())
     }
@@ -28,7 +28,7 @@ impl Global {
 
     pub(super) fn project(&self) -> Result<Project, Error> {
         let folder = self.folder()?;
-        // A folder that is named is the project; without a name it is looked for upwards, as cargo does.
+        // A named folder is the project. Without a name, the parent folders are searched, as cargo does.
         let is_named = self.folder.is_some() && folder.join(spile_world::files::project::SETTINGS).is_file();
         let project = if is_named { Project::at(folder) } else { Project::find(&folder)? };
         Ok(match self.trust() {
@@ -43,7 +43,7 @@ impl Global {
         let outside = self.outside(&project, output)?;
         let site = Site { project: &project, settings: &loaded.settings, environment: &environment };
         let world = site.open(&outside, output)?;
-        // So are the rows that it keeps.
+        // Its rows are kept until the process ends, for the same reason as in `checked`.
         std::mem::forget(world.registry.clone());
         Ok((loaded, world, environment))
     }
@@ -58,7 +58,7 @@ impl Global {
         Ok((loaded, world, environment))
     }
 
-    /// Names what the user's environment gives to a world.
+    /// Collects what the user's environment passes to a world.
     pub(super) fn outside(&self, project: &Project, output: &Output) -> Result<Outside, Error> {
         let mut problems = Problems::default();
         let folders = UserFolders::beside(project, variable_os);
@@ -73,8 +73,8 @@ impl Global {
         Ok(Outside { keys, variables, agreements, children: host().environment, authorities })
     }
 
-    /// Reads and checks the project's files. They are there until the process ends: to let go of the values of thousands,
-    /// one by one, takes as long as an eighth of a plan.
+    /// Reads and checks the project's files. They stay in memory until the process ends: to free the values of thousands,
+    /// one by one, takes an eighth of a plan's time.
     pub(super) fn checked(&self, output: &mut Output) -> Result<(Project, Arc<Loaded>, EnvironmentName), Error> {
         let project = self.project()?;
         let loaded = Arc::new(ops::check::used(&project)?);
@@ -96,7 +96,7 @@ pub(super) struct Site<'a> {
 }
 
 impl Site<'_> {
-    /// Opens the world; where nobody has agreed to the host of its registry yet, asks.
+    /// Opens the world. If nobody has agreed to the host of its registry yet, asks.
     pub(super) fn open(&self, outside: &Outside, output: &mut Output) -> Result<World, Error> {
         let open = || World::open(self.project, self.settings, self.environment, outside);
         match open() {

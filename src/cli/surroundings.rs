@@ -1,4 +1,4 @@
-//! What the user's environment says: variables, keys, programs. Nothing else reads it.
+//! The user's environment: variables, keys and programs. No other module reads it.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -10,13 +10,13 @@ use spile_world::processes::editor::Editor;
 use spile_world::processes::meltano::Host;
 use spile_world::{ChildEnvironment, Keys, Program};
 
-/// Names the places where keys are; nothing is read before a secret has to be opened.
+/// Returns the places where keys can be. Reads nothing before a secret must be decrypted.
 #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
 pub(super) fn places() -> Places {
     Places::from_environment(|name| std::env::var_os(name))
 }
 
-/// Returns the keys of whoever runs the program.
+/// Returns the keys of the person who runs the program.
 pub(super) fn keys(output: &Output) -> Keys {
     let mut places = places();
     places.ask = output.asks().then_some(ask_passphrase as fn(&str) -> Option<Secret>);
@@ -37,7 +37,7 @@ fn ask_passphrase(what: &str) -> Option<Secret> {
     rpassword::prompt_password(format!("{what}: ")).ok().map(Secret::new)
 }
 
-/// Returns the official sops, as far as the environment says where it is.
+/// Returns the official sops, which is looked up in `PATH` when it is needed.
 pub(super) fn program() -> Program {
     Program::new(host().path)
 }
@@ -50,7 +50,7 @@ pub(super) fn editor() -> Editor {
     Editor { command: command.filter(|command| !command.trim().is_empty()), path: host().path, memory }
 }
 
-/// Reads what of the environment children are given and installers need.
+/// Reads the part of the environment that children get and installers need.
 #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
 pub(super) fn host() -> Host {
     Host {

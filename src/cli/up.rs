@@ -26,7 +26,7 @@ pub(super) async fn exec(args: &Args, global: &Global, output: &mut Output) -> R
     run.interrupt = interrupt;
     let (mut interrupted, mut signals) = (Some(interrupted), None);
     let mut tell = |event: Event| {
-        // Until then a signal ends the program, also where a registry does not answer.
+        // Until then, a signal ends the program, even if a registry does not answer.
         if event == Event::StartingRuns {
             signals = interrupted.take().map(|interrupted| tokio::spawn(pass_on(interrupted)));
         }

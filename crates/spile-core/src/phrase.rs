@@ -1,14 +1,15 @@
-//! Sentences as data: what is words in them, and what is code.
+//! Sentences as data: which parts are words, and which are code.
 //!
-//! A sentence names things: commands, files, settings. Each face shows a name in its own way: text in backticks, Markdown as
-//! a span of code, HTML in `<code>`. So a [`Phrase`] knows its names, and this is the only place that reads backticks.
+//! A sentence names things: commands, files, settings. Each interface shows a name in its own way: text in backticks,
+//! Markdown as a code span, HTML in `<code>`. So a [`Phrase`] knows its names, and this is the only place that reads
+//! backticks.
 
 use std::cmp::Ordering;
 use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// A sentence, or a part of one: words and code.
+/// A sentence or a part of a sentence: words and code.
 ///
 /// ```
 /// use spile_core::phrase;
@@ -24,13 +25,13 @@ pub struct Phrase(Vec<Part>);
 /// A part of a phrase.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Part {
-    /// Words, as a person reads them.
+    /// Words, as people read them.
     Words(String),
-    /// A name, a command or a value, as somebody types it.
+    /// A name, a command or a value, as people type it.
     Code(String),
 }
 
-/// Joins words and code into a [`Phrase`](crate::phrase::Phrase), in the order in which they are read.
+/// Joins words and code into a [`Phrase`](crate::phrase::Phrase), in reading order.
 #[macro_export]
 macro_rules! phrase {
     ($($part:expr),+ $(,)?) => {
@@ -43,17 +44,17 @@ pub fn code(text: impl Into<String>) -> Phrase {
     Phrase(vec![Part::Code(text.into())])
 }
 
-/// Returns the names as a sentence lists them, each as code: `` `a`, `b`, `c` ``.
+/// Returns the names as a list in a sentence, each as code: `` `a`, `b`, `c` ``.
 pub fn codes<'a>(names: impl IntoIterator<Item = &'a str>) -> Phrase {
     Phrase::joined(names.into_iter().map(code), ", ")
 }
 
 impl Phrase {
-    /// Reads a sentence that was written as text.
+    /// Parses a sentence that was written as text.
     ///
-    /// Code is between two backticks. If the code has backticks itself, then it is between two longer runs of backticks with
-    /// a blank inside each, as Markdown has it. A backtick without a second one is a word. Every text is shown again as it
-    /// was read.
+    /// Code stands between two backticks. Code that contains backticks stands between two longer runs of backticks, with a
+    /// space inside each, as in Markdown. A backtick without a partner is a word. Every text is shown again as it was
+    /// parsed.
     #[must_use]
     pub fn parse(text: &str) -> Self {
         let mut phrase = Self::default();
@@ -67,13 +68,13 @@ impl Phrase {
         phrase.and(rest)
     }
 
-    /// Returns phrases as one, with `between` between each two.
+    /// Joins phrases into one, with `between` between each two.
     pub fn joined(phrases: impl IntoIterator<Item = Self>, between: &str) -> Self {
         let join = |all: Self, next: Self| all.and(between).and(next);
         phrases.into_iter().reduce(join).unwrap_or_default()
     }
 
-    /// Returns the phrase with more at its end; a text is words, whatever is in it.
+    /// Appends more to the phrase. A string becomes words, even if it contains backticks.
     #[must_use]
     pub fn and(mut self, more: impl Into<Self>) -> Self {
         for part in more.into().0 {
@@ -85,19 +86,19 @@ impl Phrase {
         self
     }
 
-    /// Returns its parts, in order.
+    /// Returns the parts, in order.
     #[must_use]
     pub fn parts(&self) -> &[Part] {
         &self.0
     }
 
-    /// Tells whether it says nothing.
+    /// Tells whether the phrase has no parts.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Returns what is code in it, in order.
+    /// Returns the parts that are code, in order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.iter().filter_map(|part| match part {
             Part::Code(name) => Some(name.as_str()),
@@ -105,7 +106,7 @@ impl Phrase {
         })
     }
 
-    /// Returns it as a face shows it.
+    /// Returns the phrase as an interface shows it: `words` and `code` convert the parts.
     #[must_use]
     pub fn shown(&self, words: impl Fn(&str) -> String, code: impl Fn(&str) -> String) -> String {
         let shown = |part: &Part| match part {
@@ -128,7 +129,7 @@ impl From<String> for Phrase {
     }
 }
 
-/// As text: code is in backticks.
+/// Writes the phrase as text, with code in backticks.
 impl fmt::Display for Phrase {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|part| match part {
@@ -141,7 +142,7 @@ impl fmt::Display for Phrase {
     }
 }
 
-/// By what is read.
+/// Sorts by the text that people read.
 impl Ord for Phrase {
     fn cmp(&self, other: &Self) -> Ordering {
         self.to_string().cmp(&other.to_string()).then_with(|| self.0.cmp(&other.0))
@@ -154,7 +155,7 @@ impl PartialOrd for Phrase {
     }
 }
 
-/// In documents a phrase is its text.
+/// Serializes the phrase as its text.
 impl Serialize for Phrase {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
@@ -167,7 +168,7 @@ impl<'de> Deserialize<'de> for Phrase {
     }
 }
 
-/// Returns how many backticks enclose code. Two would be code that is empty.
+/// Returns how many backticks enclose the code. It is never two: two would be empty code.
 fn fence(code: &str) -> usize {
     match longest_run(code) {
         0 => 1,
@@ -175,13 +176,13 @@ fn fence(code: &str) -> usize {
     }
 }
 
-/// Returns the number of backticks in the longest run of them.
+/// Returns the length of the longest run of backticks.
 #[must_use]
 pub fn longest_run(text: &str) -> usize {
     text.split(|c| c != '`').map(str::len).max().unwrap_or(0)
 }
 
-/// Returns the code that a text begins with, and what follows it, where the code has backticks itself.
+/// Returns the code that a text begins with, and what follows it, if the code itself contains backticks.
 fn fenced(text: &str) -> Option<(&str, &str)> {
     let run = text.len() - text.trim_start_matches('`').len();
     let inner = text.get(run..)?.strip_prefix(' ')?;
@@ -197,7 +198,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_text_is_words_and_code() {
+    fn a_text_is_parsed_into_words_and_code() {
         let parts = |text: &str| Phrase::parse(text).parts().to_vec();
         let (words, code) = (|text: &str| Part::Words(text.to_owned()), |text: &str| Part::Code(text.to_owned()));
         assert_eq!(parts("run `spile plan`, then stop"), [words("run "), code("spile plan"), words(", then stop")]);
@@ -209,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_are_words_and_parts_of_one_kind_are_joined() {
+    fn strings_are_words_and_adjacent_words_are_joined() {
         assert_eq!(phrase!["a ", "`b` ", String::new()].parts(), [Part::Words("a `b` ".to_owned())]);
         assert_eq!(codes(["a", "b"]).to_string(), "`a`, `b`");
         assert_eq!(codes(["a", "b"]).names().collect::<Vec<_>>(), ["a", "b"]);
@@ -217,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn phrases_are_sorted_as_they_are_read() {
+    fn phrases_are_sorted_by_the_text_that_people_read() {
         let mut all = [phrase!["b"], code("a"), phrase!["a"]];
         all.sort();
         assert_eq!(all.map(|phrase| phrase.to_string()), ["`a`", "a", "b"]);
@@ -230,7 +231,7 @@ mod tests {
         }
 
         #[test]
-        fn what_is_shown_as_text_is_read_as_the_same(
+        fn a_phrase_shown_as_text_parses_to_the_same_phrase(
             first in "[a ]{0,3}",
             parts in proptest::collection::vec(("[`b ]{1,6}", "[c ]{1,3}"), 0..4),
         ) {

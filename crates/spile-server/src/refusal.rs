@@ -67,7 +67,7 @@ pub struct Details {
 /// A problem in a field of the request, or in a file.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct FieldError {
-    /// The field: `config.start_date`, `secrets.token`, `schedule`; omitted if the problem is about the whole body.
+    /// The field: `config.start_date`, `secrets.token`, `schedule`. Omitted if the problem is about the whole body.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub field: Option<FieldPath>,
     /// `spile::area::word`

@@ -1,11 +1,11 @@
-//! What can be wrong with the project's own settings.
+//! Mistakes in the project's own settings.
 
 use miette::{Diagnostic, SourceSpan};
 
 use super::MELTANO_VERSION;
 use crate::name::EnvironmentName;
 
-/// What can be wrong with `spile.toml` beyond its form.
+/// A mistake in `spile.toml` beyond its structure.
 #[derive(Debug, thiserror::Error, Diagnostic)]
 pub enum SettingsMistake {
     /// A project name that cannot identify rows.
@@ -16,7 +16,7 @@ pub enum SettingsMistake {
         #[label("here")]
         span: SourceSpan,
     },
-    /// An address that no browser opens.
+    /// An address that no browser can open.
     #[error("`{url}` is not a web address")]
     #[diagnostic(
         code(spile::project::url),
@@ -42,7 +42,7 @@ pub enum SettingsMistake {
         #[help]
         help: String,
     },
-    /// A name that no extra of a Python package has.
+    /// A name that no extra of a Python package can have.
     #[error("`{extra}` is not a valid extra of Meltano")]
     #[diagnostic(
         code(spile::project::meltano_extra),

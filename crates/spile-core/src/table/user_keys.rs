@@ -54,13 +54,13 @@ impl<'a> Table<'a> {
         nodes
     }
 
-    /// Returns where a key is, if it is there.
+    /// Returns the place of a key, if the table has it.
     #[must_use]
     pub fn key_place(&self, key: &str) -> Option<Place> {
         self.entries.keys().find(|known| known.get_ref() == key).map(|known| self.source.place(known.span()))
     }
 
-    /// Returns every key with its place, in the order of the text.
+    /// Returns every key with its place, in text order.
     #[must_use]
     pub fn key_places(&self) -> Vec<(String, Place)> {
         let mut keys: Vec<_> =

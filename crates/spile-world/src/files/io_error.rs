@@ -1,4 +1,4 @@
-//! What the system refuses of a file, a folder or a program, and the next step.
+//! Errors of the operating system about a file, a folder or a program, with the next step.
 
 use std::io;
 use std::path::PathBuf;
@@ -12,21 +12,21 @@ use miette::Diagnostic;
 pub struct IoError {
     /// What was tried: `read`, `write`, `start` and so on.
     pub doing: &'static str,
-    /// What it was tried with; a file of a project is relative to it.
+    /// The file, folder or program. A project's file is relative to the project.
     pub path: PathBuf,
     /// Why it failed.
     pub source: io::Error,
 }
 
 impl IoError {
-    /// Returns what adds to an error of the system what was tried, and with what.
+    /// Returns a function that adds to a system error what was tried, and on which path.
     pub fn of(doing: &'static str, path: impl Into<PathBuf>) -> impl Fn(io::Error) -> Self {
         let path = path.into();
         move |source| Self { doing, path: path.clone(), source }
     }
 }
 
-/// Returns the next step for an error of the file system.
+/// Returns the next step for a file system error.
 #[must_use]
 pub fn io_help(error: &io::Error) -> &'static str {
     match error.kind() {

@@ -1,13 +1,13 @@
-//! What can be wrong with a connector's definition.
+//! Mistakes in a connector's definition.
 
 use miette::{Diagnostic, SourceSpan};
 
 use crate::connector::Role;
 
-/// What can be wrong with a definition beyond its form.
+/// A mistake in a definition beyond its structure.
 #[derive(Debug, thiserror::Error, Diagnostic)]
 pub enum ConnectorMistake {
-    /// Two files define one connector.
+    /// Two files define the same connector.
     #[error("the {role} `{name}` is defined twice")]
     #[diagnostic(code(spile::connector::twice), help("keep one of them; the other is `{first}`"))]
     Twice {
@@ -21,7 +21,7 @@ pub enum ConnectorMistake {
         #[label("defined again here")]
         span: SourceSpan,
     },
-    /// A file that is not called after what it defines.
+    /// A file that is not named after its connector.
     #[error("the {role} `{name}` is defined in a file with a different name")]
     #[diagnostic(
         code(spile::connector::stem),
@@ -45,7 +45,7 @@ pub enum ConnectorMistake {
         )
     )]
     Name {
-        /// What was to be named.
+        /// What the name is for.
         what: &'static str,
         /// The name.
         name: String,
@@ -53,7 +53,7 @@ pub enum ConnectorMistake {
         #[label("here")]
         span: SourceSpan,
     },
-    /// Two settings of one name.
+    /// Two settings with the same name.
     #[error("the setting `{name}` is defined twice")]
     #[diagnostic(code(spile::connector::setting_twice), help("remove one of them"))]
     SettingTwice {
@@ -63,7 +63,7 @@ pub enum ConnectorMistake {
         #[label("the second")]
         span: SourceSpan,
     },
-    /// `options` and `kind` do not go together.
+    /// `options` and `kind` contradict each other.
     #[error("the setting `{name}` has {}", if *.listed { "`options` but another kind" } else { "kind `options` but no `options`" })]
     #[diagnostic(code(spile::connector::options), help("set both `kind = \"options\"` and `options = [\"A\", \"B\"]`"))]
     Options {
@@ -103,9 +103,9 @@ pub enum ConnectorMistake {
         name: String,
         /// What pip installs.
         pip_url: String,
-        /// What it does.
+        /// What the package does wrong.
         what: &'static str,
-        /// Where that is.
+        /// Where the package is named.
         #[label("installed from here")]
         span: SourceSpan,
     },

@@ -1,4 +1,4 @@
-//! The one form of a document in which what means the same to Meltano is the same.
+//! The normal form of a document: two documents that mean the same to Meltano have the same one.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use crate::name::SettingName;
 use crate::value;
 use crate::value::expansion::reference;
 
-/// Writes a document in the one form in which equal ones are equal.
+/// Converts a document to its normal form.
 pub(super) fn normalise(document: &mut Value, adopted: &[Adopted]) {
     for role in [Role::Extractor, Role::Loader] {
         items(&mut document["plugins"][role.plural()]).for_each(unmark);
@@ -21,7 +21,7 @@ pub(super) fn normalise(document: &mut Value, adopted: &[Adopted]) {
     for key in adopted.iter().map(|one| &one.key) {
         let has_rules = has_rules(document, key);
         let Some(plugin) = item(&mut document["plugins"], key) else { continue };
-        // An empty table of rules takes out those of others, and where there are none, nothing.
+        // An empty table of rules removes the rules of others. If there are none, it has no effect.
         if plugin["metadata"] == json!({}) && plugin["inherit_from"].is_null() && !has_rules {
             remove(plugin, "metadata");
         }
@@ -82,16 +82,17 @@ fn has_rules(document: &mut Value, key: &PluginKey) -> bool {
     })
 }
 
-/// What Meltano flattens: settings, of which each hands its own order on to the plugin, and rules, of which the last wins.
+/// What Meltano flattens: settings, each of which passes its own order on to the plugin, and rules, of which the last one
+/// wins.
 const FLAT: [&str; 2] = ["config", "metadata"];
 
-/// Writes down the order of what was flattened, where it counts: among all rules, and within each setting.
+/// Records the order of flattened members where it matters: among all rules, and within each setting.
 fn order(plugin: &mut Value) {
     for key in FLAT {
         let Some(leaves) = plugin[key].as_object() else { continue };
         let mut order = Map::new();
         for (name, value) in leaves {
-            // What comes from a variable is put in behind the others, and no list of rules is a secret.
+            // Values that come from a variable are inserted after the others, and a list of rules is never a secret.
             if value.as_str().is_some_and(|text| text.starts_with("${") && reference(text).is_some()) {
                 continue;
             }
@@ -104,7 +105,7 @@ fn order(plugin: &mut Value) {
     }
 }
 
-/// Takes out what spile writes about plugins, now or earlier.
+/// Removes the annotations that this or an earlier version of spile writes about plugins.
 fn unmark(plugin: &mut Value) {
     if let Some(annotations) = plugin.get_mut("annotations").and_then(Value::as_object_mut) {
         annotations.remove("spile");
@@ -114,7 +115,7 @@ fn unmark(plugin: &mut Value) {
     }
 }
 
-/// Flattens settings and metadata as Meltano does, and sorts what has no order.
+/// Flattens settings and metadata as Meltano does, and sorts lists whose order has no meaning.
 fn setup(plugin: &mut Value) {
     for key in FLAT {
         if key == "metadata" && plugin[key] == json!({}) {
@@ -132,7 +133,7 @@ fn setup(plugin: &mut Value) {
     }
 }
 
-/// Leaves of an overlay only what it makes different.
+/// Reduces an overlay to what differs from its base.
 fn overlay(plugin: &mut Value, base: &Value) {
     for key in KEYS {
         match (plugin[key].clone(), &base[key]) {
@@ -149,7 +150,7 @@ fn overlay(plugin: &mut Value, base: &Value) {
     }
 }
 
-/// Returns the leaves of a table, an empty table among them: to Meltano that is a value like any other.
+/// Returns the leaves of a table, including empty tables: to Meltano these are values like any other.
 pub(super) fn flat(value: &Value) -> Map<String, Value> {
     let mut leaves = Map::new();
     for (name, value) in value.as_object().into_iter().flatten() {

@@ -1,4 +1,4 @@
-//! The form of a `meltano.yml`, as far as spile reads it.
+//! The structure of a `meltano.yml`, as far as spile reads it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::record::entry::Setup;
 use crate::value::sorted;
 use crate::yaml;
 
-/// A file whose text is the template's own may hold what spile never writes: of that only the form is asked.
+/// A `meltano.yml`. A template can add text of its own that spile never writes: of that, only the structure is checked.
 #[derive(Deserialize)]
 pub(super) struct Document {
     #[serde(default)]
@@ -50,7 +50,7 @@ pub(super) struct EnvironmentConfig {
     pub(super) plugins: Option<BTreeMap<Plural, Option<Vec<Plugin>>>>,
 }
 
-/// What may be a plugin or a setup of one; a base plugin has everything but `inherit_from`.
+/// A plugin, or the setup of one. A base plugin has everything except `inherit_from`.
 #[derive(Deserialize)]
 pub(super) struct Plugin {
     pub(super) name: Option<String>,
@@ -89,7 +89,7 @@ pub(super) struct Schedule {
 }
 
 impl Plugin {
-    /// Returns what spile wrote about it, where it did.
+    /// Returns the annotation that spile wrote about the plugin, if there is one.
     pub(super) fn mark(&self) -> Result<Option<Mark>, Unreadable> {
         let mark = self.annotations.as_ref().and_then(|annotations| annotations.get("spile"));
         Ok(mark.map(Mark::deserialize).transpose()?)
@@ -110,13 +110,13 @@ impl Plugin {
     }
 }
 
-/// Reads a document. What spile never writes and the template's own text may hold, for example merge keys, keys that are
-/// no text and large numbers, only the slower reader of imports takes.
+/// Reads a document. Some documents contain what spile never writes but a template's own text can, for example merge keys,
+/// keys that are not strings, and large numbers. Only the slower reader of imports accepts those.
 pub(super) fn document(text: &str) -> Result<Document, Unreadable> {
     if yaml::is_deep(text) {
         return Err(Unreadable::Deep);
     }
-    // In quotes it is a key like any other.
+    // In quotes, it is an ordinary key.
     let merges = |(at, _): (usize, &str)| {
         !text[..at].ends_with(['"', '\'']) && text[at + 2..].trim_start_matches(' ').starts_with(':')
     };

@@ -1,4 +1,4 @@
-//! What one line of the log says.
+//! The meaning of one line of the log.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::run::Details;
 
-/// Who speaks in a line.
+/// The program that a line comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Speaker {
     /// The extractor; Meltano calls it the producer.
@@ -18,28 +18,28 @@ pub enum Speaker {
     Meltano,
 }
 
-/// How loud a line is.
+/// The severity of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Level {
-    /// Worth knowing.
+    /// Information.
     Info,
-    /// Something is wrong.
+    /// An error.
     Error,
 }
 
-/// What became of the catalog of a tap, and what it has to do with the selection.
+/// What happened to a tap's catalog, and how it relates to the selection.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub struct CatalogFacts {
-    /// Whether it was discovered in this run.
+    /// Whether this run discovered the catalog.
     pub discovered: bool,
-    /// Why that failed, where the last catalog was used instead.
+    /// Why discovery failed, if the last catalog was used instead.
     pub failed: Option<String>,
-    /// Streams, or patterns of them, that the files name and the catalog does not have.
+    /// Streams, or patterns of streams, that the files name but the catalog does not have.
     pub missing: Vec<String>,
-    /// Streams that arrived and are not selected.
+    /// Streams that arrived although they are not selected.
     pub unselected: Vec<String>,
-    /// How many streams of the catalog are selected, if it was reported.
+    /// How many streams of the catalog are selected, if reported.
     pub selected: Option<u64>,
 }
 
@@ -56,65 +56,66 @@ impl CatalogFacts {
 /// One line of the log.
 #[derive(Debug, Clone, PartialEq)]
 pub enum LogLine {
-    /// Records that have gone from the tap to the target so far, in all, by stream: counted on the way by `launch.py`.
+    /// Records that have gone from the tap to the target so far, in total, by stream. `launch.py` counts them on the way.
     Counted(BTreeMap<String, u64>),
     /// The Singer state that the tap started with, reported by `launch.py`.
     BookmarkBefore(Value),
     /// The Singer state that was stored last, reported by `launch.py`.
     BookmarkAfter(Value),
-    /// What runs, and what arrived in the destination: reported by `launch.py` when a plugin starts and when the loader ends.
+    /// What runs, and what arrived in the destination. `launch.py` reports it when a plugin starts and when the loader
+    /// ends.
     Facts(Details),
     /// What happened to the tap's catalog, reported by `launch.py`.
     Catalog(CatalogFacts),
-    /// The first line of the tap that is no Singer message, told by `launch.py`.
+    /// The first line of the tap that is not a Singer message, reported by `launch.py`.
     NotSinger(String),
-    /// Why a run is not begun: what is kept of its bookmarks is missing, another project's, or cannot be read; told by
-    /// `launch.py`.
+    /// Why a run did not start: the record of its bookmarks is missing, belongs to another project, or cannot be read.
+    /// Reported by `launch.py`.
     BookmarksRefused(String),
-    /// Why a run of some streams is not begun: the source offers none of that name; reported by `launch.py`.
+    /// Why a run of some streams did not start: the source offers no streams of these names. Reported by `launch.py`.
     StreamsRefused(String),
-    /// Records that a plugin reports as handled since its last report.
+    /// Records that a plugin handled since its last report.
     Metric {
-        /// Who says so.
+        /// The plugin that reports them.
         speaker: Speaker,
         /// The stream.
         stream: String,
-        /// How many more.
+        /// How many more records.
         records: u64,
     },
-    /// The extractor and the loader have ended.
+    /// The extractor and the loader have ended; without a failure, both succeeded.
     BlockEnded(Option<Failure>),
     /// The run has ended.
     RunEnded {
-        /// Whether all of it went well.
+        /// Whether the whole run succeeded.
         succeeded: bool,
     },
-    /// Anything else; some of it takes more than one line.
+    /// Anything else, which can take more than one line.
     Said {
-        /// Who says it.
+        /// The program that wrote it.
         speaker: Speaker,
-        /// How loud.
+        /// Its severity.
         level: Level,
-        /// What.
+        /// The text.
         text: String,
     },
 }
 
-/// Why an extractor and a loader did not end well.
+/// The reason why an extractor and a loader failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Failure {
-    /// Plugins ended with these exit codes.
+    /// Plugins exited with these codes.
     Plugins(BTreeMap<Speaker, i64>),
-    /// Another run has the same state id, since that time.
+    /// Another run has held the same state id since that time.
     Locked {
-        /// When the other one began.
+        /// When the other run started.
         since: String,
     },
-    /// Meltano says it in its own words; they can hold a whole traceback.
+    /// Meltano's own words, which can contain a whole traceback.
     Other(String),
 }
 
-/// The keys that are looked at; a line has more of them.
+/// The keys that are read; a line has more.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Line {
@@ -147,7 +148,7 @@ impl LogLine {
     #[must_use]
     pub fn parse(line: &str) -> Self {
         let Some(line) = serde_json::from_str::<Line>(line).ok().filter(|line| line.event.is_string()) else {
-            // What Meltano prints before or beside its log: usage errors and its own tracebacks.
+            // What Meltano prints before or next to its log: usage errors and its own tracebacks.
             let level = if line.starts_with("Error: ") { Level::Error } else { Level::Info };
             return Self::Said { speaker: Speaker::Meltano, level, text: line.to_owned() };
         };
@@ -202,8 +203,8 @@ impl Line {
         }
     }
 
-    /// Discovery is done by the tap, though Meltano does not call it the producer then. Of a plugin that is started alone,
-    /// with `meltano invoke`, only the logger's name says what it is.
+    /// Returns the program that the line comes from. The tap does the discovery, although Meltano does not call it the
+    /// producer then. If a plugin was started alone, with `meltano invoke`, only the logger's name tells its kind.
     fn speaker(&self) -> Speaker {
         let is_alone = |plugins: &str| self.logger.contains(&format!("meltano.plugin.stderr.{plugins}."));
         match (self.producer || self.r#type == "discovery", self.consumer) {
@@ -235,8 +236,8 @@ impl Failure {
     }
 }
 
-/// Returns the stream and the count of a `record_count` metric, in the form that Singer's libraries print
-/// (`INFO METRIC: {..}`) and in Meltano's structured one.
+/// Returns the stream and the count of a `record_count` metric, either as Singer's libraries print it (`INFO METRIC: {..}`)
+/// or in Meltano's structured form.
 fn metric(text: &str, structured: &Value) -> Option<(String, u64)> {
     let printed = text.split_once("METRIC: ").filter(|(before, _)| before.len() < 200);
     let printed = printed.and_then(|(_, json)| serde_json::from_str::<Value>(json).ok());

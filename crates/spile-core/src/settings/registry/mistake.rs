@@ -1,13 +1,13 @@
-//! What can be wrong with `[registry]`.
+//! Mistakes in `[registry]`.
 
 use miette::{Diagnostic, SourceSpan};
 
 use crate::settings::{Agreement, VariableName};
 
-/// What can be wrong with `[registry]` beyond its form.
+/// A mistake in `[registry]` beyond its structure.
 #[derive(Debug, thiserror::Error, Diagnostic)]
 pub enum RegistryMistake {
-    /// A key in a file that goes to git.
+    /// A key in plain text, in a file that is committed to git.
     #[error("the registry key is in plain text")]
     #[diagnostic(
         code(spile::registry::literal_key),
@@ -20,7 +20,7 @@ pub enum RegistryMistake {
         #[label("a secret")]
         span: SourceSpan,
     },
-    /// A variable among other text: what is sent would depend on both.
+    /// A variable among other text. What is sent would depend on both.
     #[error("`{key}` mixes a variable with other text")]
     #[diagnostic(
         code(spile::registry::mixed_variable),
@@ -31,19 +31,19 @@ pub enum RegistryMistake {
         key: &'static str,
         /// A variable for it.
         example: &'static str,
-        /// What else may be there.
+        /// What else is allowed there.
         or: &'static str,
         /// Where.
         #[label("here")]
         span: SourceSpan,
     },
-    /// A variable where none is read.
+    /// A variable in a place that does not read variables.
     #[error("`{key}` does not accept a variable")]
     #[diagnostic(code(spile::registry::no_variable), help("write the value itself, for example `{key} = {example}`"))]
     NoVariable {
         /// The key.
         key: &'static str,
-        /// What may be there.
+        /// An allowed value.
         example: &'static str,
         /// Where.
         #[label("a variable")]
@@ -71,7 +71,7 @@ pub enum RegistryMistake {
         #[label("needs `{name}`")]
         span: SourceSpan,
     },
-    /// An address that is none. It is not said: it may hold a password, and has come from a variable where there is one.
+    /// A value that is not an address. The message does not quote it: it may contain a password, or come from a variable.
     #[error("`url` is not the address of a Supabase project")]
     #[diagnostic(
         code(spile::registry::url),
@@ -82,7 +82,7 @@ pub enum RegistryMistake {
         #[label("here")]
         span: SourceSpan,
     },
-    /// An address that everyone on the way could read the key at.
+    /// An address that would let everyone on the way read the key.
     #[error("`url` is not encrypted")]
     #[diagnostic(
         code(spile::registry::insecure_url),
@@ -93,7 +93,7 @@ pub enum RegistryMistake {
         #[label("the key would travel in plain text")]
         span: SourceSpan,
     },
-    /// A schema that is not a plain name of SQL.
+    /// A schema that is not a plain SQL name.
     #[error("`schema` is not a valid schema name")]
     #[diagnostic(
         code(spile::registry::schema),
@@ -104,7 +104,7 @@ pub enum RegistryMistake {
         #[label("here")]
         span: SourceSpan,
     },
-    /// A table whose name would need quotes, or is taken.
+    /// A table name that would need quotes, or is reserved.
     #[error("`table` is not a valid name for a registry's table")]
     #[diagnostic(
         code(spile::registry::table),
@@ -121,13 +121,13 @@ pub enum RegistryMistake {
     #[error("nobody on this machine has agreed to send {}", .agreement)]
     #[diagnostic(code(spile::registry::host_not_agreed), help("{}", .agreement.help()))]
     NotAgreed {
-        /// What would have to be agreed to.
+        /// The agreement that is missing.
         agreement: Agreement,
         /// Where the host is named.
         #[label("a branch can change this")]
         span: SourceSpan,
     },
-    /// Something else was pasted in place of a key.
+    /// A value that is not a key, pasted in place of one.
     #[error("the value of `key` is not a Supabase key")]
     #[diagnostic(
         code(spile::registry::key),
@@ -140,7 +140,7 @@ pub enum RegistryMistake {
         #[label("comes from here")]
         span: SourceSpan,
     },
-    /// A key that every visitor of the dashboard has.
+    /// A key that every visitor of the dashboard can read.
     #[error("the value of `key` is a publishable key, which cannot write or read secrets")]
     #[diagnostic(
         code(spile::registry::publishable_key),

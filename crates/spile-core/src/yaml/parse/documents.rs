@@ -1,4 +1,4 @@
-//! Documents: where each begins and ends, and the directives before it.
+//! Parses documents: where each begins and ends, and the directives before it.
 
 use std::collections::BTreeMap;
 
@@ -102,7 +102,7 @@ impl<'a> Parser<'a> {
     }
 }
 
-/// The handles that every document knows.
+/// Returns the handles that every document knows.
 fn defaults() -> BTreeMap<&'static str, &'static str> {
     BTreeMap::from([("!", "!"), ("!!", "tag:yaml.org,2002:")])
 }

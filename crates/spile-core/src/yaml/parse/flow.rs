@@ -1,4 +1,4 @@
-//! Lists and tables in brackets.
+//! Parses lists and tables in brackets.
 
 use super::{NodePosition, Parser, ParserState, Placed};
 use crate::yaml::Style;

@@ -1,4 +1,4 @@
-//! What listens to a run: it writes the log and learns from it.
+//! The listener of a run: writes the log and learns from it.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
@@ -14,7 +14,7 @@ use crate::files::own_folder::Own;
 use spile_core::run::Cause;
 use spile_core::run::log::{LogLine, Tally};
 
-/// How many of a log's last lines are kept for an error that quotes them.
+/// How many of the log's last lines are kept for an error to quote.
 const LAST_LINES: usize = 60;
 
 /// Writes the log and learns from it, line by line.
