@@ -1,4 +1,4 @@
-//! Errors of operations. The file is long because it is one enum, with the code and the help of each error.
+//! Errors of operations. Long because it is one enum, with the code and the help of each error.
 
 mod made;
 mod sentences;
