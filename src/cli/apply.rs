@@ -5,8 +5,11 @@ use std::path::{Path, PathBuf};
 use jiff::{SignedDuration, Timestamp};
 
 use super::plan_selection::PlanSelection;
+use super::state::Session;
+use super::surroundings::actor;
 use super::{Global, Output, plan};
 use spile_core::name::EnvironmentName;
+use spile_core::phrase::codes;
 use spile_core::plan::Plan;
 use spile_core::plan::guard::Allowance;
 use spile_ops::saved_plan::SavedPlanError;
@@ -28,6 +31,9 @@ pub struct Args {
     /// Apply only if the plan has this ID (from `spile plan`; the first 12 characters are enough)
     #[arg(long, value_name = "ID", conflicts_with = "plan", value_parser = plan_id)]
     plan_id: Option<String>,
+    /// Have the next sync read again what the plan calls a resync, or only these streams, by removing their bookmarks
+    #[arg(long, value_name = "STREAM", num_args = 0.., require_equals = true, value_delimiter = ',')]
+    resync: Option<Vec<String>>,
     #[command(flatten)]
     pub(super) consent: Consent,
     #[command(flatten)]
@@ -95,8 +101,8 @@ async fn exec_new(args: &Args, global: &Global, output: &mut Output) -> Result<u
         return Err(Error::OtherPlan { asked: asked.clone(), found: data.id });
     }
     args.copies.write(&data, &world.project)?;
-    carry_out(&world, &loaded, Proposal { plan: &plan, data: &data }, &args.consent, output).await?;
-    Ok(0)
+    args.carry_out(Session::of(world, loaded, plan.environment.clone()), Proposal { plan: &plan, data: &data }, output)
+        .await
 }
 
 /// Applies a saved plan, if planning again gives the same plan.
@@ -114,8 +120,29 @@ async fn exec_saved(path: &Path, args: &Args, global: &Global, output: &mut Outp
         return Err(Error::Stale { moved: view::plan_changes::between(&reviewed, &now) });
     }
     args.copies.write(&now, &world.project)?;
-    carry_out(&world, &loaded, Proposal { plan: &plan, data: &now }, &args.consent, output).await?;
-    Ok(0)
+    args.carry_out(Session::of(world, loaded, plan.environment.clone()), Proposal { plan: &plan, data: &now }, output)
+        .await
+}
+
+impl Args {
+    /// Applies a plan, and removes the bookmarks of what is to be read again.
+    async fn carry_out(&self, session: Session, proposal: Proposal<'_>, output: &mut Output) -> Result<u8, Error> {
+        let streams = self.resync.as_deref();
+        ops::state::has_resyncs(proposal.plan, streams.unwrap_or_default())?;
+        let scope = session.scope();
+        carry_out(scope.world, scope.loaded, proposal, &self.consent, output).await?;
+        if let Some(streams) = streams {
+            let resyncs = ops::state::resyncs(scope, proposal.plan, streams, &mut |event| output.event(&event)).await?;
+            for plan in &resyncs {
+                ops::state::apply(scope, plan, &mut |event| output.event(&event)).await?;
+                let streams = codes(plan.changes.iter().filter_map(|change| change.stream.as_deref()));
+                let note =
+                    format!("the bookmarks of {streams} in `{}`: the next sync reads them from the start", plan.slug);
+                output.step("Removed", &note);
+            }
+        }
+        Ok(0)
+    }
 }
 
 /// A plan, and its data to show.
@@ -163,13 +190,6 @@ fn question(loaded: &Loaded, environment: &EnvironmentName) -> String {
     let protected = loaded.settings.environments.get(environment).is_some_and(|settings| settings.protected);
     let warning = if protected { ", which is protected" } else { "" };
     format!("Apply this to the environment `{environment}`{warning}?")
-}
-
-/// Returns who runs the program, as it is remembered.
-#[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
-pub(super) fn actor() -> String {
-    let actor = ["SPILE_ACTOR", "GITHUB_ACTOR", "GITLAB_USER_LOGIN", "USER"];
-    actor.into_iter().find_map(|name| std::env::var(name).ok()).unwrap_or_else(|| "unknown".to_owned())
 }
 
 fn origin(world: &World, plan: &PlanData) -> Origin {

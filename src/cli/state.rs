@@ -10,8 +10,10 @@ use serde_json::json;
 use tokio::sync::watch;
 
 use super::selection_args::SelectionArgs;
-use super::{Global, Output, apply, host};
+use super::surroundings::actor;
+use super::{Global, Output, host};
 use change::{ClearArgs, CopyArgs, ImportArgs, RestoreArgs, SetArgs};
+use spile_core::name::EnvironmentName;
 use spile_ops::state::{self, Options, Scope};
 use spile_ops::{Error, Loaded};
 use spile_view as view;
@@ -75,7 +77,7 @@ enum Command {
 }
 
 /// What a command works with.
-struct Session {
+pub(super) struct Session {
     loaded: std::sync::Arc<Loaded>,
     world: World,
     options: Options,
@@ -86,13 +88,18 @@ impl Session {
     /// Opens the project, and hears when the user wants an end.
     fn open(global: &Global, output: &mut Output) -> Result<Self, Error> {
         let (loaded, world, environment) = global.open(output)?;
-        let (interrupted, interrupt) = watch::channel(false);
-        let signals = tokio::spawn(super::run::pass_on(interrupted));
-        let options = Options { environment, actor: apply::actor(), host: host(), interrupt };
-        Ok(Self { loaded, world, options, signals })
+        Ok(Self::of(world, loaded, environment))
     }
 
-    fn scope(&self) -> Scope<'_> {
+    /// Works with an open project.
+    pub(super) fn of(world: World, loaded: std::sync::Arc<Loaded>, environment: EnvironmentName) -> Self {
+        let (interrupted, interrupt) = watch::channel(false);
+        let signals = tokio::spawn(super::run::pass_on(interrupted));
+        let options = Options { environment, actor: actor(), host: host(), interrupt };
+        Self { loaded, world, options, signals }
+    }
+
+    pub(super) fn scope(&self) -> Scope<'_> {
         Scope { world: &self.world, loaded: &self.loaded, options: &self.options }
     }
 }

@@ -59,3 +59,10 @@ pub(super) fn host() -> Host {
         environment: ChildEnvironment::of(std::env::vars_os()),
     }
 }
+
+/// Returns who runs the program, as it is remembered.
+#[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
+pub(super) fn actor() -> String {
+    let actor = ["SPILE_ACTOR", "GITHUB_ACTOR", "GITLAB_USER_LOGIN", "USER"];
+    actor.into_iter().find_map(|name| std::env::var(name).ok()).unwrap_or_else(|| "unknown".to_owned())
+}

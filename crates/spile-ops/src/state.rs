@@ -9,6 +9,7 @@ mod kept;
 mod list;
 mod plan;
 mod record;
+mod resync;
 mod transfer;
 
 use tokio::sync::watch;
@@ -22,6 +23,7 @@ pub use kept::{KeptState, Place, place, read};
 pub use list::{Listed, Shown, ShownBookmark, list, show};
 pub use plan::{Action, StatePlan, plan};
 pub use record::{Entry, Side, between, history};
+pub use resync::{has_resyncs, resyncs};
 pub use transfer::{Export, Exported, export, read_export};
 
 /// For whom and where a state is looked at or changed.

@@ -193,6 +193,7 @@ fn status(error: &Error) -> StatusCode {
         | Error::State(
             StateError::Mistake(_)
             | StateError::Ambiguous { .. }
+            | StateError::NoResync { .. }
             | StateError::OtherTap { .. }
             | StateError::Document { .. }
             | StateError::NotExported { .. },

@@ -96,8 +96,15 @@ fn a_plan_says_how_much_a_resync_reads_again() {
     assert_eq!(refused.0.status.code(), Some(4));
     let told = format!("the plan makes syncs read about {} rows; more than 4000 must be acknowledged", priced["rows"]);
     assert!(refused.stderr().contains(&told) && refused.stderr().contains("--allow resync=1"), "{}", refused.stderr());
-    project.spile(&["apply", "--yes", "--allow", "resync=1"]).succeeds();
-    project.spile(&["sync", "shop", "--full-refresh"]).succeeds();
+    let words = ["apply", "--yes", "--allow", "resync=1"];
+    let refused = project.spile(&[&words[..], &["--resync=public-customers"]].concat()).fails();
+    assert!(refused.stderr().contains("the plan reads no stream `public-customers` again"), "{}", refused.stderr());
+
+    // Without its bookmark, which is of another key, the stream is read again; the other one is not.
+    let applied = project.spile(&[&words[..], &["--resync=public-orders"]].concat()).succeeds();
+    let told = "the bookmarks of `public-orders` in `shop`: the next sync reads them from the start";
+    assert!(applied.stderr().contains(told), "{}", applied.stderr());
+    project.spile(&["sync", "shop"]).succeeds();
     let read = project.newest_run()["streams"]["public-orders"].as_u64().unwrap();
     let promised = priced["rows"].as_u64().unwrap();
     assert!(promised.abs_diff(read) * 20 <= read, "{promised} rows were promised, {read} were read");

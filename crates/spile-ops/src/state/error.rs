@@ -27,6 +27,18 @@ pub enum StateError {
         /// Who has it, as a sentence.
         busy: String,
     },
+    /// A plan has no resync of a stream.
+    #[error("the plan reads no stream `{stream}` again")]
+    #[diagnostic(
+        code(spile::state::no_resync),
+        help(
+            "name streams of integrations that the plan marks with `resync` or `full refresh`, or use `spile state clear`; nothing was applied"
+        )
+    )]
+    NoResync {
+        /// The stream.
+        stream: String,
+    },
     /// It is no longer what was shown.
     #[error("the state of `{slug}` has changed since the plan was shown")]
     #[diagnostic(code(spile::state::changed), help("run the command again to see the new plan; nothing was written"))]

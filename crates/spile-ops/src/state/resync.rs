@@ -1,0 +1,58 @@
+//! `apply --resync`: what a plan says must be read again is read again by the next sync, because its bookmarks go.
+//!
+//! Apply alone moves no bookmark: a tap goes on from where it was, and older rows keep what they have.
+
+use super::plan::{Action, plan};
+use super::{Scope, StateError, StatePlan, read};
+use crate::{Error, Tell};
+use spile_core::integration::select::Pattern;
+use spile_core::plan::consequence::Verdict;
+use spile_core::plan::{Plan, Price};
+use spile_core::state::SingerState;
+
+/// Makes sure that a plan has a resync of each of these streams.
+///
+/// # Errors
+/// When it has none of one of them.
+pub fn has_resyncs(plan: &Plan, streams: &[String]) -> Result<(), Error> {
+    let verdicts: Vec<&Verdict> = plan.consequences.values().filter(|verdict| Price::applies(verdict)).collect();
+    let is_there = |stream: &String| verdicts.iter().any(|verdict| concerns(verdict, stream));
+    match streams.iter().find(|stream| !is_there(stream)) {
+        Some(stream) => Err(StateError::NoResync { stream: stream.clone() }.into()),
+        None => Ok(()),
+    }
+}
+
+/// Works out which bookmarks go, so that the next syncs read again what an applied plan says; of all its streams, if none is
+/// named. Streams without a bookmark are read from the start anyway.
+///
+/// # Errors
+/// When the place of a state cannot be asked.
+pub async fn resyncs(
+    scope: Scope<'_>,
+    applied: &Plan,
+    streams: &[String],
+    tell: Tell<'_>,
+) -> Result<Vec<StatePlan>, Error> {
+    let mut plans = Vec::new();
+    for (id, verdict) in applied.consequences.iter().filter(|(_, verdict)| Price::applies(verdict)) {
+        let Some(integration) = scope.loaded.integrations.get(id) else { continue };
+        let slug = integration.slug.as_str();
+        if integration.at(&scope.options.environment).loader.is_none() {
+            continue;
+        }
+        let kept = read(scope, slug, tell).await?;
+        let bookmarks = kept.state.iter().flat_map(SingerState::bookmarks).map(|bookmark| bookmark.stream.to_owned());
+        let is_wanted = |stream: &String| streams.is_empty() || streams.contains(stream);
+        let streams: Vec<String> = bookmarks.filter(|one| is_wanted(one) && concerns(verdict, one)).collect();
+        if !streams.is_empty() {
+            plans.push(plan(scope, slug, &Action::Clear { streams }, tell).await?);
+        }
+    }
+    Ok(plans)
+}
+
+/// Tells whether a verdict is about a stream.
+fn concerns(verdict: &Verdict, stream: &str) -> bool {
+    verdict.streams.iter().any(|pattern| Pattern::parse(pattern).stream.matches(stream))
+}
