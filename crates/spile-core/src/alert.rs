@@ -1,4 +1,4 @@
-//! Alerts: what is wrong now, derived from runs, schedules, files, and drift; and which alerts a channel has still to be
+//! Alerts: what is wrong now, derived from runs, schedules, files, and drift, and which alerts a channel has yet to be
 //! sent. Pure: the time and the earlier messages are passed in.
 
 pub mod delivery_log;
@@ -27,29 +27,29 @@ pub use due::{Decision, Sending};
 pub use message::Message;
 pub use policy::Policy;
 
-/// Something that is wrong, or well again.
+/// Something that is wrong, or that has recovered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Alert {
-    /// What it is known by while it lasts.
+    /// Identifies the alert for as long as it lasts.
     pub key: Key,
-    /// What it is about; none where that is the project.
+    /// The integration that it is about; `None` if it is about the project.
     pub integration: Option<Subject>,
-    /// Since when it is so.
+    /// When it started.
     pub since: Timestamp,
     /// What happened, in a sentence.
     pub sentence: String,
     /// The next step.
     pub help: Option<String>,
-    /// The file where it is fixed, relative to the project.
+    /// The file to fix, relative to the project.
     pub file: Option<PathBuf>,
-    /// The command that says more.
+    /// The command that shows more.
     pub command: Option<String>,
     /// The run that shows it.
     pub run: Option<Box<Run>>,
 }
 
 impl Alert {
-    /// Returns what kind of alert it is.
+    /// Returns the kind of alert.
     #[must_use]
     pub fn kind(&self) -> AlertKind {
         self.key.kind
@@ -59,11 +59,11 @@ impl Alert {
 /// The integration that an alert is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subject {
-    /// Its id, if it is known: an invalid file may not contain it.
+    /// Its id, if known: an invalid file may not contain it.
     pub id: Option<IntegrationId>,
     /// Its name.
     pub slug: Slug,
-    /// Its tags, where they are known.
+    /// Its tags, if known.
     pub tags: Option<BTreeSet<String>>,
 }
 
@@ -74,18 +74,18 @@ impl From<&Integration> for Subject {
     }
 }
 
-/// What an alert is known by while it lasts: its kind, and what it is about.
+/// Identifies an alert for as long as it lasts: its kind, and what it is about.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Key {
     /// The kind.
     pub kind: AlertKind,
-    /// The id of an integration, or a file and the like.
+    /// The id of an integration, a file, or similar.
     pub about: String,
 }
 
 impl Key {
-    /// Joins a kind with what it is about.
+    /// Joins a kind and what the alert is about.
     pub fn new(kind: AlertKind, about: impl fmt::Display) -> Self {
         Self { kind, about: about.to_string() }
     }
@@ -97,7 +97,7 @@ impl fmt::Display for Key {
     }
 }
 
-/// Why a text is not a key of an alert.
+/// Why a string is not an alert key.
 #[derive(Debug, thiserror::Error)]
 #[error("`{0}` is not an alert key")]
 pub struct NotAKey(String);
@@ -124,14 +124,14 @@ impl From<Key> for String {
     }
 }
 
-/// What was looked at, and what was found.
+/// The result of one look at a project: what is wrong and what is healthy.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Seen {
     /// What is wrong now.
     pub alerts: Vec<Alert>,
-    /// What is known to be well, of kind [`AlertKind::Recovery`], each about the id of an integration.
+    /// What is known to be healthy: alerts of kind [`AlertKind::Recovery`], each about the id of an integration.
     pub well: Vec<Alert>,
-    /// Of which kinds `alerts` has all there are: what is not among them is over.
+    /// The kinds for which `alerts` is complete: earlier alerts of these kinds that are missing from it are over.
     pub whole: BTreeSet<AlertKind>,
 }
 

@@ -1,4 +1,5 @@
-//! What a channel was sent: stored in the registry, so that only one of several machines sends it.
+//! The messages that a channel was sent. Stored in the registry, so that only one of several machines sends each
+//! message.
 
 use std::collections::BTreeMap;
 
@@ -9,50 +10,50 @@ use uuid::Uuid;
 use super::Key;
 use crate::name::Slug;
 
-/// The time in which messages are counted.
+/// The period over which messages are counted.
 pub const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
-/// How far the clock of another machine may be ahead of one's own.
+/// How far the clock of another machine may be ahead of this machine's.
 const AHEAD: SignedDuration = SignedDuration::from_mins(5);
 
-/// What a channel was sent.
+/// The messages that a channel was sent.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Told {
-    /// Active alerts, by key; those that are over and were reported are removed.
+    /// Active alerts, by key. Alerts that are over are removed once that was reported.
     #[serde(default)]
     pub alerts: BTreeMap<Key, LastingAlert>,
-    /// When messages went out in the last hour.
+    /// When messages were sent in the last hour.
     #[serde(default)]
     pub sent: Vec<Timestamp>,
 }
 
-/// One alert that lasts.
+/// An alert that is still active.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LastingAlert {
-    /// The integration, for people who read it.
+    /// The integration, for people who read the log.
     pub slug: Option<Slug>,
-    /// Since when it lasts.
+    /// When it started.
     pub since: Timestamp,
-    /// When the channel was last notified; none if it has to wait or could not be reached.
+    /// When the channel was last notified; `None` if the message is waiting or could not be delivered.
     pub told_at: Option<Timestamp>,
-    /// Who is telling it right now.
+    /// The sender that is delivering it right now.
     pub claim: Option<Claim>,
 }
 
-/// A message on its way. Who dies while it sends loses it: then another one tells.
+/// A message that is being sent. If its sender dies, the claim expires and another sender takes over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claim {
     /// The message.
     pub by: Uuid,
-    /// When it was begun.
+    /// When sending started.
     pub at: Timestamp,
-    /// How long that holds.
+    /// When the claim expires.
     pub until: Timestamp,
 }
 
 impl Told {
-    /// Forgets what is older than an hour, and claims that nobody has kept. A clock that was wrong for a while leaves
-    /// times of days and years to come behind: until then nobody would be told anything.
+    /// Removes times of messages older than an hour, and expired claims. Also corrects times in the future, which a wrong
+    /// clock may have left behind: they could silence the channel for days or years.
     pub(super) fn tidy(&mut self, now: Timestamp) {
         let is_to_come = |at: Timestamp| at.duration_since(now) > AHEAD;
         self.sent.retain(|at| now.duration_since(*at) < HOUR && !is_to_come(*at));

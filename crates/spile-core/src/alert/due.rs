@@ -10,38 +10,39 @@ use super::{Alert, Key, Policy, Seen};
 use crate::run::RunKind;
 use crate::settings::AlertKind;
 
-/// How long a message may be on its way before another machine takes it over.
+/// How long sending a message may take before another machine takes over.
 pub const CLAIM: SignedDuration = SignedDuration::from_mins(3);
 
-/// What to send, and what to remember before it is sent.
+/// The messages to send, and the log to store before they are sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decision {
-    /// The messages, in their order.
+    /// The messages, in order.
     pub messages: Vec<Sending>,
-    /// What the channel was sent, with these messages claimed.
+    /// The channel's log, with these messages claimed.
     pub told: Told,
 }
 
 /// One message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sending {
-    /// What it tells.
+    /// The alert that it reports.
     pub alert: Alert,
-    /// What it sums up: there were more than the channel gets in an hour.
+    /// Further alerts that it summarizes, because of the hourly limit.
     pub more: Vec<Alert>,
-    /// What it is claimed by.
+    /// The claim under which it is sent.
     pub claim: Claim,
-    /// The entries that it settles.
+    /// The log entries that it settles.
     keys: BTreeSet<Key>,
 }
 
-/// Something that has to be sent to a channel, and the entries that it settles.
+/// An alert that is due to be sent to a channel, and the log entries that it settles.
 struct Due {
     alert: Alert,
     keys: BTreeSet<Key>,
 }
 
-/// Decides what a channel is sent now. `id` names the messages: the first gets it, each further one the next number.
+/// Decides what to send a channel now. `id` numbers the messages: the first message gets it, each further one the next
+/// number.
 #[must_use]
 pub fn decide(seen: &Seen, policy: &Policy, mut told: Told, now: Timestamp, id: Uuid) -> Decision {
     told.tidy(now);
@@ -70,7 +71,8 @@ pub fn decide(seen: &Seen, policy: &Policy, mut told: Told, now: Timestamp, id: 
     Decision { messages, told }
 }
 
-/// What is wanted of what is wrong, by its key. One that fails is not stale besides, unless that was told before.
+/// Returns the alerts that the channel wants, by key. A failing integration is not also reported as stale, unless that
+/// was sent before.
 fn wanted<'a>(seen: &'a Seen, policy: &Policy, told: &Told) -> BTreeMap<&'a Key, &'a Alert> {
     let wanted = seen.alerts.iter().filter(|alert| policy.wants(alert));
     let mut wanted: BTreeMap<&Key, &Alert> = wanted.map(|alert| (&alert.key, alert)).collect();
@@ -82,7 +84,7 @@ fn wanted<'a>(seen: &'a Seen, policy: &Policy, told: &Told) -> BTreeMap<&'a Key,
     wanted
 }
 
-/// Records what is new, and returns what was never sent or is due again.
+/// Records new alerts, and returns those that were never sent or are due again.
 fn repeated_or_new(wanted: &BTreeMap<&Key, &Alert>, policy: &Policy, told: &mut Told, now: Timestamp) -> Vec<Due> {
     let mut due = Vec::new();
     for (key, alert) in wanted {
@@ -96,7 +98,7 @@ fn repeated_or_new(wanted: &BTreeMap<&Key, &Alert>, policy: &Policy, told: &mut 
             Some(at) => policy.repeat.is_some_and(|repeat| now.duration_since(at).unsigned_abs() >= repeat && now > at),
         };
         if is_due && entry.claim.is_none() {
-            // It lasts since the first failure, not since the newest.
+            // The alert lasts since the first failure, not the newest.
             let alert = Alert { since: entry.since, ..(*alert).clone() };
             due.push(Due { alert, keys: [(*key).clone()].into() });
         }
@@ -104,7 +106,7 @@ fn repeated_or_new(wanted: &BTreeMap<&Key, &Alert>, policy: &Policy, told: &mut 
     due
 }
 
-/// Returns the recoveries of alerts that were sent; removes the rest of what is over.
+/// Returns the recoveries of alerts that were sent, and removes all other alerts that are over.
 fn over(seen: &Seen, wanted: &BTreeMap<&Key, &Alert>, policy: &Policy, told: &mut Told) -> Vec<Due> {
     let mut over: BTreeMap<&str, Due> = BTreeMap::new();
     told.alerts.retain(|key, entry| {
@@ -124,7 +126,7 @@ fn over(seen: &Seen, wanted: &BTreeMap<&Key, &Alert>, policy: &Policy, told: &mu
                 true
             }
             Some(_) => false,
-            // What was seen before it failed says nothing.
+            // A success from before the failure proves nothing.
             None if is_known && key.kind == AlertKind::Failure => true,
             None => !seen.whole.contains(&key.kind),
         }
@@ -132,8 +134,8 @@ fn over(seen: &Seen, wanted: &BTreeMap<&Key, &Alert>, policy: &Policy, told: &mu
     over.into_values().collect()
 }
 
-/// Tells whether a success shows that what lasted is over: a failure ends with a later success. Only a later sync makes
-/// up for one that is late or that gave a warning.
+/// Tells whether a success ends an alert: any later success ends a failure. Only a later sync makes up for a sync that
+/// is late or ended with a warning.
 fn ends(well: &Alert, kind: AlertKind, entry: &LastingAlert) -> bool {
     let is_sync = well.run.as_ref().is_some_and(|run| run.kind == RunKind::Sync && run.started_at > entry.since);
     match kind {
@@ -147,16 +149,16 @@ fn order(alert: &Alert) -> (AlertKind, Timestamp, &Key) {
     (alert.kind(), alert.since, &alert.key)
 }
 
-/// How a message got through.
+/// Whether a message was delivered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
-    /// The channel has it.
+    /// The channel received it.
     Sent,
-    /// It has not: the next one to look tries again.
+    /// The channel did not receive it: the next check tries again.
     NotSent,
 }
 
-/// Remembers how a message got through.
+/// Records whether a message was delivered.
 pub fn settle(told: &mut Told, message: &Sending, outcome: Outcome, now: Timestamp) {
     if outcome == Outcome::NotSent
         && let Some(slot) = told.sent.iter().position(|at| *at == message.claim.at)

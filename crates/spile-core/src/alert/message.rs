@@ -10,23 +10,23 @@ use crate::run::{Run, RunKind};
 use crate::settings::AlertKind;
 use crate::visible::is_steering;
 
-/// The version of a message's form.
+/// The version of the message format.
 const VERSION: u32 = 1;
 
-/// How many of those that are summed up are named.
+/// How many of the summarized alerts are named.
 const NAMED: usize = 20;
 
-/// The most characters of a sentence: what a plugin said last may be long.
+/// The most characters of a sentence: a plugin's last line may be long.
 const LONGEST: usize = 600;
 
-/// Where a message comes from.
+/// The origin of a message.
 #[derive(Debug, Clone, Copy)]
 pub struct Frame<'a> {
     /// The project.
     pub project: &'a str,
     /// Its environment.
     pub environment: &'a EnvironmentName,
-    /// Where people find its pages.
+    /// The public address of its pages, if any.
     pub pages: Option<&'a str>,
     /// The channel.
     pub channel: &'a ChannelName,
@@ -35,9 +35,9 @@ pub struct Frame<'a> {
 /// A message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Message {
-    /// The version of this form.
+    /// The version of this format.
     pub version: u32,
-    /// Its id: one that is sent again has the same.
+    /// Its id. A message that is sent again keeps it.
     pub id: Uuid,
     /// The kind of its alert, or `test`.
     pub kind: &'static str,
@@ -53,30 +53,30 @@ pub struct Message {
     pub environment: EnvironmentName,
     /// The channel.
     pub channel: ChannelName,
-    /// The integration; none where it is about the project.
+    /// The integration; `None` if the message is about the project.
     pub integration: Option<MessageIntegration>,
-    /// Since when it is so.
+    /// When the problem started.
     pub since: Timestamp,
-    /// When it was written.
+    /// When the message was written.
     pub at: Timestamp,
-    /// The file where it is fixed, relative to the project.
+    /// The file to fix, relative to the project.
     pub file: Option<String>,
     /// The page about it.
     pub url: Option<String>,
-    /// The command that says more.
+    /// The command that shows more.
     pub command: Option<String>,
     /// The run that shows it.
     pub run: Option<MessageRun>,
-    /// How many more there were than the channel gets in an hour.
+    /// How many more alerts there were than the hourly limit allows.
     pub more: usize,
-    /// The first of those.
+    /// The first of those alerts.
     pub others: Vec<Other>,
 }
 
 /// The integration of a message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct MessageIntegration {
-    /// Its id, where it is known.
+    /// Its id, if known.
     pub id: Option<IntegrationId>,
     /// Its name.
     pub slug: Slug,
@@ -87,19 +87,19 @@ pub struct MessageIntegration {
 pub struct MessageRun {
     /// Its id.
     pub id: Uuid,
-    /// What it did.
+    /// What the run did.
     pub kind: RunKind,
     /// When it began.
     pub started_at: Timestamp,
     /// When it ended.
     pub finished_at: Option<Timestamp>,
-    /// How many records it moved, where that was counted.
+    /// How many records it moved, if they were counted.
     pub records: Option<u64>,
-    /// What kind of failure it was.
+    /// The kind of failure.
     pub cause: Option<&'static str>,
 }
 
-/// One of those that a message sums up.
+/// One of the alerts that a message summarizes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Other {
     /// The kind of its alert.
@@ -109,7 +109,7 @@ pub struct Other {
 }
 
 impl Message {
-    /// Writes what a channel is sent.
+    /// Writes the message that a channel is sent.
     #[must_use]
     pub fn of(sending: &Sending, frame: Frame<'_>) -> Self {
         let Sending { alert, more, claim, .. } = sending;
@@ -143,7 +143,7 @@ impl Message {
         }
     }
 
-    /// Writes what shows that a channel works.
+    /// Writes a test message, which shows that a channel works.
     #[must_use]
     pub fn test(frame: Frame<'_>, at: Timestamp, id: Uuid) -> Self {
         Self {
@@ -198,7 +198,7 @@ fn title(alert: &Alert, frame: Frame<'_>) -> String {
     format!("{about}: {what}")
 }
 
-/// Returns a text of one line and of bounded length: it comes from plugins, and goes into subjects and terminals.
+/// Returns a string on one line and of bounded length: it comes from plugins, and ends up in subjects and terminals.
 fn plain(text: &str) -> String {
     let shown = |c: char| if is_steering(c) || c.is_control() { ' ' } else { c };
     let mut plain: String = text.trim().chars().take(LONGEST).map(shown).collect();
@@ -213,7 +213,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_text_of_a_plugins_is_one_line_of_bounded_length() {
+    fn text_from_a_plugin_becomes_one_line_of_bounded_length() {
         assert_eq!(plain(" a\r\nBcc: x\u{1b}[2J\u{202e}\n"), "a  Bcc: x [2J ");
         assert_eq!(plain("a\u{2028}b\u{2029}c"), "a b c", "these end lines too");
         assert_eq!(plain(&"é".repeat(700)).chars().count(), 601);

@@ -14,13 +14,13 @@ use crate::settings::{AlertKind, Channel};
 /// Which notifications a channel gets, and how often.
 #[derive(Debug, Clone)]
 pub struct Policy {
-    /// Of what.
+    /// The kinds of alerts.
     pub on: BTreeSet<AlertKind>,
-    /// Of which integrations; none means all.
+    /// The integrations; empty means all.
     pub only: Vec<Selector>,
-    /// When an alert that lasts is repeated; `None` is never.
+    /// After how long a lasting alert is repeated; `None` means never.
     pub repeat: Option<Duration>,
-    /// How many messages it gets in an hour.
+    /// How many messages the channel gets per hour.
     pub most_per_hour: usize,
 }
 
@@ -28,7 +28,7 @@ impl From<&Channel> for Policy {
     fn from(channel: &Channel) -> Self {
         Self {
             on: channel.on.clone(),
-            // Invalid words were refused when the files were checked.
+            // Invalid words were rejected when the files were checked.
             only: channel.only.iter().filter_map(|word| word.parse().ok()).collect(),
             repeat: channel.repeat,
             most_per_hour: usize::try_from(channel.most_per_hour).unwrap_or(usize::MAX),
@@ -37,20 +37,20 @@ impl From<&Channel> for Policy {
 }
 
 impl Policy {
-    /// Tells whether the channel wants to know of an alert.
+    /// Tells whether the channel wants an alert.
     #[must_use]
     pub fn wants(&self, alert: &Alert) -> bool {
         self.on.contains(&alert.kind()) && self.is_about(alert.integration.as_ref())
     }
 
-    /// Tells whether it is told of an integration. What is wrong with the project is everyone's.
+    /// Tells whether the channel is notified about an integration. Every channel is notified about the project itself.
     fn is_about(&self, subject: Option<&Subject>) -> bool {
         let Some(subject) = subject.filter(|_| !self.only.is_empty()) else { return true };
         self.only.iter().any(|word| names(word, subject))
     }
 }
 
-/// The tags of an invalid file may be unknown: better one message too many than none.
+/// The tags of an invalid file may be unknown. One message too many is better than one too few.
 fn names(word: &Selector, subject: &Subject) -> bool {
     match word {
         Selector::Name(slug) => *slug == subject.slug,
@@ -59,7 +59,7 @@ fn names(word: &Selector, subject: &Subject) -> bool {
     }
 }
 
-/// What can be wrong with the words of `only`.
+/// Mistakes in the words of `only`.
 #[derive(Debug, thiserror::Error, Diagnostic)]
 pub enum OnlyMistake {
     /// A word of `only` that is not a name, a pattern, or a tag.
@@ -68,7 +68,7 @@ pub enum OnlyMistake {
     Word {
         /// What was written.
         word: String,
-        /// Where.
+        /// Where it is.
         #[label("here")]
         span: SourceSpan,
     },
@@ -82,14 +82,14 @@ pub enum OnlyMistake {
     Nothing {
         /// What was written.
         word: String,
-        /// Where.
+        /// Where it is.
         #[label("no match")]
         span: SourceSpan,
     },
 }
 
-/// Checks the words of a channel's `only`. `integrations` are all of the project; `None` where some cannot be read, for a
-/// word may name one of those.
+/// Checks the words of a channel's `only`. `integrations` holds all integrations of the project; `None` if some cannot
+/// be read, because a word may name one of those.
 pub fn check(channel: &Channel, integrations: Option<&Integrations>, problems: &mut Problems) {
     let is_named =
         |selector: &Selector, all: &Integrations| all.iter().any(|one| names(selector, &Subject::from(&**one)));
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn a_channel_is_told_of_what_it_names() {
+    fn a_channel_is_notified_about_what_it_names() {
         let failure = alert(AlertKind::Failure, 1, 0);
         for (only, wanted) in
             [(&[][..], true), (&["shop-1"], true), (&["shop-2"], false), (&["shop-*"], true), (&["#crm", "x"], true)]
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_with_the_project_is_everybodys() {
+    fn every_channel_is_notified_about_the_project() {
         let whole = Alert { integration: None, ..alert(AlertKind::Failure, 1, 0) };
         assert!(policy(&["shop-2"]).wants(&whole));
         let mut unknown = alert(AlertKind::Failure, 1, 0);

@@ -9,53 +9,53 @@ use crate::render::engine::{Author, Failure, Formatter, Template};
 use crate::settings::Sender;
 use crate::source::Source;
 
-/// The most instructions that a template may take, so that one that loops ends.
+/// The most instructions that a template may execute, so that an endless loop ends.
 const FUEL: u64 = 200_000;
 
-/// What can be wrong with a template of messages.
+/// Mistakes in a message template.
 #[derive(Debug, thiserror::Error, Diagnostic)]
 pub enum MessageTemplateMistake {
-    /// A template of messages does not parse, or fails.
+    /// A message template that does not parse, or that fails.
     #[error("the message template fails: {message}")]
     #[diagnostic(
         code(spile::notify::template),
         help("fix it, or remove it to use the built-in one; `docs/notifications.md` lists its variables")
     )]
     Failed {
-        /// The engine's own sentence.
+        /// The template engine's own message.
         message: String,
-        /// Where.
+        /// Where it is.
         #[label("here")]
         span: SourceSpan,
     },
-    /// A webhook needs JSON, and its template does not render any.
+    /// A webhook template that does not render valid JSON.
     #[error("the template does not render valid JSON: {message}")]
     #[diagnostic(
         code(spile::notify::template_json),
         help("write JSON with unquoted values like `{{{{ title }}}}`: the quotes are added automatically")
     )]
     NoJson {
-        /// The reader's own sentence.
+        /// The JSON parser's own message.
         message: String,
-        /// The template's start.
+        /// The start of the template.
         #[label("this template")]
         span: SourceSpan,
     },
 }
 
-/// How values are written into a template's text.
+/// How values are written into a template's output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MessageFormat {
-    /// Slack's: a value can neither name a person nor a channel.
+    /// Escaped for Slack: a value cannot mention a person or a channel.
     Slack,
-    /// JSON.
+    /// Escaped as JSON.
     Json,
-    /// As they are.
+    /// Unchanged.
     Plain,
 }
 
 impl MessageFormat {
-    /// Returns the form that a channel takes.
+    /// Returns the format that a channel takes.
     #[must_use]
     pub fn of(sender: &Sender) -> Self {
         match sender {
@@ -66,7 +66,7 @@ impl MessageFormat {
     }
 }
 
-/// Returns the template that is part of the program.
+/// Returns the built-in template.
 #[must_use]
 pub fn built_in(sender: &Sender) -> Source {
     let (name, text) = match sender {
@@ -81,9 +81,9 @@ pub fn built_in(sender: &Sender) -> Source {
 /// Renders a message.
 ///
 /// # Errors
-/// When the template fails, or a webhook's renders no JSON.
+/// When the template fails, or a webhook template does not render JSON.
 pub fn render(message: &Message, form: MessageFormat, template: &Source) -> Result<String, MessageTemplateMistake> {
-    // A line that is only a block leaves no empty line.
+    // A line that contains only a block leaves no empty line.
     let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
     let template = Template {
         name: &template.path().display().to_string(),
@@ -103,7 +103,7 @@ pub fn render(message: &Message, form: MessageFormat, template: &Source) -> Resu
     Ok(text)
 }
 
-/// Writes a value as Slack asks for it, so that an error that somebody else words cannot call everyone.
+/// Escapes a value as Slack requires, so that an error message written by someone else cannot notify everyone.
 fn for_slack(
     out: &mut minijinja::Output<'_>,
     state: &mut minijinja::State<'_, '_>,

@@ -1,6 +1,7 @@
-//! Alerts from runs: which integrations fail, and which work.
+//! Alerts from runs: which integrations fail, and which ones work.
 //!
-//! A successful sync shows that everything works. A successful test shows it only for tests, because no loader takes part.
+//! A successful sync shows that everything works. A successful test only shows that tests work, because no loader takes
+//! part.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +14,7 @@ use crate::problem::counted;
 use crate::run::{Run, RunKind, RunStatus};
 use crate::settings::AlertKind;
 
-/// The newest runs of one integration, by what they did and how they ended.
+/// The newest runs of one integration, by kind and status.
 #[derive(Debug, Clone, Default)]
 pub struct Ends(BTreeMap<(&'static str, &'static str), Run>);
 
@@ -42,7 +43,7 @@ impl AllEnds {
         self.0.get(id)
     }
 
-    /// Returns what fails and what is well of the integrations that are enabled.
+    /// Returns which of the enabled integrations fail, and which are healthy.
     #[must_use]
     pub fn seen<'a>(&self, enabled: impl Iterator<Item = &'a Integration>) -> (Vec<Alert>, Vec<Alert>) {
         let (mut alerts, mut well) = (Vec::new(), Vec::new());
@@ -58,7 +59,8 @@ impl AllEnds {
         (alerts, well)
     }
 
-    /// Returns what fails and what is well of the integrations that ran, whatever the files say of them now.
+    /// Returns which of the integrations that ran fail, and which are healthy, whether or not the files enable them
+    /// now.
     #[must_use]
     pub fn seen_of(&self, integrations: &Integrations) -> (Vec<Alert>, Vec<Alert>) {
         self.seen(self.0.keys().filter_map(|id| integrations.get(id)).map(AsRef::as_ref))
@@ -70,7 +72,7 @@ impl Ends {
         self.0.get(&(kind.word(), status.word()))
     }
 
-    /// Returns the newest failure that nothing has fixed since.
+    /// Returns the newest failure without a later success.
     #[must_use]
     pub fn failing(&self) -> Option<&Run> {
         let sync = self.newest_success(RunKind::Sync);
@@ -84,7 +86,7 @@ impl Ends {
         failed.into_iter().flatten().filter(lasts).max_by_key(|run| run.started_at)
     }
 
-    /// Returns the newest sync where it succeeded with a warning.
+    /// Returns the newest sync if it succeeded with a warning.
     #[must_use]
     pub fn warning(&self) -> Option<&Run> {
         self.last_ended_sync().filter(|run| run.status == RunStatus::Warning)
@@ -100,13 +102,13 @@ impl Ends {
         [RunKind::Sync, RunKind::Test].into_iter().filter_map(|kind| self.newest_success(kind))
     }
 
-    /// Returns the newest run, however it ended.
+    /// Returns the newest run, whatever its status.
     #[must_use]
     pub fn last(&self) -> Option<&Run> {
         self.0.values().max_by_key(|run| run.started_at)
     }
 
-    /// Returns the newest sync, however it ended.
+    /// Returns the newest sync, whatever its status.
     #[must_use]
     pub fn last_ended_sync(&self) -> Option<&Run> {
         self.0.values().filter(|run| run.kind == RunKind::Sync).max_by_key(|run| run.started_at)

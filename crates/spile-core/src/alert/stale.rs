@@ -7,19 +7,19 @@ use crate::integration::{Integration, Timetable};
 use crate::name::EnvironmentName;
 use crate::settings::AlertKind;
 
-/// How much longer than usual a sync may take before an alert.
+/// How late the next sync but one may be before an alert.
 const GRACE: SignedDuration = SignedDuration::from_mins(15);
 
-/// When an integration was last known to be as it should be.
+/// When an integration was last known to be up to date.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Since {
-    /// When its last sync that succeeded began.
+    /// When its last successful sync began.
     pub synced: Option<Timestamp>,
-    /// When its row was made or last changed: before that it may not have been scheduled.
+    /// When its row was created or last changed: before that, it may not have been scheduled.
     pub applied: Timestamp,
 }
 
-/// Says that an integration has not been synced for too long, where that is so.
+/// Returns an alert if an integration has not been synced for too long.
 #[must_use]
 pub fn stale(integration: &Integration, environment: &EnvironmentName, since: Since, now: Timestamp) -> Option<Alert> {
     let timetable = Timetable::of(integration, environment).filter(|_| integration.at(environment).enabled)?;
@@ -46,8 +46,8 @@ pub fn stale(integration: &Integration, environment: &EnvironmentName, since: Si
     })
 }
 
-/// Returns by when the next sync but one should have begun, and some grace: one may be late or fail and be tried again.
-/// Nothing is ever late by `@once`.
+/// Returns the time by which the next sync but one should have begun, plus some grace: one sync may be late, or fail
+/// and be retried. With `@once`, nothing is ever late.
 fn deadline(timetable: &Timetable, from: Timestamp) -> Option<Timestamp> {
     let next = timetable.next_after(from)?;
     let next_but_one = timetable.next_after(next.at)?;
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn a_moment_is_told_to_the_minute() {
+    fn a_time_is_shown_to_the_minute() {
         assert_eq!(minute("2026-11-20T09:00:05Z".parse().unwrap()), "2026-11-20 09:00 UTC");
     }
 }

@@ -56,7 +56,7 @@ fn failing(number: u128, since: i64) -> Seen {
     wrong(AlertKind::Failure, &[number], since)
 }
 
-/// A sync or a test that succeeded, and took a second.
+/// A sync or a test that succeeded after a second.
 fn success(kind: RunKind, number: u128, since: i64) -> Seen {
     let run = Some(Box::new(run(kind, RunStatus::Ok, since - 1)));
     Seen { well: vec![Alert { run, ..alert(AlertKind::Recovery, number, since) }], ..Seen::default() }
@@ -67,7 +67,7 @@ fn well(number: u128, since: i64) -> Seen {
 }
 
 #[test]
-fn a_failure_is_told_once_and_again_after_a_day() {
+fn a_failure_is_sent_once_and_again_after_a_day() {
     let mut story = Story::new(20);
     assert_eq!(story.tell(&failing(1, 0), 0), ["failure of 1"]);
     assert_eq!(story.tell(&failing(1, HOUR), HOUR), [""; 0]);
@@ -79,11 +79,11 @@ fn a_failure_is_told_once_and_again_after_a_day() {
 }
 
 #[test]
-fn a_recovery_follows_what_was_told_and_nothing_else() {
+fn a_recovery_is_sent_only_after_an_alert_that_was_sent() {
     let mut story = Story::new(20);
     assert_eq!(story.tell(&well(1, 5), 5), [""; 0]);
     story.tell(&failing(1, 10), 10);
-    assert_eq!(story.tell(&well(1, 5), 11), [""; 0], "it was well before it failed");
+    assert_eq!(story.tell(&well(1, 5), 11), [""; 0], "the success came before the failure");
     assert_eq!(story.tell(&well(1, 20), 20), ["recovery of 1"]);
     assert_eq!(story.tell(&well(1, 20), 30), [""; 0]);
     assert_eq!(story.told.alerts.len(), 0);
@@ -91,7 +91,7 @@ fn a_recovery_follows_what_was_told_and_nothing_else() {
 }
 
 #[test]
-fn a_channel_that_wants_no_recoveries_forgets() {
+fn a_channel_without_recoveries_forgets_alerts_that_are_over() {
     let mut story = Story::new(20);
     story.policy.on.remove(&AlertKind::Recovery);
     story.tell(&failing(1, 10), 10);
@@ -100,20 +100,20 @@ fn a_channel_that_wants_no_recoveries_forgets() {
 }
 
 #[test]
-fn what_was_not_looked_at_lasts_and_what_is_gone_is_forgotten() {
+fn alerts_of_unchecked_kinds_last_and_missing_ones_are_forgotten() {
     let mut story = Story::new(20);
     story.tell(&wrong(AlertKind::Misconfigured, &[1], 0), 0);
     story.tell(&failing(2, 5), 5);
     assert_eq!(story.told.alerts.len(), 2);
     let mended = Seen { whole: [AlertKind::Misconfigured].into(), ..Seen::default() };
-    assert_eq!(story.tell(&mended, 10), [""; 0], "no recovery for what people have mended");
+    assert_eq!(story.tell(&mended, 10), [""; 0], "no recovery for what people fixed themselves");
     assert_eq!(story.told.alerts.len(), 1);
     story.tell(&Seen { whole: [AlertKind::Failure].into(), ..Seen::default() }, 10);
     assert_eq!(story.told, Told { sent: vec![at(0), at(5)], ..Told::default() });
 }
 
 #[test]
-fn a_success_from_before_a_failure_neither_ends_it_nor_has_it_forgotten() {
+fn a_success_from_before_a_failure_does_not_end_it() {
     let mut story = Story::new(20);
     assert_eq!(story.tell(&failing(1, 10), 10), ["failure of 1"]);
     let before = Seen { whole: [AlertKind::Failure].into(), ..well(1, 5) };
@@ -122,7 +122,7 @@ fn a_success_from_before_a_failure_neither_ends_it_nor_has_it_forgotten() {
 }
 
 #[test]
-fn one_that_fails_and_is_stale_is_told_once_and_recovers_once() {
+fn a_failing_and_stale_integration_alerts_once_and_recovers_once() {
     let mut story = Story::new(20);
     let mut both = failing(1, 10);
     both.alerts.push(alert(AlertKind::Stale, 1, 0));
@@ -135,19 +135,19 @@ fn one_that_fails_and_is_stale_is_told_once_and_recovers_once() {
 }
 
 #[test]
-fn only_a_sync_makes_up_for_one_that_is_late() {
+fn only_a_sync_ends_a_stale_alert() {
     let mut story = Story::new(20);
     story.tell(&wrong(AlertKind::Stale, &[1], 100), 200);
     assert_eq!(story.tell(&success(RunKind::Test, 1, 250), 250), [""; 0]);
-    assert_eq!(story.tell(&well(1, 101), 260), [""; 0], "the last sync, since when it is late");
+    assert_eq!(story.tell(&well(1, 101), 260), [""; 0], "the last sync, from before the alert");
     assert_eq!(story.told.alerts.len(), 1);
     let rests = Seen { whole: [AlertKind::Stale].into(), ..well(1, 101) };
-    assert_eq!(story.tell(&rests, 270), [""; 0], "it is not scheduled any more");
+    assert_eq!(story.tell(&rests, 270), [""; 0], "it is no longer scheduled");
     assert_eq!(story.told.alerts.len(), 0);
 }
 
 #[test]
-fn what_is_repeated_says_since_when_it_lasts() {
+fn a_repeated_alert_says_when_it_started() {
     let mut story = Story::new(20);
     story.tell(&failing(1, 0), 0);
     let again = story.decide(&failing(1, 24 * HOUR), 24 * HOUR);
@@ -155,19 +155,19 @@ fn what_is_repeated_says_since_when_it_lasts() {
 }
 
 #[test]
-fn what_is_held_back_is_summed_up_in_the_last_that_passes() {
+fn alerts_over_the_limit_are_summarized_in_the_last_message() {
     let mut story = Story::new(3);
     let many: Vec<u128> = (1..=40).collect();
     let told = story.tell(&wrong(AlertKind::Failure, &many, 0), 0);
     assert_eq!(told, ["failure of 1", "failure of 2", "failure of 3 and 37 more"]);
-    assert_eq!(story.tell(&wrong(AlertKind::Failure, &[41, 42], 1), 1), [""; 0], "the hour is full");
+    assert_eq!(story.tell(&wrong(AlertKind::Failure, &[41, 42], 1), 1), [""; 0], "the hourly limit is reached");
     let all: Vec<u128> = (1..=42).collect();
     let told = story.tell(&wrong(AlertKind::Failure, &all, 1), HOUR);
-    assert_eq!(told, ["failure of 41", "failure of 42"], "they waited");
+    assert_eq!(told, ["failure of 41", "failure of 42"], "they are sent in the next hour");
 }
 
 #[test]
-fn what_could_not_be_sent_is_due_again_and_takes_no_place() {
+fn an_undelivered_message_is_due_again_and_does_not_count() {
     let mut story = Story::new(1);
     for second in [0, 1, 2] {
         let messages = story.decide(&failing(1, 0), second);
@@ -178,11 +178,11 @@ fn what_could_not_be_sent_is_due_again_and_takes_no_place() {
 }
 
 #[test]
-fn what_is_being_sent_is_nobody_elses_until_its_sender_is_given_up() {
+fn a_claimed_message_is_left_alone_until_its_claim_expires() {
     let mut story = Story::new(20);
     assert_eq!(story.decide(&failing(1, 0), 0).len(), 1);
     assert_eq!(story.decide(&failing(1, 0), 60).len(), 0);
-    assert_eq!(story.decide(&well(1, 61), 61).len(), 0, "it may not have been told yet");
+    assert_eq!(story.decide(&well(1, 61), 61).len(), 0, "it may not have been sent yet");
     let taken_over = story.decide(&failing(1, 0), 180);
     assert_eq!(taken_over.len(), 1);
     settle(&mut story.told, &taken_over[0], Outcome::Sent, at(181));
@@ -190,7 +190,7 @@ fn what_is_being_sent_is_nobody_elses_until_its_sender_is_given_up() {
 }
 
 #[test]
-fn who_was_given_up_and_sends_after_all_leaves_the_other_its_claim() {
+fn a_late_sender_does_not_remove_the_claim_of_its_successor() {
     let mut story = Story::new(20);
     let slow = story.decide(&failing(1, 0), 0);
     let other = story.decide(&failing(1, 0), 190);
@@ -201,22 +201,22 @@ fn who_was_given_up_and_sends_after_all_leaves_the_other_its_claim() {
 }
 
 #[test]
-fn a_clock_that_was_ahead_silences_nobody() {
+fn a_clock_that_was_ahead_silences_no_channel() {
     let year = 365 * 24 * HOUR;
     let mut story = Story::new(1);
     assert_eq!(story.tell(&failing(1, 0), year), ["failure of 1"]);
-    assert_eq!(story.tell(&failing(2, 0), 0), ["failure of 2"], "it counted as of the last hour");
-    assert_eq!(story.tell(&failing(1, 0), 25 * HOUR), ["failure of 1"], "it would be repeated in a year");
+    assert_eq!(story.tell(&failing(2, 0), 0), ["failure of 2"], "a message from the future does not count");
+    assert_eq!(story.tell(&failing(1, 0), 25 * HOUR), ["failure of 1"], "repeated after a day, not after a year");
     let mut story = Story::new(20);
     assert_eq!(story.decide(&failing(1, 0), year).len(), 1);
-    assert_eq!(story.tell(&failing(1, 0), 0), ["failure of 1"], "a claim of then holds up nothing now");
+    assert_eq!(story.tell(&failing(1, 0), 0), ["failure of 1"], "a claim from the future blocks nothing");
     let mut story = Story::new(20);
     assert_eq!(story.decide(&failing(1, 0), 60).len(), 1);
-    assert_eq!(story.decide(&failing(1, 0), 0).len(), 0, "clocks differ by a minute");
+    assert_eq!(story.decide(&failing(1, 0), 0).len(), 0, "clocks may differ by a minute");
 }
 
 #[test]
-fn a_recovery_that_could_not_be_sent_is_due_again() {
+fn an_undelivered_recovery_is_due_again() {
     let mut story = Story::new(20);
     story.tell(&failing(1, 0), 0);
     let messages = story.decide(&well(1, 10), 10);

@@ -4,7 +4,7 @@ use crate::alert::tests::{alert, at};
 use crate::alert::{Alert, Policy, Seen, Told, due};
 use crate::settings::AlertKind;
 
-/// What a channel is sent of a failure whose error says this, and how many more there are.
+/// The message about a failure with this error, and with this many more alerts.
 fn message(error: &str, more: u128) -> Message {
     let failure = Alert {
         sentence: error.to_owned(),
@@ -32,7 +32,7 @@ fn slack(message: &Message) -> String {
 }
 
 #[test]
-fn slack_gets_a_few_lines_with_all_that_leads_on() {
+fn slack_gets_a_few_lines_with_links_and_next_steps() {
     assert_eq!(
         slack(&message("the token has expired", 0)),
         ":red_circle: *shop-1: the sync failed* (acme, prod)\nthe token has expired\n→ look at it\n\
@@ -41,13 +41,13 @@ fn slack_gets_a_few_lines_with_all_that_leads_on() {
 }
 
 #[test]
-fn an_error_cannot_call_everybody_in_slack() {
+fn an_error_cannot_notify_everyone_in_slack() {
     let text = slack(&message("<!channel> <@U1> a & b", 0));
     assert!(text.contains("&lt;!channel&gt; &lt;@U1&gt; a &amp; b"), "{text}");
 }
 
 #[test]
-fn what_is_held_back_is_counted_and_the_first_are_named() {
+fn summarized_alerts_are_counted_and_the_first_are_named() {
     let text = slack(&message("x", 37));
     assert!(text.contains("and 37 more:\n• shop-2: the sync failed\n"), "{text}");
     assert!(text.contains("• shop-21: the sync failed\n• …"), "{text}");

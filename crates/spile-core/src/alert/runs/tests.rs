@@ -1,8 +1,8 @@
 use super::*;
 use crate::alert::tests::{at, id, run};
 
-/// What is known after runs, one a second: `s` and `t` succeeded, `w` did with a warning, `S` and `T` failed, `c` was
-/// cancelled.
+/// What is known after runs, one per second: `s` and `t` succeeded, `w` succeeded with a warning, `S` and `T` failed,
+/// `c` was canceled.
 fn after(runs: &str) -> Option<(char, usize)> {
     let told = runs.chars().enumerate().map(|(second, c)| {
         let kind = if c.eq_ignore_ascii_case(&'t') { RunKind::Test } else { RunKind::Sync };
@@ -52,7 +52,7 @@ fn the_newest_failure_lasts_until_a_success_of_its_kind() {
 }
 
 #[test]
-fn the_newest_sync_counts_however_it_ended() {
+fn the_newest_sync_counts_whatever_its_status() {
     let runs = [
         run(RunKind::Test, RunStatus::Ok, 9),
         run(RunKind::Sync, RunStatus::Failed, 8),
@@ -66,9 +66,9 @@ fn the_newest_sync_counts_however_it_ended() {
 }
 
 #[test]
-fn an_alert_lasts_since_its_run_has_ended() {
+fn an_alert_starts_when_its_run_ends() {
     let mut failed = run(RunKind::Sync, RunStatus::Failed, 5);
     assert_eq!(ended_at(&failed), at(6));
     failed.finished_at = None;
-    assert_eq!(ended_at(&failed), at(5), "one whose end nobody saw");
+    assert_eq!(ended_at(&failed), at(5), "a run whose end was never recorded");
 }
