@@ -1,4 +1,4 @@
-//! Connectors: what one tap or target is called, where it is installed from and which settings it has.
+//! Connectors: what a tap or target is called, where it is installed from, and which settings it has.
 
 pub mod builtin;
 pub mod bundled;
@@ -37,10 +37,10 @@ pub enum Role {
 }
 
 impl Role {
-    /// The roles by the word that files use.
+    /// All roles, by the word that files use.
     pub const WORDS: [(&'static str, Self); 2] = [("extractor", Self::Extractor), ("loader", Self::Loader)];
 
-    /// Returns the key of `plugins` in `meltano.yml`.
+    /// Returns its key under `plugins` in `meltano.yml`.
     #[must_use]
     pub fn plural(self) -> &'static str {
         match self {
@@ -49,7 +49,7 @@ impl Role {
         }
     }
 
-    /// Returns the word as a sentence names one of them.
+    /// Returns the word with its indefinite article.
     #[must_use]
     pub fn with_article(self) -> &'static str {
         match self {
@@ -80,43 +80,43 @@ impl fmt::Display for Role {
 /// The schema and plugin definition of one tap or target.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Connector {
-    /// What it is called and found by.
+    /// What it is called, and what a search finds it by.
     pub head: Head,
-    /// What Meltano installs and starts.
+    /// The plugin that Meltano installs and starts.
     pub plugin: Plugin,
     /// Its settings, in the order a form shows them.
     pub settings: Vec<Setting>,
-    /// Alternatives of which at least one has to be set in full.
+    /// Alternative groups of settings: at least one of them has to be set in full.
     pub groups: Vec<Group>,
-    /// Whether more than one of the groups is one too many.
+    /// Whether only one of the groups may be set.
     pub one_group: bool,
-    /// Replication metadata by stream that its integrations start from, as Meltano's `metadata`.
+    /// Default replication metadata by stream for its integrations, as Meltano's `metadata`.
     pub metadata: serde_json::Map<String, Value>,
-    /// What an integration selects that says nothing of it, as Meltano's `select`; nothing means everything.
+    /// Default selection for integrations without `select`, as Meltano's `select`; empty means everything.
     pub select: Vec<String>,
-    /// What it does not keep of the records that it moves.
+    /// What it loses of the records that it moves.
     pub losses: Vec<Loss>,
-    /// Which tables it writes streams to, if that is known of a loader.
+    /// Which tables a loader writes streams to, if known.
     pub naming: Option<Naming>,
-    /// How many calls its source allows, and how many rows one returns, if that is known.
+    /// How many calls its source allows, and how many rows a call returns, if known.
     pub quota: Option<Quota>,
-    /// Whether its settings name its streams: two integrations of it have none in common unless a discovery says so.
+    /// Whether its settings name its streams. If so, two of its integrations share streams only if a discovery says so.
     pub own_streams: bool,
-    /// What it was made of, where it was.
+    /// The definition that it was generated from, if any.
     pub lock: Option<Lock>,
 }
 
-/// Something that a connector does not keep of records, found by `cargo test --test it certify`.
+/// Something that a connector loses, found by `cargo test --test it certify`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Loss {
-    /// The types of fields that it is about, as discoveries write them, for example `string (date-time)`; none, where that is
-    /// not known of a field.
+    /// The affected types of fields, as discoveries write them, for example `string (date-time)`; empty if a field's
+    /// type does not show whether it is affected.
     pub types: Vec<String>,
-    /// What becomes of them, to be read behind the connector's name.
+    /// What happens to them, as a predicate whose subject is the connector.
     pub what: String,
 }
 
-/// What a connector was made from: it distinguishes a newer definition from the same one.
+/// The definition that a connector was generated from. Shows whether there is a newer one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Lock {
     /// Where the definition came from: `hub:tap-x--variant`, `pip:tap-x` or a file.
@@ -126,37 +126,38 @@ pub struct Lock {
 }
 
 impl Connector {
-    /// Returns what the plugin of an integration is called in Meltano: `<plugin>--<slug>`.
+    /// Returns the name of an integration's plugin in Meltano: `<plugin>--<slug>`.
     #[must_use]
     pub fn plugin_name(&self, slug: &Slug) -> String {
         format!("{}--{slug}", self.plugin.name)
     }
 
-    /// Tells whether Meltano can tell the tap what to read. Where not, the tap reads what it will, whatever is selected.
+    /// Tells whether Meltano can pass a selection to the tap. If not, the tap reads what it likes, whatever is
+    /// selected.
     #[must_use]
     pub fn can_select(&self) -> bool {
         self.plugin.capabilities.iter().any(|one| one == "catalog" || one == "properties")
     }
 
-    /// Tells whether one of the groups of settings is set in full, where there are any.
+    /// Tells whether at least one group of settings is set in full, or there are no groups.
     pub fn has_a_group(&self, is_set: impl Fn(&str) -> bool) -> bool {
         let in_full = |group: &Group| group.settings.iter().all(|name| is_set(name));
         self.groups.is_empty() || self.groups.iter().any(in_full)
     }
 
-    /// Returns the setting of that name.
+    /// Returns the setting with that name.
     #[must_use]
     pub fn setting(&self, name: &str) -> Option<&Setting> {
         self.settings.iter().find(|setting| setting.name == name)
     }
 }
 
-/// A plugin as Meltano knows it; complete, so that no hub is asked.
+/// A plugin as Meltano defines it. Complete, so that Meltano does not ask its hub.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Plugin {
     /// The name of the base plugin.
     pub name: String,
-    /// Whose implementation it is.
+    /// The variant: who maintains this implementation.
     pub variant: String,
     /// The prefix of its schema names in Meltano.
     pub namespace: String,
@@ -164,9 +165,9 @@ pub struct Plugin {
     pub pip_url: String,
     /// The command it installs.
     pub executable: String,
-    /// What of the Singer specification it can do.
+    /// The capabilities from the Singer specification that it has.
     pub capabilities: Vec<String>,
-    /// What else Meltano reads of it: [`passthrough_keys::OF_PLUGINS`].
+    /// Other keys that Meltano reads: [`passthrough_keys::OF_PLUGINS`].
     pub passed: serde_json::Map<String, Value>,
 }
 
@@ -174,34 +175,34 @@ pub struct Plugin {
 #[derive(Debug, Clone, PartialEq)]
 #[expect(clippy::struct_excessive_bools, reason = "independent flags, as the definition states them")]
 pub struct Setting {
-    /// Its name; dots for nested ones.
+    /// Its name, with dots for nested settings.
     pub name: String,
-    /// What values it takes.
+    /// The values that it accepts.
     pub kind: Kind,
-    /// What a form calls it.
+    /// Its label in a form.
     pub label: Option<String>,
     /// What it does.
     pub description: Option<String>,
-    /// The value the plugin takes when none is given.
+    /// The value that the plugin uses if none is set.
     pub default: Option<Value>,
-    /// Always needed.
+    /// Whether it always has to be set.
     pub required: bool,
-    /// Never in plain text.
+    /// Whether it must not be in plain text.
     pub secret: bool,
-    /// The definition says `secret = false`: neither its name nor its values are taken for a secret.
+    /// Whether the definition says `secret = false`: neither its name nor its values are taken for secrets.
     pub is_open: bool,
-    /// Changing it makes data be read again.
+    /// Whether changing it makes the plugin read data again.
     pub resync: bool,
-    /// Not shown in a form at first.
+    /// Whether a form hides it at first.
     pub advanced: bool,
-    /// What else Meltano reads of it: [`passthrough_keys::OF_SETTINGS`].
+    /// Other keys that Meltano reads: [`passthrough_keys::OF_SETTINGS`].
     pub passed: serde_json::Map<String, Value>,
 }
 
-/// Settings that belong together: one way of several to set a connector up.
+/// Settings that belong together: one of several ways to configure a connector.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Group {
-    /// What the choice is called.
+    /// The label of this choice.
     pub label: String,
     /// The settings it needs.
     pub settings: Vec<String>,

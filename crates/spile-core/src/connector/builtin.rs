@@ -1,8 +1,8 @@
-//! The definitions that are part of the program. Stored as text, and parsed on demand.
+//! The built-in definitions. Stored as text, and parsed on demand.
 
 use super::Role;
 
-/// Returns role, name and text of every built-in definition.
+/// The role, name and text of every built-in definition.
 pub(super) const DEFINITIONS: [(Role, &str, &str); 11] = [
     (Role::Extractor, "github", include_str!("builtin/extractors/github.toml")),
     (Role::Extractor, "mysql", include_str!("builtin/extractors/mysql.toml")),

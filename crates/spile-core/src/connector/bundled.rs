@@ -1,8 +1,8 @@
-//! Plugins and add-ons that are part of the program: Python packages, each built into a wheel that pip and uv install from a
-//! file, and that Python imports from as it is.
+//! Bundled plugins and add-ons: Python packages, each built into a wheel that pip and uv install from a file, and that
+//! Python imports directly.
 //!
-//! A wheel and not a folder with a build script: it installs without a build tool from the network, and it is one file
-//! whose bytes are known, so that nothing a repository plants beside it runs.
+//! Wheels, because a folder with a build script would download a build tool to install. A wheel is also a single file
+//! with known bytes, so that nothing that a repository puts beside it can run.
 
 mod zip;
 
@@ -11,34 +11,35 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::digest;
 
-/// Where wheels are written, relative to the project: `pip_url` names this path, which is the same for everyone.
+/// Where wheels are written, relative to the project. `pip_url` contains this path, so it is the same for everyone.
 pub const FOLDER: &str = ".spile/plugins";
 
-/// A Python package that is part of the program.
+/// A bundled Python package.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bundled {
     /// The name of the package as Python imports it.
     package: &'static str,
-    /// Its version. It changes with every change of the files: it tells Meltano and people which installation they have.
+    /// Its version. Every change to the files changes it, so that Meltano and people can tell which version is
+    /// installed.
     version: &'static str,
-    /// By what others find it: a group of entry points, its name there, and what is behind it.
+    /// How others find it: a group of entry points, its name in the group, and the object that it refers to.
     entry: EntryPoint,
-    /// What it needs, as `Requires-Dist` has it.
+    /// Its requirements, as in `Requires-Dist`.
     requires: &'static [&'static str],
     /// Its modules: name and text.
     modules: &'static [(&'static str, &'static str)],
 }
 
-/// An entry point, as `entry_points.txt` has it.
+/// An entry point, as in `entry_points.txt`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct EntryPoint {
-    /// `console_scripts` for a command.
+    /// The group: `console_scripts` for a command.
     group: &'static str,
     name: &'static str,
     object: &'static str,
 }
 
-/// The loader of DuckDB. DuckDB is pinned here, for newer versions changed how they read and write; the newest one has no
+/// The DuckDB loader. It pins DuckDB, because newer versions may read and write differently. The newest version has no
 /// package for Python 3.10.
 const TARGET_DUCKDB: Bundled = Bundled {
     package: "spile_target_duckdb",
@@ -55,7 +56,7 @@ const TARGET_DUCKDB: Bundled = Bundled {
     ],
 };
 
-/// The add-on of Meltano that keeps state in a hosted registry; `spile` is the scheme of its address.
+/// The Meltano add-on that keeps state in a hosted registry. `spile` is the scheme of its address.
 pub const STATE_BACKEND: Bundled = Bundled {
     package: "spile_state_backend",
     version: "1.0.0",
@@ -68,23 +69,23 @@ pub const STATE_BACKEND: Bundled = Bundled {
     modules: &[("__init__.py", include_str!("bundled/spile_state_backend/__init__.py"))],
 };
 
-/// All plugins.
+/// All bundled plugins.
 pub const ALL: [Bundled; 1] = [TARGET_DUCKDB];
 
 impl Bundled {
-    /// Returns the package that a `pip_url` installs; `None` where that comes from elsewhere.
+    /// Returns the package that a `pip_url` installs; `None` if it is not a bundled one.
     #[must_use]
     pub fn of(pip_url: &str) -> Option<Self> {
         ALL.into_iter().find(|bundled| pip_url.split_whitespace().any(|word| word == bundled.pip_url()))
     }
 
-    /// Returns what pip is asked to install: a path that begins in the project's folder.
+    /// Returns the requirement for pip: a path that begins in the project's folder.
     #[must_use]
     pub fn pip_url(&self) -> String {
         format!("./{FOLDER}/{}", self.file_name())
     }
 
-    /// Returns the name of the wheel.
+    /// Returns the file name of the wheel.
     #[must_use]
     pub fn file_name(&self) -> String {
         format!("{}-{}-py3-none-any.whl", self.package, self.version)
@@ -132,7 +133,7 @@ mod tests {
             ("spile_state_backend-1.0.0-py3-none-any.whl", STATE_BACKEND_SHA256),
         ];
         let known = known.map(|(name, hash)| (name.to_owned(), hash.to_owned()));
-        assert_eq!(hashes, known, "raise the version, then name its hash here");
+        assert_eq!(hashes, known, "raise the version, then update its hash here");
     }
 
     const STATE_BACKEND_SHA256: &str = "92fcf6dd15c04bec98b2558d726c2653fc4757ed9d58893cc9c296438f0545cf";

@@ -8,8 +8,8 @@ use super::{Connector, Head, Role, builtin, read};
 use crate::problem::Problems;
 use crate::source::Source;
 
-/// All connectors by role and name. A built-in definition is parsed when it is first asked for:
-/// most projects use a handful, and start-up must not grow with the catalog.
+/// All connectors by role and name. A built-in definition is parsed on first use: most projects use a handful, and
+/// start-up must not get slower as the catalog grows.
 #[derive(Debug, Default)]
 pub struct Catalog(BTreeMap<(Role, String), Definition>);
 
@@ -20,7 +20,7 @@ struct Definition {
 }
 
 impl Catalog {
-    /// Returns the built-in connectors with the project's own laid over them.
+    /// Returns the built-in connectors, overridden by the project's own.
     pub fn new(own: &[Source], problems: &mut Problems) -> Self {
         let mut definitions: BTreeMap<_, _> = builtin::DEFINITIONS
             .into_iter()
@@ -50,20 +50,20 @@ impl Catalog {
         Self(definitions)
     }
 
-    /// Returns the connector of that role and name.
+    /// Returns the connector with that role and name.
     #[must_use]
     pub fn find(&self, role: Role, name: &str) -> Option<Arc<Connector>> {
         let definition = self.0.get(&(role, name.to_owned()))?;
         definition.connector.get_or_init(|| parse_builtin(name, definition.text)).clone()
     }
 
-    /// Tells whether there is a connector of that role and name.
+    /// Tells whether there is a connector with that role and name.
     #[must_use]
     pub fn has(&self, role: Role, name: &str) -> bool {
         self.0.contains_key(&(role, name.to_owned()))
     }
 
-    /// Tells whether a file is called as the file of a connector is: `<name>.toml`, or `<name>-<kind>.toml`, for an
+    /// Tells whether a file has the name of a connector's file: `<name>.toml`, or `<name>-<kind>.toml`, because an
     /// extractor and a loader may share a name.
     #[must_use]
     pub fn is_named(path: &Path, role: Role, name: &str) -> bool {
@@ -75,20 +75,20 @@ impl Catalog {
         stem == name || stem.strip_suffix(kind) == Some(name)
     }
 
-    /// Tells whether a connector is part of the program.
+    /// Tells whether a connector is built in.
     #[must_use]
     pub fn is_built_in(role: Role, name: &str) -> bool {
         builtin::DEFINITIONS.iter().any(|(of, known, _)| *of == role && *known == name)
     }
 
-    /// Returns the connector of that role and name that is part of the program.
+    /// Returns the built-in connector with that role and name.
     #[must_use]
     pub fn built_in(role: Role, name: &str) -> Option<Arc<Connector>> {
         let (_, name, text) = builtin::DEFINITIONS.iter().find(|(of, known, _)| *of == role && *known == name)?;
         parse_builtin(name, text)
     }
 
-    /// Returns the heads of all connectors that are part of the program.
+    /// Returns the heads of all built-in connectors.
     #[must_use]
     pub fn built_in_heads() -> Vec<Head> {
         let head = |(_, name, text): &(Role, &str, &'static str)| {
@@ -103,7 +103,7 @@ impl Catalog {
     }
 }
 
-/// A test parses every built-in definition without a problem, so the sink stays empty here.
+/// Discards problems: a test parses every built-in definition and finds none.
 fn parse_builtin(name: &str, text: &'static str) -> Option<Arc<Connector>> {
     let source = Source::new(format!("{name}.toml"), text);
     read::connector(&source, &mut Problems::default()).map(Arc::new)
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_called_after_its_connector() {
+    fn a_file_is_named_after_its_connector() {
         let is = |path: &str| Catalog::is_named(Path::new(path), Role::Loader, "lake");
         assert!(is("connectors/lake.toml") && is("connectors/a/lake-loader.toml"));
         assert!(
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_part_of_the_program_is_so_by_its_role_and_its_name() {
+    fn a_connector_is_built_in_by_its_role_and_name() {
         for (role, name, is) in [
             (Role::Extractor, "salesforce", true),
             (Role::Loader, "salesforce", false),

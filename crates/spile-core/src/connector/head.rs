@@ -1,40 +1,39 @@
-//! Heads: the keys of a definition before its first table, which is all that a search needs.
+//! Heads: the keys of a definition before its first table, which are all that a search needs.
 
 use super::Role;
 use crate::problem::Problems;
 use crate::source::Source;
 use crate::table;
 
-/// What a connector is called and found by.
+/// What a connector is called, and what a search finds it by.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Head {
-    /// What integrations write as `type`.
+    /// Its `type` in integrations.
     pub name: String,
     /// Which side of a pipeline it is.
     pub role: Role,
-    /// What people call it.
+    /// Its name for people.
     pub label: String,
     /// One sentence for the catalog.
     pub description: String,
-    /// The shelf of the catalog it is on.
+    /// Its section of the catalog.
     pub category: Option<String>,
-    /// What else it is found by.
+    /// Other words that a search finds it by.
     pub keywords: Vec<String>,
-    /// Where its documentation is.
+    /// The address of its documentation.
     pub docs: Option<String>,
     /// An image: a file, relative to the project, or an address.
     pub logo: Option<String>,
 }
 
 impl Head {
-    /// Reads a head from the lines before the first table: settings are most of a definition, and not looked at. What
-    /// cannot be read so is read as a whole.
+    /// Reads a head from the lines before the first table, and skips the settings, which are most of a definition. If
+    /// that fails, reads the whole definition.
     pub fn read(source: &Source, problems: &mut Problems) -> Option<Self> {
         Self::peek(source).or_else(|| super::read::connector(source, problems).map(|connector| connector.head))
     }
 
-    /// Reads a head from the lines before the first table, of which no more need be there; `None` where that cannot be
-    /// done.
+    /// Reads a head from the lines before the first table alone; the rest may be missing. Returns `None` if that fails.
     #[must_use]
     pub fn peek(source: &Source) -> Option<Self> {
         let text = source.text();
@@ -91,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_with_a_head_is_told_as_it_is_of_the_whole() {
+    fn a_mistake_in_a_head_is_reported_as_in_the_whole_definition() {
         let mut problems = Problems::default();
         let source = Source::new("connectors/x.toml", "kind = 'loder'\n[plugin]\nname = 'x'\nnamespace = 'x'\n");
         Head::read(&source, &mut problems);

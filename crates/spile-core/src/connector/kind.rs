@@ -1,26 +1,26 @@
-//! The kinds of settings, under Meltano's own names, and what values fit each.
+//! The kinds of settings, under Meltano's own names, and the values that fit each.
 
 use serde_json::Value;
 
 use crate::secrecy;
 use crate::value::{kind_of, same, to_toml};
 
-/// One of the values that a setting of kind `options` takes.
+/// One of the values that a setting of kind `options` accepts.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Choice {
-    /// What the plugin is given: a text, a number or a boolean.
+    /// The value that the plugin gets: a string, a number or a boolean.
     pub value: Value,
-    /// What a form shows.
+    /// The label that a form shows.
     pub label: String,
 }
 
-/// Makes a kind; of the options only `options` makes use.
+/// Makes a kind. Only `options` uses the choices.
 pub type Make = fn(Vec<Choice>) -> Kind;
 
-/// What values a setting takes. The names are those of Meltano's JSON schema.
+/// The values that a setting accepts. The names come from Meltano's JSON schema.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Kind {
-    /// Text; also a number or a boolean, which the plugin gets as such.
+    /// A string. Also accepts a number or a boolean, which the plugin gets unchanged.
     String,
     /// A whole number.
     Integer,
@@ -30,7 +30,7 @@ pub enum Kind {
     Boolean,
     /// A date, or a date and time, in RFC 3339.
     Date,
-    /// An e-mail address.
+    /// An email address.
     Email,
     /// A path.
     File,
@@ -56,8 +56,8 @@ impl Kind {
         }
     }
 
-    /// Tells whether a setting of that name is a secret, where its definition says nothing: the name has to be that of
-    /// one, and the kind has to be able to hold one. The name of a list may be in the plural.
+    /// Tells whether a setting with that name is a secret if its definition does not say: the name has to be one of a
+    /// secret, and the kind has to be able to hold one. The name of a list may be plural.
     #[must_use]
     pub fn is_secret_as(&self, name: &str) -> bool {
         match self {
@@ -69,7 +69,7 @@ impl Kind {
         }
     }
 
-    /// The kinds by Meltano's word; `options` without its list.
+    /// All kinds, by Meltano's word; `options` without its list.
     pub const WORDS: [(&'static str, Make); 10] = [
         ("string", |_| Self::String),
         ("integer", |_| Self::Integer),
@@ -100,7 +100,7 @@ impl Kind {
         }
     }
 
-    /// Returns how a value that fits is described, and one such value as TOML.
+    /// Returns a description of the values that fit, and an example in TOML.
     #[must_use]
     pub fn wanted(&self) -> (&'static str, &'static str) {
         match self {
@@ -117,7 +117,7 @@ impl Kind {
         }
     }
 
-    /// Returns the options as a person types them; none where any value of the kind will do.
+    /// Returns the options as a person types them; empty if the kind accepts any value.
     #[must_use]
     pub fn option_words(&self) -> Vec<String> {
         match self {
@@ -134,8 +134,8 @@ impl Kind {
         }
     }
 
-    /// Tells whether a text can be a secret of this kind: secrets are texts in their files, whatever their kind; lists and
-    /// tables are JSON.
+    /// Tells whether a string can be a secret of this kind. Files store secrets as strings, whatever their kind; lists
+    /// and tables are JSON.
     #[must_use]
     pub fn takes_secret(&self, text: &str) -> bool {
         let parsed = || serde_json::from_str::<Value>(text);
@@ -154,12 +154,12 @@ impl Kind {
     /// # Errors
     /// Describes what was found instead of the expected value.
     pub fn check(&self, value: &Value) -> Result<(), String> {
-        // What no file can hold is not a value of a setting.
+        // A value that TOML cannot express cannot be set.
         if value.is_number() || value.is_array() || value.is_object() {
             to_toml(value).map_err(|reason| reason.to_string())?;
         }
         let fits = match (self, value) {
-            // Meltano passes a number or a boolean on unchanged, and a plugin may need just that.
+            // Meltano passes a number or a boolean on unchanged, and a plugin may need exactly that.
             (Self::String, Value::String(_) | Value::Number(_) | Value::Bool(_))
             | (Self::File, Value::String(_))
             | (Self::Decimal, Value::Number(_))
@@ -179,7 +179,7 @@ impl Kind {
     }
 }
 
-/// Returns an option as a person types it: a text without its quotes.
+/// Returns an option as a person types it: a string without its quotes.
 #[must_use]
 pub fn word_of(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)

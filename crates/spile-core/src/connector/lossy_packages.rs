@@ -1,4 +1,4 @@
-//! Packages that are known to lose rows, and the built-in connector that reads the same settings and loses none.
+//! Packages that are known to lose rows, and the built-in connector that accepts the same settings and loses none.
 
 use super::pip;
 
@@ -7,15 +7,15 @@ use super::pip;
 pub struct Faulty {
     /// Its name on the package index.
     package: &'static str,
-    /// The newest version that was seen to lose some.
+    /// The newest version that was seen to lose rows.
     until: [u64; 3],
-    /// What it does.
+    /// What it does wrong.
     pub what: &'static str,
-    /// The built-in connector to take instead.
+    /// The built-in connector to use instead.
     pub instead: &'static str,
 }
 
-/// Found by `cargo test --test it certify`, run over the package.
+/// Found by running `cargo test --test it certify` on the package.
 const ALL: [Faulty; 1] = [Faulty {
     package: "target-duckdb",
     until: [0, 8, 0],
@@ -24,21 +24,21 @@ const ALL: [Faulty; 1] = [Faulty {
 }];
 
 impl Faulty {
-    /// Returns what is known of the package that a `pip_url` installs; `None` where nothing is, or where it pins a newer
-    /// version. Without a pin it may be the faulty one.
+    /// Returns what is known about the package that a `pip_url` installs; `None` if nothing is known, or if it pins a
+    /// newer version. Without a pin, it may be the faulty version.
     #[must_use]
     pub fn of(pip_url: &str) -> Option<Self> {
         let requirement = pip::first_requirement(pip_url)?;
-        // `_`, `.` and case make no difference in names (PEP 503).
+        // In names, `_`, `.` and case make no difference (PEP 503).
         let name = pip::package_name(&requirement).to_ascii_lowercase().replace(['_', '.'], "-");
-        // What comes from an address is not what the package index has under that name.
+        // A package from an address is not the one with that name on the package index.
         let is_named = !requirement.contains('@') && !requirement[name.len()..].starts_with(['/', ':', '+']);
         let faulty = ALL.into_iter().find(|known| known.package == name && is_named)?;
         pip::version(&requirement).is_none_or(|version| numbers(version) <= faulty.until).then_some(faulty)
     }
 }
 
-/// Reads the numbers of a version; anything else is 0, so that an unreadable version counts as an old one.
+/// Reads the numbers of a version. Anything else counts as 0, so that an unreadable version counts as an old one.
 fn numbers(version: &str) -> [u64; 3] {
     let mut parts = version.split('.').map(|part| part.trim().parse().unwrap_or(0));
     [(); 3].map(|()| parts.next().unwrap_or(0))
@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn others_and_newer_versions_are_not_accused() {
+    fn other_packages_and_newer_versions_are_not_reported() {
         for pip_url in [
             "",
             "target-duckdb==0.8.1",

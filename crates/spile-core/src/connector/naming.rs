@@ -8,13 +8,13 @@ use super::Setting;
 use crate::problem::Problems;
 use crate::table::Table;
 
-/// The word of a file's rule that stands for the stream.
+/// The placeholder for the stream in a file's rule.
 const STREAM: &str = "stream_name";
 
-/// What can be wrong with a rule.
+/// Mistakes in a naming rule.
 #[derive(Debug, thiserror::Error, Diagnostic)]
 pub enum NamingMistake {
-    /// It refers to a setting that is not defined.
+    /// A rule that refers to a setting that is not defined.
     #[error("`{key}` refers to unknown setting `{name}`")]
     #[diagnostic(code(spile::connector::naming), help("use a setting from this definition"))]
     UnknownSetting {
@@ -33,33 +33,33 @@ pub enum NamingMistake {
 pub struct Naming {
     /// What separates the catalog, the schema and the table in a stream's name.
     pub separator: Option<String>,
-    /// Which part of the name becomes the table's.
+    /// Which part of a stream's name becomes the table's name.
     pub table: Part,
     /// What happens to the letters of a name.
     pub letters: Letters,
     /// The setting that names one schema for all streams.
     pub schema_setting: Option<String>,
-    /// The setting that maps schemas of the source to `{ target_schema = … }`; it wins over the one above.
+    /// The setting that maps schemas of the source to `{ target_schema = … }`. It wins over `schema_setting`.
     pub mapping_setting: Option<String>,
     /// Whether the stream's own schema is used if no setting names one.
     pub stream_schema: bool,
-    /// How many characters a table's name may have; a longer one ends the run.
+    /// How many characters a table's name may have. A longer name makes the run fail.
     pub longest: Option<usize>,
-    /// For loaders that write files: the file's name, for example `{custom_name|stream_name}.jsonl`. Braces hold settings,
-    /// of which the first one that is set counts, and `stream_name`.
+    /// For loaders that write files: the file's name, for example `{custom_name|stream_name}.jsonl`. Braces hold
+    /// `stream_name` and settings; the first one that is set counts.
     pub file: Option<String>,
 }
 
-/// Which part of a stream's name becomes the table's.
+/// Which part of a stream's name becomes the table's name.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Part {
-    /// All of it.
+    /// The whole name.
     #[default]
     Whole,
-    /// What follows the last separator: the rule of Meltano's SDK.
+    /// The part after the last separator: the rule of Meltano's SDK.
     Last,
-    /// What follows the catalog and the schema, joined by `_`: the rule of `PipelineWise`.
+    /// The part after the catalog and the schema, joined by `_`: the rule of `PipelineWise`.
     Rest,
 }
 
@@ -72,12 +72,12 @@ impl Part {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Letters {
-    /// They stay as they are; upper and lower case differ.
+    /// Unchanged: upper and lower case differ.
     #[default]
     Kept,
-    /// They become lower case, and dots become `_`: the rule of `PipelineWise`.
+    /// Lower case, with `_` for dots: the rule of `PipelineWise`.
     Lower,
-    /// They become snake case, as `conform_name` of Meltano's SDK does it.
+    /// Snake case, as in `conform_name` of Meltano's SDK.
     Snake,
 }
 
@@ -93,7 +93,7 @@ impl Letters {
         }
     }
 
-    /// Returns a name in the form in which names that differ in nothing but letters that do not count are one.
+    /// Returns a name without the differences in case that the database ignores.
     #[must_use]
     pub fn folded(self, name: &str) -> String {
         match self {
@@ -106,7 +106,7 @@ impl Letters {
 /// Where a stream's records end up.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Placement {
-    /// The schema; `None` if the connection decides, or if there are no schemas.
+    /// The schema; `None` if it depends on the connection, or if there are no schemas.
     pub schema: Option<String>,
     /// The table, or the file.
     pub table: String,
@@ -123,31 +123,31 @@ pub enum SchemaChoice {
     Mapping,
     /// The stream's name.
     Stream,
-    /// Not chosen: it is the connection's.
+    /// Nobody: the connection's default applies.
     Connection,
 }
 
 impl Placement {
-    /// Returns it as SQL would write it, without quotes.
+    /// Returns its name as in SQL, without quotes.
     #[must_use]
     pub fn name(&self) -> String {
         self.schema.as_ref().map_or_else(|| self.table.clone(), |schema| format!("{schema}.{}", self.table))
     }
 }
 
-/// What the settings of a loader say.
+/// The settings of a loader.
 pub trait NamingSettings {
     /// Returns the value of a setting, or its default.
     fn value(&self, setting: &str) -> Option<&Value>;
 
-    /// Returns a text that is not empty.
+    /// Returns the value of a setting if it is a string that is not empty.
     fn text(&self, setting: &str) -> Option<&str> {
         self.value(setting)?.as_str().map(str::trim).filter(|text| !text.is_empty())
     }
 }
 
 impl Naming {
-    /// Reads `[naming]` of a definition with these settings.
+    /// Reads `[naming]` from a definition with these settings.
     pub(super) fn read(table: Table<'_>, settings: &[Setting], problems: &mut Problems) -> Self {
         let text = |key, problems: &mut Problems| table.text(key, problems).map(|text| text.value);
         let setting = |key, problems: &mut Problems| {
@@ -218,20 +218,20 @@ impl Naming {
         }
     }
 
-    /// Tells whether a table's name is longer than the loader takes.
+    /// Tells whether a table's name is longer than the loader accepts.
     #[must_use]
     pub fn is_too_long(&self, placement: &Placement) -> bool {
         self.longest.is_some_and(|longest| placement.table.chars().count() > longest)
     }
 
-    /// Returns a placement in the form in which equal ones are the same table to the database.
+    /// Returns a key that is equal for placements that are the same table in the database.
     #[must_use]
     pub fn key(&self, placement: &Placement) -> String {
         self.letters.folded(&placement.name())
     }
 }
 
-/// Puts settings and the stream's name into a file's rule; what is neither stays, for example `{datestamp}`.
+/// Replaces settings and the stream's name in a file's rule. Other placeholders stay, for example `{datestamp}`.
 fn filled(rule: &str, stream: &str, settings: &impl NamingSettings) -> String {
     let (mut text, mut rest) = (String::new(), rule);
     while let Some((before, after)) = rest.split_once('{') {
@@ -251,7 +251,7 @@ fn snake(name: &str) -> String {
     let name: String = name.chars().filter(kept).collect();
     let name = name.to_lowercase().trim().replace(['.', '-', ' '], "_");
     match name.chars().next().and_then(|first| first.to_digit(10)) {
-        // Ten digits become the first ten letters.
+        // The ten digits become the first ten letters.
         Some(digit) => format!("{}{}", char::from(b'a' + u8::try_from(digit).unwrap_or_default()), &name[1..]),
         None => name,
     }
@@ -296,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn letters_stay_or_become_what_the_loaders_library_makes_of_them() {
+    fn letters_are_kept_or_converted_as_the_loaders_library_does() {
         let named = |letters| placed(&tables(Part::Last, letters), &json!({}), &["A.b C", "9Lives", "über$"]);
         assert_eq!(named(Letters::Kept), ["A.b C", "9Lives", "über$"]);
         assert_eq!(named(Letters::Lower), ["a_b c", "9lives", "über$"]);
@@ -304,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn a_schema_is_mapped_else_set_else_the_streams_own() {
+    fn a_schema_is_mapped_or_set_or_the_streams_own() {
         let naming = Naming {
             mapping_setting: Some("mapping".to_owned()),
             stream_schema: true,

@@ -1,16 +1,16 @@
-//! Keys that Meltano reads and spile does not use: their types are checked, and they are passed on unchanged.
+//! Keys that Meltano reads and spile does not use. Their types are checked, and they are passed on unchanged.
 
 use serde_json::{Map, Value};
 
 use crate::problem::Problems;
 use crate::table::Table;
 
-/// The form of a value that is passed on.
+/// The type of a value that is passed on.
 #[derive(Debug, Clone, Copy)]
 pub enum KeyForm {
-    /// A text.
+    /// A string.
     Text,
-    /// A list of texts.
+    /// A list of strings.
     Texts,
     /// `true` or `false`.
     Flag,
@@ -23,7 +23,7 @@ pub enum KeyForm {
 const POST_PROCESSORS: KeyForm =
     KeyForm::Word(&[("nest_object", ()), ("upcase_string", ()), ("stringify", ()), ("parse_date", ())]);
 
-/// The keys of a setting (reference: `base_setting` in Meltano's `meltano.schema.json`).
+/// The keys of a setting (source: `base_setting` in Meltano's `meltano.schema.json`).
 pub const OF_SETTINGS: [(&str, KeyForm); 8] = [
     ("aliases", KeyForm::Texts),
     ("env", KeyForm::Text),
@@ -35,7 +35,7 @@ pub const OF_SETTINGS: [(&str, KeyForm); 8] = [
     ("value_post_processor", POST_PROCESSORS),
 ];
 
-/// The keys of a plugin (reference: `plugin_generic`, `extractor_shared` and `loaders` there).
+/// The keys of a plugin (source: `plugin_generic`, `extractor_shared` and `loaders` in the same file).
 pub const OF_PLUGINS: [(&str, KeyForm); 9] = [
     ("python", KeyForm::Text),
     ("requires_meltano", KeyForm::Text),
@@ -48,7 +48,7 @@ pub const OF_PLUGINS: [(&str, KeyForm); 9] = [
     ("use_cached_catalog", KeyForm::Flag),
 ];
 
-/// Reads those of the keys that a table has.
+/// Reads those of the keys that a table contains.
 pub fn read(table: &Table<'_>, keys: &[(&'static str, KeyForm)], problems: &mut Problems) -> Map<String, Value> {
     let mut passed = Map::new();
     for (key, form) in keys {
@@ -65,7 +65,7 @@ pub fn read(table: &Table<'_>, keys: &[(&'static str, KeyForm)], problems: &mut 
     passed
 }
 
-/// Tells whether a value has a form.
+/// Tells whether a value has the expected type.
 #[must_use]
 pub fn fits(form: KeyForm, value: &Value) -> bool {
     match form {
@@ -84,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_value_is_handed_on_in_its_form_alone() {
+    fn a_value_is_passed_on_only_with_its_own_type() {
         let word = KeyForm::Word(&[("stringify", ()), ("parse_date", ())]);
         for (form, good, bad) in [
             (KeyForm::Text, json!("a"), json!(5)),

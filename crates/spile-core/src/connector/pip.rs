@@ -1,7 +1,7 @@
-//! What a `pip_url` installs, read as pip reads its command line, and whether that is always the same.
+//! The package that a `pip_url` installs, read as pip reads its command line, and whether the version is fixed.
 
-/// Options of `pip install` that take the next word as their value (pip 25's `pip install --help`).
-/// What a file of requirements says is not looked at.
+/// Options of `pip install` that take the next word as their value (pip 25's `pip install --help`). Requirements files
+/// are not read.
 const WITH_A_VALUE: [&str; 39] = [
     "-r",
     "--requirement",
@@ -44,10 +44,10 @@ const WITH_A_VALUE: [&str; 39] = [
     "--cert",
 ];
 
-/// Options of `pip install` whose value is what gets installed.
+/// Options of `pip install` whose value is the package to install.
 const INSTALLING: [&str; 2] = ["-e", "--editable"];
 
-/// Returns the first package that a `pip_url` names; `None` where it names none, such as one of options alone.
+/// Returns the first package that a `pip_url` names; `None` if it names none, for example if it consists of options.
 ///
 /// `name @ url` and `name ; marker` may be several words: Meltano splits them like a shell, and people write both.
 #[must_use]
@@ -73,22 +73,22 @@ pub fn first_requirement(pip_url: &str) -> Option<String> {
     None
 }
 
-/// Returns the name of a requirement's package, without extras, version, address and marker.
+/// Returns the package name of a requirement, without extras, version, address and marker.
 #[must_use]
 pub fn package_name(requirement: &str) -> &str {
     let end = requirement.find(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '-' | '_' | '.'));
     &requirement[..end.unwrap_or(requirement.len())]
 }
 
-/// Tells whether a `pip_url` names one version of its first package: `x==1.2`, a commit or tag of a repository, an
-/// archive, or a path of the project's own.
+/// Tells whether a `pip_url` fixes the version of its first package: `x==1.2`, a commit or tag of a repository, an
+/// archive, or a path in the project.
 #[must_use]
 pub fn is_pinned(pip_url: &str) -> bool {
     first_requirement(pip_url).is_none_or(|requirement| is_one_version(&requirement))
 }
 
 fn is_one_version(requirement: &str) -> bool {
-    // An address may hold a `;`; a marker after one stands behind a blank (PEP 508).
+    // An address may contain a `;`, so a marker after an address needs a space before it (PEP 508).
     let requirement = requirement.split_once(" ;").map_or(requirement, |(before, _)| before).trim();
     let address = requirement
         .split_once('@')
@@ -107,7 +107,7 @@ fn is_one_version(requirement: &str) -> bool {
     !address.contains("://") && version(requirement).is_some()
 }
 
-/// Returns the one version that a requirement takes from a package index; `None` where it takes several, or an address.
+/// Returns the only version that a requirement allows; `None` if it allows several, or is an address.
 #[must_use]
 pub fn version(requirement: &str) -> Option<&str> {
     let clauses = requirement.split(';').next().unwrap_or_default();
@@ -120,7 +120,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_always_the_same_is_told_from_what_is_not() {
+    fn pinned_packages_are_distinguished_from_open_ones() {
         for pinned in [
             "tap-x==1.2.0",
             "tap-x[s3]==1.2.0 setuptools<81",
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_package_is_found_behind_the_options_of_pip() {
+    fn the_first_package_is_found_after_the_options_of_pip() {
         for (pip_url, name) in [
             ("tap-x==1", "tap-x"),
             ("--index-url https://a/simple tap-x[s3]>=1", "tap-x"),

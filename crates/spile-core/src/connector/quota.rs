@@ -1,4 +1,4 @@
-//! What a source allows: how many calls a day, and how many rows one of them brings.
+//! The limits of a source: how many calls it allows per day, and how many rows a call returns.
 
 use serde::Serialize;
 
@@ -26,7 +26,7 @@ impl Quota {
         quota
     }
 
-    /// Returns how many calls so many rows of one stream take, where that is known: an empty stream takes one.
+    /// Returns how many calls it takes to read this many rows of one stream, if known. An empty stream takes one call.
     #[must_use]
     pub fn calls(&self, rows: u64) -> Option<u64> {
         self.rows_per_call.map(|most| rows.div_ceil(u64::from(most)).max(1))

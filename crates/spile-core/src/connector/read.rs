@@ -1,4 +1,4 @@
-//! Reading a connector's definition: text in, [`Connector`] out, mistakes collected.
+//! Reads a connector's definition: text in, [`Connector`] out, mistakes collected.
 
 mod mistake;
 
@@ -14,7 +14,7 @@ use crate::table::{self, Table};
 
 pub use mistake::ConnectorMistake;
 
-/// Returns where a definition says what pip installs.
+/// Returns the position of `pip_url` in a definition.
 #[must_use]
 pub fn span_of_pip_url(source: &Source) -> Option<std::ops::Range<usize>> {
     let file = table::tree(source.text()).ok()?;
@@ -31,7 +31,7 @@ fn read(table: Table<'_>, problems: &mut Problems) -> Option<Connector> {
     let stem = table.source.path().file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let name = table.text("name", problems).unwrap_or_else(|| Placed { value: stem, place: table.source.start() });
     check_name("connector", &name, problems);
-    // Before anything that ends the reading: what is said of a wrong word quotes it.
+    // Comes before anything that stops reading, because messages about a wrong word quote it.
     table.plain_secrets(&[&EXAMPLES, ["settings"].as_slice()].concat(), problems);
     let role = table.choice("kind", &Role::WORDS, problems).map_or(Role::Extractor, |role| role.value);
     let example = "{ name = \"tap-x\", namespace = \"tap_x\" }";
@@ -126,8 +126,8 @@ fn settings(table: &Table<'_>, problems: &mut Problems) -> Vec<Setting> {
     settings
 }
 
-/// What people read of a connector and its settings shows examples, and of those nobody knows what is one. The default is
-/// looked at by itself.
+/// Keys whose text may contain examples, which cannot be told apart from secrets: descriptions of a connector and its
+/// settings. The default is checked separately.
 const EXAMPLES: [&str; 6] = ["default", "label", "description", "placeholder", "tooltip", "documentation"];
 
 fn setting(table: Table<'_>, problems: &mut Problems) -> Option<(Placed<String>, Setting)> {
@@ -168,7 +168,7 @@ fn setting(table: Table<'_>, problems: &mut Problems) -> Option<(Placed<String>,
         description,
         default,
         required,
-        // A definition that forgot to say it is not a reason to show a password.
+        // Protects passwords even if the definition does not mark them as secret.
         secret: said.unwrap_or_else(|| kind.is_secret_as(&name)),
         is_open: said == Some(false),
         resync,
@@ -179,12 +179,12 @@ fn setting(table: Table<'_>, problems: &mut Problems) -> Option<(Placed<String>,
     Some((name, setting))
 }
 
-/// Tells whether Meltano puts variables into a default: what it will be cannot be known here.
+/// Tells whether Meltano expands variables in a default. If so, its value cannot be known here.
 fn is_filled_in(default: &serde_json::Value) -> bool {
     default.as_str().is_some_and(|text| text.starts_with('$'))
 }
 
-/// Options are words, or tables of a value and the label that a form shows.
+/// Reads options: plain values, or tables of a value and its label in a form.
 fn choices(table: &Table<'_>, problems: &mut Problems) -> Vec<Choice> {
     let Some(list) = table.value("options", problems) else { return Vec::new() };
     let items = list.value.as_array().cloned().unwrap_or_default();
@@ -200,7 +200,7 @@ fn choices(table: &Table<'_>, problems: &mut Problems) -> Vec<Choice> {
     items.into_iter().filter_map(choice).collect()
 }
 
-/// Tells whether a value can be one of the options of a setting.
+/// Tells whether a value can be an option of a setting.
 #[must_use]
 pub fn is_option(value: &serde_json::Value) -> bool {
     value.is_string() || value.is_number() || value.is_boolean()
@@ -255,7 +255,7 @@ pub fn is_word(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_') && name.chars().all(letter)
 }
 
-/// Names end up in paths, state ids and environment variables: `..`, `/` and blanks must not pass.
+/// Checks a name. Names end up in paths, state ids and environment variables, so `..`, `/` and blanks must not pass.
 fn check_name(what: &'static str, name: &Placed<String>, problems: &mut Problems) {
     let is_safe = if what == "setting" { SettingName::new(name).is_definable() } else { is_word(name) };
     if !is_safe {
@@ -275,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn a_definition_needs_little_more_than_a_plugin() {
+    fn a_definition_needs_only_a_plugin() {
         let text = "[plugin]\nname = 'tap-mine'\nnamespace = 'tap_mine'\n[[settings]]\nname = 'a.b'\n";
         let mut problems = Problems::default();
         let connector = connector(&Source::new("connectors/mine.toml", text), &mut problems).unwrap();
@@ -305,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn names_have_nothing_in_them_that_ends_a_word_or_a_text() {
+    fn names_contain_nothing_that_ends_a_word_or_a_string() {
         for name in ["", "-x", "a b", "a\"b", "a'b", "a`b", "a\\b", "a.b", "ä"] {
             assert!(!is_word(name), "{name:?}");
         }
@@ -331,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_in_a_definition_is_told_and_hidden_and_an_example_is_none() {
+    fn a_secret_in_a_definition_is_reported_and_hidden_but_an_example_is_not() {
         let text = "description = 'such as postgres://me:hunter3@host'\n[plugin]\nname = 'tap-x'\nnamespace = 'tap_x'\n\
                     pip_url = 'git+https://me:hunter2@example.com/x'\n[[settings]]\nname = 'url'\ndefault = 'redis://:hunter2@x'\n";
         let (source, mut problems) = (Source::new("connectors/x.toml", text), Problems::default());
@@ -349,7 +349,7 @@ mod tests {
     }
 
     #[test]
-    fn an_option_is_a_text_a_number_or_a_boolean() {
+    fn an_option_is_a_string_a_number_or_a_boolean() {
         let text = "[plugin]\nname = 'tap-x'\nnamespace = 'tap_x'\n[[settings]]\nname = 'a'\nkind = 'options'\n\
                     options = ['a', ['b'], 2, true, { value = 3, label = 'Three' }, { value = {} }, { label = 'No' }]\n";
         let mut problems = Problems::default();

@@ -1,4 +1,4 @@
-//! Searching connectors by words, best match first.
+//! Searches connectors by words, best match first.
 
 use std::collections::BTreeMap;
 
@@ -7,13 +7,13 @@ use nucleo_matcher::{Config, Matcher, Utf32Str};
 
 use super::Head;
 
-/// How much of the score of a word that is found as it is one has to have that is found in pieces.
+/// The lowest score of a fuzzy match, as a share of the score of an exact one.
 const PIECES: f64 = 0.75;
 
-/// How near a word has to be that is misspelt.
+/// The lowest similarity of a misspelled word.
 const NEAR: f64 = 0.75;
 
-/// Returns what belongs to those heads in which every word is found, the best first; where two are as good, in their own order.
+/// Returns the items whose heads match every word, best first. Equally good ones keep their order.
 #[must_use]
 pub fn search<'a, T>(heads: impl Iterator<Item = (&'a Head, T)>, words: &[String]) -> Vec<T> {
     let mut matcher = Matcher::new(Config::DEFAULT);
@@ -29,14 +29,14 @@ pub fn search<'a, T>(heads: impl Iterator<Item = (&'a Head, T)>, words: &[String
     found.into_iter().map(|(_, item)| item).collect()
 }
 
-/// A word that is looked for.
+/// A word of a query.
 struct SearchWord<'a> {
     text: String,
     pieces: Atom,
     whole: Atom,
-    /// The score of the word itself.
+    /// The score of an exact match, by which others are normalized.
     best: f64,
-    /// How well the texts that many connectors share are it: keywords and categories.
+    /// Cached scores of texts that many connectors share: keywords and categories.
     known: BTreeMap<&'a str, Option<f64>>,
 }
 
@@ -49,8 +49,9 @@ impl<'a> SearchWord<'a> {
         Self { text, pieces, whole, best, known: BTreeMap::new() }
     }
 
-    /// A name says more than a label, that more than a keyword, that more than a description. In a description, which is
-    /// long, letters are found anywhere: only the word as a whole counts.
+    /// Returns the score of a head. A name counts more than a label, a label more than a keyword, and a keyword more
+    /// than a description. Descriptions are long enough to contain almost any letters, so they have to contain the
+    /// whole word.
     fn score(&mut self, head: &'a Head, matcher: &mut Matcher) -> Option<f64> {
         let mut best = self.of(&head.name, matcher).map(|score| score * 4.0);
         let mut take = |weight: f64, score: Option<f64>| {
@@ -66,7 +67,7 @@ impl<'a> SearchWord<'a> {
         best
     }
 
-    /// Returns how well a text is what is looked for that other connectors have too.
+    /// Returns the score of a text that other connectors share, from the cache if possible.
     fn of_shared(&mut self, text: &'a str, matcher: &mut Matcher) -> Option<f64> {
         if let Some(known) = self.known.get(text) {
             return *known;
@@ -76,7 +77,7 @@ impl<'a> SearchWord<'a> {
         found
     }
 
-    /// Returns how well a short text is what is looked for: 1 where the word is in it, more where it is all of it.
+    /// Returns the score of a short text: 1 if it contains the word, 2 if it equals the word, less for a fuzzy match.
     fn of(&self, text: &str, matcher: &mut Matcher) -> Option<f64> {
         if text.eq_ignore_ascii_case(&self.text) {
             return Some(2.0);
@@ -85,10 +86,10 @@ impl<'a> SearchWord<'a> {
         found.or_else(|| self.nearly(text))
     }
 
-    /// Returns how near a text is that this may be a misspelling of.
+    /// Returns the score of a text that this word may be a misspelling of.
     fn nearly(&self, text: &str) -> Option<f64> {
         let (own, other) = (self.text.chars().count(), text.chars().count());
-        // No text is nearer than the letters that one has more: most are distinguished without a look at what they say.
+        // The difference in length limits the similarity, so most texts are ruled out without being compared.
         #[expect(clippy::cast_precision_loss, reason = "lengths of words")]
         let nearest = own.min(other) as f64 / own.max(other).max(1) as f64;
         if nearest < NEAR {
@@ -140,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn words_are_found_in_pieces_and_where_they_are_misspelt() {
+    fn words_are_found_in_pieces_and_when_misspelled() {
         assert_eq!(found(&["salesfroce"]), ["salesforce"]);
         assert_eq!(found(&["pstgres"]), ["postgres"]);
         assert_eq!(found(&["restapi"]), ["rest-api"]);
@@ -148,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn every_word_has_to_be_found() {
+    fn every_word_has_to_match() {
         assert_eq!(found(&["json", "http"]), ["rest-api"]);
         assert_eq!(found(&["json http"]), ["rest-api"]);
         assert_eq!(found(&["json", "crm"]), Vec::<String>::new());
@@ -156,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_called_so_comes_before_what_is_only_said_to_be_so() {
+    fn a_match_in_the_name_comes_before_one_in_the_description() {
         let heads = [
             head("stripe", "A", &[], ""),
             head("b", "Stripe", &[], ""),

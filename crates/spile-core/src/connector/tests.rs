@@ -1,6 +1,6 @@
 use super::*;
 
-/// A setting of which nothing is said but its name and its kind.
+/// A setting with only a name and a kind.
 pub fn setting(name: &str, kind: Kind) -> Setting {
     Setting {
         name: name.to_owned(),

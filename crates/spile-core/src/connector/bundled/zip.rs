@@ -1,17 +1,18 @@
-//! Zip archives of texts, uncompressed: the container of wheels (PKWARE's APPNOTE 6.3, sections 4.3.7 to 4.3.16).
+//! Zip archives of uncompressed text files: the container format of wheels (PKWARE's APPNOTE 6.3, sections 4.3.7 to
+//! 4.3.16).
 //!
-//! Written here because a few small files do not need compression, dates, or a reader.
+//! Written here, because a few small files need neither compression, nor dates, nor a reader.
 
-/// The version of the format that is enough to read it.
+/// The version of the format that a reader has to support.
 const VERSION: u16 = 20;
 
-/// Names are UTF-8.
+/// The flag for names in UTF-8.
 const UTF8: u16 = 1 << 11;
 
-/// 1 January 1980, the first day that the format knows: the same bytes whenever it is made.
+/// 1 January 1980, the first day in the format. Fixed, so that archives made at different times have the same bytes.
 const FIRST_DAY: u16 = (1 << 5) | 1;
 
-/// A regular file that everyone can read, as Unix writes it, in the upper half.
+/// The mode of a regular file that everyone can read, as Unix writes it, in the upper half.
 const MODE: u32 = 0o100_644 << 16;
 
 /// Returns an archive of files, by name and text.
@@ -42,9 +43,9 @@ pub(super) fn stored(files: &[(String, String)]) -> Vec<u8> {
     archive
 }
 
-/// Returns what a file's entry and its line in the directory have in common.
+/// Returns what a file's entry and its line in the directory share.
 fn head(name: &str, text: &str) -> Vec<u8> {
-    // Stored, at midnight.
+    // Uncompressed, at midnight.
     let words = [VERSION, UTF8, 0, 0, FIRST_DAY];
     let sizes = [crc32(text.as_bytes()), narrow(text.len()), narrow(text.len())];
     let lengths = [short(name.len()), 0];
@@ -54,7 +55,7 @@ fn head(name: &str, text: &str) -> Vec<u8> {
     head
 }
 
-/// A package of ours is kilobytes; more than the format can say never comes.
+/// Our packages are kilobytes in size, so they never exceed the limit of the format.
 fn narrow(size: usize) -> u32 {
     u32::try_from(size).unwrap_or(u32::MAX)
 }
@@ -63,7 +64,7 @@ fn short(size: usize) -> u16 {
     u16::try_from(size).unwrap_or(u16::MAX)
 }
 
-/// Returns the checksum of zip: CRC-32 with the reflected polynomial of IEEE 802.3.
+/// Returns zip's checksum: CRC-32 with the reflected polynomial of IEEE 802.3.
 fn crc32(bytes: &[u8]) -> u32 {
     let fold = |crc: u32, byte: &u8| {
         (0..8).fold(crc ^ u32::from(*byte), |crc, _| if crc & 1 == 1 { crc >> 1 ^ 0xedb8_8320 } else { crc >> 1 })
@@ -76,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_checksum_is_the_one_that_every_catalogue_of_checksums_has() {
+    fn the_checksum_matches_the_published_check_value() {
         assert_eq!(crc32(b"123456789"), 0xcbf4_3926);
         assert_eq!(crc32(b""), 0);
     }

@@ -15,9 +15,9 @@ pub enum ConnectorMistake {
         role: Role,
         /// Its name.
         name: String,
-        /// The file read first.
+        /// The file that was read first.
         first: String,
-        /// The later file's start.
+        /// The start of the later file.
         #[label("defined again here")]
         span: SourceSpan,
     },
@@ -32,11 +32,11 @@ pub enum ConnectorMistake {
         role: Role,
         /// Its name.
         name: String,
-        /// The file's start.
+        /// The start of the file.
         #[label("this file")]
         span: SourceSpan,
     },
-    /// A name that is not a path-safe word.
+    /// A name that is not safe in paths.
     #[error("`{name}` is not a valid {what} name")]
     #[diagnostic(
         code(spile::connector::name),
@@ -69,7 +69,7 @@ pub enum ConnectorMistake {
     Options {
         /// The setting.
         name: String,
-        /// Whether it lists options.
+        /// Whether it has `options`.
         listed: bool,
         /// The setting's name in the file.
         #[label("this setting")]
@@ -81,9 +81,9 @@ pub enum ConnectorMistake {
     Default {
         /// The setting.
         name: String,
-        /// What the default is.
+        /// What the default is, in words.
         found: String,
-        /// What the setting takes.
+        /// What the setting accepts, in words.
         wanted: &'static str,
         /// The default.
         #[label("here")]
@@ -101,7 +101,7 @@ pub enum ConnectorMistake {
     LosesRows {
         /// The connector.
         name: String,
-        /// What pip installs.
+        /// The package that pip installs.
         pip_url: String,
         /// What the package does wrong.
         what: &'static str,
