@@ -1,7 +1,7 @@
 //! What a source offers, as reported by its tap: streams with their fields, and which of them an integration reads.
 //!
-//! Pure: asking the tap is `world::meltano`'s, keeping the answer `world::discoveries`'. A *catalog* is Singer's word for
-//! that answer; here, the word means the list of connectors.
+//! Pure: `spile_world` asks the tap (`processes::meltano`) and stores the answer (`files::discoveries`). Singer calls
+//! that answer a *catalog*; here, a catalog is the list of connectors.
 
 pub mod change;
 mod check;

@@ -1,4 +1,4 @@
-//! What has changed in a source since its contract was last accepted, and what a run does about it.
+//! What has changed in a source since its contract was last accepted, and how a run reacts.
 
 use indexmap::IndexSet;
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,14 +14,14 @@ use crate::phrase;
 use crate::phrase::{Phrase, code};
 use crate::problem::counted;
 
-/// A source that is not what its contract says.
+/// A source that differs from its contract.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChangedSource {
     /// The integration that reads it.
     pub id: IntegrationId,
     /// Its name.
     pub slug: Slug,
-    /// Its name in commands, with its environment if that is needed: `shop --env prod`.
+    /// The integration's name in commands, with its environment if needed: `shop --env prod`.
     pub argument: String,
     /// When the source was last discovered.
     pub at: Timestamp,
@@ -29,73 +29,73 @@ pub struct ChangedSource {
     pub changes: Vec<Change>,
 }
 
-/// Returns the command that takes a source as good; `argument` is what commands call its integration.
+/// Returns the command that accepts the changes of a source. `argument` is the integration's name in commands.
 #[must_use]
 pub fn accept(argument: &str) -> String {
     format!("spile discover {argument} --accept")
 }
 
-/// Something that has changed in a source.
+/// A change in a source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
     /// The stream.
     pub stream: String,
-    /// What is different.
+    /// The difference.
     pub difference: Difference,
-    /// Whether the integration reads, or has read, what has changed.
+    /// Whether the integration reads what has changed, or did before it was removed.
     pub is_read: bool,
-    /// What a run does about it.
+    /// How a run reacts.
     pub reaction: Reaction,
 }
 
-/// What is different.
+/// The difference between a source and its contract.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Difference {
-    /// There is another stream.
+    /// A new stream.
     NewStream {
         /// How many columns it has.
         columns: usize,
     },
-    /// A stream is gone. `[sync] missing_stream` says what comes of that.
+    /// A removed stream. `[sync] missing_stream` determines how a run reacts.
     LostStream,
-    /// There is another column.
+    /// A new column.
     NewColumn {
         /// Its name.
         column: String,
         /// Its types.
         types: String,
-        /// The column that may have been renamed to it.
+        /// The removed column that may have been renamed to it.
         may_have_been: Option<String>,
     },
-    /// A column is gone.
+    /// A removed column.
     LostColumn {
         /// Its name.
         column: String,
         /// The types that it had.
         types: String,
-        /// What it may be called now.
+        /// The new column that it may have been renamed to.
         may_be_now: Option<String>,
     },
-    /// A column has other types.
+    /// A column with different types.
     Retyped {
         /// Its name.
         column: String,
         /// The types that it had.
         before: String,
-        /// Its types.
+        /// The types that it has now.
         after: String,
     },
-    /// The records of a stream are distinguished by other fields.
+    /// A stream with a different primary key.
     Rekeyed {
-        /// Those that it was.
+        /// The fields of the old key.
         before: Vec<String>,
-        /// Those that it is.
+        /// The fields of the new key.
         after: Vec<String>,
     },
 }
 
 impl Difference {
-    /// Returns which key of `[schema]` says what a run does about it.
+    /// Returns the key of `[schema]` that determines how a run reacts.
     #[must_use]
     pub fn aspect(&self) -> Option<Aspect> {
         match self {
@@ -107,7 +107,7 @@ impl Difference {
         }
     }
 
-    /// Returns a word for what kind of difference it is.
+    /// Returns a word for the kind of difference.
     #[must_use]
     pub fn word(&self) -> &'static str {
         match self {
@@ -166,7 +166,7 @@ impl Change {
         }
     }
 
-    /// Returns what accepting it means for the destination of an integration; `argument` is its name in commands.
+    /// Returns what accepting the change means for the destination. `argument` is the integration's name in commands.
     #[must_use]
     pub fn consequence(&self, argument: &str) -> Option<Phrase> {
         if !self.is_read {
@@ -192,7 +192,7 @@ impl Change {
         Some(said)
     }
 
-    /// Tells whether it is waiting to be accepted.
+    /// Tells whether the change still has to be accepted.
     #[must_use]
     pub fn is_open(&self) -> bool {
         self.reaction != Reaction::Take
@@ -207,17 +207,17 @@ fn quoted(what: &str) -> Phrase {
     if what.is_empty() { "nothing".into() } else { code(what) }
 }
 
-/// What a source is compared for: what an integration reads of it, and what its `[schema]` says.
+/// What determines the changes of an integration: which streams it reads, and its `[schema]`.
 #[derive(Debug, Clone, Copy)]
 pub struct Watch<'a> {
-    /// What it reads.
+    /// What the integration reads.
     pub rules: &'a Rules,
-    /// What a run does about changes.
+    /// How a run reacts to changes.
     pub schema: &'a SchemaRules,
 }
 
 impl Watch<'_> {
-    /// Returns what has changed from one state of a source to another, by stream. A column that is not read has not changed.
+    /// Returns the changes between two contracts of a source, by stream. Ignores changes of columns that are not read.
     #[must_use]
     pub fn changes(self, before: &Contract, after: &Contract, now: &[Stream]) -> Vec<Change> {
         let names: BTreeSet<&String> = before.streams.keys().chain(after.streams.keys()).collect();
@@ -284,7 +284,7 @@ impl Watch<'_> {
         found.into_iter().map(|difference| self.change(&stream.name, difference, true)).collect()
     }
 
-    /// Tells whether a column of a stream is read, or was while it was there.
+    /// Tells whether a column of a stream is read, or was read before it was removed.
     fn reads(self, stream: &Stream, name: &str) -> bool {
         let known = stream.fields.iter().find(|field| column(field) == name).cloned();
         let gone = || Field { path: path_of(name), types: Vec::new(), inclusion: Inclusion::Available };
@@ -294,14 +294,14 @@ impl Watch<'_> {
     }
 }
 
-/// Leaves out the columns that are in another one of them.
+/// Returns the columns that are not nested in another one of them.
 fn outermost(columns: &BTreeMap<String, String>) -> BTreeMap<String, String> {
     let is_inner =
         |name: &String| columns.keys().any(|other| name.strip_prefix(other).is_some_and(|rest| rest.starts_with('.')));
     columns.iter().filter(|(name, _)| !is_inner(name)).map(|(name, types)| (name.clone(), types.clone())).collect()
 }
 
-/// Returns the changes for which a run fails before a record moves.
+/// Returns the changes that make a run fail before it moves any record.
 #[must_use]
 pub fn failing(changes: &[Change]) -> Vec<&Change> {
     changes.iter().filter(|change| change.is_read && change.reaction == Reaction::Fail).collect()
@@ -313,11 +313,11 @@ pub fn asking(changes: &[Change]) -> Vec<&Change> {
     changes.iter().filter(|change| change.is_read && change.reaction == Reaction::Ask).collect()
 }
 
-/// Returns what a run selects so that it leaves out what has changed: a new stream or column by its own pattern, a stream
-/// whose columns or key are of another type as a whole.
+/// Returns the selection of a run that excludes the changes: new streams and columns by their own patterns, and streams
+/// with a changed type or key as a whole.
 ///
 /// # Errors
-/// With the changes that no pattern leaves out.
+/// The changes that no pattern can exclude.
 pub fn without<'a>(
     asking: &[&'a Change],
     integration: &Integration,
@@ -326,7 +326,7 @@ pub fn without<'a>(
 ) -> Result<IndexSet<String>, Vec<&'a Change>> {
     let mut selecting = declaration.clone();
     if selecting.select.is_empty() {
-        // Of an imported project its own template says what is selected.
+        // In an imported project, its own template determines the selection.
         if integration.plugin.is_some() && asking.iter().any(|change| leaves_out(change)) {
             return Err(asking.to_vec());
         }
@@ -345,7 +345,7 @@ pub fn without<'a>(
             (_, _) => rules.take(stream).0.is_read(),
         })
     };
-    // What is always read with its stream is left out with it.
+    // A column that is always read with its stream can only be excluded with the stream.
     for change in asking.iter().filter(|change| leaves_out(change)) {
         if is_read(&selecting, change) {
             selecting.select.insert(format!("!{}", as_pattern(&change.stream)));
@@ -366,7 +366,7 @@ fn leaves_out(change: &Change) -> bool {
     }
 }
 
-/// Returns the patterns that leave out what has changed.
+/// Returns the patterns that exclude a change.
 #[must_use]
 pub fn patterns(change: &Change) -> Vec<String> {
     let stream = as_pattern(&change.stream);
@@ -376,7 +376,7 @@ pub fn patterns(change: &Change) -> Vec<String> {
         }
         Difference::NewColumn { column, types, .. } => {
             let path = path_of(column);
-            // A `?` for a dot in a name could leave out more than this column: the stream is left out instead.
+            // Replacing a dot in a name by `?` could exclude other columns too, so the stream is excluded instead.
             if path.iter().any(|part| part.contains('.')) {
                 return vec![format!("!{stream}")];
             }

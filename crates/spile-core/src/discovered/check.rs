@@ -1,4 +1,4 @@
-//! Comparing what a file selects with what its source offers.
+//! Compares what a file selects with what its source offers.
 
 use serde_json::Value;
 
@@ -11,24 +11,24 @@ use crate::integration::select::{
 use crate::problem::{Problems, did_you_mean, first_of};
 use crate::source::{Place, Placed};
 
-/// How many names a help lists at most.
+/// The most names that a help lists.
 const LISTED: usize = 8;
 
-/// What a draft is held against: what its source offers in an environment, and what is taken of it.
+/// What a draft is checked against: what its source offers in an environment, and what the integration reads of it.
 #[derive(Debug, Clone, Copy)]
 pub struct Against<'a> {
-    /// The streams.
+    /// The streams of the source.
     pub streams: &'a [Stream],
-    /// What is taken of them.
+    /// The rules that select what is read.
     pub rules: &'a Rules,
     /// The environment in words, if it has to be mentioned.
     pub within: &'a str,
 }
 
-/// Finds patterns of `select` and keys of `metadata` that match nothing, and those that do not do what they seem to.
+/// Finds patterns of `select` and keys of `metadata` that match nothing, or that have no effect.
 pub fn check(draft: &Draft, against: Against<'_>, problems: &mut Problems) {
     for pattern in draft.select.iter().flat_map(|select| &select.value) {
-        // Malformed metadata has been reported already.
+        // Malformed patterns have been reported already.
         if fault(pattern).is_none() {
             against.check_pattern(pattern, problems);
         }
@@ -39,7 +39,7 @@ pub fn check(draft: &Draft, against: Against<'_>, problems: &mut Problems) {
     }
 }
 
-/// Returns the streams that a pattern is about, each with those of its fields that it is about; all, where it names none.
+/// Returns the streams that a pattern matches, each with the fields that it matches; all fields if it names none.
 #[must_use]
 pub fn matching<'a>(streams: &'a [Stream], pattern: &Pattern) -> Vec<(&'a Stream, Vec<&'a Field>)> {
     let fields = pattern.fields();
@@ -51,7 +51,7 @@ pub fn matching<'a>(streams: &'a [Stream], pattern: &Pattern) -> Vec<(&'a Stream
     found.map(|stream| (stream, stream.fields.iter().filter(is_meant).collect())).collect()
 }
 
-/// Finds fields that are read and that a connector does not keep as they are; `place` is where it is chosen.
+/// Finds fields that are read and that a connector does not preserve. `place` is where the connector is chosen.
 pub fn check_losses(connector: &Connector, against: Against<'_>, place: &Place, problems: &mut Problems) {
     for loss in &connector.losses {
         let fields: Vec<String> =
@@ -66,7 +66,7 @@ pub fn check_losses(connector: &Connector, against: Against<'_>, place: &Place, 
 }
 
 impl Against<'_> {
-    /// Returns the fields of some types that are read of a stream, as patterns write them.
+    /// Returns the fields with one of these types that are read from a stream, as patterns write them.
     fn taken_of(&self, stream: &Stream, types: &[String]) -> Vec<String> {
         let (is_taken, fields) = self.rules.take(stream);
         let is_meant = |field: &Field| field.types.iter().any(|kind| types.contains(kind));
@@ -108,7 +108,7 @@ impl Against<'_> {
             _ if fields.is_empty() => {
                 let known: Vec<String> =
                     found.iter().flat_map(|(stream, _)| &stream.fields).map(Field::pattern).collect();
-                // Of a tap that says nothing of fields nothing is known.
+                // If a tap reports no fields, nothing is known about them.
                 let help = (!known.is_empty()).then(|| near(field, &known))?;
                 let streams = some(found.iter().map(|(stream, _)| stream.name.clone()));
                 Some(SelectionMistake::NoField { pattern: text, streams, within: self.within.to_owned(), span, help })
@@ -126,7 +126,7 @@ impl Against<'_> {
         }
     }
 
-    /// In Meltano a backslash before a dot has no meaning here.
+    /// Checks a key of `metadata`. In these keys, Meltano gives a backslash before a dot no meaning.
     fn check_metadata(&self, key: &Placed<String>, problems: &mut Problems) {
         let glob = Glob::from(MetadataKey::parse(key).stream);
         if !self.streams.iter().any(|known| glob.matches(&known.name)) {
@@ -147,7 +147,7 @@ impl Against<'_> {
             let found = stream.fields.iter().zip(fields).find(|(field, _)| field.path == [key]);
             let mistake = match found {
                 None => {
-                    // A key is the name of a field of the stream itself, and no pattern.
+                    // A replication key is the name of a top-level field of the stream, not a pattern.
                     let own = stream.fields.iter().filter(|field| field.path.len() == 1);
                     let help = near(key, &own.map(Field::name).collect::<Vec<_>>());
                     SelectionMistake::NoReplicationKey { stream: name, key: key.to_owned(), within, span, help }
@@ -163,16 +163,17 @@ impl Against<'_> {
     }
 }
 
-/// What to do where there is no name to propose.
+/// The help if there is no name to suggest.
 const NO_STREAM: &str = "the source offers no stream at all: look at what its account may see";
 
-/// Returns the key of `metadata` that was probably meant, or some of those that match.
+/// Returns the key of `metadata` that was probably meant, or some of the keys that match.
 fn near_metadata_key(written: &str, streams: &[Stream]) -> String {
     if streams.is_empty() {
         return NO_STREAM.to_owned();
     }
     let keys: Vec<String> = streams.iter().map(|stream| as_metadata_key(&stream.name)).collect();
-    // A dot is written where none can stand: the key without it is what is meant, or that of its stream.
+    // A dot in a key ends the stream's name. More dots probably mean the same key with `?` for dots in the name, or
+    // the key of the stream before the first dot.
     let whole = written.replace("\\.", "?").replace('.', "?");
     let stream = MetadataKey::parse(written).stream;
     match did_you_mean(&whole, keys.iter().map(String::as_str)) {
@@ -184,14 +185,14 @@ fn near_metadata_key(written: &str, streams: &[Stream]) -> String {
     }
 }
 
-/// Returns the stream nearest to a word, as patterns write it, or some of the streams.
+/// Returns the stream whose name is nearest to a word, as patterns write it, or some of the streams.
 #[must_use]
 pub fn near_stream(word: &str, streams: &[Stream]) -> String {
     if streams.is_empty() {
         return NO_STREAM.to_owned();
     }
     let names: Vec<String> = streams.iter().map(|stream| as_pattern(&stream.name)).collect();
-    // Who writes `public.orders` may mean one stream by it.
+    // `public.orders` may mean a single stream.
     let first = did_you_mean(stream_part(word), names.iter().map(String::as_str));
     first.unwrap_or_else(|| near(word, &names))
 }
@@ -211,7 +212,7 @@ fn near(word: &str, names: &[String]) -> String {
     })
 }
 
-/// Returns some names, in words.
+/// Returns some of the names, in words.
 fn some(names: impl Iterator<Item = String>) -> String {
     let quoted: Vec<String> = names.map(|name| format!("`{name}`")).collect();
     first_of(&quoted, LISTED)
@@ -249,7 +250,7 @@ mod tests {
         vec![stream("public-orders", &orders), stream("a.b", &[("x", Inclusion::Available)]), stream("bare", &[])]
     }
 
-    /// What is found: the place, the code's last word and the help.
+    /// The problems found: the place, the last word of the code, and the help.
     fn found(draft: &Draft) -> Vec<(String, String, String)> {
         let mut problems = Problems::default();
         let selected = draft.select.iter().flat_map(|select| &select.value).map(|pattern| pattern.value.clone());
@@ -272,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn patterns_that_match_are_nobodys_business() {
+    fn patterns_that_match_are_not_reported() {
         for good in [
             "*.*",
             "public-orders",
@@ -289,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pattern_that_matches_nothing_is_told_with_the_nearest_name() {
+    fn a_pattern_that_matches_nothing_is_reported_with_the_nearest_name() {
         let told = |pattern: &str| of(pattern).unwrap();
         let near = |code: &str, name: &str| (code.to_owned(), format!("did you mean `{name}`?"));
         assert_eq!(told("public-order.*"), near("no_stream", "public-orders"));
@@ -303,9 +304,9 @@ mod tests {
         assert!(help.starts_with(r"choose from `public-orders`, `a\.b`, `bare`; `spile discover` shows"), "{help}");
     }
 
-    /// What a hint proposes is tried in the place of what was written: it has to match.
+    /// Puts what a hint suggests in the place of what was written: it has to match.
     #[test]
-    fn what_a_hint_proposes_is_not_what_was_written_and_matches() {
+    fn a_hint_suggests_something_new_that_matches() {
         let streams = [
             stream("main.orders", &[("id", Inclusion::Available)]),
             Stream {
@@ -377,7 +378,7 @@ mod tests {
     }
 
     #[test]
-    fn each_problem_stands_in_the_file_that_says_it() {
+    fn each_problem_is_in_the_file_that_causes_it() {
         let base = draft(
             "shop.toml",
             "select = ['ordrs.*']\n[metadata.public-ordrs]\nreplication-method = 'FULL_TABLE'\n[metadata.\"bare\"]\n",
@@ -403,7 +404,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_effect_is_told_by_the_fields_that_it_is_about() {
+    fn patterns_without_effect_are_reported_with_their_fields() {
         let message = |pattern: &str| {
             let draft = draft("shop.toml", &format!("select = ['{pattern}']\n"));
             let mut streams = source();
@@ -424,7 +425,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_that_a_loader_does_not_keep_are_named_where_it_is_chosen() {
+    fn fields_that_a_loader_loses_are_reported_where_it_is_chosen() {
         let text = "kind = 'loader'\nplugin = { name = 'target-x', namespace = 'x' }\n\
                     losses = [{ types = ['object'], what = 'flattens' }, { what = 'forgets' }]\n";
         let loader = crate::connector::read::connector(&Source::new("x.toml", text), &mut Problems::default()).unwrap();
@@ -443,7 +444,7 @@ mod tests {
             problems.into_report().problems().iter().map(Problem::message).collect::<Vec<_>>()
         };
         assert_eq!(told("*.*"), [Phrase::parse("`x` flattens: `public-orders.customer`")]);
-        assert_eq!(told("public-orders.id"), [], "what is not read is not lost");
+        assert_eq!(told("public-orders.id"), [], "unread fields are not lost");
     }
 
     #[test]
@@ -460,7 +461,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_a_word_is_a_part_of_is_near_where_the_word_is_longer_than_two_letters() {
+    fn a_word_of_three_letters_or_more_suggests_names_that_contain_it() {
         let near = |word: &str| super::near(word, &["customer_address".to_owned()]);
         assert_eq!(near("add"), "did you mean `customer_address`?");
         assert!(near("ad").starts_with("choose from `customer_address`; "));

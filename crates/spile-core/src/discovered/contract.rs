@@ -1,6 +1,7 @@
 //! A contract: the file in git that records what a source offered when it was last accepted.
 //!
-//! spile alone writes it. It is sorted and has a line for each column, so that a pull request shows a line for each change.
+//! Only spile writes it. It is sorted, with a line for each column, so that a pull request shows a line for each
+//! change.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -19,29 +20,29 @@ use crate::toml_text::{key, string};
 /// The folder of contracts in a project.
 pub const FOLDER: &str = "contracts";
 
-/// How many bytes a contract may have: a hundred thousand columns have fewer.
+/// The most bytes of a contract: a hundred thousand columns take fewer.
 pub const MOST_BYTES: u64 = 4 << 20;
 
-/// What a source offered when it was last taken as good, by stream.
+/// What a source offered when it was last accepted, by stream.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Contract {
     /// The streams, by name.
     pub streams: BTreeMap<String, Promise>,
 }
 
-/// What a stream had.
+/// What a stream offered.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Promise {
     /// The fields that identify its records.
     pub primary_key: Vec<String>,
-    /// The types of each column, in words, by its [`column`].
+    /// The types of each column, in words, by the name that [`column`] returns.
     pub columns: BTreeMap<String, String>,
 }
 
-/// What can be wrong with a contract.
+/// Mistakes about a contract.
 #[derive(Debug, thiserror::Error, Diagnostic)]
 pub enum ContractMistake {
-    /// It is missing, and a sync needs it.
+    /// A missing contract that a sync needs.
     #[error("`{path}` is missing, and no sync starts without it")]
     #[diagnostic(
         severity(warning),
@@ -59,7 +60,7 @@ pub enum ContractMistake {
     },
 }
 
-/// Returns where the contract of an integration in an environment is, relative to the project.
+/// Returns the path of an integration's contract for an environment, relative to the project.
 #[must_use]
 pub fn path(slug: &Slug, environment: &EnvironmentName) -> PathBuf {
     PathBuf::from(FOLDER).join(format!("{slug}.{environment}.toml"))
@@ -72,7 +73,7 @@ pub fn column(field: &Field) -> String {
     parts.join(".")
 }
 
-/// Returns the path of a field by its name in contracts.
+/// Returns the path of a field from its name in contracts.
 pub(super) fn path_of(column: &str) -> Vec<String> {
     let mut parts = vec![String::new()];
     let mut letters = column.chars();
@@ -88,8 +89,8 @@ pub(super) fn path_of(column: &str) -> Vec<String> {
 }
 
 impl Contract {
-    /// Returns the contract that takes what a source offers as good. Left out are the streams that the connector's own
-    /// selection leaves out, a database's own tables, and the fields that the tap cannot read.
+    /// Returns the contract that accepts what a source offers now. Excludes the streams that the connector excludes by
+    /// default, for example a database's own tables, and the fields that the tap cannot read.
     #[must_use]
     pub fn of(streams: &[Stream], connector: &Connector) -> Self {
         let own = own_rules(connector);
@@ -150,7 +151,7 @@ impl Promise {
     }
 }
 
-/// Returns the rules of what a connector leaves out by itself.
+/// Returns the rules for what a connector excludes by default.
 fn own_rules(connector: &Connector) -> Rules {
     let left_out = connector.select.iter().filter(|pattern| pattern.starts_with('!')).cloned();
     Rules::selecting(&left_out.chain(["*.*".to_owned()]).collect())
@@ -174,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_read_back_whatever_the_names_are() {
+    fn a_contract_is_read_back_whatever_the_names_are() {
         let mut odd = stream("a \"b\"\n[c]", &[("id", Inclusion::Automatic), ("x.y", Inclusion::Available)]);
         odd.fields[1].path = vec!["primary_key".to_owned(), "with.dot\\".to_owned(), "é = 1".to_owned()];
         odd.fields[1].types = vec!["null".to_owned(), "string (\"odd\n)".to_owned()];
@@ -202,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn a_databases_own_tables_and_what_the_tap_cannot_read_are_left_out() {
+    fn a_databases_own_tables_and_unreadable_fields_are_excluded() {
         let streams = [
             stream("pg_catalog-pg_class", &[("oid", Inclusion::Available)]),
             stream("public-orders", &[("blob", Inclusion::Unsupported), ("id", Inclusion::Available)]),
@@ -216,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_contract_is_a_problem_with_a_place() {
+    fn an_invalid_contract_is_a_problem_with_a_place() {
         for (text, code) in [
             ("streams = 1\n", "spile::toml::wrong_kind"),
             ("[streams.a]\ncolumns.b = 1\n", "spile::toml::wrong_kind"),

@@ -1,14 +1,14 @@
-//! A discovery, as it is stored.
+//! A stored discovery.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::Stream;
 
-/// What a source offered at a time. No value of a setting is in it.
+/// What a source offered at a time. It contains no values of settings.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Discovered {
-    /// What it holds for: a hash of all that the answer depends on.
+    /// What it is valid for: a hash of everything that the answer depends on.
     pub key: String,
     /// When the tap reported it.
     pub discovered_at: Timestamp,
@@ -17,7 +17,7 @@ pub struct Discovered {
 }
 
 impl Discovered {
-    /// Returns the stream of that name.
+    /// Returns the stream with that name.
     #[must_use]
     pub fn stream(&self, name: &str) -> Option<&Stream> {
         self.streams.iter().find(|stream| stream.name == name)

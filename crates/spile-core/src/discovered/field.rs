@@ -7,16 +7,16 @@ use crate::integration::select::as_field_pattern;
 /// A field, nested or not.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Field {
-    /// Its name, after those of the fields that it is in.
+    /// Its name, preceded by the names of its parents.
     pub path: Vec<String>,
-    /// The types of JSON that its values have, and their format where the schema names one: `string (date-time)`.
+    /// The JSON types of its values, with their format if the schema has one: `string (date-time)`.
     pub types: Vec<String>,
-    /// Whether it is up to the user that it is read.
+    /// Whether the user decides if it is read.
     pub inclusion: Inclusion,
 }
 
 impl Field {
-    /// Returns its name, after those of the fields that it is in, as people read it.
+    /// Returns its name, preceded by the names of its parents, as people read it.
     #[must_use]
     pub fn name(&self) -> String {
         self.path.join(".")
@@ -29,15 +29,15 @@ impl Field {
     }
 }
 
-/// Whether it is up to the user that a field is read; Singer's `inclusion`.
+/// Whether the user decides if a field is read. Singer's `inclusion`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Inclusion {
-    /// It is.
+    /// Read if selected.
     Available,
-    /// It is always read with its stream.
+    /// Always read with its stream.
     Automatic,
-    /// It never is.
+    /// Never read.
     Unsupported,
 }
 
@@ -46,13 +46,13 @@ impl Inclusion {
     pub const WORDS: [(&'static str, Self); 3] =
         [("available", Self::Available), ("automatic", Self::Automatic), ("unsupported", Self::Unsupported)];
 
-    /// Returns the word.
+    /// Returns its word.
     #[must_use]
     pub fn word(self) -> &'static str {
         Self::WORDS.into_iter().find(|(_, inclusion)| *inclusion == self).map_or("", |(word, _)| word)
     }
 
-    /// Returns what a word stands for.
+    /// Returns the inclusion for a word.
     #[must_use]
     pub fn of(word: &str) -> Option<Self> {
         Self::WORDS.into_iter().find(|(known, _)| *known == word).map(|(_, inclusion)| inclusion)

@@ -7,11 +7,12 @@ use crate::digest::hash;
 use crate::integration::Integration;
 use crate::name::EnvironmentName;
 
-/// Counts the forms of what is kept: another form is another key.
+/// The version of the stored form. A new version invalidates all keys.
 const FORM: u8 = 2;
 
-/// Returns a hash of all that the answer of a tap depends on: where it is installed from, and what is `installed` of it;
-/// the environment; the settings. Of secrets it is the ciphertexts, so no key is needed and no plain text is hashed.
+/// Returns a hash of everything that a tap's answer depends on: where it is installed from, which version is
+/// `installed`, the environment, and the settings. Secrets count by their ciphertexts, so no key is needed and no plain
+/// text is hashed.
 #[must_use]
 pub fn key(integration: &Integration, environment: &EnvironmentName, plugin: &Plugin, installed: &str) -> String {
     let declaration = integration.at(environment);

@@ -1,8 +1,8 @@
-//! What can be wrong with what an integration selects, once its source is known.
+//! Mistakes in what an integration selects, found once its source is known.
 
 use miette::{Diagnostic, SourceSpan};
 
-/// What can be wrong with what an integration selects, once its source is known.
+/// Mistakes in what an integration selects, found once its source is known.
 #[derive(Debug, thiserror::Error, Diagnostic)]
 pub enum SelectionMistake {
     /// A pattern that matches no stream.
@@ -11,12 +11,12 @@ pub enum SelectionMistake {
     NoStream {
         /// The pattern.
         pattern: String,
-        /// The environment, in words, where it is not the default one.
+        /// The environment, in words, if it is not the default one.
         within: String,
         /// Where it is.
         #[label("matches nothing")]
         span: SourceSpan,
-        /// The nearest stream, or all.
+        /// The nearest stream, or some.
         #[help]
         help: String,
     },
@@ -28,7 +28,7 @@ pub enum SelectionMistake {
         pattern: String,
         /// Its streams, in words.
         streams: String,
-        /// The environment, in words, where it is not the default one.
+        /// The environment, in words, if it is not the default one.
         within: String,
         /// Where it is.
         #[label("matches nothing")]
@@ -43,12 +43,12 @@ pub enum SelectionMistake {
     NoMetadataStream {
         /// The key.
         pattern: String,
-        /// The environment, in words, where it is not the default one.
+        /// The environment, in words, if it is not the default one.
         within: String,
         /// Where it is.
         #[label("matches nothing")]
         span: SourceSpan,
-        /// The nearest stream, or all.
+        /// The nearest key, or some.
         #[help]
         help: String,
     },
@@ -58,18 +58,18 @@ pub enum SelectionMistake {
     NoReplicationKey {
         /// The stream.
         stream: String,
-        /// The field that is named.
+        /// The replication key.
         key: String,
-        /// The environment, in words, where it is not the default one.
+        /// The environment, in words, if it is not the default one.
         within: String,
-        /// Where the metadata stand.
+        /// Where the metadata is.
         #[label("names `{key}`")]
         span: SourceSpan,
         /// The nearest field, or some.
         #[help]
         help: String,
     },
-    /// Metadata that uses a field which is not read, which makes taps fail.
+    /// A replication key that is not selected, which makes taps fail.
     #[error("`{key}`, the replication key of `{stream}`{within}, is not selected")]
     #[diagnostic(
         code(spile::select::replication_key_left_out),
@@ -81,15 +81,15 @@ pub enum SelectionMistake {
         stream: String,
         /// The field.
         key: String,
-        /// The pattern that selects it.
+        /// The pattern that would select it.
         pattern: String,
-        /// The environment, in words, where it is not the default one.
+        /// The environment, in words, if it is not the default one.
         within: String,
-        /// Where the metadata stand.
+        /// Where the metadata is.
         #[label("names `{key}`")]
         span: SourceSpan,
     },
-    /// The tap ignores the selection.
+    /// A selection that the tap ignores.
     #[error("`{key}` has no effect: Meltano cannot tell the tap of `{connector}` what to read")]
     #[diagnostic(
         code(spile::select::no_effect),
@@ -133,11 +133,11 @@ pub enum SelectionMistake {
     NotKept {
         /// The connector.
         connector: String,
-        /// What happens to them.
+        /// What happens to them, in words.
         what: String,
         /// Some of the fields, with their streams, in words.
         fields: String,
-        /// The environment, in words, where it is not the default one.
+        /// The environment, in words, if it is not the default one.
         within: String,
         /// Where the connector is named.
         #[label("chosen here")]

@@ -1,19 +1,19 @@
-//! Proposals: the best way to read a stream, judged by what its source reports about it.
+//! Proposals: the best way to read a stream, based on what its source reports about it.
 
 use super::{Inclusion, Stream};
 
-/// How a stream is best read.
+/// The best way to read a stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Proposal {
-    /// The field by which only new and changed records are read; none if all are read each time.
+    /// The field that identifies new and changed records; `None` to read all records each time.
     pub replication_key: Option<String>,
-    /// Whether it must be set explicitly: the tap does not do it by itself.
+    /// Whether it has to be configured, because the tap does not choose it by itself.
     pub has_to_be_said: bool,
-    /// Why, as a phrase.
+    /// The reason, as a phrase.
     pub why: String,
 }
 
-/// Names of columns that change with their row, the surest first, without what is not a letter.
+/// Names of columns that change with their row, most reliable first, reduced to their letters.
 const CHANGES: [&str; 17] = [
     "updatedat",
     "updatedon",
@@ -34,11 +34,11 @@ const CHANGES: [&str; 17] = [
     "writedate",
 ];
 
-/// How discoveries write a time.
+/// The type of a time in discoveries.
 const TIME: &str = "string (date-time)";
 
 impl Proposal {
-    /// Works out how a stream is best read.
+    /// Determines the best way to read a stream.
     #[must_use]
     pub fn of(stream: &Stream) -> Self {
         let none = |why: &str| Self { replication_key: None, has_to_be_said: false, why: why.to_owned() };
@@ -56,7 +56,7 @@ impl Proposal {
     }
 }
 
-/// Returns the column that changes with its row, by its name and type.
+/// Returns the column that changes with its row, judging by name and type.
 fn changed(stream: &Stream) -> Option<String> {
     let times = stream.fields.iter().filter(|field| {
         let is_time = field.types.iter().any(|kind| kind == TIME);
@@ -75,7 +75,7 @@ mod tests {
     use super::*;
     use crate::discovered::tests::stream;
 
-    /// A stream with a key and these fields, which are times where nothing else is said.
+    /// A stream with a key and these fields, which are times unless changed later.
     fn with(fields: &[&str]) -> Stream {
         let all: Vec<_> = fields.iter().map(|name| (*name, Inclusion::Available)).collect();
         let mut stream = Stream { primary_key: vec!["id".to_owned()], ..stream("orders", &all) };
@@ -92,7 +92,7 @@ mod tests {
         for name in ["updated_at", "UpdatedAt", "last_modified", "write_date", "dateModified"] {
             assert_eq!(key(&with(&["id", name])).as_deref(), Some(name));
         }
-        assert_eq!(key(&with(&["modified_at", "updated_at"])).as_deref(), Some("updated_at"), "the surest");
+        assert_eq!(key(&with(&["modified_at", "updated_at"])).as_deref(), Some("updated_at"), "the most reliable");
         assert_eq!(key(&with(&["created_at", "at"])), None, "those do not change");
         let mut text = with(&["updated_at"]);
         text.fields[0].types = vec!["string".to_owned()];
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_key_everything_is_read_each_time_and_it_is_said_why() {
+    fn without_a_key_everything_is_read_each_time_and_the_reason_is_given() {
         let keyless = Stream { primary_key: Vec::new(), ..with(&["updated_at"]) };
         let proposal = Proposal::of(&keyless);
         assert_eq!((proposal.replication_key, proposal.has_to_be_said), (None, false));

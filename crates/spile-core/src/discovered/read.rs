@@ -1,6 +1,6 @@
-//! Reading a Singer catalog: the output of a tap in discovery mode.
+//! Reads a Singer catalog: the output of a tap in discovery mode.
 //!
-//! The format: Singer's `DISCOVERY_MODE.md`. Taps differ in what they leave out, so little is required.
+//! The format: Singer's `DISCOVERY_MODE.md`. Taps differ in what they omit, so little is required.
 
 use std::collections::BTreeMap;
 
@@ -10,19 +10,19 @@ use serde_json::{Map, Value};
 
 use super::{Field, Inclusion, Stream};
 
-/// Why a text is not a catalog.
+/// Why a tap's output is not a catalog.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NoCatalog {
-    /// There is none.
+    /// The output is empty.
     #[error("its output is empty")]
     Nothing,
-    /// It is something else.
+    /// The output is not JSON.
     #[error("its output is not JSON: it starts with `{begins}`")]
     NotJson {
-        /// The first of it.
+        /// How it begins.
         begins: String,
     },
-    /// It breaks off, or goes wrong in the middle.
+    /// The output begins as JSON, but is cut off or has a syntax error.
     #[error("its output is invalid JSON at line {line}, column {column}")]
     BrokenJson {
         /// The line, from 1.
@@ -30,23 +30,23 @@ pub enum NoCatalog {
         /// The column, from 1.
         column: usize,
     },
-    /// It is JSON of another kind.
+    /// The output is JSON, but not a catalog.
     #[error("its output has no `streams`")]
     NoStreams,
-    /// A stream cannot be read.
+    /// One of the streams cannot be read.
     #[error("stream {number} of its output is invalid: {message}")]
     BadStream {
         /// Its number, from 1.
         number: usize,
-        /// Why.
+        /// The parser's message.
         message: String,
     },
 }
 
-/// Reads a catalog; its streams come sorted by name.
+/// Reads a catalog, and sorts its streams by name.
 ///
 /// # Errors
-/// When it is none.
+/// When it is not a catalog.
 pub fn read(catalog: &[u8]) -> Result<Vec<Stream>, NoCatalog> {
     if catalog.trim_ascii().is_empty() {
         return Err(NoCatalog::Nothing);
@@ -82,7 +82,7 @@ struct Catalog {
 struct RawStream {
     #[serde(default)]
     tap_stream_id: Option<String>,
-    /// Old taps return nothing else.
+    /// The only name that old taps report.
     #[serde(default)]
     stream: Option<String>,
     #[serde(default)]
@@ -97,7 +97,7 @@ struct RawStream {
     metadata: Option<Vec<RawMetadata>>,
 }
 
-/// Metadata of the stream, or of a field of it.
+/// Metadata of a stream, or of one of its fields.
 #[derive(Deserialize)]
 struct RawMetadata {
     #[serde(default)]
@@ -106,7 +106,7 @@ struct RawMetadata {
     metadata: Map<String, Value>,
 }
 
-/// The parts of a JSON schema that are looked at.
+/// The parts of a JSON schema that are used.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Schema {
@@ -126,7 +126,7 @@ enum OneOrMany {
     Many(Vec<String>),
 }
 
-/// What is as expected, or anything else, which is looked over: `true` is a schema too.
+/// A value of the expected type, or any other value, which is ignored: for example, `true` is a valid schema.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Lenient<T> {
@@ -176,7 +176,7 @@ impl RawStream {
                 .replication_method
                 .or_else(|| text("replication-method"))
                 .or_else(|| text("forced-replication-method")),
-            // Meltano takes a stream of which nothing is said for one that is always read.
+            // Meltano always reads a stream without metadata.
             inclusion: own.map_or(Inclusion::Automatic, inclusion),
             fields: fields(self.schema.known(), &by_path),
             name,
@@ -184,7 +184,7 @@ impl RawStream {
     }
 }
 
-/// Returns the fields of a schema and those that only have metadata.
+/// Returns the fields of a schema, and fields that only have metadata.
 fn fields(schema: Option<&Schema>, metadata: &BTreeMap<Vec<String>, &Map<String, Value>>) -> Vec<Field> {
     let mut types = BTreeMap::new();
     if let Some(schema) = schema {
@@ -196,7 +196,7 @@ fn fields(schema: Option<&Schema>, metadata: &BTreeMap<Vec<String>, &Map<String,
     let field = |(path, types): (Vec<String>, Vec<String>)| {
         let inclusion = match metadata.get(&path) {
             Some(said) => inclusion(said),
-            // As Meltano completes it.
+            // The defaults of Meltano.
             None if path.len() == 1 => Inclusion::Automatic,
             None => Inclusion::Available,
         };
@@ -205,7 +205,7 @@ fn fields(schema: Option<&Schema>, metadata: &BTreeMap<Vec<String>, &Map<String,
     types.into_iter().map(field).collect()
 }
 
-/// Gathers the types of all fields in a schema, the nested ones too.
+/// Collects the types of all fields in a schema, including nested ones.
 fn gather(schema: &Schema, path: &mut Vec<String>, found: &mut BTreeMap<Vec<String>, Vec<String>>) {
     for (name, lenient) in &schema.properties {
         path.push(name.clone());
@@ -238,7 +238,7 @@ fn inclusion(metadata: &Map<String, Value>) -> Inclusion {
     word.and_then(Inclusion::of).unwrap_or(Inclusion::Available)
 }
 
-/// Returns the names of a breadcrumb, `properties` between them left out; `None` for one of another form.
+/// Returns the names in a breadcrumb, without `properties` between them; `None` if it has another form.
 fn path(breadcrumb: &[String]) -> Option<Vec<String>> {
     let pairs = breadcrumb.chunks(2).map(|pair| match pair {
         [properties, name] if properties == "properties" => Some(name.clone()),
@@ -303,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tap_that_says_little_is_understood() {
+    fn a_tap_that_reports_little_is_understood() {
         let streams =
             of(&json!({"streams": [{"stream": "b"}, {"tap_stream_id": "a", "schema": {}, "metadata": null}]}));
         let told: Vec<_> = streams.iter().map(|stream| (stream.name.as_str(), stream.inclusion)).collect();
@@ -311,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_catalog_is_said_to_be_none() {
+    fn invalid_catalogs_are_rejected_with_a_reason() {
         let why = |text: &str| read(text.as_bytes()).unwrap_err();
         assert_eq!(why(" \n"), NoCatalog::Nothing);
         assert_eq!(why("this is\nnot"), NoCatalog::NotJson { begins: "this is".to_owned() });
@@ -338,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn metadata_of_what_is_no_field_make_none() {
+    fn metadata_that_names_no_field_adds_none() {
         let paths = [
             json!(["properties", "list", "items", "x"]),
             json!(["properties", "a"]),

@@ -1,4 +1,4 @@
-//! What `select` and `metadata` read of a stream: the rules of Meltano 4.4's `catalog.py`, applied as it applies them.
+//! What `select` and `metadata` select of a stream: the rules of Meltano 4.4's `catalog.py`, applied in the same way.
 
 use indexmap::IndexSet;
 use serde_json::{Map, Value};
@@ -7,7 +7,7 @@ use super::{Inclusion, Stream};
 use crate::integration::select::{Glob, MetadataKey, Pattern, breadcrumb, field_glob};
 use crate::integration::{Declaration, Integration};
 
-/// What is taken, in the order in which Meltano goes through it: later rules win.
+/// The rules, in the order in which Meltano applies them: later rules win.
 #[derive(Debug, Clone)]
 pub struct Rules {
     rules: Vec<Rule>,
@@ -17,7 +17,7 @@ pub struct Rules {
 #[derive(Debug, Clone)]
 struct Rule {
     stream: Glob,
-    /// The fields, by their breadcrumbs; `None` for the stream itself.
+    /// The fields, by breadcrumb; `None` for the stream itself.
     fields: Option<Glob>,
     effect: Effect,
 }
@@ -31,13 +31,13 @@ enum Effect {
 /// Whether a stream or a field is read, and why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Taken {
-    /// It was selected.
+    /// Read, because it is selected.
     Selected,
-    /// It is read with its stream, selected or not.
+    /// Always read with its stream, selected or not.
     Automatic,
-    /// It was not selected.
+    /// Not read, because it is not selected.
     Excluded,
-    /// The tap cannot read it.
+    /// Not read, because the tap cannot read it.
     Unsupported,
 }
 
@@ -50,14 +50,14 @@ impl Taken {
 }
 
 impl Rules {
-    /// Returns the rules of an integration, for what holds in one environment.
+    /// Returns the rules of an integration for one environment's declaration.
     #[must_use]
     pub fn of(integration: &Integration, declaration: &Declaration) -> Self {
         let rules = Self::selecting(&declaration.select).with_metadata(&integration.connector.metadata);
         Self { are_heeded: can_select(integration), ..rules.with_metadata(&declaration.metadata) }
     }
 
-    /// Returns the rules with those of `metadata` behind them, whose keys are patterns of streams, or of their fields.
+    /// Appends the rules of `metadata`, whose keys are patterns of streams or of their fields.
     #[must_use]
     pub fn with_metadata(mut self, metadata: &Map<String, Value>) -> Self {
         for (key, value) in metadata {
@@ -67,7 +67,7 @@ impl Rules {
         self
     }
 
-    /// Returns the rules of patterns alone; without any, everything is selected.
+    /// Returns the rules of patterns alone. Without patterns, everything is selected.
     #[must_use]
     pub fn selecting(patterns: &IndexSet<String>) -> Self {
         let mut rules = Self { rules: Vec::new(), are_heeded: true };
@@ -94,12 +94,12 @@ impl Rules {
         }
         add(Some(field_glob(&field)));
         if !is_negated {
-            // What a nested field is in is read with it.
+            // The parents of a nested field are read with it.
             field.match_indices('.').for_each(|(at, _)| add(Some(field_glob(&field[..at]))));
         }
     }
 
-    /// Tables in the metadata of a stream are those of its fields.
+    /// Adds the rules of one key. Tables in the metadata of a stream are the metadata of its fields.
     fn add_metadata(&mut self, stream: &str, field: Option<&str>, keys: &Value) {
         for (key, value) in keys.as_object().unwrap_or(&Map::new()) {
             let effect = match (key.as_str(), value) {
@@ -119,7 +119,7 @@ impl Rules {
         }
     }
 
-    /// Returns whether a stream is read, and each of its fields, in their order.
+    /// Returns whether a stream is read, and whether each of its fields is, in order.
     #[must_use]
     pub fn take(&self, stream: &Stream) -> (Taken, Vec<Taken>) {
         if !self.are_heeded {
@@ -138,11 +138,10 @@ impl Rules {
     }
 }
 
-/// Tells whether Meltano can tell the tap of an integration what to read. Where not, it says nothing of that, and the tap
-/// reads what it will.
+/// Tells whether Meltano can pass a selection to the tap of an integration. If not, the tap reads what it likes.
 #[must_use]
 pub fn can_select(integration: &Integration) -> bool {
-    // Of a plugin that the user's template defines the connector need not say what it can do.
+    // The connector of a plugin that the user's template defines need not list its capabilities.
     let is_unknown = integration.connector.plugin.capabilities.is_empty() && integration.plugin.is_some();
     is_unknown || integration.connector.can_select()
 }
@@ -201,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn patterns_take_what_they_take_in_meltano() {
+    fn patterns_select_what_they_select_in_meltano() {
         assert_eq!(selected(&[]), ["a", "id", "who", "who.name"]);
         assert_eq!(selected(&["orders"]), selected(&["orders.*"]));
         assert_eq!(selected(&["others.*"]), Vec::<String>::new());
@@ -215,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn metadata_say_the_last_word() {
+    fn metadata_has_the_last_word() {
         let with = |rules: Rules, metadata: Value| rules.with_metadata(metadata.as_object().unwrap());
         let fields = json!({"who": {"name": {"selected": true}}, "id": {"inclusion": "available"}});
         let rules = Rules::selecting(&["orders.a".to_owned()].into());

@@ -9,26 +9,26 @@ use super::{Field, Inclusion};
 pub struct Stream {
     /// Its name as patterns of `select` write it: Singer's `tap_stream_id`.
     pub name: String,
-    /// What its records are sent as, if that differs from the name: Singer's `stream`.
+    /// The name that its records are sent under, if it differs: Singer's `stream`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sent_as: Option<String>,
-    /// The schema, or the database, that the source keeps it in.
+    /// The schema or database that contains it in the source.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schema: Option<String>,
     /// The fields that identify its records.
     pub primary_key: Vec<String>,
-    /// The field that says how new a record is.
+    /// The field that shows how recent a record is.
     pub replication_key: Option<String>,
     /// How it is read: `FULL_TABLE`, `INCREMENTAL`, `LOG_BASED`.
     pub replication_method: Option<String>,
-    /// Whether it is up to the user that it is read.
+    /// Whether the user decides if it is read.
     pub inclusion: Inclusion,
-    /// Its fields, sorted; a nested one is behind the one that it is in.
+    /// Its fields, sorted; a nested field follows its parent.
     pub fields: Vec<Field>,
 }
 
 impl Stream {
-    /// Returns a stream of which only the name is known.
+    /// Returns a stream with nothing known but its name.
     #[must_use]
     pub fn named(name: &str) -> Self {
         Self {
@@ -49,7 +49,7 @@ impl Stream {
         self.sent_as.as_deref().unwrap_or(&self.name)
     }
 
-    /// Returns the name that people know its table by: without the schema in front of it.
+    /// Returns the name that people know its table by: without the schema before it.
     #[must_use]
     pub fn table(&self) -> &str {
         let prefix = self.schema.as_ref().and_then(|schema| self.sent().strip_prefix(schema.as_str()));

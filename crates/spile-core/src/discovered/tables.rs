@@ -1,4 +1,4 @@
-//! Tables: where the streams of integrations end up, derived from the rules of their loaders before anything runs.
+//! Tables: where the streams of integrations end up, derived from their loaders' rules before anything runs.
 
 mod mistake;
 mod patterns;
@@ -20,10 +20,10 @@ use crate::source::Place;
 pub use mistake::TableMistake;
 use patterns::Patterns;
 
-/// How many tables or integrations a message lists at most.
+/// The most tables or integrations that a message lists.
 const LISTED: usize = 8;
 
-/// What an integration writes in an environment.
+/// An integration and what it writes in an environment.
 pub struct Writer<'a> {
     /// The integration.
     pub integration: &'a Integration,
@@ -33,7 +33,7 @@ pub struct Writer<'a> {
     pub environment: &'a EnvironmentName,
     /// The streams that it reads, if its source is known.
     pub streams: Option<Vec<&'a Stream>>,
-    /// Whether something else holds here than in the environment that was looked at first.
+    /// Whether its declaration here differs from the one in the environment that was checked first.
     pub is_other: bool,
 }
 
@@ -44,11 +44,11 @@ pub struct TargetTable<'a> {
     pub stream: &'a Stream,
     /// The table, or the file.
     pub placement: Placement,
-    /// What identifies it among all tables, across loaders.
+    /// Identifies it among the tables of all loaders.
     key: String,
 }
 
-/// What writers are held against: the environment in words, and where each chooses its loader.
+/// The context of a check: the environment in words, and where each integration chooses its loader.
 pub struct Within<'a> {
     /// The environment in words, if it is not the default one.
     pub words: &'a str,
@@ -56,7 +56,7 @@ pub struct Within<'a> {
     pub place: &'a dyn Fn(&Integration) -> Option<Place>,
 }
 
-/// Returns the streams that are read of an offer.
+/// Returns the streams that the rules read.
 #[must_use]
 pub fn taken<'a>(streams: &'a [Stream], rules: &Rules) -> Vec<&'a Stream> {
     streams.iter().filter(|stream| rules.take(stream).0.is_read()).collect()
@@ -75,7 +75,7 @@ impl<'a> Writer<'a> {
         self.integration.own_schema(self.settings(), self.environment)
     }
 
-    /// Returns the loader's naming rule; `None` if there is none, or if the streams are renamed on their way.
+    /// Returns the loader's naming rule; `None` if there is none, or if the integration renames streams.
     fn naming(&self) -> Option<&'a Naming> {
         let configs = [&self.declaration().config, &self.loader.at(self.environment).config];
         let renames = |value: &Value| value.to_string().contains("__alias__");
@@ -86,18 +86,18 @@ impl<'a> Writer<'a> {
         self.loader.connector.naming.as_ref().filter(|_| !are_renamed)
     }
 
-    /// Returns where a stream goes, by the name that its records are sent under.
+    /// Returns where a stream goes, given the name that its records are sent under.
     #[must_use]
     pub fn place(&self, stream: &str) -> Option<Placement> {
         Some(self.naming()?.place(stream, self.schema().as_deref(), &self.settings()))
     }
 
-    /// Tells whether there are streams of which it is known where they go.
+    /// Tells whether the destination of at least one stream is known.
     fn knows_tables(&self) -> bool {
         self.naming().is_some() && self.streams.as_ref().is_some_and(|streams| !streams.is_empty())
     }
 
-    /// Returns where each stream goes; nothing if that is not known.
+    /// Returns where each stream goes; empty if that is not known.
     #[must_use]
     pub fn tables(&self) -> Vec<TargetTable<'a>> {
         let (Some(naming), Some(_)) = (self.naming(), &self.streams) else { return Vec::new() };
@@ -110,8 +110,8 @@ impl<'a> Writer<'a> {
         self.streams.iter().flatten().map(written).collect()
     }
 
-    /// Returns what identifies the loader's destination: two loaders with the same settings write to one place.
-    /// The schema is left out; it is part of a table's name.
+    /// Returns a key of the loader's destination: two loaders with the same settings write to the same place. Excludes
+    /// the schema, which is part of a table's name.
     fn destination(&self) -> String {
         let (connector, settings) = (&self.loader.connector, self.settings());
         let schema = schema_setting(connector);
@@ -128,13 +128,13 @@ impl<'a> Writer<'a> {
         format!("{} {}", connector.plugin.name, json!(values))
     }
 
-    /// Tells whether it shares its tables on purpose.
+    /// Tells whether the integration shares its tables on purpose.
     fn shares(&self) -> bool {
         self.declaration().load.shared_tables
     }
 }
 
-/// Finds tables that several streams would share, and names that surprise.
+/// Finds tables that several streams would share, and unexpected names.
 pub fn check(writers: &[Writer<'_>], within: &Within<'_>, problems: &mut Problems) {
     let tables: Vec<Vec<TargetTable<'_>>> = writers.iter().map(Writer::tables).collect();
     let mut first: BTreeMap<&str, (usize, &TargetTable<'_>)> = BTreeMap::new();
@@ -158,7 +158,7 @@ pub fn check(writers: &[Writer<'_>], within: &Within<'_>, problems: &mut Problem
     }
 }
 
-/// Holds integrations of one connector against each other if not all streams are known: by what they select.
+/// Compares the selections of integrations of one connector if not all of their streams are known.
 fn patterns(writers: &[Writer<'_>], within: &Within<'_>, problems: &mut Problems) {
     let mut groups: BTreeMap<(String, Option<String>, &str), Vec<&Writer<'_>>> = BTreeMap::new();
     for writer in writers.iter().filter(|writer| !writer.shares() && !writer.integration.connector.own_streams) {
@@ -168,7 +168,7 @@ fn patterns(writers: &[Writer<'_>], within: &Within<'_>, problems: &mut Problems
     for group in groups.into_values().filter(|group| group.len() > 1) {
         let all: Vec<Patterns> = group.iter().map(|writer| Patterns::of(writer)).collect();
         for ((one, other), streams) in Patterns::common(&all) {
-            // If both are known, it has been reported already.
+            // If the tables of both are known, this has been reported already.
             if !(group[one].knows_tables() && group[other].knows_tables()) {
                 let table = |stream: &String| {
                     let placement = group[one].place(stream).map(|placement| placement.name());
@@ -215,7 +215,7 @@ fn shared(one: &Writer<'_>, other: &Writer<'_>, what: &[String], within: &Within
     }
 }
 
-/// What to do about streams of one integration that share a table.
+/// Returns the help for streams of one integration that share a table.
 fn out_of_one(writer: &Writer<'_>) -> String {
     format!(
         "exclude one of them with `select`, rename it with the extractor's `stream_maps`, or set `shared_tables = true` under `[load]` in `{}` if their rows belong together",
@@ -223,7 +223,7 @@ fn out_of_one(writer: &Writer<'_>) -> String {
     )
 }
 
-/// What to do about integrations that share tables.
+/// Returns the help for integrations that share tables.
 fn ways_out(writer: &Writer<'_>) -> String {
     let path = writer.integration.path.display();
     let schema = schema_setting(&writer.loader.connector)

@@ -10,7 +10,7 @@ use crate::name::EnvironmentName;
 use crate::problem::Problems;
 use crate::source::Source;
 
-/// Returns an integration whose tap can do something, and whose file says something.
+/// Returns an integration whose tap has these capabilities, and whose file contains this text.
 fn integration(capabilities: &str, says: &str) -> Integration {
     let connector = format!(
         "[plugin]\nname = 'tap-x'\nnamespace = 'tap_x'\ncapabilities = [{capabilities}]\n\
@@ -47,7 +47,7 @@ fn plain(name: &str) -> Stream {
 }
 
 #[test]
-fn a_tap_can_be_told_what_to_read_where_it_takes_a_catalog_or_nobody_knows_what_it_can() {
+fn a_tap_accepts_a_selection_if_it_takes_a_catalog_or_its_capabilities_are_unknown() {
     for (capabilities, says, can) in [
         ("'catalog'", "", true),
         ("'discover', 'properties'", "", true),
@@ -61,7 +61,7 @@ fn a_tap_can_be_told_what_to_read_where_it_takes_a_catalog_or_nobody_knows_what_
 }
 
 #[test]
-fn what_is_selected_counts_where_the_tap_can_be_told() {
+fn a_selection_counts_if_the_tap_accepts_one() {
     use Taken::{Automatic, Excluded, Selected};
     let take = |capabilities: &str, says: &str, name: &str| {
         let integration = integration(capabilities, says);
@@ -77,7 +77,7 @@ fn what_is_selected_counts_where_the_tap_can_be_told() {
 }
 
 #[test]
-fn a_discovery_holds_for_what_its_answer_depends_on_and_for_nothing_else() {
+fn a_discovery_is_valid_for_exactly_what_its_answer_depends_on() {
     let environment = |name: &str| name.parse::<EnvironmentName>().unwrap();
     let of = |says: &str, name: &str, installed: &str| {
         let integration = integration("'catalog'", says);
@@ -107,7 +107,7 @@ fn a_stream_is_found_by_its_whole_name() {
 }
 
 #[test]
-fn an_inclusion_is_its_word_as_it_is_kept() {
+fn an_inclusion_is_stored_as_its_word() {
     for (word, inclusion) in Inclusion::WORDS {
         assert_eq!((inclusion.word(), Inclusion::of(word)), (word, Some(inclusion)));
         assert_eq!(json!(inclusion), json!(word));

@@ -19,7 +19,7 @@ fn shop(says: &str) -> Integration {
     shop
 }
 
-/// A stream whose columns have these types; nested ones with dots.
+/// A stream whose columns have these types. Names of nested columns have dots.
 fn table(name: &str, columns: &[(&str, &str)]) -> Stream {
     let mut made = stream(name, &columns.iter().map(|(name, _)| (*name, Inclusion::Available)).collect::<Vec<_>>());
     for (field, (_, types)) in made.fields.iter_mut().zip(columns) {
@@ -42,7 +42,7 @@ fn told(changes: &[Change]) -> Vec<String> {
 const ASKS: &str = "[schema]\nnew_streams = 'ask'\nnew_columns = 'ask'\nremoved_columns = 'ask'\ntype_changes = 'ask'";
 
 #[test]
-fn what_a_source_gained_lost_and_retyped_is_told_stream_by_stream() {
+fn new_lost_and_retyped_columns_are_reported_by_stream() {
     let before = [
         table("public-gone", &[("id", "integer")]),
         table("public-orders", &[("amount", "integer"), ("id", "integer"), ("why", "string")]),
@@ -66,7 +66,7 @@ fn what_a_source_gained_lost_and_retyped_is_told_stream_by_stream() {
 }
 
 #[test]
-fn a_rename_is_guessed_only_where_one_column_of_a_type_left_and_one_came() {
+fn a_rename_is_guessed_only_if_one_column_of_a_type_was_removed_and_one_added() {
     let before = [table("a", &[("id", "integer"), ("x", "string"), ("y", "integer")])];
     let now = [table("a", &[("id", "integer"), ("p", "string"), ("q", "string"), ("r", "number")])];
     let found = changes(&shop(""), &before, &now);
@@ -75,7 +75,7 @@ fn a_rename_is_guessed_only_where_one_column_of_a_type_left_and_one_came() {
 }
 
 #[test]
-fn what_is_not_read_has_not_changed_and_a_new_stream_is_told_all_the_same() {
+fn changes_of_unread_columns_are_ignored_but_a_new_stream_is_reported() {
     let before = [table("a", &[("id", "integer"), ("secret", "string")]), table("b", &[("id", "integer")])];
     let now = [
         table("a", &[("card", "string"), ("id", "integer"), ("secret", "integer")]),
@@ -85,12 +85,12 @@ fn what_is_not_read_has_not_changed_and_a_new_stream_is_told_all_the_same() {
     let shop = shop(&format!("select = ['a.*', '!a.secret', '!a.card']\n{ASKS}"));
     let found = changes(&shop, &before, &now);
     assert_eq!(told(&found), ["ask: `c` is a new stream with 2 columns, which `select` does not include"]);
-    assert!(found[0].is_open() && asking(&found).is_empty(), "it holds no run back");
+    assert!(found[0].is_open() && asking(&found).is_empty(), "it does not affect runs");
     assert_eq!(found[0].consequence("shop"), None);
 }
 
 #[test]
-fn a_nested_column_comes_and_goes_with_the_one_that_it_is_in() {
+fn a_nested_column_comes_and_goes_with_its_parent() {
     let before = [table("a", &[("id", "integer")])];
     let now = [table("a", &[("buyer", "object"), ("buyer.name", "string"), ("id", "integer")])];
     let shop = shop(ASKS);
@@ -111,7 +111,7 @@ fn selected(shop: &Integration, before: &[Stream], now: &[Stream]) -> Result<Vec
 }
 
 #[test]
-fn a_run_leaves_out_a_new_column_and_stream_and_holds_a_retyped_stream_back() {
+fn a_run_excludes_new_columns_new_streams_and_retyped_streams() {
     let before = [table("a", &[("id", "integer")]), table("b", &[("id", "integer"), ("x", "string")])];
     let now = [
         table("a", &[("id", "integer"), ("n[1]", "string")]),
@@ -131,7 +131,7 @@ fn a_run_leaves_out_a_new_column_and_stream_and_holds_a_retyped_stream_back() {
 }
 
 #[test]
-fn a_stream_is_held_back_where_its_new_column_is_always_read() {
+fn a_stream_is_excluded_if_its_new_column_is_always_read() {
     let before = [table("a", &[("id", "integer")])];
     let mut now = [table("a", &[("id", "integer"), ("tenant", "integer")])];
     now[0].fields[1].inclusion = Inclusion::Automatic;
@@ -141,11 +141,11 @@ fn a_stream_is_held_back_where_its_new_column_is_always_read() {
     let by_metadata = format!("select = ['*.*']\n{ASKS}\n[metadata.a.tenant]\nselected = true");
     assert_eq!(selected(&shop(&by_metadata), &before, &now), Ok(wanted));
     let whole = format!("{by_metadata}\n[metadata.'*']\nselected = true");
-    assert_eq!(selected(&shop(&whole), &before, &now), Err(1), "the files say that it is read");
+    assert_eq!(selected(&shop(&whole), &before, &now), Err(1), "the files always select it");
 }
 
 #[test]
-fn what_is_asked_of_a_lost_column_leaves_nothing_out() {
+fn a_lost_column_excludes_nothing() {
     let before = [table("a", &[("id", "integer"), ("x", "string")])];
     let now = [table("a", &[("id", "integer")])];
     assert_eq!(selected(&shop(ASKS), &before, &now).unwrap().iter().filter(|one| one.starts_with("!a")).count(), 0);

@@ -1,11 +1,11 @@
-//! What can be wrong with the tables that streams end up in.
+//! Mistakes about the tables that streams end up in.
 
 use miette::{Diagnostic, SourceSpan};
 
-/// What can be wrong with the tables that streams end up in.
+/// Mistakes about the tables that streams end up in.
 #[derive(Debug, thiserror::Error, Diagnostic)]
 pub enum TableMistake {
-    /// Rows of several streams would be mixed.
+    /// A table that would mix rows of several streams.
     #[error("{who}{within} would write {what}: their rows would be mixed")]
     #[diagnostic(code(spile::tables::shared))]
     Shared {
@@ -18,11 +18,11 @@ pub enum TableMistake {
         /// Where the loader is chosen.
         #[label("into this loader")]
         span: SourceSpan,
-        /// The ways out.
+        /// How to resolve it.
         #[help]
         help: String,
     },
-    /// The same in an imported project that already did this.
+    /// The same in an imported project, which already mixed them.
     #[error("{who}{within} write {what}: their rows are mixed")]
     #[diagnostic(code(spile::tables::imported_shared), severity(Warning))]
     ImportedShared {
@@ -35,11 +35,11 @@ pub enum TableMistake {
         /// Where the loader is chosen.
         #[label("into this loader")]
         span: SourceSpan,
-        /// The ways out.
+        /// How to resolve it.
         #[help]
         help: String,
     },
-    /// Integrations of one connector with the same destination, whose streams are not all known.
+    /// Integrations of one connector with the same destination, some of whose streams are not known.
     #[error("{who}{within} read `{connector}` into the same place and may share tables")]
     #[diagnostic(code(spile::tables::maybe_shared), severity(Warning))]
     MaybeShared {
@@ -52,7 +52,7 @@ pub enum TableMistake {
         /// Where the loader is chosen.
         #[label("into this loader")]
         span: SourceSpan,
-        /// The ways out.
+        /// How to resolve it.
         #[help]
         help: String,
     },
@@ -76,7 +76,7 @@ pub enum TableMistake {
         #[label("into this loader")]
         span: SourceSpan,
     },
-    /// A table whose name the loader refuses.
+    /// A table whose name the loader rejects.
     #[error("`{loader}` rejects table names of `{slug}`{within} that are longer than {longest} characters: {what}")]
     #[diagnostic(
         code(spile::tables::too_long),
@@ -90,7 +90,7 @@ pub enum TableMistake {
         slug: String,
         /// The loader.
         loader: String,
-        /// How many characters it takes.
+        /// How many characters it accepts.
         longest: usize,
         /// Which streams.
         what: String,

@@ -1,14 +1,14 @@
-//! Which streams integrations of one connector both select, if their streams are not known.
+//! Which streams several integrations of one connector select, if their streams are not known.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Writer;
 use crate::integration::select::{Glob, Pattern, stream_part};
 
-/// How many integrations with wildcards are held against all others.
+/// How many integrations with wildcards are compared with all others.
 const HELD: usize = 50;
 
-/// The streams that an integration reads, as far as they are known.
+/// The streams that an integration reads, as far as known.
 #[derive(Debug, Default)]
 pub(super) struct Patterns {
     named: BTreeSet<String>,
@@ -16,7 +16,7 @@ pub(super) struct Patterns {
 }
 
 impl Patterns {
-    /// Returns what a writer reads: the streams of its source, or the patterns of its file.
+    /// Returns what a writer reads: the streams of its source, or else the patterns of its file.
     pub(super) fn of(writer: &Writer<'_>) -> Self {
         if let Some(streams) = &writer.streams {
             return Self { named: streams.iter().map(|stream| stream.name.clone()).collect(), wild: Vec::new() };
@@ -42,7 +42,7 @@ impl Patterns {
         found
     }
 
-    /// Returns the streams that two of them name, by the places of the two.
+    /// Returns the streams that two of them both name, by their two indexes.
     pub(super) fn common(all: &[Self]) -> BTreeMap<(usize, usize), Vec<String>> {
         let mut first: BTreeMap<&str, usize> = BTreeMap::new();
         let mut common: BTreeMap<(usize, usize), Vec<String>> = BTreeMap::new();
@@ -57,7 +57,7 @@ impl Patterns {
         common
     }
 
-    /// Returns the places of those that may have streams in common with another one, by their wildcards.
+    /// Returns the indexes of those whose wildcards may select streams of another one.
     pub(super) fn maybe(all: &[Self]) -> BTreeSet<usize> {
         let wild = all.iter().enumerate().filter(|(_, one)| !one.wild.is_empty()).take(HELD);
         let pairs =

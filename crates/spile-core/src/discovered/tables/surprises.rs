@@ -1,10 +1,10 @@
-//! Tables whose names differ from their streams, and schemas that nobody configured.
+//! Unexpected tables: names that differ from the stream's, and schemas that nobody configured.
 
 use super::{LISTED, TableMistake, TargetTable, Within, Writer};
 use crate::connector::naming::SchemaChoice;
 use crate::problem::{Problems, first_of};
 
-/// Tells of the tables of one integration whose names surprise.
+/// Reports unexpected table names of one integration.
 pub(super) fn check(writer: &Writer<'_>, tables: &[TargetTable<'_>], within: &Within<'_>, problems: &mut Problems) {
     let Some(naming) = writer.naming().filter(|naming| naming.file.is_none() && writer.is_other) else { return };
     let folded = |name: &str| naming.letters.folded(name);

@@ -18,7 +18,7 @@ fn declared(files: &[(&str, &str)]) -> Integrations {
     found
 }
 
-/// The message and the code of what is found among these writers, whose streams may be known.
+/// The messages and codes found for these writers, whose streams may be known.
 fn found(all: &Integrations, of: &[(&str, Option<&[Stream]>)]) -> Vec<String> {
     let environment: EnvironmentName = "dev".parse().unwrap();
     let writer = |(slug, streams): &(&str, Option<&'_ [Stream]>)| {
@@ -45,13 +45,13 @@ fn streams(names: &[&str]) -> Vec<Stream> {
     names.iter().map(|name| stream(name, &[])).collect()
 }
 
-/// A stream that a database keeps in a schema.
+/// A stream in a schema of a database.
 fn of_database(name: &str) -> Stream {
     Stream { schema: name.split_once('-').map(|(schema, _)| schema.to_owned()), ..stream(name, &[]) }
 }
 
 #[test]
-fn two_streams_of_one_integration_in_one_table_are_a_problem_unless_that_is_meant() {
+fn two_streams_of_one_integration_in_one_table_are_a_problem_unless_intended() {
     let all = declared(&[("shop", STRIPE), ("lake", LAKE)]);
     let both = streams(&["App-Events", "Web-Events", "orders"]);
     let told = found(&all, &[("shop", Some(&both))]);
@@ -69,7 +69,7 @@ fn two_streams_of_one_integration_in_one_table_are_a_problem_unless_that_is_mean
 }
 
 #[test]
-fn a_name_that_the_loader_refuses_is_told_before_the_run_fails_of_it() {
+fn a_name_that_the_loader_rejects_is_reported_before_a_run_fails() {
     let long = "a".repeat(64);
     let told = |loader: &str, name: &str| {
         found(&declared(&[("shop", STRIPE), ("lake", loader)]), &[("shop", Some(&streams(&[name])))])
@@ -81,14 +81,14 @@ fn a_name_that_the_loader_refuses_is_told_before_the_run_fails_of_it() {
 }
 
 #[test]
-fn what_differs_in_its_letters_alone_is_one_table_where_the_loader_says_so() {
+fn names_that_differ_only_in_case_are_one_table_if_the_loader_ignores_case() {
     let both = streams(&["Orders", "orders"]);
     let told = |loader: &str| found(&declared(&[("shop", STRIPE), ("lake", loader)]), &[("shop", Some(&both))]).len();
     assert_eq!((told(LAKE), told(DUCK)), (0, 1));
 }
 
 #[test]
-fn streams_of_databases_lose_their_schema_and_nobody_is_surprised() {
+fn streams_of_databases_may_lose_their_schema_without_a_warning() {
     let all = declared(&[("shop", STRIPE), ("lake", LAKE)]);
     assert_eq!(found(&all, &[("shop", Some(&[of_database("public-orders"), of_database("public-Users")]))]), [""; 0]);
     let told = found(&all, &[("shop", Some(&[of_database("public-orders"), of_database("audit-orders")]))]);
@@ -96,7 +96,7 @@ fn streams_of_databases_lose_their_schema_and_nobody_is_surprised() {
 }
 
 #[test]
-fn a_schema_that_comes_from_a_streams_name_surprises_unless_the_source_has_it() {
+fn a_schema_from_a_streams_name_is_reported_unless_the_source_has_it() {
     let loader = LAKE.replace("'raw'", "''");
     let all = declared(&[("shop", STRIPE), ("lake", &loader)]);
     let told = found(&all, &[("shop", Some(&[of_database("public-orders"), stream("Web-Events", &[])]))]);
@@ -106,7 +106,7 @@ fn a_schema_that_comes_from_a_streams_name_surprises_unless_the_source_has_it() 
 }
 
 #[test]
-fn integrations_that_write_the_same_tables_are_told_where_both_are_known() {
+fn integrations_that_write_the_same_tables_are_reported_if_both_are_known() {
     let all = declared(&[("eu", STRIPE), ("us", STRIPE), ("lake", LAKE)]);
     let told = found(&all, &[("eu", Some(&streams(&["a", "b", "c"]))), ("us", Some(&streams(&["b", "c", "d"])))]);
     let expected =
@@ -125,7 +125,7 @@ fn a_schema_of_its_own_keeps_an_integration_apart() {
 }
 
 #[test]
-fn what_two_files_select_tells_of_sources_that_are_not_known() {
+fn selections_are_compared_if_the_sources_are_not_known() {
     let with = |select: &str| format!("{STRIPE}select = [{select}]\n");
     let told = |one: &str, other: &str| {
         let all = declared(&[("eu", &with(one)), ("us", &with(other)), ("lake", LAKE)]);
@@ -152,7 +152,7 @@ fn sources_that_name_their_own_streams_are_not_suspected() {
 }
 
 #[test]
-fn loaders_are_one_place_where_their_settings_say_so() {
+fn loaders_with_the_same_settings_are_one_destination() {
     let other = STRIPE.replace("'lake'", "'pond'");
     let told = |pond: &str| {
         let all = declared(&[("eu", STRIPE), ("us", &other), ("lake", DUCK), ("pond", pond)]);
@@ -160,11 +160,11 @@ fn loaders_are_one_place_where_their_settings_say_so() {
     };
     assert_eq!(told(DUCK), 1);
     assert_eq!(told(&DUCK.replace("a.duckdb", "b.duckdb")), 0);
-    assert_eq!(told(&DUCK.replace("'main'", "'MAIN'")), 1, "DuckDB does not tell them apart");
+    assert_eq!(told(&DUCK.replace("'main'", "'MAIN'")), 1, "DuckDB ignores case");
 }
 
 #[test]
-fn an_imported_project_is_warned_and_not_stopped() {
+fn an_imported_project_gets_a_warning_not_an_error() {
     let imported = |plugin: &str| format!("plugin = '{plugin}'\n{STRIPE}");
     let all = declared(&[("eu", &imported("tap-eu")), ("us", &imported("tap-us")), ("lake", LAKE)]);
     let same = streams(&["charges"]);
@@ -173,7 +173,7 @@ fn an_imported_project_is_warned_and_not_stopped() {
 }
 
 #[test]
-fn streams_that_are_renamed_on_their_way_are_nobodys_guess() {
+fn renamed_streams_are_not_checked() {
     let renaming = LAKE.replace("host =", "stream_maps = { 'a-x' = { __alias__ = 'y' } }, host =");
     let all = declared(&[("shop", STRIPE), ("lake", &renaming)]);
     assert_eq!(found(&all, &[("shop", Some(&streams(&["a-x", "b-x"])))]), [""; 0]);
