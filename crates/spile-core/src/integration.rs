@@ -35,75 +35,75 @@ pub use secrets::Secrets;
 pub use timetable::{Tick, Timetable};
 pub use timing::{CatchUp, Timing};
 
-/// What one file, with its overlays, declares.
+/// The integration that a file and its overlays declare.
 #[derive(Debug, Clone)]
 pub struct Integration {
-    /// What stays the same when the file is renamed.
+    /// Its id, which stays the same when the file is renamed.
     pub id: IntegrationId,
     /// The stem of its file.
     pub slug: Slug,
     /// Its file, relative to the project.
     pub path: PathBuf,
-    /// Its connector: what the file calls `type`.
+    /// Its connector: the file's `type`.
     pub connector: Arc<Connector>,
-    /// What its plugin is called, where the project's template defines it.
+    /// The name of its plugin if the project's template defines the plugin.
     pub plugin: Option<String>,
-    /// Never deleted by apply.
+    /// Whether apply must never delete it.
     pub protect: bool,
-    /// What holds where no overlay says otherwise.
+    /// What it declares for environments without an overlay.
     pub base: Declaration,
-    /// What holds in the environments that have an overlay, the base included.
+    /// What it declares for each environment with an overlay, merged with the base.
     pub overlays: BTreeMap<EnvironmentName, Declaration>,
 }
 
 impl Integration {
-    /// Returns what holds in an environment.
+    /// Returns what it declares for an environment.
     #[must_use]
     pub fn at(&self, environment: &EnvironmentName) -> &Declaration {
         self.overlays.get(environment).unwrap_or(&self.base)
     }
 
-    /// Returns the name of its plugin in Meltano: `<plugin>--<slug>`, or the one that its file names.
+    /// Returns the name of its plugin in Meltano: `<plugin>--<slug>`, or the name in its file.
     #[must_use]
     pub fn plugin_name(&self) -> String {
         self.plugin.clone().unwrap_or_else(|| self.connector.plugin_name(&self.slug))
     }
 
-    /// Tells whether its tap keeps no bookmark, so that every run reads everything again. Of a tap whose definition says
-    /// nothing of what it can do, that is not known.
+    /// Tells whether its tap keeps no state, so that every run reads everything again. Unknown capabilities count as
+    /// keeping it.
     #[must_use]
     pub fn forgets(&self) -> bool {
         let can = &self.connector.plugin.capabilities;
         self.role() == Role::Extractor && !can.is_empty() && can.iter().all(|one| one != "state")
     }
 
-    /// Returns which side of a pipeline it is.
+    /// Returns its side of the pipeline.
     #[must_use]
     pub fn role(&self) -> Role {
         self.connector.head.role
     }
 }
 
-/// What an integration is to be in one environment.
+/// The desired state of an integration in one environment.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Declaration {
-    /// What people call it.
+    /// Its name for people.
     pub name: String,
-    /// What it is for.
+    /// Its purpose.
     pub description: Option<String>,
     /// Whether it is scheduled, tested and synced.
     pub enabled: bool,
-    /// The loader its records go to.
+    /// The loader that its records go to.
     pub loader: Option<Slug>,
-    /// The mappers that they go through on the way there, by the names that Meltano's tasks call them by.
+    /// The mappers that its records pass through on the way, by their names in Meltano's tasks.
     pub mappers: Vec<String>,
-    /// How they land there.
+    /// How its records are loaded.
     pub load: Load,
-    /// What a run does about changes in what the source offers.
+    /// How a run reacts to changes in its source.
     pub schema: SchemaRules,
     /// When it is synced.
     pub schedule: Option<Schedule>,
-    /// How the schedule is kept; `meltano.yml` says nothing of it.
+    /// How its schedule is kept. Not part of `meltano.yml`.
     pub timing: Timing,
     /// Which streams and fields are read, as Meltano's `select`.
     pub select: IndexSet<String>,
@@ -113,7 +113,7 @@ pub struct Declaration {
     pub tags: BTreeSet<String>,
     /// The values of its settings.
     pub config: Settings,
-    /// Those of its settings that are secret, encrypted.
+    /// Its secret settings, encrypted.
     pub secrets: Option<Arc<Secrets>>,
 }
 
@@ -122,7 +122,7 @@ pub struct Declaration {
 pub struct Integrations {
     by_id: BTreeMap<IntegrationId, Arc<Integration>>,
     by_slug: BTreeMap<Slug, IntegrationId>,
-    /// The loaders in which an integration chooses its schema.
+    /// The loaders for which an integration chooses a schema.
     divided: BTreeSet<Slug>,
 }
 
@@ -149,13 +149,13 @@ impl Integrations {
         self.by_slug.values().filter_map(|id| self.get(id))
     }
 
-    /// Tells whether a loader writes each extractor's records to a schema of its own, because one of them asks for it.
+    /// Tells whether a loader writes each extractor's records to a separate schema, because an extractor asks for it.
     #[must_use]
     pub fn is_divided(&self, loader: &Slug) -> bool {
         self.divided.contains(loader)
     }
 
-    /// Returns those that `keep` says.
+    /// Returns those for which `keep` returns `true`.
     #[must_use]
     pub fn filtered(&self, keep: impl Fn(&Integration) -> bool) -> Self {
         self.iter().filter(|integration| keep(integration)).cloned().collect()
@@ -164,7 +164,7 @@ impl Integrations {
 
 impl FromIterator<Arc<Integration>> for Integrations {
     fn from_iter<I: IntoIterator<Item = Arc<Integration>>>(iter: I) -> Self {
-        // Mostly they come in the order of their names, and what is sorted makes a map at once.
+        // They usually arrive sorted by name, and a map is built faster from sorted items.
         let all: Vec<Arc<Integration>> = iter.into_iter().collect();
         let by_slug = all.iter().map(|integration| (integration.slug.clone(), integration.id)).collect();
         let declared = |one: &Arc<Integration>| {

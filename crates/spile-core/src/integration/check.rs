@@ -1,4 +1,4 @@
-//! Checking drafts: a draft and its connector in, an [`Integration`] out, mistakes collected.
+//! Checks drafts: a draft and its connector in, an [`Integration`] out, mistakes collected.
 
 mod mistake;
 mod settings;
@@ -25,12 +25,12 @@ pub use mistake::IntegrationMistake;
 pub use settings::{environment_variable, is_reference};
 pub use values::{Certainty, SecretSighting, secret_in};
 
-/// Whether everything that is required has to be there.
+/// Whether a draft has to contain everything that is required.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Completeness {
-    /// It has to.
+    /// It has to: missing settings are mistakes.
     Whole,
-    /// Overlays for every environment add what is missing.
+    /// It need not: overlays for every environment add what is missing.
     Part,
 }
 
@@ -80,7 +80,7 @@ pub fn integration(
     })
 }
 
-/// Checks what can be checked when nobody knows the settings, nor which of the values are secrets.
+/// Checks what can be checked without a connector, which defines the settings and which of them are secret.
 fn without_connector(draft: &Draft, problems: &mut Problems) {
     draft.config.values().for_each(|node| node.hide(problems));
     if let Some(written) = &draft.schedule {
@@ -107,7 +107,8 @@ fn overlay_keys(base: &Draft, overlay: &Draft, problems: &mut Problems) {
     }
 }
 
-/// Meltano takes almost any name; this one ends up in paths, state ids and tasks, whose parts a blank parts.
+/// Checks a plugin name. Meltano accepts almost any name, but this one ends up in paths, state ids and tasks, where
+/// blanks separate the parts.
 fn plugin(written: &Placed<String>, problems: &mut Problems) -> Option<String> {
     let is_part = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '/' | '\\' | ':');
     let is_safe = !written.is_empty() && !written.starts_with('.') && !written.contains(is_part);
@@ -136,9 +137,10 @@ fn connector(draft: &Draft, catalog: &Catalog, problems: &mut Problems) -> Optio
     found
 }
 
-/// Returns what to write instead of a `type` that names no connector of that role.
+/// Returns a suggestion for a `type` that names no connector with that role.
 fn near_connector(draft: &Draft, role: Role, name: &str, catalog: &Catalog) -> String {
-    // A file that holds the loader of a name shared with an extractor may be called `NAME-loader.toml`, and so its connector.
+    // If a loader and an extractor share a name, the loader's file may be called `NAME-loader.toml`, which makes that
+    // its name.
     let by_role = format!("{name}-{role}");
     if catalog.names(role).any(|known| known == by_role) {
         return format!("did you mean `{by_role}`? To call it `{name}`, add `name = \"{name}\"` to its definition");
@@ -206,8 +208,8 @@ fn declaration(
     }
 }
 
-/// Refuses a selection that the tap never hears of. Of a plugin that the user's template defines, and of one whose definition
-/// does not say what it can do, a run finds that out.
+/// Rejects a selection that Meltano cannot pass to the tap. A run checks plugins that the user's template defines, and
+/// connectors without capabilities.
 fn selection(draft: &Draft, connector: &Connector, problems: &mut Problems) {
     if connector.can_select() || draft.plugin.is_some() || connector.plugin.capabilities.is_empty() {
         return;
@@ -224,8 +226,8 @@ fn selection(draft: &Draft, connector: &Connector, problems: &mut Problems) {
     }
 }
 
-/// Returns what a run does about changes in the source; refuses what cannot be done because the tap cannot be asked, or told
-/// what to leave out. Of a plugin that the user's template defines, a run finds that out.
+/// Returns how a run reacts to changes in the source. Rejects reactions that are impossible because the tap does not
+/// support discovery or selection. A run checks plugins that the user's template defines.
 fn schema(draft: &Draft, connector: &Connector, problems: &mut Problems) -> SchemaRules {
     let Some(schema) = &draft.schema else { return SchemaRules::default() };
     let can = &connector.plugin.capabilities;
@@ -302,13 +304,13 @@ fn select(patterns: &Placed<Vec<Placed<String>>>, problems: &mut Problems) -> In
         }
     }
     canceled(&patterns.value, problems);
-    // Patterns are held against the names that streams really have.
+    // Patterns are compared with the real names of streams.
     let plain =
         |pattern: &Placed<String>| expansion::plain(pattern).map_or_else(|| pattern.value.clone(), Cow::into_owned);
     patterns.value.iter().map(plain).collect()
 }
 
-/// Finds patterns that have no effect because another one leaves out all that they take.
+/// Finds patterns without effect, because another pattern excludes everything that they select.
 fn canceled(patterns: &[Placed<String>], problems: &mut Problems) {
     let parsed = patterns.iter().filter(|pattern| select::fault(pattern).is_none());
     let parsed: Vec<_> = parsed.map(|written| (written, select::Pattern::parse(written))).collect();
@@ -324,7 +326,7 @@ fn canceled(patterns: &[Placed<String>], problems: &mut Problems) {
     }
 }
 
-/// Returns an integration as commands name it: `shop`, `shop --env prod`.
+/// Returns the name of an integration in commands: `shop`, `shop --env prod`.
 fn named(draft: &Draft) -> String {
     match &draft.environment {
         Some(environment) => format!("{} --env {environment}", draft.slug),

@@ -1,4 +1,4 @@
-//! Drafts: what a file says, with places, not yet trusted.
+//! Drafts: the content of files, with places, not yet validated.
 
 use indexmap::IndexMap;
 use serde_json::Value;
@@ -13,12 +13,12 @@ use crate::problem::Problems;
 use crate::source::{Placed, Source};
 use crate::table::{self, Content, Node, Table};
 
-/// What one file says; an overlay has the same shape.
+/// The content of one file. Overlays have the same shape.
 #[derive(Debug, Clone)]
 pub struct Draft {
     /// The file.
     pub source: Source,
-    /// The name that the file's stem gives.
+    /// The slug from the file's stem.
     pub slug: Slug,
     /// The environment, for an overlay.
     pub environment: Option<EnvironmentName>,
@@ -62,13 +62,13 @@ pub struct Draft {
     pub tags: Option<Placed<Vec<Placed<String>>>>,
     /// `protect`
     pub protect: Option<Placed<bool>>,
-    /// `[config]`, as written: nested tables are not yet told apart from values.
+    /// `[config]`, as written: nested tables are not yet distinguished from values.
     pub config: IndexMap<String, Node>,
-    /// `[secrets]` with `[sops]`, or a sidecar's; an overlay's replace the base's as a whole.
+    /// `[secrets]` with `[sops]`, or a sidecar. The secrets of an overlay replace those of the base as a whole.
     pub secrets: Option<SecretsDraft>,
 }
 
-/// Reads what a file says.
+/// Reads a file.
 pub fn read(source: &Source, name: FileName, problems: &mut Problems) -> Option<Draft> {
     table::parse(source, problems, |table, problems| Some(draft(table, name, problems)))
 }
@@ -107,7 +107,7 @@ fn draft(table: Table<'_>, name: FileName, problems: &mut Problems) -> Draft {
     draft
 }
 
-/// Metadata are tables by stream pattern.
+/// Reads metadata: a table per stream pattern.
 fn metadata(table: &Table<'_>, problems: &mut Problems) -> (Option<Placed<Value>>, Vec<Placed<String>>) {
     let Some(streams) = table.table("metadata", problems) else { return (None, Vec::new()) };
     let streams = streams.named_tables(problems);
@@ -118,14 +118,14 @@ fn metadata(table: &Table<'_>, problems: &mut Problems) -> (Option<Placed<Value>
     (table.value("metadata", problems), patterns)
 }
 
-/// What taps are told of how a stream is read: <https://hub.meltano.com/singer/spec#metadata>. Other keys, and those of
-/// fields, are theirs.
+/// The replication methods of taps: <https://hub.meltano.com/singer/spec#metadata>. Other keys, and the metadata of
+/// fields, are up to the tap.
 const METHODS: [(&str, ()); 3] = [("FULL_TABLE", ()), ("INCREMENTAL", ()), ("LOG_BASED", ())];
 
 fn replication(stream: &Table<'_>, problems: &mut Problems) {
     stream.text("replication-key", problems);
     let method = stream.text("replication-method", problems);
-    // Meltano replaces `$NAME` by the variable; what it will be cannot be known here.
+    // Meltano expands `$NAME`, and the value is not known here.
     if method.is_some_and(|method| !method.starts_with('$')) {
         stream.choice("replication-method", &METHODS, problems);
     }
@@ -136,8 +136,7 @@ fn config(table: &Table<'_>, problems: &mut Problems) -> IndexMap<String, Node> 
 }
 
 impl Draft {
-    /// Returns the draft with an overlay laid over it, key by key, tables of `[config]` and `[metadata]`
-    /// included.
+    /// Returns the draft with an overlay applied, key by key, including tables of `[config]` and `[metadata]`.
     #[must_use]
     pub fn overlaid(&self, overlay: &Self) -> Self {
         let overlay = overlay.clone();
@@ -187,7 +186,7 @@ impl Draft {
     }
 }
 
-/// Lays one table over another: what both have stays in its place, what is new comes behind, as Meltano goes through them.
+/// Merges two tables: shared keys keep their place, new keys follow, in the order in which Meltano goes through them.
 fn merged_nodes(mut base: IndexMap<String, Node>, over: IndexMap<String, Node>) -> IndexMap<String, Node> {
     for (name, node) in over {
         let before = base.get(&name).map(|before| before.content.clone());

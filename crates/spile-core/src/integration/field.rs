@@ -1,4 +1,4 @@
-//! Which field of an integration's file a place in it is: `config.start_date`, `select`, `secrets.token`.
+//! The field of an integration's file at a place: `config.start_date`, `select`, `secrets.token`.
 
 use std::ops::Range;
 
@@ -9,9 +9,9 @@ use crate::connector::Connector;
 use crate::name::FieldPath;
 use crate::problem::Problem;
 
-/// Returns the field that a problem of an integration's file is about; `None` where it is about all of it.
+/// Returns the field that a problem in an integration's file is about; `None` if it is about the whole file.
 ///
-/// A setting that is missing has no place: it is known by its name.
+/// A missing setting has no place, so its name is used.
 #[must_use]
 pub fn of(problem: &Problem, connector: Option<&Connector>) -> Option<FieldPath> {
     if let Some(IntegrationMistake::MissingSetting { name, .. }) = problem.found() {
@@ -23,7 +23,7 @@ pub fn of(problem: &Problem, connector: Option<&Connector>) -> Option<FieldPath>
     at(problem.source.text(), first.offset())
 }
 
-/// Returns the field of a text that a byte is in, or in whose key it is.
+/// Returns the field that contains a byte of a text, in its key or its value.
 #[must_use]
 pub fn at(text: &str, offset: usize) -> Option<FieldPath> {
     let document = crate::table::layout(text).ok()?;
@@ -32,7 +32,7 @@ pub fn at(text: &str, offset: usize) -> Option<FieldPath> {
     found
 }
 
-/// Returns the field that a line begins with, from 1.
+/// Returns the field that a line begins with. Lines are numbered from 1.
 #[must_use]
 pub fn at_line(text: &str, line: usize) -> Option<FieldPath> {
     at(text, text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum())

@@ -1,4 +1,4 @@
-//! What the name of a file says.
+//! The parts of an integration's file name.
 
 use std::path::Path;
 
@@ -9,12 +9,12 @@ use crate::name::{EnvironmentName, Slug};
 pub struct FileName {
     /// The first part of the stem.
     pub slug: Slug,
-    /// The second part, where there is one.
+    /// The second part, if there is one.
     pub environment: Option<EnvironmentName>,
 }
 
 impl FileName {
-    /// Reads a file's stem: `<slug>` or `<slug>.<environment>`; `None` where it is neither.
+    /// Parses a file's stem: `<slug>` or `<slug>.<environment>`; `None` if it is neither.
     #[must_use]
     pub fn of_stem(stem: &str) -> Option<Self> {
         let (slug, environment) = match stem.split_once('.') {
@@ -24,7 +24,7 @@ impl FileName {
         Some(Self { slug: slug.parse().ok()?, environment })
     }
 
-    /// Reads the path of a file below `integrations/`; `None` where it is another file.
+    /// Parses the path of a file below `integrations/`; `None` if it is not an integration's file.
     #[must_use]
     pub fn of_path(path: &Path) -> Option<Self> {
         if path.extension()? != "toml" {

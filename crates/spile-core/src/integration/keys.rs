@@ -1,4 +1,4 @@
-//! The keys of an integration's file, in the order of the documentation, with what each is.
+//! The keys of an integration's file, in the order of the documentation, with descriptions.
 
 /// The keys and the tables.
 pub const KEYS: [(&str, &str); 22] = [
@@ -29,10 +29,10 @@ pub const KEYS: [(&str, &str); 22] = [
     ("sops", "The sops metadata of the secrets, with their recipients; written by `spile secrets`."),
 ];
 
-/// The tables among them.
+/// The keys that are tables.
 pub const TABLES: [&str; 6] = ["load", "schema", "config", "metadata", "secrets", "sops"];
 
-/// Those that only an extractor has.
+/// The keys that only extractors have.
 pub const OF_EXTRACTORS: [&str; 10] =
     ["loader", "mappers", "schedule", "timezone", "jitter", "catch_up", "select", "load", "schema", "metadata"];
 
@@ -62,10 +62,10 @@ pub const OF_SCHEMA: [(&str, &str); 4] = [
     ),
 ];
 
-/// What the tables of `[schema.streams]` are.
+/// The description of the tables of `[schema.streams]`.
 pub const OF_SCHEMA_STREAMS: &str = "The same for single streams, by name or pattern: `[schema.streams.\"public-*\"]`.";
 
-/// Returns what a key is; nothing of one that there is not.
+/// Returns the description of a key; empty if there is no such key.
 #[must_use]
 pub fn what(key: &str) -> &'static str {
     KEYS.iter().find(|(known, _)| *known == key).map_or("", |(_, what)| what)

@@ -11,16 +11,17 @@ use crate::problem::Problems;
 use crate::source::{Place, Placed};
 use crate::table::Table;
 
-/// What a loader's setting holds to follow the schema of each extractor: Meltano sets the variable to `load_schema`.
+/// The value with which a loader's setting follows the schema of each extractor: Meltano sets the variable to
+/// `load_schema`.
 pub const SCHEMA_REFERENCE: &str = "$MELTANO_EXTRACT__LOAD_SCHEMA";
 
-/// The variable by itself, for the other ways to refer to it.
+/// The name of the variable, for other notations of a reference to it.
 const VARIABLE: &str = "MELTANO_EXTRACT__LOAD_SCHEMA";
 
-/// What can be wrong with `[load]`.
+/// Mistakes in `[load]`.
 #[derive(Debug, thiserror::Error, Diagnostic)]
 pub enum LoadMistake {
-    /// A schema for a loader that takes none.
+    /// A schema for a loader that does not support one.
     #[error("the loader `{loader}` does not support a schema")]
     #[diagnostic(
         code(spile::load::no_schema),
@@ -47,7 +48,8 @@ pub enum LoadMistake {
     },
 }
 
-/// Finds schemas that have no effect. What an imported project's loader does with one, that project says.
+/// Finds schemas that have no effect. Skips imported projects, which determine themselves what their loaders do with a
+/// schema.
 pub(super) fn check(drafts: &[Draft], all: &Integrations, problems: &mut Problems) {
     for draft in drafts {
         let Some(schema) = draft.load.as_ref().and_then(|load| load.schema.as_ref()) else { continue };
@@ -66,7 +68,7 @@ pub(super) fn check(drafts: &[Draft], all: &Integrations, problems: &mut Problem
     }
 }
 
-/// What `[load]` of a file says.
+/// `[load]` of a file.
 #[derive(Debug, Clone)]
 pub struct LoadDraft {
     /// Its place.
@@ -80,7 +82,7 @@ pub struct LoadDraft {
 /// Which schema the records of an integration go to, and whether they may share tables with others.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Load {
-    /// The schema, Meltano's `load_schema`; `None` leaves it to the loader.
+    /// The schema, Meltano's `load_schema`; `None` lets the loader choose.
     pub schema: Option<String>,
     /// Whether its tables may hold rows of other streams too.
     pub shared_tables: bool,
@@ -99,7 +101,7 @@ impl LoadDraft {
         Some(load)
     }
 
-    /// Returns it with that of an overlay laid over it, key by key.
+    /// Returns it with the table of an overlay applied, key by key.
     #[must_use]
     pub fn overlaid(self, over: Self) -> Self {
         Self {
@@ -109,7 +111,7 @@ impl LoadDraft {
         }
     }
 
-    /// Returns what it says, without its places.
+    /// Returns its values without their places.
     #[must_use]
     pub fn load(&self) -> Load {
         let schema = self.schema.as_ref().map(|schema| schema.value.trim().to_owned());
@@ -120,17 +122,17 @@ impl LoadDraft {
     }
 }
 
-/// The settings of a loader as a rule of names looks at them: what the file says, else the default.
+/// The settings of a loader for a naming rule: the values in its file, or else the defaults.
 #[derive(Debug, Clone, Copy)]
 pub struct LoaderSettings<'a> {
     /// The connector.
     pub connector: &'a Connector,
-    /// What its file says.
+    /// The values in its file.
     pub declaration: &'a Declaration,
 }
 
 impl<'a> LoaderSettings<'a> {
-    /// Returns those of a loader in an environment.
+    /// Returns the settings of a loader in an environment.
     #[must_use]
     pub fn of(loader: &'a Integration, environment: &EnvironmentName) -> Self {
         Self { connector: &loader.connector, declaration: loader.at(environment) }
@@ -144,8 +146,8 @@ impl NamingSettings for LoaderSettings<'_> {
     }
 }
 
-/// Returns the setting of a loader that names the schema: the one that its rule of names says, else one whose default
-/// follows the extractor.
+/// Returns the loader's setting for the schema: the one in its naming rule, or else one whose default follows the
+/// extractor.
 #[must_use]
 pub fn schema_setting(connector: &Connector) -> Option<&str> {
     let ruled = connector.naming.as_ref().and_then(|naming| naming.schema_setting.as_deref());
@@ -166,14 +168,14 @@ pub fn is_reference(value: &Value) -> bool {
 }
 
 impl Integration {
-    /// Tells whether its `[load] schema` makes its loader follow the schema of each extractor. What an imported
-    /// project's loader does, that project says.
+    /// Tells whether its `[load] schema` makes its loader follow the schema of each extractor. Imported projects
+    /// determine that themselves.
     #[must_use]
     pub fn divides(&self, declaration: &Declaration) -> bool {
         self.role() == Role::Extractor && self.plugin.is_none() && declaration.load.schema.is_some()
     }
 
-    /// Returns the schema that the integration itself gives its loader in an environment; `None` leaves it to the loader.
+    /// Returns the schema that the integration gives its loader in an environment; `None` lets the loader choose.
     #[must_use]
     pub fn own_schema(&self, loader: LoaderSettings<'_>, environment: &EnvironmentName) -> Option<String> {
         let declaration = self.at(environment);

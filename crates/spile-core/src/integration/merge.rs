@@ -1,4 +1,4 @@
-//! Bringing drafts together: bases with their overlays, and the mistakes that only show between files.
+//! Merges drafts: combines bases with their overlays, and finds mistakes that involve several files.
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,10 +14,10 @@ use crate::name::{EnvironmentName, IntegrationId, Slug};
 use crate::problem::{Problems, did_you_mean, listed};
 use crate::settings::ProjectSettings;
 
-/// What can be wrong between files.
+/// Mistakes that involve several files.
 #[derive(Debug, thiserror::Error, Diagnostic)]
 pub enum MergeMistake {
-    /// Two files of one name.
+    /// Two files with the same name.
     #[error("the name `{slug}` is already taken")]
     #[diagnostic(
         code(spile::integration::slug_twice),
@@ -26,34 +26,34 @@ pub enum MergeMistake {
     SlugTwice {
         /// The name.
         slug: Slug,
-        /// The file that has it first.
+        /// The file that used it first.
         first: String,
         /// The start of the later file.
         #[label("also named `{slug}`")]
         span: SourceSpan,
     },
-    /// Two files of one id.
+    /// Two files with the same id.
     #[error("`{slug}` has the same id as `{other}`")]
     #[diagnostic(code(spile::integration::id_twice), help("remove the `id` line from the file that is the copy"))]
     IdTwice {
         /// The later integration.
         slug: Slug,
-        /// The file that has it first.
+        /// The file that used it first.
         other: String,
         /// The later id.
         #[label("the same id")]
         span: SourceSpan,
     },
-    /// An overlay for an environment that nobody declared.
+    /// An overlay for an undeclared environment.
     #[error("the environment `{name}` is not declared")]
     #[diagnostic(code(spile::integration::undeclared_environment))]
     UndeclaredEnvironment {
         /// The environment.
         name: EnvironmentName,
-        /// The overlay's start.
+        /// The start of the overlay.
         #[label("an overlay for `{name}`")]
         span: SourceSpan,
-        /// The nearest declared one, or how to declare it.
+        /// The nearest declared environment, or how to declare this one.
         #[help]
         help: String,
     },
@@ -66,11 +66,11 @@ pub enum MergeMistake {
     OverlayWithoutBase {
         /// The missing integration.
         slug: Slug,
-        /// The overlay's start.
+        /// The start of the overlay.
         #[label("no base file")]
         span: SourceSpan,
     },
-    /// A loader that is not there.
+    /// A loader that does not exist.
     #[error("there is no loader `{name}`")]
     #[diagnostic(code(spile::integration::unknown_loader))]
     UnknownLoader {
@@ -79,17 +79,17 @@ pub enum MergeMistake {
         /// Where it is named.
         #[label("not a loader")]
         span: SourceSpan,
-        /// The nearest loader, or all.
+        /// The nearest loader, or all of them.
         #[help]
         help: String,
     },
-    /// Two plugins whose variables Meltano cannot tell apart.
+    /// Two plugins with the same environment variables in Meltano.
     #[error("`{slug}` and `{other}` share the environment variables `{prefix}*`")]
     #[diagnostic(code(spile::integration::variables_shared), help("rename one of them"))]
     VariablesShared {
         /// The later integration.
         slug: Slug,
-        /// The plugin that has the prefix first.
+        /// The plugin that used the prefix first.
         other: String,
         /// The prefix.
         prefix: String,
@@ -97,13 +97,13 @@ pub enum MergeMistake {
         #[label("same variables")]
         span: SourceSpan,
     },
-    /// Two integrations that are one plugin.
+    /// Two integrations with the same plugin.
     #[error("`{slug}` and `{other}` both use the plugin `{plugin}`")]
     #[diagnostic(code(spile::integration::plugin_twice), help("remove one of the files, or its `plugin` line"))]
     PluginTwice {
         /// The later integration.
         slug: Slug,
-        /// The one that is the plugin first.
+        /// The integration that used the plugin first.
         other: Slug,
         /// The plugin.
         plugin: String,
@@ -117,7 +117,7 @@ pub enum MergeMistake {
     PluginShared {
         /// The later connector.
         connector: String,
-        /// The connector that has the name first.
+        /// The connector that used the name first.
         other: String,
         /// The plugin.
         plugin: String,
@@ -127,7 +127,7 @@ pub enum MergeMistake {
     },
 }
 
-/// Checks all drafts of a project, each by itself and all against each other.
+/// Checks all drafts of a project, individually and against each other.
 pub fn integrations(
     drafts: &[Draft],
     settings: &ProjectSettings,
@@ -168,7 +168,7 @@ pub fn integrations(
 
 fn bases<'a>(drafts: &'a [Draft], problems: &mut Problems) -> BTreeMap<&'a Slug, &'a Draft> {
     let mut all: Vec<&Draft> = drafts.iter().filter(|draft| draft.environment.is_none()).collect();
-    // Of one name the first file stays first. What is sorted makes a map at once.
+    // The first file with a name wins, because the sort is stable. A map is built faster from sorted items.
     all.sort_by(|a, b| a.slug.cmp(&b.slug));
     all.dedup_by(|draft, first| {
         let is_twice = draft.slug == first.slug;
@@ -214,18 +214,19 @@ fn id_twice(later: &Draft, first: &Integration, problems: &mut Problems) {
     problems.push(&later.source, MergeMistake::IdTwice { slug: later.slug.clone(), other, span });
 }
 
-/// Returns the integrations whose own file is wrong as a whole: it is not a draft, and there all the same.
+/// Returns the integrations whose own file could not be read: they have no draft, but they exist.
 fn unread_bases(problems: &Problems) -> BTreeSet<Slug> {
     let bases = problems.unread(FileName::of_path).into_iter().filter(|name| name.environment.is_none());
     bases.map(|name| name.slug).collect()
 }
 
-/// Looks at drafts, so that an integration or a loader with another mistake is neither passed over nor reported twice.
+/// Checks loaders. Works on drafts, so that integrations and loaders with other mistakes are neither skipped nor
+/// reported twice.
 fn loaders(drafts: &[Draft], bases: &BTreeMap<&Slug, &Draft>, problems: &mut Problems) {
     let is_loader = |draft: &Draft| draft.role.as_ref().is_some_and(|role| role.value == Role::Loader);
     let names: BTreeSet<&str> =
         bases.values().filter(|draft| is_loader(draft)).map(|draft| draft.slug.as_str()).collect();
-    // A file that is wrong as a whole may be the loader that is named.
+    // The loader may be in a file that could not be read.
     let mut unread = unread_bases(problems);
     unread.retain(|slug| !bases.contains_key(slug));
     let is_known = |loader: &str| names.contains(loader) || unread.iter().any(|slug| slug.as_str() == loader);
@@ -246,7 +247,7 @@ fn loaders(drafts: &[Draft], bases: &BTreeMap<&Slug, &Draft>, problems: &mut Pro
     }
 }
 
-/// Reports plugins of one name that differ, and names that Meltano cannot tell apart, in the order of their slugs.
+/// Reports plugins that share a name but differ, and names that Meltano cannot tell apart, in the order of their slugs.
 fn shared_names(sorted: &[(&Draft, Arc<Integration>)], problems: &mut Problems) {
     let mut plugins: BTreeMap<&str, &Arc<Integration>> = BTreeMap::new();
     let mut prefixes: BTreeMap<String, &str> = BTreeMap::new();
@@ -255,7 +256,7 @@ fn shared_names(sorted: &[(&Draft, Arc<Integration>)], problems: &mut Problems) 
         (environment_variable(&name, ""), name)
     };
     let named: Vec<_> = sorted.par_iter().map(named).collect();
-    // What the template defines itself is not installed as the connector says.
+    // Plugins that the template defines are not installed as their connector says.
     for (draft, integration) in sorted.iter().filter(|(_, integration)| integration.plugin.is_none()) {
         let plugin = &integration.connector.plugin;
         let first = plugins.entry(&plugin.name).or_insert(integration);
@@ -268,7 +269,7 @@ fn shared_names(sorted: &[(&Draft, Arc<Integration>)], problems: &mut Problems) 
             };
             problems.push(&draft.source, finding);
         }
-        // Of thousands only the first is asked: there are few plugins.
+        // Only the first integration of each plugin matters: there may be thousands of them, but there are few plugins.
         if first.id == integration.id {
             prefixes.entry(environment_variable(&plugin.name, "")).or_insert(&plugin.name);
         }

@@ -1,4 +1,4 @@
-//! Rewriting an integration's file for changed values: what changes changes, every other byte stays.
+//! Changes values in an integration's file and leaves every other byte as it is.
 
 use miette::Diagnostic;
 use serde_json::Value;
@@ -7,45 +7,45 @@ use toml_edit::{DocumentMut, Item, Table, TableLike, TomlError, value};
 use crate::name::SettingName;
 use crate::value::{NotToml, to_toml};
 
-/// A value of a file that is to be another one.
+/// A change to a value in a file.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Edit {
-    /// The table: `config`, or none for the keys at the top.
+    /// The table: `config`, or `None` for top-level keys.
     pub table: Option<&'static str>,
-    /// The key; dots part nested settings.
+    /// The key, with dots for nested settings.
     pub key: String,
-    /// The value to be; none takes the key away.
+    /// The new value; `None` removes the key.
     pub value: Option<Value>,
 }
 
-/// Why a text is not rewritten.
+/// Why a text could not be rewritten.
 #[derive(Debug, thiserror::Error)]
 pub enum NotRewritten {
-    /// It is not TOML, or too deep.
+    /// The text is not TOML, or nested too deeply.
     #[error("{}", .0.message())]
     Toml(#[from] TomlError),
-    /// A value has no form there.
+    /// TOML cannot express a value.
     #[error(transparent)]
     Value(#[from] NotWritable),
 }
 
-/// A value that no file can hold.
+/// A value that TOML cannot express.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Diagnostic)]
 #[error("`{key}` is {reason}, which TOML cannot express")]
 #[diagnostic(code(spile::settings::not_toml), help("leave nulls out of lists, and write larger numbers as strings"))]
 pub struct NotWritable {
-    /// The table; none for the keys at the top.
+    /// The table; `None` for top-level keys.
     pub table: Option<&'static str>,
-    /// The key in it.
+    /// The key in the table.
     pub key: String,
-    /// Why.
+    /// The reason.
     pub reason: NotToml,
 }
 
-/// Returns the text with the edits made.
+/// Returns the text with the edits applied.
 ///
 /// # Errors
-/// When the text is not TOML, or a value has no form there.
+/// When the text is not TOML, or TOML cannot express a value.
 pub fn rewrite(text: &str, edits: &[Edit]) -> Result<String, NotRewritten> {
     let mut file = crate::table::editable(text)?;
     for Edit { table, key, value } in edits {
@@ -63,7 +63,7 @@ pub fn rewrite(text: &str, edits: &[Edit]) -> Result<String, NotRewritten> {
     Ok(with_line_ends_of(text, file.to_string()))
 }
 
-/// Gives every line the end that the lines of the original have: the editor of TOML writes all of them as LF.
+/// Restores the line endings of the original, because the TOML editor writes LF.
 fn with_line_ends_of(original: &str, text: String) -> String {
     let windows = original.matches("\r\n").count();
     if windows == 0 || windows < original.matches('\n').count() {
@@ -72,19 +72,19 @@ fn with_line_ends_of(original: &str, text: String) -> String {
     text.replace("\r\n", "\n").replace('\n', "\r\n")
 }
 
-/// Returns a table; a new one is before `[secrets]`, for those are the end of a file.
+/// Returns a table. Inserts a new one before `[secrets]`, which belongs at the end of a file.
 fn table<'a>(file: &'a mut DocumentMut, name: &str) -> Option<&'a mut dyn TableLike> {
     if file.get(name).is_none() {
         let mut table = Table::new();
         table.decor_mut().set_prefix("\n");
-        // Positions are by the place in the text: without one it comes after the keys at the top.
+        // Without a position in the text, the table comes after the top-level keys.
         table.set_position(Some(-1));
         file.insert(name, Item::Table(table));
     }
     file.get_mut(name)?.as_table_like_mut()
 }
 
-/// Sets a key where it is written: as a whole, or through the tables that its dots stand for.
+/// Sets a key where it is written: as a dotted key, or in nested tables.
 fn set(table: &mut dyn TableLike, key: &str, to: Option<toml_edit::Value>) {
     if !table.contains_key(key)
         && let Some((first, rest)) = SettingName::new(key).split()
@@ -99,7 +99,7 @@ fn set(table: &mut dyn TableLike, key: &str, to: Option<toml_edit::Value>) {
     }
 }
 
-/// Replaces a value and keeps the comment behind it, and its kind where a text is a date.
+/// Replaces a value. Keeps the comment after it, and writes a string as a date if the old value is a date.
 fn replace(item: &mut Item, to: toml_edit::Value) {
     let decor = item.as_value().map(|value| value.decor().clone());
     let date = item.as_datetime().and_then(|_| to.as_str()?.parse::<toml_edit::Datetime>().ok());
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn what_changes_changes_and_every_other_byte_stays() {
+    fn edits_change_values_and_leave_every_other_byte() {
         let edits = [
             edit(None, "name", Some(json!("Store"))),
             edit(None, "enabled", Some(json!(false))),
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn files_with_line_ends_of_windows_keep_them() {
+    fn files_with_windows_line_endings_keep_them() {
         let file = FILE.replace('\n', "\r\n");
         let edits = [edit(Some("config"), "port", Some(json!(2))), edit(None, "description", Some(json!("a\nb")))];
         let edited = rewrite(&file, &edits).unwrap();
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_without_a_form_is_refused_and_takes_nothing_away() {
+    fn a_value_that_toml_cannot_express_is_rejected_and_removes_nothing() {
         let refused = |value| rewrite(FILE, &[edit(Some("config"), "port", Some(value))]).unwrap_err().to_string();
         assert_eq!(refused(json!([1, null])), "`port` is a list that contains a null, which TOML cannot express");
         assert_eq!(
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn a_table_that_is_not_there_comes_before_the_secrets() {
+    fn a_new_table_comes_before_the_secrets() {
         let text = "name = 'x'\n\n[secrets]\na = 'ENC'\n";
         let edited = rewrite(text, &[edit(Some("config"), "port", Some(json!(1)))]).unwrap();
         assert_eq!(edited, "name = 'x'\n\n[config]\nport = 1\n\n[secrets]\na = 'ENC'\n");

@@ -1,4 +1,4 @@
-//! When an integration is synced: a preset of Meltano's or a cron expression of five fields.
+//! When an integration is synced: one of Meltano's presets, or a cron expression with five fields.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,7 +9,7 @@ use croner::parser::{CronParser, Seconds, Year};
 /// The presets of Meltano 4.4, from its JSON schema.
 pub const PRESETS: [&str; 6] = ["@hourly", "@daily", "@weekly", "@monthly", "@yearly", "@once"];
 
-/// What a preset means, as Meltano has it; `@once` is not a cron expression.
+/// The meanings of the presets in Meltano; `@once` is not a cron expression.
 const MEANINGS: [(&str, &str); 5] = [
     ("@hourly", "0 * * * *"),
     ("@daily", "0 0 * * *"),
@@ -18,18 +18,18 @@ const MEANINGS: [(&str, &str); 5] = [
     ("@yearly", "0 0 1 1 *"),
 ];
 
-/// A preset or a cron expression, known to be well formed.
+/// A valid preset or cron expression.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Schedule(String);
 
 impl Schedule {
-    /// Returns the preset or expression as it was written, blanks made single.
+    /// Returns the preset or expression as written, with single blanks.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Returns when it is due, to be worked out; `@once` has no cron expression.
+    /// Returns the cron expression, which computes when it is due; `@once` has none.
     #[must_use]
     pub fn cron(&self) -> Option<Cron> {
         let meaning = MEANINGS.iter().find(|(preset, _)| *preset == self.0);
@@ -42,26 +42,26 @@ fn parser() -> CronParser {
     CronParser::builder().seconds(Seconds::Disallowed).year(Year::Disallowed).build()
 }
 
-/// Why a text is not a schedule.
+/// Why a string is not a schedule.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotASchedule {
     /// A preset that Meltano does not have.
     #[error("`{0}` is not one of Meltano's presets")]
     Preset(String),
-    /// Another number of fields than five.
+    /// A number of fields other than five.
     #[error("a cron expression has five fields, `{text}` has {fields}")]
     Fields {
         /// What was written.
         text: String,
-        /// How many fields that is.
+        /// How many fields it has.
         fields: usize,
     },
-    /// A field out of range or out of form.
+    /// A field that is invalid or out of range.
     #[error("`{text}` is not a cron expression: {reason}")]
     Cron {
         /// What was written.
         text: String,
-        /// The parser's own sentence.
+        /// The parser's own message.
         reason: String,
     },
 }
@@ -100,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn presets_and_cron_expressions_are_taken() {
+    fn presets_and_cron_expressions_are_accepted() {
         for good in ["@hourly", "@once", "0 * * * *", "*/15 6-20 * * 1-5", "0 0 1,15 * *"] {
             assert_eq!(good.parse::<Schedule>().unwrap().as_str(), good);
         }
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn what_meltano_cannot_run_is_refused() {
+    fn schedules_that_meltano_cannot_run_are_rejected() {
         for bad in ["@houry", "", "* * * *", "0 0 * * * *", "61 * * * *", "a * * * *", "0 25 * * *"] {
             assert!(bad.parse::<Schedule>().is_err(), "{bad}");
         }

@@ -1,4 +1,4 @@
-//! `[schema]`: what a run does about changes in what its source offers.
+//! `[schema]`: how a run reacts to changes in its source.
 
 use std::collections::BTreeMap;
 
@@ -7,21 +7,21 @@ use crate::problem::Problems;
 use crate::source::{Place, Placed};
 use crate::table::Table;
 
-/// A kind of change that `[schema]` has a word for.
+/// A kind of change with a key in `[schema]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Aspect {
-    /// The source offers another stream.
+    /// The source offers a new stream.
     NewStreams,
-    /// A stream has another column.
+    /// A stream has a new column.
     NewColumns,
     /// A stream has lost a column.
     RemovedColumns,
-    /// A column has other types, or a stream another primary key.
+    /// A column has different types, or a stream a different primary key.
     TypeChanges,
 }
 
 impl Aspect {
-    /// All of them, by the key that files have.
+    /// All kinds, by their keys in files.
     pub const KEYS: [(&'static str, Self); 4] = [
         ("new_streams", Self::NewStreams),
         ("new_columns", Self::NewColumns),
@@ -29,50 +29,50 @@ impl Aspect {
         ("type_changes", Self::TypeChanges),
     ];
 
-    /// Returns the key.
+    /// Returns its key.
     #[must_use]
     pub fn key(self) -> &'static str {
         Self::KEYS.into_iter().find(|(_, aspect)| *aspect == self).map_or("", |(key, _)| key)
     }
 }
 
-/// What a run does about a change.
+/// How a run reacts to a change.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Reaction {
-    /// It takes the source as it is.
+    /// It accepts the source as it is.
     #[default]
     Take,
-    /// It leaves out what has changed, ends with a warning, and waits for somebody to accept it.
+    /// It excludes the change, ends with a warning, and waits for someone to accept the change.
     Ask,
-    /// It fails before a record moves.
+    /// It fails before it moves any record.
     Fail,
 }
 
 impl Reaction {
-    /// All of them, by the word that files have.
+    /// All reactions, by their words in files.
     pub const WORDS: [(&'static str, Self); 3] = [("take", Self::Take), ("ask", Self::Ask), ("fail", Self::Fail)];
 
-    /// Returns the word.
+    /// Returns its word.
     #[must_use]
     pub fn word(self) -> &'static str {
         Self::WORDS.into_iter().find(|(_, reaction)| *reaction == self).map_or("", |(word, _)| word)
     }
 }
 
-/// What `[schema]` of a file says.
+/// `[schema]` of a file.
 #[derive(Debug, Clone)]
 pub struct SchemaDraft {
     /// Its place.
     pub place: Place,
     all: ReactionTable,
-    /// By pattern.
+    /// The tables of `[schema.streams]`, by pattern.
     streams: BTreeMap<String, ReactionTable>,
 }
 
-/// What a table says of each kind of change.
+/// The reactions in a table, by kind of change.
 type ReactionTable = BTreeMap<Aspect, Placed<Reaction>>;
 
-/// What a run does about changes, stream by stream.
+/// How a run reacts to changes, stream by stream.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SchemaRules {
     all: BTreeMap<Aspect, Reaction>,
@@ -103,7 +103,7 @@ impl SchemaDraft {
         Some(Self { place, all, streams })
     }
 
-    /// Returns it with that of an overlay laid over it, key by key.
+    /// Returns it with the table of an overlay applied, key by key.
     #[must_use]
     pub fn overlaid(mut self, over: Self) -> Self {
         self.all.extend(over.all);
@@ -116,14 +116,14 @@ impl SchemaDraft {
         Self { place: over.place, ..self }
     }
 
-    /// Returns the first place that says a word.
+    /// Returns the first place that sets a reaction.
     #[must_use]
     pub fn says(&self, reaction: Reaction) -> Option<&Place> {
         let mut all = self.all.values().chain(self.streams.values().flat_map(BTreeMap::values));
         all.find(|said| said.value == reaction).map(|said| &said.place)
     }
 
-    /// Returns what it says, without its places.
+    /// Returns its values without their places.
     #[must_use]
     pub fn rules(&self) -> SchemaRules {
         let stream = |(pattern, said): (&String, &ReactionTable)| StreamRules {
@@ -144,8 +144,8 @@ fn unplaced(said: &ReactionTable) -> BTreeMap<Aspect, Reaction> {
 }
 
 impl SchemaRules {
-    /// Returns what a run does about a change of a stream. What is said of the stream by its whole name counts; of several
-    /// patterns the strictest; else what is said of all.
+    /// Returns how a run reacts to a change in a stream. The table with the stream's whole name wins, then the
+    /// strictest table whose pattern matches, then `[schema]` itself.
     #[must_use]
     pub fn reaction(&self, stream: &str, aspect: Aspect) -> Reaction {
         let said = |rules: &StreamRules| rules.reactions.get(&aspect).copied();
@@ -155,7 +155,7 @@ impl SchemaRules {
         exact.or_else(by_pattern).or_else(|| self.all.get(&aspect).copied()).unwrap_or_default()
     }
 
-    /// Tells whether some change is not just taken, so that a contract is needed.
+    /// Tells whether any reaction differs from [`Reaction::Take`], so that a contract is needed.
     #[must_use]
     pub fn need_contract(&self) -> bool {
         let mut all = self.all.values().chain(self.streams.iter().flat_map(|rules| rules.reactions.values()));
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn the_whole_name_of_a_stream_counts_then_the_strictest_pattern_then_what_is_said_of_all() {
+    fn the_whole_name_of_a_stream_wins_then_the_strictest_pattern_then_the_table_itself() {
         let text = "[schema]\nnew_columns = 'ask'\n[schema.streams.'public-*']\nnew_columns = 'fail'\n\
                     [schema.streams.'*-log']\nnew_columns = 'take'\n[schema.streams.public-log]\nnew_columns = 'take'\n";
         let (draft, told) = draft(text);
@@ -190,12 +190,12 @@ mod tests {
             ["sales-x", "public-orders", "public-log", "sales-log", "public-a-log"].map(of),
             ["ask", "fail", "take", "take", "fail"]
         );
-        assert_eq!(rules.reaction("public-orders", Aspect::TypeChanges), Reaction::Take, "left out it is taken");
+        assert_eq!(rules.reaction("public-orders", Aspect::TypeChanges), Reaction::Take, "the default is to take");
         assert!(rules.need_contract() && !SchemaRules::default().need_contract());
     }
 
     #[test]
-    fn an_overlay_is_laid_over_it_key_by_key() {
+    fn an_overlay_is_applied_key_by_key() {
         let base =
             draft("[schema]\nnew_columns = 'ask'\nnew_streams = 'fail'\n[schema.streams.a]\ntype_changes = 'fail'\n");
         let over = draft("[schema]\nnew_streams = 'take'\n[schema.streams.a]\nnew_columns = 'take'\n");
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn words_that_nobody_knows_are_problems() {
+    fn unknown_words_are_problems() {
         let (_, told) = draft("[schema]\nnew_column = 'ask'\ntype_changes = 'aks'\n[schema.streams.a]\nnew = 'x'\n");
         assert_eq!(told.len(), 3, "{told:?}");
         assert!(told.iter().any(|one| one.contains("`aks` is not a known value")), "{told:?}");

@@ -1,4 +1,4 @@
-//! Secrets of an integration: `[secrets]` and `[sops]` of its file, or a sidecar; checked without any key.
+//! Secrets of an integration: `[secrets]` and `[sops]` in its file, or a sidecar. Checked without a key.
 
 mod mistake;
 mod sidecar;
@@ -20,47 +20,48 @@ use crate::table::Table;
 pub use mistake::SecretsMistake;
 pub use sidecar::attach;
 
-/// The secrets that one file holds, encrypted, each with its place.
+/// The encrypted secrets in one file, with their places.
 #[derive(Debug, Clone)]
 pub struct SecretsDraft {
-    /// The file that holds them.
+    /// The file that contains them.
     pub source: Source,
     /// Where the table or the file begins.
     pub place: Place,
-    /// Where each secret's key is, by the setting's name, in the order of the text.
+    /// The place of each secret's key, by the setting's name, in the order of the file.
     pub keys: Vec<(String, Place)>,
     /// The ciphertexts.
     pub document: Arc<Document>,
-    /// Where they stand.
+    /// Where the secrets are stored.
     pub form: SecretsLocation,
-    /// What the encryption rule of a sidecar leaves in plain text, by the setting's name.
+    /// The settings that a sidecar's encryption rule leaves in plain text, by name.
     pub plain: BTreeSet<String>,
 }
 
-/// Where the secrets of a file stand.
+/// Where the secrets of an integration are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SecretsLocation {
-    /// Under `[secrets]` of the integration's own file.
+    /// Under `[secrets]` in the integration's own file.
     InFile,
-    /// In a file beside it that the official sops edits.
+    /// In a file beside it that the official sops program edits.
     Sidecar,
 }
 
 /// The secrets of an integration in one environment, encrypted.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Secrets {
-    /// The file that holds them, relative to the project.
+    /// The file that contains them, relative to the project.
     pub path: PathBuf,
-    /// The settings, in the order of the text.
+    /// The settings, in the order of the file.
     pub names: Vec<String>,
     /// The ciphertexts.
     pub document: Arc<Document>,
-    /// The text of a sidecar: where comments decide what is encrypted, only the text has them.
+    /// The text of a sidecar. If comments decide what is encrypted, only the text contains them.
     pub sidecar: Option<String>,
 }
 
 impl Secrets {
-    /// Returns decrypted values by setting, as Meltano takes them. What is empty is missing: no key is needed to write it.
+    /// Returns decrypted values by setting, as Meltano takes them. Empty values count as missing, because writing one
+    /// takes no key.
     #[must_use]
     pub fn values(leaves: Vec<Leaf>) -> BTreeMap<String, Secret> {
         let given = leaves.into_iter().filter(|leaf| !leaf.value.is_empty());
@@ -69,7 +70,7 @@ impl Secrets {
 }
 
 impl SecretsDraft {
-    /// Returns what each secret was encrypted as, by the setting's name: that is visible without a key.
+    /// Returns the type that each secret was encrypted as, by the setting's name. The type is visible without a key.
     #[must_use]
     pub fn kinds(&self) -> BTreeMap<String, PlainKind> {
         let kind = |(path, text): (Vec<String>, String)| Some((setting_of(&path), text.parse::<Enc>().ok()?.kind));
@@ -88,7 +89,7 @@ impl From<&SecretsDraft> for Secrets {
     }
 }
 
-/// Returns the setting that a path of a document stands for.
+/// Returns the setting at a path of a document.
 #[must_use]
 pub fn setting_of(path: &[String]) -> String {
     let setting = path.strip_prefix(&[SECRETS.to_owned()]).filter(|rest| !rest.is_empty()).unwrap_or(path);
@@ -110,7 +111,7 @@ fn value_of(leaf: Leaf) -> Secret {
     }
 }
 
-/// Returns an integration as commands name it: `shop`, `shop --env prod`.
+/// Returns the name of an integration in commands: `shop`, `shop --env prod`.
 fn named(name: &FileName) -> String {
     match &name.environment {
         Some(environment) => format!("{} --env {environment}", name.slug),
@@ -118,7 +119,7 @@ fn named(name: &FileName) -> String {
     }
 }
 
-/// Reads `[secrets]` and `[sops]`, where they are there.
+/// Reads `[secrets]` and `[sops]`, if the file has them.
 pub(super) fn in_file(table: &Table<'_>, name: &FileName, problems: &mut Problems) -> Option<SecretsDraft> {
     let (secrets, metadata) = (table.table(SECRETS, problems), table.table("sops", problems));
     let source = table.source;
@@ -163,7 +164,8 @@ fn draft(secrets: &Table<'_>, document: Document) -> SecretsDraft {
     }
 }
 
-/// Reports what of `[secrets]` is not a ciphertext, and keeps plain text out of excerpts. Tells whether there was any.
+/// Reports values under `[secrets]` that are not ciphertexts, and keeps plain text out of excerpts. Returns whether
+/// there was plain text.
 fn values(secrets: &Table<'_>, slug: &str, problems: &mut Problems) -> bool {
     let mut is_plain = false;
     for (key, value) in secrets.raw() {
@@ -175,7 +177,7 @@ fn values(secrets: &Table<'_>, slug: &str, problems: &mut Problems) -> bool {
             problems.push(secrets.source, SecretsMistake::NotText { name, slug, span });
             continue;
         };
-        // sops leaves an empty text as it is, and no MAC covers it: whoever has no key could set it.
+        // sops leaves an empty string as it is, and no MAC covers it, so someone without a key could write it.
         if text.is_empty() {
             problems.push(secrets.source, SecretsMistake::Nothing { name, slug, span });
             continue;
@@ -219,7 +221,7 @@ fn mistakes(document: &Document, source: &Source, place: PlaceOf<'_>, mend: &str
     }
 }
 
-/// Shares the secrets of a draft.
+/// Returns a draft's secrets for sharing.
 pub(super) fn shared(draft: &Draft) -> Option<Arc<Secrets>> {
     draft.secrets.as_ref().filter(|secrets| !secrets.keys.is_empty()).map(|secrets| Arc::new(Secrets::from(secrets)))
 }

@@ -1,4 +1,4 @@
-//! Patterns of Meltano's `select`: `[!]stream[.field]` with the wildcards of a shell.
+//! Patterns of Meltano's `select`: `[!]stream[.field]` with shell wildcards.
 
 mod glob;
 mod pattern;
@@ -9,10 +9,10 @@ pub use pattern::{
     stream_part,
 };
 
-/// Says what is wrong with a pattern that Meltano would take and never match.
+/// Returns what is wrong with a pattern that Meltano would accept but never match.
 ///
-/// The grammar is that of `SelectPattern.parse` in Meltano 4.4: the first dot without a backslash parts
-/// the stream from the field.
+/// The grammar is that of `SelectPattern.parse` in Meltano 4.4: the first dot without a backslash separates the stream
+/// from the field.
 #[must_use]
 pub fn fault(pattern: &str) -> Option<&'static str> {
     let body = pattern.strip_prefix('!').unwrap_or(pattern);
@@ -40,14 +40,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn patterns_of_meltano_are_taken() {
+    fn patterns_of_meltano_are_accepted() {
         for good in ["*.*", "Account", "Account.*", "!Contact.Phone", "a.b.c", "public-[ab]*.id", r"my\.stream.x"] {
             assert_eq!(fault(good), None, "{good}");
         }
     }
 
     #[test]
-    fn patterns_that_never_match_are_refused() {
+    fn patterns_that_never_match_are_rejected() {
         for bad in ["", "!", "!!a", " a.b", ".id", "a.", "a.[x"] {
             assert!(fault(bad).is_some(), "{bad}");
         }

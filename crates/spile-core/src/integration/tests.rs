@@ -12,12 +12,12 @@ pub(crate) fn project() -> ProjectSettings {
     settings::read(&Source::new("spile.toml", text), &mut Problems::default()).unwrap()
 }
 
-/// Reads files by their stems, each with its text, and tells what is wrong with them.
+/// Reads files by their stems and texts, and returns their mistakes too.
 pub(crate) fn integrations(files: &[(&str, &str)]) -> (Integrations, Vec<String>) {
     integrations_of(&[], files)
 }
 
-/// The same where the project has connectors of its own.
+/// The same for a project with connectors of its own.
 pub(crate) fn integrations_of(connectors: &[(&str, &str)], files: &[(&str, &str)]) -> (Integrations, Vec<String>) {
     let mut problems = Problems::default();
     let connector = |(stem, text): &(&str, &str)| Source::new(format!("connectors/{stem}.toml"), *text);
@@ -32,14 +32,14 @@ pub(crate) fn integrations_of(connectors: &[(&str, &str)], files: &[(&str, &str)
     (found, report.problems().iter().map(|problem| format!("{problem:?}")).collect())
 }
 
-/// A file of an extractor that has all it needs.
+/// The file of a complete extractor.
 pub(crate) const EXTRACTOR: &str = "type = 'singer-jsonl'\nconfig.local.folders = ['x']\n";
 
-/// A file of a loader.
+/// The file of a loader.
 pub(crate) const LOADER: &str = "type = 'jsonl'\nkind = 'loader'\n";
 
 #[test]
-fn metadata_are_those_of_the_base_with_those_of_the_environment_laid_over_them() {
+fn metadata_of_an_environment_is_applied_over_the_base() {
     let api = "type = 'rest-api'\nconfig.api_url = 'https://a.example'\nconfig.streams = [{ name = 'orders', path = '/o' }]\n";
     let base = format!("{api}[metadata.orders]\nreplication-method = 'INCREMENTAL'\nreplication-key = 'at'\n");
     let overlay = "[metadata.orders]\nreplication-key = 'id'\n[metadata.refunds]\nreplication-method = 'FULL_TABLE'\n";
@@ -55,7 +55,7 @@ fn metadata_are_those_of_the_base_with_those_of_the_environment_laid_over_them()
 }
 
 #[test]
-fn a_selection_is_refused_where_the_tap_never_hears_of_it_and_where_it_takes_nothing() {
+fn a_selection_is_rejected_if_the_tap_ignores_it_or_if_it_is_empty() {
     let of = |head: &str, tail: &str| integrations(&[("shop", &format!("{head}{EXTRACTOR}{tail}"))]).1;
     let told = |key: &str, line: usize| {
         format!(
@@ -66,7 +66,7 @@ fn a_selection_is_refused_where_the_tap_never_hears_of_it_and_where_it_takes_not
     assert_eq!(of("", "[metadata.a]\nreplication-method = 'FULL_TABLE'\n"), [told("metadata", 3)]);
     let overlay = integrations(&[("shop", EXTRACTOR), ("shop.prod", "select = ['a.*']\n")]).1;
     assert_eq!(overlay, [told("select", 1).replace("shop.toml", "shop.prod.toml")]);
-    assert_eq!(of("plugin = 'tap-own'\nselect = ['a.*']\n", ""), [""; 0], "Meltano says so of what others defined");
+    assert_eq!(of("plugin = 'tap-own'\nselect = ['a.*']\n", ""), [""; 0], "a run checks plugins of the template");
     let empty = integrations(&[(
         "shop",
         "type = 'rest-api'\nselect = []\nconfig.api_url = 'https://a.example'\nconfig.streams = []\n",
@@ -79,7 +79,7 @@ fn a_selection_is_refused_where_the_tap_never_hears_of_it_and_where_it_takes_not
 }
 
 #[test]
-fn plugins_share_their_variables_where_only_their_signs_differ() {
+fn plugins_share_variables_if_only_their_punctuation_differs() {
     let named = |file: &str, plugin: &str| format!("plugin = '{plugin}'\n{file}");
     let problems = |first: &str, second: &str, of_second: &str| {
         let files = [("one", &*named(EXTRACTOR, first)), ("two", &*named(of_second, second))];
@@ -93,7 +93,7 @@ fn plugins_share_their_variables_where_only_their_signs_differ() {
 }
 
 #[test]
-fn the_plugin_of_a_connector_has_its_variables_too() {
+fn the_plugin_of_a_connector_has_variables_too() {
     let named = |plugin: &str| {
         let two = format!("plugin = '{plugin}'\n{EXTRACTOR}");
         integrations(&[("one", EXTRACTOR), ("two", &two)]).1
@@ -105,7 +105,7 @@ fn the_plugin_of_a_connector_has_its_variables_too() {
 }
 
 #[test]
-fn connectors_share_a_plugin_where_they_install_the_same_in_the_same_list() {
+fn connectors_share_a_plugin_if_they_install_the_same_with_the_same_role() {
     let connector = |kind: &str, package: &str| {
         format!("kind = '{kind}'\n[plugin]\nname = 'both'\nnamespace = 'both'\npip_url = '{package}'\n")
     };
@@ -120,7 +120,7 @@ fn connectors_share_a_plugin_where_they_install_the_same_in_the_same_list() {
     assert_eq!(problems("loader", "a==1"), [differ]);
 }
 
-/// Reads files of which some are no TOML, and tells what is wrong with them.
+/// Reads files, some of which are not TOML, and returns their mistakes.
 fn problems_of_broken(files: &[(&str, &str)]) -> Vec<String> {
     let mut problems = Problems::default();
     let name = |stem: &str| FileName::of_stem(stem).unwrap();
@@ -135,7 +135,7 @@ fn problems_of_broken(files: &[(&str, &str)]) -> Vec<String> {
 }
 
 #[test]
-fn a_file_that_cannot_be_read_is_not_missing_to_its_overlay_and_its_sidecar() {
+fn an_unreadable_file_does_not_make_its_overlay_and_sidecar_fail() {
     let overlay = ("shop.prod", "name = 'x'\n");
     assert_eq!(problems_of_broken(&[("shop", "type = \n"), overlay]), ["integrations/shop.toml spile::toml::syntax"]);
     let alone = [
@@ -144,11 +144,11 @@ fn a_file_that_cannot_be_read_is_not_missing_to_its_overlay_and_its_sidecar() {
     ];
     assert_eq!(problems_of_broken(&[overlay]), alone);
     let broken_overlays = problems_of_broken(&[("shop.dev", "type = \n"), overlay]);
-    assert_eq!(broken_overlays[1..], alone, "an overlay is no base: {broken_overlays:?}");
+    assert_eq!(broken_overlays[1..], alone, "an overlay is not a base: {broken_overlays:?}");
 }
 
 #[test]
-fn a_type_of_the_other_kind_is_named_with_what_to_write() {
+fn a_type_of_the_other_kind_is_reported_with_a_suggestion() {
     let connector = |kind: &str, name: &str| {
         format!("kind = '{kind}'\n[plugin]\nname = '{name}'\nnamespace = 'fast'\npip_url = 'x==1'\n")
     };

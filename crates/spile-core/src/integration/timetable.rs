@@ -1,4 +1,4 @@
-//! The moments at which an integration is to be synced.
+//! The times at which an integration is synced.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -6,28 +6,28 @@ use super::{Integration, Schedule, Timing};
 use crate::connector::Role;
 use crate::name::{EnvironmentName, IntegrationId};
 
-/// The moments at which an integration is to be synced.
+/// The times at which an integration is synced.
 #[derive(Debug, Clone)]
 pub struct Timetable {
-    /// The schedule as the file has it.
+    /// The schedule as in the file.
     pub schedule: Schedule,
     /// How it is kept.
     pub timing: Timing,
-    /// By how much this integration's runs are moved: always the same, from 0 to the jitter.
+    /// By how much the integration's runs are delayed: always the same, from 0 to the jitter.
     pub offset: SignedDuration,
 }
 
-/// One moment of a timetable.
+/// One time in a timetable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Tick {
-    /// The moment that the schedule names; what a run remembers.
+    /// The time in the schedule, which a run records.
     pub moment: Timestamp,
-    /// When the run is to begin: the offset later.
+    /// When the run begins: later by the offset.
     pub at: Timestamp,
 }
 
 impl Timetable {
-    /// Returns the timetable of an integration in an environment; `None` where there is none, or nothing to sync.
+    /// Returns the timetable of an integration in an environment; `None` if it has no schedule, or nothing to sync.
     #[must_use]
     pub fn of(integration: &Integration, environment: &EnvironmentName) -> Option<Self> {
         let declared = integration.at(environment);
@@ -38,7 +38,7 @@ impl Timetable {
         Some(Self { schedule, timing, offset })
     }
 
-    /// Returns the first tick that begins after a moment. A timetable that has run out has none, nor has `@once`.
+    /// Returns the first tick after a time. There is none for `@once`, or if the schedule never matches again.
     #[must_use]
     pub fn next_after(&self, moment: Timestamp) -> Option<Tick> {
         let from = moment.checked_sub(self.offset).ok()?.to_zoned(self.timing.zone.clone());
@@ -46,8 +46,8 @@ impl Timetable {
         self.tick(next.timestamp())
     }
 
-    /// Returns the newest tick that has begun at a moment, if it was after the integration was applied for the first
-    /// time. That of `@once` is that first time.
+    /// Returns the newest tick that has begun by `now`, if it came after the integration was first applied. `@once` has
+    /// its only tick at that first apply.
     #[must_use]
     pub fn newest(&self, now: Timestamp, applied: Timestamp) -> Option<Tick> {
         let Some(cron) = self.schedule.cron() else {
@@ -63,7 +63,8 @@ impl Timetable {
     }
 }
 
-/// Ids are as good as drawn by lot, so that offsets spread; and they stay, so that a run is at the same time every day.
+/// Derives an offset from an id. Ids are practically random, so offsets spread; and they are stable, so a run starts at
+/// the same time every day.
 fn offset(id: IntegrationId, timing: &Timing) -> SignedDuration {
     let (_, drawn) = id.0.as_u64_pair();
     let seconds = drawn % (timing.jitter.as_secs() + 1);
@@ -111,7 +112,7 @@ mod tests {
         text.parse().unwrap()
     }
 
-    /// The next few moments after one.
+    /// The first few times after a given one.
     fn moments(timetable: &Timetable, from: &str, count: usize) -> Vec<String> {
         let mut moment = at(from);
         let next = |_| {
@@ -122,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_that_does_not_exist_runs_once_and_one_that_comes_twice_runs_once() {
+    fn a_time_that_is_skipped_or_repeated_by_daylight_saving_runs_once() {
         let nightly = timetable("30 2 * * *", "Europe/Berlin");
         let spring = ["Sat 02:30 +0100", "Sun 03:00 +0200", "Mon 02:30 +0200"];
         assert_eq!(moments(&nightly, "2026-03-27T22:00:00Z", 3), spring);
@@ -139,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_before_the_first_apply_is_none_of_its_own() {
+    fn ticks_before_the_first_apply_do_not_count() {
         let daily = timetable("0 6 * * *", "UTC");
         let now = at("2026-11-23T09:00:00Z");
         assert_eq!(daily.newest(now, at("2026-11-23T07:00:00Z")), None);

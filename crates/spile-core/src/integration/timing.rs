@@ -1,4 +1,4 @@
-//! How a schedule is kept: in which time zone, how far it may be moved, and what is done about moments that were missed.
+//! How a schedule is kept: its time zone, its jitter, and what happens to missed times.
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -10,16 +10,16 @@ use crate::value::duration::duration;
 /// How a schedule is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Timing {
-    /// The time zone that its fields are in.
+    /// The time zone of its fields.
     pub zone: TimeZone,
-    /// By how much runs may be moved, so that what is scheduled for one moment does not all begin at once.
+    /// The longest delay of its runs, so that runs scheduled for the same time do not all begin at once.
     pub jitter: Duration,
-    /// What is done about moments that were missed.
+    /// What happens to missed times.
     pub catch_up: CatchUp,
 }
 
 impl Timing {
-    /// Returns the IANA name of its zone, as it is written there.
+    /// Returns the IANA name of its zone, in the spelling of that database.
     #[must_use]
     pub fn zone_name(&self) -> &str {
         self.zone.iana_name().unwrap_or("UTC")
@@ -32,22 +32,22 @@ impl Default for Timing {
     }
 }
 
-/// What is done about moments of a schedule that passed while nothing ran them.
+/// What happens to the times of a schedule that passed while no scheduler was running.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CatchUp {
     /// One run makes up for all of them, however late.
     Last,
-    /// One run does, where it is not later than that.
+    /// One run makes up for all of them, unless it is later than this.
     Within(Duration),
 }
 
-/// How late a run may be where nothing is made up for: a scheduler that looks every few minutes is late by as much.
+/// How late a run may be without catching up: a scheduler that checks every few minutes is late by that much.
 const NONE: Duration = Duration::from_mins(10);
 
 /// The longest jitter: a day.
 pub const LONGEST_JITTER: Duration = Duration::from_hours(24);
 
-/// A text says nothing of what to make up for.
+/// An invalid value of `catch_up`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not a valid value for `catch_up`")]
 pub struct NoCatchUp(String);
@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_made_up_for_is_all_nothing_or_as_late_as_said() {
+    fn missed_runs_are_made_up_for_always_never_or_within_a_time() {
         assert_eq!("last".parse(), Ok(CatchUp::Last));
         assert_eq!("none".parse(), Ok(CatchUp::Within(Duration::from_mins(10))));
         assert_eq!("2h".parse(), Ok(CatchUp::Within(Duration::from_hours(2))));

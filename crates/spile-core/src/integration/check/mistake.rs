@@ -1,21 +1,21 @@
-//! What can be wrong with one integration beyond the form of its file.
+//! Mistakes in one integration whose file is well formed.
 
 use miette::{Diagnostic, SourceSpan};
 
 use crate::connector::Role;
 
-/// What can be wrong with one integration beyond the form of its file.
+/// Mistakes in one integration whose file is well formed.
 #[derive(Debug, thiserror::Error, Diagnostic)]
 pub enum IntegrationMistake {
-    /// `type` names no connector.
+    /// A `type` that names no connector.
     #[error("there is no {role} `{name}`")]
     #[diagnostic(code(spile::integration::unknown_type))]
     UnknownType {
         /// The requested role.
         role: Role,
-        /// What was written.
+        /// The requested name.
         name: String,
-        /// Where.
+        /// Where it is.
         #[label("not in the catalog")]
         span: SourceSpan,
         /// The nearest connector, or where to look.
@@ -46,28 +46,28 @@ pub enum IntegrationMistake {
         /// Where the setting is.
         #[label("not a setting of `{connector}`")]
         span: SourceSpan,
-        /// The nearest setting, or all.
+        /// The nearest setting, or all of them.
         #[help]
         help: String,
     },
-    /// A value that the setting does not take.
+    /// A value that the setting does not accept.
     #[error("`{name}` is {found}, not {wanted}")]
     #[diagnostic(code(spile::settings::wrong_kind))]
     WrongKind {
         /// The setting.
         name: String,
-        /// What the value is.
+        /// What the value is, in words.
         found: String,
-        /// What the setting takes.
+        /// What the setting accepts, in words.
         wanted: &'static str,
         /// The value.
         #[label("expected {wanted}")]
         span: SourceSpan,
-        /// The options, or a value that would do.
+        /// The options, or a valid value.
         #[help]
         help: String,
     },
-    /// A string that looks as if Meltano would replace a variable in it.
+    /// A string with a variable that looks as if Meltano expanded it.
     #[error("`{name}` contains `${variable}`, which is not expanded: strings are literal")]
     #[diagnostic(
         code(spile::settings::literal_variable),
@@ -102,7 +102,7 @@ pub enum IntegrationMistake {
         #[label("a secret")]
         span: SourceSpan,
     },
-    /// A value that is certainly a secret, in a setting that is not.
+    /// A value that is certainly a secret, in a setting that is not secret.
     #[error("`{name}` contains {what} in plain text")]
     #[diagnostic(
         code(spile::secrets::plain_value),
@@ -115,13 +115,13 @@ pub enum IntegrationMistake {
         name: String,
         /// The integration, with the flag for its environment.
         slug: String,
-        /// What it is, with its article.
+        /// The kind of secret, with an article.
         what: &'static str,
         /// Where its key is.
         #[label("a secret")]
         span: SourceSpan,
     },
-    /// A list in which a key is named like a secret.
+    /// A list that contains a key named like a secret.
     #[error("a list in `{name}` seems to contain a secret in plain text")]
     #[diagnostic(
         code(spile::secrets::likely),
@@ -139,7 +139,7 @@ pub enum IntegrationMistake {
         #[label("a key in it is named like a secret")]
         span: SourceSpan,
     },
-    /// A setting that is always needed.
+    /// A required setting that is missing.
     #[error("the setting `{name}` is missing")]
     #[diagnostic(code(spile::settings::missing), help("{help}"))]
     MissingSetting {
@@ -151,7 +151,7 @@ pub enum IntegrationMistake {
         /// The next step.
         help: String,
     },
-    /// A setting in two places.
+    /// A setting that is set both in `[config]` and among the secrets.
     #[error("`{name}` is under `[config]` and in the secrets")]
     #[diagnostic(code(spile::secrets::set_twice), help("remove it from `[config]`, or run `spile secrets unset`"))]
     SetTwice {
@@ -161,31 +161,31 @@ pub enum IntegrationMistake {
         #[label("also here")]
         span: SourceSpan,
     },
-    /// None of the alternatives is set in full.
+    /// Groups of which none is set in full.
     #[error("no group of settings of `{connector}` is complete")]
     #[diagnostic(code(spile::settings::group), help("{help}"))]
     Group {
         /// The connector.
         connector: String,
-        /// What each of the alternatives lacks.
+        /// What each group lacks.
         help: String,
         /// Where the type is set.
         #[label("needs one of its groups")]
         span: SourceSpan,
     },
-    /// Two alternatives that exclude each other.
+    /// Two groups that exclude each other.
     #[error("{groups} of `{connector}` exclude each other")]
     #[diagnostic(code(spile::settings::one_group), help("keep the settings of one of them"))]
     OneGroup {
         /// The connector.
         connector: String,
-        /// The alternatives that are set.
+        /// The groups that are set.
         groups: String,
         /// Where the type is set.
         #[label("accepts only one of them")]
         span: SourceSpan,
     },
-    /// A key that integrations of that role do not have.
+    /// A key that loaders do not have.
     #[error("`{key}` has no effect in a loader")]
     #[diagnostic(
         code(spile::integration::loader_key),
@@ -200,7 +200,7 @@ pub enum IntegrationMistake {
         #[label("only for extractors")]
         span: SourceSpan,
     },
-    /// A reaction to changes of a source that cannot be discovered.
+    /// A reaction to changes in a source that cannot be discovered.
     #[error("the tap of `{connector}` does not support discovery, so changes cannot be detected")]
     #[diagnostic(
         code(spile::schema::no_discovery),
@@ -209,7 +209,7 @@ pub enum IntegrationMistake {
     NoDiscovery {
         /// The connector.
         connector: String,
-        /// Where the word is.
+        /// Where the reaction is.
         #[label("has no effect")]
         span: SourceSpan,
     },
@@ -222,7 +222,7 @@ pub enum IntegrationMistake {
     NothingLeftOut {
         /// The connector.
         connector: String,
-        /// Where the word is.
+        /// Where the reaction is.
         #[label("excludes a change from runs until it is accepted")]
         span: SourceSpan,
     },
@@ -235,11 +235,11 @@ pub enum IntegrationMistake {
         /// Where it is.
         #[label("not a schedule")]
         span: SourceSpan,
-        /// The nearest preset, or the form.
+        /// The nearest preset, or the expected form.
         #[help]
         help: String,
     },
-    /// A schedule without a loader would never run.
+    /// A schedule without a loader, which would never run.
     #[error("a schedule needs a loader")]
     #[diagnostic(
         code(spile::integration::schedule_without_loader),
@@ -259,9 +259,9 @@ pub enum IntegrationMistake {
         /// Where it is.
         #[label("{label}")]
         span: SourceSpan,
-        /// What is not there.
+        /// The label.
         label: &'static str,
-        /// What may be written.
+        /// The valid values.
         #[help]
         help: String,
     },
@@ -284,13 +284,13 @@ pub enum IntegrationMistake {
     Select {
         /// The pattern.
         pattern: String,
-        /// Why.
+        /// The reason.
         fault: &'static str,
         /// Where it is.
         #[label("here")]
         span: SourceSpan,
     },
-    /// A setting whose value a run takes from elsewhere.
+    /// A setting whose value is overridden by `.env`.
     #[error("`{setting}` has no effect, because `.env` sets `{variable}`")]
     #[diagnostic(
         code(spile::settings::overridden),
@@ -304,11 +304,11 @@ pub enum IntegrationMistake {
         variable: String,
         /// The line of `.env`.
         line: usize,
-        /// Where the setting stands.
+        /// Where the setting is.
         #[label("not the value that a run gets")]
         span: SourceSpan,
     },
-    /// A pattern of which another one leaves nothing.
+    /// A pattern whose whole selection is excluded by another one.
     #[error("`{pattern}` selects nothing, because `{by}` excludes all of it")]
     #[diagnostic(
         code(spile::integration::canceled_select),
@@ -318,12 +318,12 @@ pub enum IntegrationMistake {
     CanceledSelect {
         /// The pattern.
         pattern: String,
-        /// The one with the `!`.
+        /// The excluding pattern, with its `!`.
         by: String,
-        /// Where the pattern stands.
+        /// Where the pattern is.
         #[label("selects nothing")]
         span: SourceSpan,
-        /// Where the other one stands.
+        /// Where the excluding pattern is.
         #[label("leaves it out")]
         by_span: SourceSpan,
     },
@@ -355,7 +355,7 @@ pub enum IntegrationMistake {
         #[label("has no effect")]
         span: SourceSpan,
     },
-    /// An overlay sets a key that only the base may set.
+    /// A key in an overlay that only the base may set.
     #[error("`{key}` cannot differ between environments")]
     #[diagnostic(code(spile::integration::overlay_key), help("set it in `{base}`, or create another integration"))]
     OverlayKey {

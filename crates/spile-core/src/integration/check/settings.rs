@@ -1,4 +1,4 @@
-//! Checking `[config]` against the settings of a connector: kinds, options, secrets, required groups.
+//! Checks `[config]` against the settings of a connector: kinds, options, secrets, required groups.
 
 use serde_json::Value;
 
@@ -12,7 +12,7 @@ use crate::source::{Place, Placed};
 use crate::table::Node;
 use crate::value::{Settings, expansion, sorted};
 
-/// Whether what is in texts may be told.
+/// Whether messages may quote strings.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Texts {
     Open,
@@ -44,7 +44,7 @@ pub(super) fn config(draft: &Draft, connector: &Connector, problems: &mut Proble
     sorted(config)
 }
 
-/// Returns a value as Meltano reads it, and warns of texts that look as if a variable were replaced in them.
+/// Returns a value as Meltano reads it. Warns about strings with a variable that looks as if it were expanded.
 fn in_meltanos_form(name: &str, node: &Node, of: Texts, problems: &mut Problems) -> Placed<Value> {
     let written = node.placed();
     let mut variables = Vec::new();
@@ -59,7 +59,7 @@ fn in_meltanos_form(name: &str, node: &Node, of: Texts, problems: &mut Problems)
     Placed { value, place: written.place }
 }
 
-/// Turns `[config.local] folders = []` into `local.folders`, where the connector has such a setting.
+/// Flattens `[config.local] folders = []` into `local.folders` if the connector has such a setting.
 fn flatten<'a>(connector: &Connector, name: &str, node: &'a Node, found: &mut Vec<(String, &'a Node)>) {
     let prefix = format!("{name}.");
     let nested =
@@ -81,18 +81,18 @@ fn plain_secret(draft: &Draft, name: &str, node: &Node, problems: &mut Problems)
     problems.push(&node.key.source, IntegrationMistake::PlainSecret { name, slug, span });
 }
 
-/// Tells whether a text is not a secret where one belongs: nothing at all, or the name of a variable.
+/// Tells whether a secret setting's value is harmless: empty, or a reference to a variable.
 fn holds_nothing(text: &str) -> bool {
     text.is_empty() || is_reference(text)
 }
 
-/// Tells whether a value only names an environment variable, which Meltano puts in its place: `$NAME`, `${NAME}`.
+/// Tells whether a value consists of a reference to an environment variable that Meltano expands: `$NAME`, `${NAME}`.
 #[must_use]
 pub fn is_reference(text: &str) -> bool {
     expansion::reference(text).is_some()
 }
 
-/// Checks that every secret is a setting, and set once.
+/// Checks that every secret is a setting, and is set only once.
 pub(super) fn secrets(draft: &Draft, connector: &Connector, config: &Settings, problems: &mut Problems) {
     let Some(secrets) = &draft.secrets else { return };
     let kinds = secrets.kinds();
@@ -117,7 +117,8 @@ pub(super) fn secrets(draft: &Draft, connector: &Connector, config: &Settings, p
     }
 }
 
-/// Returns what a secret was encrypted as, where that is not the text that its setting takes.
+/// Returns the type that a secret was encrypted as; `None` if it fits its setting. Only settings that take strings are
+/// checked.
 fn no_text(setting: &Setting, kind: sops::PlainKind) -> Option<&'static str> {
     if !matches!(setting.kind, Kind::String | Kind::Email | Kind::File) {
         return None;
@@ -131,8 +132,8 @@ fn no_text(setting: &Setting, kind: sops::PlainKind) -> Option<&'static str> {
     }
 }
 
-/// Returns the environment variable from which Meltano reads a setting of a plugin: upper case, everything
-/// that is not a letter or digit an underscore.
+/// Returns the environment variable from which Meltano reads a setting of a plugin: in upper case, with an underscore
+/// for everything that is not a letter or digit.
 #[must_use]
 pub fn environment_variable(plugin: &str, setting: &str) -> String {
     let letter = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' };
@@ -140,7 +141,7 @@ pub fn environment_variable(plugin: &str, setting: &str) -> String {
 }
 
 fn fits(setting: &Setting, value: &Placed<Value>, problems: &mut Problems) {
-    // What a variable will be cannot be known here.
+    // The value of a variable is not known here.
     if value.as_str().is_some_and(expansion::has_variable) {
         return;
     }
@@ -161,7 +162,7 @@ fn fits(setting: &Setting, value: &Placed<Value>, problems: &mut Problems) {
     );
 }
 
-/// The value of a misspelled name may be a secret.
+/// Reports an unknown setting and hides its value, which may be a secret with a misspelled name.
 fn unknown(connector: &Connector, name: &str, node: &Node, problems: &mut Problems) {
     node.hide(problems);
     unknown_name(connector, name, &node.key, problems);
@@ -183,7 +184,7 @@ fn unknown_name(connector: &Connector, name: &str, key: &Place, problems: &mut P
     problems.push(&key.source, finding);
 }
 
-/// Reports settings that have to be there and are neither configured nor among the secrets.
+/// Reports required settings that are neither configured nor among the secrets.
 pub(super) fn required(draft: &Draft, connector: &Connector, config: &Settings, problems: &mut Problems) {
     let Some(place) = draft.connector.as_ref().map(|connector| &connector.place) else { return };
     let is_sealed = |name: &str| draft.secrets.iter().flat_map(|secrets| &secrets.keys).any(|(known, _)| known == name);
@@ -216,7 +217,7 @@ struct SetNames<'a> {
     has_default: &'a dyn Fn(&str) -> bool,
 }
 
-/// At least one group has to be set in full; of some connectors not more than one may be set at all.
+/// Checks that at least one group is set in full, and for some connectors that only one is set at all.
 fn groups(connector: &Connector, slug: &Slug, given: &SetNames<'_>, place: &Place, problems: &mut Problems) {
     let SetNames { is_set, has_default } = given;
     let given = |name: &str| is_set(name) || has_default(name);
@@ -230,7 +231,7 @@ fn groups(connector: &Connector, slug: &Slug, given: &SetNames<'_>, place: &Plac
         };
         let mut help =
             format!("set all of {}", connector.groups.iter().map(described).collect::<Vec<_>>().join(" or "));
-        // Of what was begun, where something was: the others are not what is wanted.
+        // Suggests a secret of the group that was begun, if any, because the user does not want the others.
         let is_begun = |group: &&Group| group.settings.iter().any(|name| is_set(name));
         let wanted = connector.groups.iter().find(is_begun).or(connector.groups.first());
         let is_secret = |name: &&String| connector.setting(name).is_some_and(|setting| setting.secret) && !given(name);

@@ -19,7 +19,7 @@ fn the_name_of_a_plugin_is_safe_in_paths_state_ids_and_tasks() {
 }
 
 #[test]
-fn a_value_only_names_a_variable_where_there_is_nothing_else_in_it() {
+fn a_value_is_a_reference_only_if_it_contains_nothing_else() {
     for name in ["$A", "${A}", "$SHOP_KEY_2", "${SHOP_KEY_2}"] {
         assert!(settings::is_reference(name), "{name}");
     }
@@ -29,7 +29,7 @@ fn a_value_only_names_a_variable_where_there_is_nothing_else_in_it() {
 }
 
 #[test]
-fn of_some_connectors_exactly_one_group_is_set() {
+fn some_connectors_take_exactly_one_group() {
     let problems = |config: &str| integrations(&[("shop", &format!("type = 'github'\n[config]\n{config}"))]).1;
     assert_eq!(problems("repositories = ['a/b']\n"), Vec::<String>::new());
     for (config, code) in [

@@ -1,4 +1,4 @@
-//! Checking how a schedule is kept: `timezone`, `jitter` and `catch_up`.
+//! Checks how a schedule is kept: `timezone`, `jitter` and `catch_up`.
 
 use jiff::tz::{self, TimeZone};
 
@@ -10,7 +10,7 @@ use crate::problem::{Problems, did_you_mean};
 use crate::source::Placed;
 use crate::value::duration::duration;
 
-/// Returns how a schedule is kept; what is wrong is as if it were not there.
+/// Returns how a schedule is kept. Invalid values count as not set.
 pub(super) fn timing(draft: &Draft, problems: &mut Problems) -> Timing {
     let default = Timing::default();
     let zone = draft.timezone.as_ref().and_then(|written| zone(written, problems));
@@ -36,7 +36,7 @@ pub(super) fn timing(draft: &Draft, problems: &mut Problems) -> Timing {
 }
 
 fn zone(written: &Placed<String>, problems: &mut Problems) -> Option<TimeZone> {
-    // `Etc/Unknown` is a name without a zone.
+    // `Etc/Unknown` is a name without a time zone.
     let found = TimeZone::get(written).ok().filter(|zone| zone.iana_name().is_some());
     found.or_else(|| {
         let known: Vec<String> = tz::db().available().map(|name| name.to_string()).collect();
@@ -59,10 +59,10 @@ fn wrong<T>(
     None
 }
 
-/// Finds keys that are about a schedule where neither the file nor one of its overlays has one.
+/// Finds timing keys if neither the file nor its overlays have a schedule.
 pub(super) fn without_schedule(base: &Draft, overlays: &[&Draft], problems: &mut Problems) {
     let files = || std::iter::once(base).chain(overlays.iter().copied());
-    // Of a loader they are wrong anyway.
+    // In a loader, they are reported anyway.
     let is_loader = base.role.as_ref().is_some_and(|role| role.value == Role::Loader);
     if is_loader || files().any(|draft| draft.schedule.is_some()) {
         return;

@@ -1,4 +1,4 @@
-//! Values that are secrets, in settings that are none: what a connector does not call a secret may hold one.
+//! Finds secrets in settings that are not secret according to the connector.
 
 use serde_json::Value;
 
@@ -11,22 +11,22 @@ use crate::table::Node;
 /// A secret in the value of a setting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SecretSighting {
-    /// What it is, with its article.
+    /// The kind of secret, with an article.
     pub what: &'static str,
-    /// How sure that is.
+    /// How certain that is.
     pub certainty: Certainty,
 }
 
-/// How sure it is that a value is a secret.
+/// How certain it is that a value is a secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Certainty {
-    /// Its form says so, or the name it has in a table.
+    /// Certain by the value's form, or by its name in a table.
     Sure,
-    /// It has the name of one, somewhere in a list: lists hold definitions of fields and streams too.
+    /// Likely by its name in a list. Not certain, because lists also contain definitions of fields and streams.
     Likely,
 }
 
-/// Returns the secret that a value holds, where neither the connector knows of it nor somebody has said that it is none.
+/// Returns the secret that a value contains, unless the connector marks the setting as secret or as not secret.
 #[must_use]
 pub fn secret_in(setting: &Setting, value: &Value) -> Option<SecretSighting> {
     if setting.secret || setting.is_open { None } else { look(value, Certainty::Sure) }
@@ -49,7 +49,7 @@ fn look(value: &Value, named: Certainty) -> Option<SecretSighting> {
     }
 }
 
-/// Reports a secret in a setting that is none.
+/// Reports a secret in a setting that is not secret.
 pub(super) fn check(draft: &Draft, setting: &Setting, node: &Node, problems: &mut Problems) {
     let Some(seen) = secret_in(setting, &node.value()) else { return };
     node.hide(problems);
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_guesses_where_the_definition_has_said_it() {
+    fn nothing_is_guessed_if_the_definition_says_it() {
         let value = json!("postgres://me:hunter2@db");
         for said in [
             Setting { is_open: true, ..setting("x", Kind::String) },

@@ -1,13 +1,13 @@
-//! What can be wrong with the secrets of an integration.
+//! Mistakes in the secrets of an integration.
 
 use miette::{Diagnostic, SourceSpan};
 
 use crate::sops::{BadMetadata, NotADocument, NotEnc};
 
-/// What can be wrong with the secrets of an integration.
+/// Mistakes in the secrets of an integration.
 #[derive(Debug, thiserror::Error, Diagnostic)]
 pub enum SecretsMistake {
-    /// A value under `[secrets]` that nobody encrypted.
+    /// A value under `[secrets]` that is not encrypted.
     #[error("`{name}` is in plain text under `[secrets]`")]
     #[diagnostic(
         code(spile::secrets::not_encrypted),
@@ -24,7 +24,7 @@ pub enum SecretsMistake {
         #[label("not encrypted")]
         span: SourceSpan,
     },
-    /// An empty text, which sops does not encrypt.
+    /// An empty string, which sops does not encrypt.
     #[error("`{name}` is an empty string, which sops does not encrypt: anyone could have written it")]
     #[diagnostic(
         code(spile::secrets::nothing),
@@ -39,7 +39,7 @@ pub enum SecretsMistake {
         #[label("not encrypted")]
         span: SourceSpan,
     },
-    /// A ciphertext that was damaged.
+    /// A damaged ciphertext.
     #[error("`{name}` is a damaged ciphertext: {reason}")]
     #[diagnostic(
         code(spile::secrets::damaged),
@@ -56,7 +56,7 @@ pub enum SecretsMistake {
         #[label("{reason}")]
         span: SourceSpan,
     },
-    /// A secret that is not text.
+    /// A secret that is not a string.
     #[error("`{name}` under `[secrets]` is not a string")]
     #[diagnostic(
         code(spile::secrets::not_text),
@@ -73,7 +73,7 @@ pub enum SecretsMistake {
         #[label("expected a string")]
         span: SourceSpan,
     },
-    /// Ciphertexts nobody can decrypt.
+    /// Ciphertexts without metadata, which nobody can decrypt.
     #[error("`[secrets]` has no `[sops]` metadata")]
     #[diagnostic(
         code(spile::secrets::no_metadata),
@@ -86,7 +86,7 @@ pub enum SecretsMistake {
         #[label("needs `[sops]`")]
         span: SourceSpan,
     },
-    /// Metadata of nothing.
+    /// Metadata without secrets.
     #[error("`[sops]` has no matching `[secrets]`")]
     #[diagnostic(code(spile::secrets::no_secrets), help("restore `[secrets]` from git, or remove `[sops]`"))]
     NoSecrets {
@@ -94,19 +94,19 @@ pub enum SecretsMistake {
         #[label("no `[secrets]` for this")]
         span: SourceSpan,
     },
-    /// Metadata that sops would refuse.
+    /// Metadata that sops would reject.
     #[error("the `sops` metadata is invalid: {mistake}")]
     #[diagnostic(code(spile::secrets::metadata), help("{help}"))]
     Metadata {
         /// What is wrong with it.
         mistake: BadMetadata,
-        /// Where.
+        /// Where it is.
         #[label("{mistake}")]
         span: SourceSpan,
         /// The next step.
         help: String,
     },
-    /// An encryption rule or a MAC that makes an edit by hand a fault.
+    /// An encryption rule or a MAC that covers more than the secrets, so that editing the file by hand breaks it.
     #[error("`[sops]` covers more than `[secrets]`: editing the rest by hand would break its MAC")]
     #[diagnostic(
         code(spile::secrets::profile),
@@ -121,7 +121,7 @@ pub enum SecretsMistake {
         #[label("covers more than `[secrets]`")]
         span: SourceSpan,
     },
-    /// Two places for the same thing.
+    /// Secrets both in the file and in a sidecar.
     #[error("`{slug}` has secrets in two places: under `[secrets]` and in `{sidecar}`")]
     #[diagnostic(
         code(spile::secrets::two_forms),
@@ -136,13 +136,13 @@ pub enum SecretsMistake {
         #[label("also here")]
         span: SourceSpan,
     },
-    /// A sidecar that belongs to nothing.
+    /// A sidecar without its integration.
     #[error("these secrets have no base file `{base}`")]
     #[diagnostic(code(spile::secrets::sidecar_alone), help("add `{base}`, or rename or delete this file"))]
     SidecarAlone {
-        /// The missing file's name.
+        /// The name of the missing file.
         base: String,
-        /// The sidecar's start.
+        /// The start of the sidecar.
         #[label("no base file")]
         span: SourceSpan,
     },
@@ -150,15 +150,15 @@ pub enum SecretsMistake {
     #[error("the sidecar is not a sops document: {reason}")]
     #[diagnostic(code(spile::secrets::sidecar), help("{help}"))]
     Sidecar {
-        /// Why.
+        /// The reason.
         reason: NotADocument,
-        /// Its start.
+        /// The start of the sidecar.
         #[label("here")]
         span: SourceSpan,
         /// The next step.
         help: String,
     },
-    /// A secret that the sidecar's encryption rule leaves out.
+    /// A secret that the sidecar's encryption rule does not cover.
     #[error("`{name}` is in plain text: the sidecar's scope does not cover it")]
     #[diagnostic(
         code(spile::secrets::sidecar_plain),
@@ -173,7 +173,7 @@ pub enum SecretsMistake {
         #[label("not encrypted")]
         span: SourceSpan,
     },
-    /// A number or a truth value where the setting takes text: YAML reads what looks like one as one.
+    /// A number or boolean in a setting that takes a string: YAML reads what looks like one as one.
     #[error("`{name}` is text, and was encrypted as {what}")]
     #[diagnostic(
         code(spile::secrets::not_written_as_text),
@@ -189,11 +189,11 @@ pub enum SecretsMistake {
         what: &'static str,
         /// The integration.
         slug: String,
-        /// Where its key stands.
+        /// Where its key is.
         #[label("may not arrive as it was typed")]
         span: SourceSpan,
     },
-    /// A list in a sidecar, which no variable can carry.
+    /// A list in a sidecar, which no environment variable can carry.
     #[error("`{name}` in the sidecar is a list")]
     #[diagnostic(code(spile::secrets::sidecar_list), help("write it as one JSON string with `sops edit {path}`"))]
     SidecarList {

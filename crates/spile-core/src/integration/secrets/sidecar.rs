@@ -1,4 +1,4 @@
-//! Sidecars: sops documents beside an integration's file, which the official program edits.
+//! Sidecars: sops documents beside an integration's file, which the official sops program edits.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -12,9 +12,9 @@ use crate::sops::node::{Members, Node};
 use crate::sops::{Document, Enc, NotADocument, NotEnc};
 use crate::source::{Place, Source};
 
-/// Reads sidecars and gives each to the draft that it belongs to.
+/// Reads sidecars and attaches each to its draft.
 pub fn attach(drafts: &mut [Draft], sidecars: &[(FileName, Source)], problems: &mut Problems) {
-    // A file that is wrong as a whole is not a draft, and there all the same.
+    // A file that could not be read has no draft, but it exists.
     let unread = problems.unread(FileName::of_path);
     for (name, source) in sidecars {
         let own = |draft: &&mut Draft| draft.slug == name.slug && draft.environment == name.environment;
@@ -91,7 +91,8 @@ fn sidecar(source: &Source, slug: &str, problems: &mut Problems) -> Option<Secre
     Some(SecretsDraft { source: source.clone(), place, keys, document, form: SecretsLocation::Sidecar, plain })
 }
 
-/// Tells whether a value says nothing. sops encrypts no such value, and no key is needed to write one: it is missing.
+/// Tells whether a value is empty. sops does not encrypt empty values, so writing one takes no key, and it counts as
+/// missing.
 fn is_nothing(value: &Node) -> bool {
     match value {
         Node::Null => true,
@@ -101,7 +102,7 @@ fn is_nothing(value: &Node) -> bool {
     }
 }
 
-/// Returns why a value that should be encrypted is not; numbers and booleans that sops encrypted are text.
+/// Returns why a value that should be encrypted is not. Encrypted numbers and booleans are strings.
 fn fault(value: &Node) -> Option<NotEnc> {
     match value {
         value if is_nothing(value) => None,
@@ -113,7 +114,7 @@ fn fault(value: &Node) -> Option<NotEnc> {
     }
 }
 
-/// Returns every value below maps, with its path.
+/// Returns every value in nested maps, with its path.
 fn flattened(members: &Members) -> Vec<(Vec<&str>, &Node)> {
     let mut found = Vec::new();
     for (key, node) in members {
@@ -129,7 +130,7 @@ fn flattened(members: &Members) -> Vec<(Vec<&str>, &Node)> {
     found
 }
 
-/// Returns where a key of JSON or YAML most likely is: the first line that begins with it.
+/// Returns the likely place of a key in JSON or YAML: the first line that begins with it.
 fn key_place(source: &Source, key: &str) -> Place {
     let mut start = 0;
     for line in source.text().split_inclusive('\n') {
@@ -151,7 +152,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_value_of_a_sidecar_is_a_secret_and_those_without_anything_in_them_are_missing() {
+    fn every_value_of_a_sidecar_is_a_secret_and_empty_ones_are_missing() {
         let text = "user: ''\nnothing: null\npassword: hunter2\nport: 5432\nfolders: {}\n\
                     aws:\n  id: ''\n  key: hunter3\nsops:\n  version: 3.9.0\n";
         let source = Source::new("integrations/shop.secrets.yaml", text);
@@ -167,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_stands_at_the_first_line_that_begins_with_it() {
+    fn a_key_is_on_the_first_line_that_begins_with_it() {
         let place = |text: &str, key: &str| {
             let place = key_place(&Source::new("x.yaml", text), key);
             let (line, column) = place.line_and_column();

@@ -1,21 +1,21 @@
-//! Wildcards as Python's `fnmatch` has them, by which Meltano tells whether a pattern matches.
+//! Wildcards as in Python's `fnmatch`, with which Meltano matches patterns.
 //!
-//! Written out: the `glob` crate refuses `a**b`, and takes an unclosed bracket for a mistake.
+//! Written here, because the `glob` crate rejects `a**b` and unclosed brackets.
 
-/// A text with wildcards: `*`, `?`, `[abc]`, `[a-z]`, `[!abc]`. Upper and lower case differ.
+/// A pattern with wildcards: `*`, `?`, `[abc]`, `[a-z]`, `[!abc]`. Case-sensitive.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Glob(Vec<Token>);
 
-/// A part of such a text.
+/// A part of a pattern.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Token {
-    /// This character.
+    /// A literal character.
     One(char),
-    /// `?`: any character.
+    /// `?`: any one character.
     Any,
-    /// `*`: any number of characters, dots included.
+    /// `*`: any number of characters, including dots.
     Many,
-    /// `[...]`: a character from one of these ranges, or, after `!`, from none of them.
+    /// `[...]`: a character in one of these ranges, or, after `!`, in none of them.
     Set { is_negated: bool, ranges: Vec<(char, char)> },
 }
 
@@ -37,7 +37,7 @@ impl From<&str> for Glob {
     }
 }
 
-/// Reads a set and returns its length; `None` where its bracket is not closed. One that comes first is a member.
+/// Reads a set and returns its length; `None` if its bracket is not closed. A `]` that comes first is a member.
 fn set(text: &[char]) -> Option<(Token, usize)> {
     let is_negated = text.get(1) == Some(&'!');
     let start = if is_negated { 2 } else { 1 };
@@ -53,14 +53,14 @@ fn set(text: &[char]) -> Option<(Token, usize)> {
 }
 
 impl Glob {
-    /// Tells whether it is all of a text.
+    /// Tells whether it matches a whole string.
     #[must_use]
     pub fn matches(&self, text: &str) -> bool {
         self.takes_all(&text.chars().collect::<Vec<_>>(), |token, character| token.takes(*character))
     }
 
-    /// Tells whether it matches every text that another one matches. A set of the other one is only found in itself, in
-    /// `?` and in `*`.
+    /// Tells whether it matches every string that another pattern matches. A set of the other pattern is only covered
+    /// by an identical set, by `?` and by `*`.
     #[must_use]
     pub fn covers(&self, other: &Self) -> bool {
         self.takes_all(&other.0, |token, part| match part {
@@ -74,7 +74,7 @@ impl Glob {
     fn takes_all<T>(&self, text: &[T], takes: impl Fn(&Token, &T) -> bool) -> bool {
         let tokens = &self.0;
         let (mut token, mut at) = (0, 0);
-        // Where to go on when the newest `*` has to take one more.
+        // Where to resume if the latest `*` has to take one more.
         let mut retry: Option<(usize, usize)> = None;
         loop {
             match (tokens.get(token), text.get(at)) {
@@ -96,7 +96,7 @@ impl Glob {
         }
     }
 
-    /// Returns the only text that it matches; `None` where it has wildcards.
+    /// Returns the only string that it matches; `None` if it has wildcards.
     #[must_use]
     pub fn literal(&self) -> Option<String> {
         let one = |token: &Token| match token {
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn a_glob_covers_another_where_it_matches_all_that_the_other_matches() {
+    fn a_glob_covers_another_if_it_matches_all_that_the_other_matches() {
         let covers = |glob: &str, other: &str| Glob::from(glob).covers(&Glob::from(other));
         for (glob, other) in [
             ("a", "a"),
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_has_no_wildcard_is_a_text() {
+    fn only_a_pattern_without_wildcards_is_literal() {
         assert_eq!(Glob::from("a.[b").literal(), Some("a.[b".to_owned()));
         assert_eq!(Glob::from("a[b]").literal(), None);
         assert_eq!(Glob::from("a*").literal(), None);

@@ -1,20 +1,20 @@
-//! One pattern of `select`, taken apart.
+//! A parsed pattern of `select`.
 
 use super::Glob;
 
-/// Which streams, and which of their fields, a pattern is about, and whether it takes them or leaves them out.
+/// The streams and fields that a pattern matches, and whether it selects or excludes them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pattern {
     /// The streams.
     pub stream: Glob,
-    /// The fields as written; `None` where it is about the stream as a whole.
+    /// The fields as written; `None` if it matches streams as a whole.
     pub field: Option<String>,
-    /// Whether a `!` is before it.
+    /// Whether it begins with `!`.
     pub is_negated: bool,
 }
 
 impl Pattern {
-    /// Takes a pattern apart, as `SelectPattern.parse` of Meltano 4.4 does.
+    /// Parses a pattern like `SelectPattern.parse` of Meltano 4.4.
     #[must_use]
     pub fn parse(pattern: &str) -> Self {
         let body = pattern.strip_prefix('!');
@@ -28,14 +28,14 @@ impl Pattern {
         }
     }
 
-    /// Returns what it says of fields.
+    /// Returns the fields that it matches, if it names any.
     #[must_use]
     pub fn fields(&self) -> Option<Glob> {
         self.field.as_deref().map(field_glob)
     }
 
-    /// Tells whether it leaves out all that another one takes: Meltano applies patterns with a `!` after all others,
-    /// wherever they stand.
+    /// Tells whether it excludes everything that another pattern selects. Meltano applies patterns with a `!` after all
+    /// others, regardless of their order.
     #[must_use]
     pub fn cancels(&self, other: &Self) -> bool {
         let covers_fields = match (self.own_fields(), other.own_fields()) {
@@ -46,44 +46,44 @@ impl Pattern {
         self.is_negated && !other.is_negated && self.stream.covers(&other.stream) && covers_fields
     }
 
-    /// Returns what it says of some fields; `None` where it is about all of a stream, as `stream` and `stream.*` are.
+    /// Returns the fields that it matches; `None` if it matches all fields of a stream, like `stream` and `stream.*`.
     fn own_fields(&self) -> Option<Glob> {
         self.fields().filter(|_| self.field.as_deref() != Some("*"))
     }
 }
 
-/// Returns the stream of a pattern without its `!`, as written: what is before the first dot without a backslash.
+/// Returns the stream of a pattern without its `!`, as written: the part before the first dot without a backslash.
 #[must_use]
 pub fn stream_part(body: &str) -> &str {
     let dot = body.match_indices('.').map(|(at, _)| at).find(|at| !body[..*at].ends_with('\\'));
     dot.map_or(body, |at| &body[..at])
 }
 
-/// Returns the pattern of a stream that matches its name alone.
+/// Returns a pattern that matches the name of one stream only.
 #[must_use]
 pub fn as_pattern(stream: &str) -> String {
     escaped(stream).replace('.', "\\.")
 }
 
-/// Returns the pattern of a field, from the names of those that it is in to its own.
+/// Returns the pattern of a field, given its path from the outermost parent.
 ///
-/// A dot in a name has no form of its own there, with or without a backslash: `?` matches it.
+/// Patterns cannot express a dot in a name, with or without a backslash, so `?` stands for it.
 #[must_use]
 pub fn as_field_pattern(path: &[String]) -> String {
     path.iter().map(|name| escaped(name).replace('.', "?")).collect::<Vec<_>>().join(".")
 }
 
-/// One key of `metadata`, taken apart as Meltano 4.4 does: the first dot ends the stream, also behind a backslash.
+/// A key of `metadata`, parsed as in Meltano 4.4: the first dot ends the stream, even after a backslash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MetadataKey<'a> {
     /// The pattern of the streams, as written.
     pub stream: &'a str,
-    /// The pattern of their fields, as written; `None` where it is about the streams.
+    /// The pattern of their fields, as written; `None` if it is about the streams.
     pub field: Option<&'a str>,
 }
 
 impl<'a> MetadataKey<'a> {
-    /// Takes a key apart.
+    /// Parses a key.
     #[must_use]
     pub fn parse(key: &'a str) -> Self {
         let (stream, field) = key.split_once('.').map_or((key, None), |(stream, field)| (stream, Some(field)));
@@ -91,33 +91,33 @@ impl<'a> MetadataKey<'a> {
     }
 }
 
-/// Returns the key of `metadata` that matches a stream's name: the first dot ends the stream there, also behind a
-/// backslash, so `?` matches one in the name.
+/// Returns the key of `metadata` that matches a stream's name. The first dot ends the stream, even after a backslash,
+/// so `?` stands for a dot in the name.
 #[must_use]
 pub fn as_metadata_key(stream: &str) -> String {
     escaped(stream).replace('.', "?")
 }
 
-/// Returns a name with its wildcards in brackets, so that it matches itself alone.
+/// Returns a name with its wildcards in brackets, so that it only matches itself.
 fn escaped(name: &str) -> String {
     let letter = |c: char| if matches!(c, '*' | '?' | '[') { format!("[{c}]") } else { c.to_string() };
     name.chars().map(letter).collect()
 }
 
-/// Returns the wildcards that match a field's [`breadcrumb`], for a field as patterns write it. Its dots part the names of
-/// nested fields; with or without a backslash, as in Meltano.
+/// Returns the wildcards that match a field's [`breadcrumb`], given the field as patterns write it. Its dots separate
+/// the names of nested fields, with or without a backslash, as in Meltano.
 #[must_use]
 pub fn field_glob(field: &str) -> Glob {
     Glob::from(field_breadcrumb(field).as_str())
 }
 
-/// Returns the [`breadcrumb`] of a field as patterns write it.
+/// Returns the [`breadcrumb`] of a field, given the field as patterns write it.
 #[must_use]
 pub fn field_breadcrumb(field: &str) -> String {
     breadcrumb(field.split('.'))
 }
 
-/// Returns a field's breadcrumb in its schema as the text that Meltano matches: `properties.a.properties.b`.
+/// Returns a field's breadcrumb in its schema, as the string that Meltano matches: `properties.a.properties.b`.
 #[must_use]
 pub fn breadcrumb<'a>(path: impl IntoIterator<Item = &'a str>) -> String {
     let parts: Vec<String> = path.into_iter().map(|name| format!("properties.{name}")).collect();
@@ -129,7 +129,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_dot_of_a_key_of_metadata_ends_the_stream_also_behind_a_backslash() {
+    fn the_first_dot_of_a_metadata_key_ends_the_stream_even_after_a_backslash() {
         let parsed = |key: &'static str| (MetadataKey::parse(key).stream, MetadataKey::parse(key).field);
         assert_eq!(parsed("orders"), ("orders", None));
         assert_eq!(parsed("örders.who.name"), ("örders", Some("who.name")));
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_dot_without_a_backslash_parts_the_stream_from_the_field() {
+    fn the_first_dot_without_a_backslash_separates_the_stream_from_the_field() {
         let parsed = |pattern: &str| {
             let Pattern { stream, field, is_negated } = Pattern::parse(pattern);
             (stream.literal(), field, is_negated)
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pattern_with_an_exclamation_mark_cancels_what_it_leaves_out_as_a_whole() {
+    fn a_pattern_with_an_exclamation_mark_cancels_what_it_excludes_as_a_whole() {
         let cancels = |pattern: &str, other: &str| Pattern::parse(pattern).cancels(&Pattern::parse(other));
         for (pattern, other) in [
             ("!a", "a"),
