@@ -1,4 +1,4 @@
-//! The plan: what would change, derived from two snapshots and the files; pure.
+//! The plan: what would change, derived from two snapshots and the files. Pure.
 
 pub mod change;
 pub mod consequence;
@@ -42,77 +42,77 @@ pub use state::{Foreign, Last, LastDocument, Revision, Snapshot, State};
 pub use step::Step;
 pub use upgrade::PluginUpgrade;
 
-/// What would change in both targets, and the revisions that were read.
+/// The changes to both targets, and the revisions that they are based on.
 #[derive(Debug, Clone, Serialize)]
 pub struct Plan {
     /// The project.
     pub project: String,
     /// The environment whose rows are planned.
     pub environment: EnvironmentName,
-    /// Which integrations it is about.
+    /// Which integrations it covers.
     pub scope: Scope,
-    /// What was compared.
+    /// The targets that were compared.
     pub compared: Compared,
-    /// What to do to the registry.
+    /// The changes to the registry.
     pub registry: Step<Row>,
-    /// What to do to `meltano.yml`.
+    /// The changes to `meltano.yml`.
     pub meltano: Step<Entry>,
-    /// What to do to the other outputs; omitted if there are none, so that older plans keep
-    /// their ids.
+    /// The changes to the other outputs. Omitted if there are none, so that older plans keep their ids.
     #[serde(skip_serializing_if = "Outputs::is_empty")]
     pub outputs: Outputs,
-    /// What follows from the changes of each integration, with the reasons.
+    /// The consequences of the changes to each integration, with reasons.
     pub consequences: BTreeMap<IntegrationId, consequence::Verdict>,
-    /// Integrations that stay because they are protected, although no file declares them.
+    /// Integrations that no file declares, but that stay because they are protected.
     pub protected: BTreeSet<Slug>,
     /// Integrations that no file declares anymore, but that stay because the plan is partial and does not include them.
     pub spared: BTreeSet<Slug>,
-    /// Rows that this project does not own; never touched.
+    /// Rows that this project does not own. Never touched.
     pub unmanaged: Vec<Foreign>,
-    /// What something else has changed since the last apply and does not match the files. The records show that too,
-    /// so it is not part of the plan's identity.
+    /// Changes that something else made since the last apply and that do not match the files. Not part of the plan's
+    /// identity, because the records show them too.
     #[serde(skip)]
     pub drift: Vec<Drift>,
-    /// Whether something else has changed `meltano.yml` since the last apply here, and it does not match the files.
+    /// Whether something else changed `meltano.yml` since the last apply here, so that it does not match the files.
     #[serde(skip)]
     pub is_edited: bool,
     /// How many integrations exist already, for the guards.
     pub existing: usize,
-    /// What was found out beside the comparison, and is not part of the plan's identity.
+    /// Findings beyond the comparison. Not part of the plan's identity.
     #[serde(skip)]
     pub findings: Findings,
 }
 
-/// What a plan is about, known before anything is compared.
+/// The part of a plan that is known before anything is compared.
 #[derive(Debug, Clone)]
 pub struct Head {
     /// The project.
     pub project: String,
     /// The environment whose rows are planned.
     pub environment: EnvironmentName,
-    /// Which integrations it is about.
+    /// Which integrations it covers.
     pub scope: Scope,
-    /// What is compared.
+    /// The targets that are compared.
     pub compared: Compared,
     /// Integrations that stay because the plan is partial and does not include them.
     pub spared: BTreeSet<Slug>,
-    /// What to do to the other outputs.
+    /// The changes to the other outputs.
     pub outputs: Outputs,
 }
 
-/// What was found out beside the comparison: with other keys, on another machine or a minute later it may differ, and the
-/// plan is the same. An apply carries out the plan alone; it only asks whether hand edits would be lost.
+/// Findings beyond the comparison. They may differ with other keys, on another machine or a minute later, although the
+/// plan is the same. An apply carries out only the plan; of the findings, it only checks whether hand edits would be
+/// lost.
 #[derive(Debug, Clone, Default)]
 pub struct Findings {
-    /// What was edited in `meltano.yml` by hand, outside of integrations. A guard refuses to lose it.
+    /// Edits by hand in `meltano.yml` outside of integrations. A guard protects them.
     pub hand_edits: Vec<HandEdit>,
-    /// What a key holder can see about secrets whose ciphertext changes.
+    /// What a key holder can see about secrets whose ciphertexts change.
     pub seen: BTreeMap<IntegrationId, BTreeMap<FieldPath, SecretChange>>,
     /// Warnings before an apply, from what is known about the sources.
     pub advice: Arc<Report>,
-    /// What reading data again will cost, by integration.
+    /// The cost of reading data again, by integration.
     pub prices: BTreeMap<IntegrationId, Price>,
-    /// Sources that do not match their contracts. Apply does nothing about them.
+    /// Sources that do not match their contracts. Apply ignores them.
     pub sources: Vec<ChangedSource>,
 }
 
@@ -123,13 +123,13 @@ pub struct Current {
     pub registry: Snapshot<Row>,
     /// `meltano.yml`
     pub meltano: Snapshot<Entry>,
-    /// The text of each output, empty if it does not exist.
+    /// The text of each output; empty if it does not exist.
     pub outputs: BTreeMap<PathBuf, String>,
-    /// What the last apply left in a `meltano.yml` that is not there: whether they are protected, only that file says.
+    /// The entries of the last apply, if `meltano.yml` is missing: only that file records which entries are protected.
     pub remembered: State<Entry>,
 }
 
-/// Which of the two targets a plan compares.
+/// The targets that a plan compares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Compared {
@@ -139,29 +139,29 @@ pub enum Compared {
     FileOnly,
 }
 
-/// How many integrations a plan changes, each counted once regardless of the number of targets.
+/// How many integrations a plan changes. Each counts once, regardless of the number of targets.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Summary {
-    /// New ones.
+    /// New integrations.
     pub create: usize,
-    /// Updated ones.
+    /// Updated integrations.
     pub update: usize,
-    /// Deleted ones.
+    /// Deleted integrations.
     pub delete: usize,
-    /// Unchanged ones.
+    /// Unchanged integrations.
     pub unchanged: usize,
     /// Unmanaged rows and rows of other projects.
     pub unmanaged: usize,
 }
 
 impl Plan {
-    /// Computes the steps from the live to the desired state.
+    /// Computes the steps from the live state to the desired state.
     #[must_use]
     pub fn new(head: Head, current: &Current, desired: &Desired, integrations: &Integrations, text: String) -> Self {
         let registry = Step::between(&current.registry, &desired.registry, ());
         let meltano = Step::between(&current.meltano, &desired.meltano, text);
         let consequences = consequence::judge(current, &registry, &meltano, integrations, &head.environment);
-        // A row that is adopted stays, and is counted as one that is updated.
+        // An adopted row exists already, and counts as updated.
         let rows = current.registry.state.ids().chain(current.registry.adopted.ids());
         let known: BTreeSet<&IntegrationId> = rows.chain(current.meltano.state.ids()).collect();
         let existing = match head.compared {
@@ -187,25 +187,25 @@ impl Plan {
         }
     }
 
-    /// Returns the plan with what was found out beside it.
+    /// Returns the plan with findings.
     #[must_use]
     pub fn with(self, findings: Findings) -> Self {
         Self { findings, ..self }
     }
 
-    /// Returns the plan's name: a hash of all it says, of the records' every field and of the revisions.
+    /// Returns the plan's id: a hash of its whole content, including all fields of the records and the revisions.
     #[must_use]
     pub fn id(&self) -> String {
         of_json(self)
     }
 
-    /// Tells whether there is nothing to do.
+    /// Tells whether the plan changes nothing.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.registry.is_empty() && self.meltano.is_empty() && self.outputs.steps.is_empty()
     }
 
-    /// Counts what the plan did but what was read afterwards does not show.
+    /// Counts the changes of the plan that a later reading of the targets does not show.
     #[must_use]
     pub fn left_in(&self, current: &Current) -> usize {
         let is_left = |step: &&OutputStep| current.outputs.get(&step.path) != Some(&step.after);
@@ -213,32 +213,32 @@ impl Plan {
         self.registry.left_in(&current.registry) + self.meltano.left_in(&current.meltano) + outputs
     }
 
-    /// Tells whether something is deleted, or all of its data have to be read again.
+    /// Tells whether the plan deletes an integration, or makes one read all its data again.
     #[must_use]
     pub fn is_destructive(&self) -> bool {
         let worst = self.consequences.values().map(|verdict| verdict.consequence).max();
         worst.is_some_and(|worst| worst >= Consequence::FullRefresh) || self.summary().delete > 0
     }
 
-    /// Returns the ids of all that changes, with the names to show, sorted by name.
+    /// Returns the ids of all integrations that change, with their names, sorted by name.
     #[must_use]
     pub fn touched(&self) -> Vec<(Slug, IntegrationId)> {
         let rows = self.registry.changes.iter().map(|(id, change)| (change.record().slug().clone(), *id));
         let entries = self.meltano.changes.iter().map(|(id, change)| (change.record().slug().clone(), *id));
-        // A rename has two names: the new one is shown, and it is the same in both targets.
+        // A rename has two names. The new one is shown, which is the same in both targets.
         let by_id: BTreeMap<IntegrationId, Slug> = entries.chain(rows).map(|(slug, id)| (id, slug)).collect();
         let mut touched: Vec<_> = by_id.into_iter().map(|(id, slug)| (slug, id)).collect();
         touched.sort();
         touched
     }
 
-    /// Returns what happens to one integration as a whole.
+    /// Returns what happens to one integration across both targets.
     #[must_use]
     pub fn action(&self, id: &IntegrationId) -> Action {
         let action =
             (self.registry.changes.get(id).map(Change::action), self.meltano.changes.get(id).map(Change::action));
         match action {
-            // With a row its bookmarks go, also where the plugin stays as one of another role.
+            // Deleting a row deletes its bookmarks, even if the plugin stays with another role.
             (Some(Action::Delete), _) => Action::Delete,
             (Some(one), Some(other)) if one == other => one,
             (Some(one), None) | (None, Some(one)) => one,
@@ -246,13 +246,13 @@ impl Plan {
         }
     }
 
-    /// Tells whether the row of an integration was unmanaged.
+    /// Tells whether the plan adopts the row of an integration.
     #[must_use]
     pub fn adopts(&self, id: &IntegrationId) -> bool {
         matches!(self.registry.changes.get(id), Some(Change::Adopt { .. }))
     }
 
-    /// Returns the fields that a change makes different, with what was seen of secrets.
+    /// Returns the fields that a change affects, with what is known about secrets.
     #[must_use]
     pub fn fields<R: Record>(&self, id: &IntegrationId, change: &Change<R>) -> Vec<FieldChange> {
         let mut fields = change.fields();
@@ -265,7 +265,7 @@ impl Plan {
         fields
     }
 
-    /// Counts.
+    /// Counts the changes.
     #[must_use]
     pub fn summary(&self) -> Summary {
         let mut summary = Summary { unmanaged: self.unmanaged.len(), ..Summary::default() };
@@ -285,11 +285,11 @@ impl Plan {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
-    /// It comes.
+    /// It is created.
     Create,
-    /// It changes.
+    /// It is updated, adopted or released, or different things happen to it in the two targets.
     Update,
-    /// It goes.
+    /// It is deleted.
     Delete,
 }
 

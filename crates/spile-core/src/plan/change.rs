@@ -15,41 +15,41 @@ use crate::record::{Field, Record};
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "action", rename_all = "snake_case")]
 pub enum Change<R> {
-    /// It comes.
+    /// The target gets a new record.
     Create {
-        /// The record to be.
+        /// The desired record.
         after: R,
     },
-    /// It changes.
+    /// The record changes.
     Update {
-        /// The record as read.
+        /// The live record.
         before: R,
-        /// The record to be.
+        /// The desired record.
         after: R,
     },
-    /// It was unmanaged, and becomes this project's.
+    /// The record is unmanaged, and this project adopts it.
     Adopt {
-        /// The record as read.
+        /// The live record.
         before: R,
-        /// The record to be.
+        /// The desired record.
         after: R,
     },
-    /// It was adopted, and becomes unmanaged again.
+    /// The record was adopted, and becomes unmanaged again.
     Release {
-        /// The record as read.
+        /// The live record.
         before: R,
-        /// What it held before it was adopted, and holds again.
+        /// The record as it was before it was adopted, and will be again.
         after: R,
     },
-    /// It goes.
+    /// The record is removed from the target.
     Delete {
-        /// The record as read.
+        /// The live record.
         before: R,
     },
 }
 
 impl<R> Change<R> {
-    /// Returns what happens.
+    /// Returns the action.
     #[must_use]
     pub fn action(&self) -> Action {
         match self {
@@ -59,7 +59,7 @@ impl<R> Change<R> {
         }
     }
 
-    /// Returns what happens, in the word of the registry's history.
+    /// Returns the action's word in the registry's history.
     #[must_use]
     pub fn word(&self) -> &'static str {
         match self {
@@ -71,7 +71,7 @@ impl<R> Change<R> {
         }
     }
 
-    /// Returns the record as read.
+    /// Returns the live record.
     #[must_use]
     pub fn before(&self) -> Option<&R> {
         match self {
@@ -83,7 +83,7 @@ impl<R> Change<R> {
         }
     }
 
-    /// Returns the record to be, of those that the project keeps.
+    /// Returns the desired record, if the project keeps one.
     #[must_use]
     pub fn after(&self) -> Option<&R> {
         match self {
@@ -92,7 +92,7 @@ impl<R> Change<R> {
         }
     }
 
-    /// Returns what exists afterwards, whoever owns it.
+    /// Returns the record that exists afterwards, regardless of its owner.
     fn there(&self) -> Option<&R> {
         match self {
             Self::Release { after, .. } => Some(after),
@@ -100,7 +100,7 @@ impl<R> Change<R> {
         }
     }
 
-    /// Returns the record to be, or the one that goes: the one to name the change by.
+    /// Returns the record that names the change: the desired one, or the one that is deleted.
     #[must_use]
     pub fn record(&self) -> &R {
         match self {
@@ -115,21 +115,21 @@ impl<R> Change<R> {
 pub struct FieldChange {
     /// The field, for example `config.start_date`.
     pub path: FieldPath,
-    /// What of it differs.
+    /// How it differs.
     pub difference: Difference,
 }
 
-/// What of a field differs.
+/// How a field differs.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Difference {
     /// A value that everyone may see.
     Plain {
-        /// As read; `None` where there was none.
+        /// The live value; `None` if there is none.
         before: Option<Value>,
-        /// To be; `None` where there will be none.
+        /// The desired value; `None` if there is none.
         after: Option<Value>,
     },
-    /// A secret: never its values.
+    /// A secret, without its values.
     Secret(SecretChange),
 }
 
@@ -137,23 +137,23 @@ pub enum Difference {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SecretChange {
-    /// It comes.
+    /// It is new.
     Added,
-    /// It goes.
+    /// It is removed.
     Removed,
     /// Its value changes.
     Changed,
-    /// Its ciphertext changes and its value does not.
+    /// Its ciphertext changes, but its value does not.
     Reencrypted,
-    /// Its ciphertext changes, and no key was there to see more.
+    /// Its ciphertext changes, and no key was available to compare the values.
     Unverified,
 }
 
 impl<R: Record> Change<R> {
-    /// Returns what makes one record of another; nothing where they say the same.
+    /// Returns the change from one record to another; `None` if they are equal.
     #[must_use]
     pub fn between(before: &R, after: &R) -> Option<Self> {
-        // What was not taken apart again is the same record in memory, too.
+        // A record that was not parsed again is the same in memory.
         if std::ptr::eq(before, after) || before == after {
             return None;
         }
@@ -172,13 +172,13 @@ impl<R: Record> Change<R> {
             Some(FieldChange { path, difference })
         };
         let mut fields: Vec<FieldChange> = paths.into_iter().filter_map(change).collect();
-        // Where a rule comes or goes, the order of all of them is not news.
+        // If a rule is added or removed, the changed order of the rules is not worth reporting.
         let paths: Vec<FieldPath> = fields.iter().map(|field| field.path.clone()).collect();
         let is_order = |path: &FieldPath| *path.in_any_environment() == METADATA;
         let is_of = |path: &FieldPath| paths.iter().any(|other| other.is_within(path));
         fields.retain(|field| !(is_order(&field.path) && is_of(&field.path)));
-        // A document's MAC changes with every value in it: that alone is not news. Where no ciphertext changes, no value
-        // does.
+        // A document's MAC changes with every value in it, which is not worth reporting. If no ciphertext changes, no
+        // value does.
         if fields.iter().any(|field| field.is_of_secrets() && field.path != WRAPPING) {
             fields.retain(|field| field.path != WRAPPING);
         } else if let Some(wrapping) = fields.iter_mut().find(|field| field.path == WRAPPING) {
@@ -187,7 +187,7 @@ impl<R: Record> Change<R> {
         fields
     }
 
-    /// Returns how many fields stay as they are.
+    /// Returns how many fields do not change.
     #[must_use]
     pub fn unchanged(&self) -> usize {
         let (Some(before), Some(after)) = (self.before(), self.there()) else { return 0 };

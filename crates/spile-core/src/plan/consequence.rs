@@ -1,4 +1,4 @@
-//! What follows from a change for the data: nothing, a restart, streams read again, or data lost.
+//! The consequences of a change for the data: none, a restart, streams read again, or data lost.
 
 mod newly_selected;
 mod schemas;
@@ -17,10 +17,10 @@ use crate::record::{Entry, Record, Row};
 use newly_selected::newly_selected;
 use schemas::Loaders;
 
-/// The field that says which streams are read.
+/// The field that selects streams.
 const SELECT: FieldPath = FieldPath::of("select");
 
-/// What follows from a change, from harmless to grave.
+/// The consequence of a change, from harmless to severe.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Consequence {
@@ -29,25 +29,25 @@ pub enum Consequence {
     None,
     /// The plugin is reinstalled before the next run.
     Restart,
-    /// Some data are read again, or for the first time.
+    /// Some data is read again, or for the first time.
     Resync,
-    /// All data are read again.
+    /// All data is read again.
     FullRefresh,
-    /// What the registry and Meltano keep of it goes.
+    /// The registry and Meltano delete what they keep about it.
     DataLoss,
 }
 
-/// What follows from the changes of one integration, and why.
+/// The consequence of the changes to one integration, with reasons.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Verdict {
-    /// The gravest.
+    /// The most severe consequence.
     pub consequence: Consequence,
-    /// A sentence for each field that has one. What follows in other environments, which share `meltano.yml`, is named as
-    /// theirs and adds nothing to `consequence`: their own plans weigh it.
+    /// A sentence for each field with a consequence. Consequences in other environments, which share `meltano.yml`, are
+    /// marked as theirs and do not count in `consequence`: the plans of those environments count them.
     pub reasons: BTreeSet<Phrase>,
-    /// The streams that are concerned, as `select` names them; `*` stands for all of the source.
+    /// The affected streams, as `select` names them; `*` stands for the whole source.
     pub streams: BTreeSet<String>,
-    /// The bookmarks that go with a rename: the state id they have and the one they will have.
+    /// The state id before and after a rename, if there is one: the bookmarks move along.
     pub state: Option<(String, String)>,
 }
 
@@ -63,7 +63,7 @@ impl Verdict {
     }
 }
 
-/// Judges every change of both steps.
+/// Judges all changes of both steps.
 pub(super) fn judge(
     current: &Current,
     registry: &Step<Row>,
@@ -133,13 +133,13 @@ fn entry_verdicts(
     }
 }
 
-/// Returns the environments in which one of the entries differs from its base, but for the one that is planned.
+/// Returns the environments in which one of the entries differs from its base, except the planned one.
 fn other_environments<'a>(entries: [&'a Entry; 2], planned: &EnvironmentName) -> BTreeSet<&'a EnvironmentName> {
     let all = entries.into_iter().flat_map(|entry| entry.environments.keys());
     all.filter(|environment| *environment != planned).collect()
 }
 
-/// Judges the fields of a change; `all` are the streams that the integration reads.
+/// Judges the fields of a change. `all` returns the streams that the integration reads.
 fn field_verdicts<R: Record>(
     change: &Change<R>,
     integration: Option<&Integration>,
@@ -147,11 +147,11 @@ fn field_verdicts<R: Record>(
     verdict: &mut Verdict,
 ) {
     let fields = if matches!(change, Change::Update { .. }) { change.fields() } else { Vec::new() };
-    // A loader that begins to follow its extractors moves none of their records by that.
+    // If a loader begins to follow its extractors, that alone moves none of their records.
     for field in fields.into_iter().filter(|field| !follows(&field.difference)) {
         if let Some((consequence, reason)) = of_field(&field.path, integration) {
             let streams = streams_of(&field, all);
-            // Where less is selected, nothing is read again.
+            // Selecting less does not read anything again.
             if !streams.is_empty() || field.path != SELECT {
                 verdict.add(consequence, reason, streams);
             }
@@ -159,7 +159,7 @@ fn field_verdicts<R: Record>(
     }
 }
 
-/// Tells whether a setting follows the extractors, or did.
+/// Tells whether a setting follows the extractors, before or after.
 fn follows(difference: &Difference) -> bool {
     match difference {
         Difference::Plain { before, after } => before.iter().chain(after).any(is_reference),
@@ -167,7 +167,7 @@ fn follows(difference: &Difference) -> bool {
     }
 }
 
-/// Returns the streams that a changed field concerns: those newly selected, the one whose replication it is, or all.
+/// Returns the streams that a changed field affects: the newly selected ones, the one whose metadata changes, or all.
 fn streams_of(field: &FieldChange, all: &dyn Fn() -> BTreeSet<String>) -> BTreeSet<String> {
     match (field.path.split(), &field.difference) {
         (("metadata", Some(stream)), _) => BTreeSet::from([stream.to_owned()]),
@@ -199,7 +199,7 @@ fn of_field(path: &FieldPath, integration: Option<&Integration>) -> Option<(Cons
     }
 }
 
-/// Tells whether records go elsewhere: to another loader, and not to the same one under a new name.
+/// Tells whether records go elsewhere: to another loader, not to the same one under a new name.
 fn loader_moved(before: &Entry, after: &Entry, current: &Current, step: &Step<Entry>) -> bool {
     let (Some(old), Some(new)) = (&before.loader, &after.loader) else { return false };
     let named = |name: &String, entry: &Entry| entry.plugin == *name;

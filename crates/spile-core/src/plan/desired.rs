@@ -12,7 +12,7 @@ use crate::name::{EnvironmentName, Slug};
 use crate::record::{Entry, PluginDefinition, Row};
 use crate::settings::ProjectSettings;
 
-/// What both targets should hold.
+/// The desired contents of both targets.
 #[derive(Debug, Clone)]
 pub struct Desired {
     /// The registry.
@@ -23,7 +23,7 @@ pub struct Desired {
     pub protected: BTreeSet<Slug>,
 }
 
-/// Returns the rows that the files declare in an environment: those of extractors.
+/// Returns the rows that the files declare in an environment. Only extractors have rows.
 #[must_use]
 pub fn rows(integrations: &Integrations, environment: &EnvironmentName) -> State<Row> {
     let extractors: Vec<_> = integrations.iter().filter(|one| one.role() == Role::Extractor).collect();
@@ -31,7 +31,7 @@ pub fn rows(integrations: &Integrations, environment: &EnvironmentName) -> State
     rows.into_iter().collect()
 }
 
-/// Returns the entries that the files declare; they contain what differs by environment themselves.
+/// Returns the entries that the files declare. They contain the differences between environments.
 #[must_use]
 pub fn entries(integrations: &Integrations, settings: &ProjectSettings) -> State<Entry> {
     let connector = |one: &Arc<Integration>| ((one.role(), one.connector.head.name.clone()), one.connector.clone());

@@ -1,4 +1,4 @@
-//! Drift: what something else has changed since the last apply, seen three ways.
+//! Drift: changes by something else since the last apply, from a comparison of last applied, live and desired.
 
 use std::collections::BTreeSet;
 
@@ -8,51 +8,51 @@ use super::{Change, Current, Desired, FieldChange, Last, Snapshot, State};
 use crate::name::{FieldPath, IntegrationId, Slug};
 use crate::record::{Record, Target};
 
-/// What something else has done to one record since the last apply.
+/// A change to one record by something else since the last apply.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Drift {
     /// The integration.
     pub id: IntegrationId,
     /// Its name.
     pub slug: Slug,
-    /// Where.
+    /// The target with the record.
     pub target: Target,
-    /// What.
+    /// The kind of change.
     pub kind: DriftKind,
-    /// The fields that are not as they were left, where the target has kept how they were.
+    /// The fields that differ from the last apply, if the target recorded it.
     pub fields: Vec<DriftField>,
 }
 
-/// What something else has done to a record.
+/// What something else did to a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DriftKind {
-    /// It differs.
+    /// It was changed.
     Changed,
-    /// It is gone.
+    /// It was removed.
     Removed,
     /// It exists again after apply deleted it.
     Added,
 }
 
-/// A field that is not as the last apply left it.
+/// A field that differs from the last apply.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DriftField {
-    /// What of it differs from what was left.
+    /// The difference from the last apply.
     pub change: FieldChange,
-    /// What the files say to that.
+    /// How the files compare.
     pub files: Files,
 }
 
-/// What the files say to a field that something else has changed.
+/// How the files compare with a field that something else has changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Files {
-    /// The same as the last apply: the next one puts it back.
+    /// They equal the last apply: the next apply undoes the change.
     AsLeft,
-    /// The same as what it was changed to.
+    /// They equal the live value.
     AsChanged,
-    /// A third thing.
+    /// They equal neither.
     Otherwise,
 }
 
@@ -64,7 +64,7 @@ pub(super) fn between(current: &Current, desired: &Desired) -> Vec<Drift> {
     drift
 }
 
-/// Compares what was last applied, what is live, and what is desired. What matches the files is no longer drift.
+/// Compares what was last applied, what is live, and what is desired. A change that matches the files is not drift.
 #[must_use]
 pub fn in_target<R: Record>(current: &Snapshot<R>, desired: &State<R>) -> Vec<Drift> {
     let of_record = |(id, last): (&IntegrationId, &Last<R>)| {

@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 use super::{Action, Plan};
 use crate::settings::Guard;
 
-/// From how many integrations on the share of changed ones is watched; the same bound as octoDNS'.
+/// The number of integrations from which the share of changes is limited; octoDNS has the same limit.
 const FEW: usize = 10;
 
-/// A guard that a plan runs into.
+/// A limit that a plan exceeds.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(untagged)]
 pub enum Breach {
@@ -66,7 +66,7 @@ impl Breach {
     }
 }
 
-/// What the user acknowledged, by the exact number.
+/// What the user acknowledged, as exact numbers.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Allowance {
     /// Deletions.
@@ -80,7 +80,7 @@ pub struct Allowance {
 }
 
 impl Plan {
-    /// Returns the guards that the plan runs into and the allowance does not lift.
+    /// Returns the limits that the plan exceeds and the allowance does not lift.
     #[must_use]
     pub fn breaches(&self, guard: Guard, allowance: Allowance) -> Vec<Breach> {
         let summary = self.summary();

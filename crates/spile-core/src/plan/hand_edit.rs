@@ -1,4 +1,4 @@
-//! Edits by hand: what somebody, or one of Meltano's own commands, has changed in `meltano.yml` outside of integrations.
+//! Edits by hand: what people, or Meltano's own commands, changed in `meltano.yml` outside of integrations.
 
 use std::fmt;
 
@@ -8,31 +8,31 @@ use super::Plan;
 use crate::phrase;
 use crate::phrase::{Phrase, code};
 
-/// A part of `meltano.yml` that is no integration's and has a name.
+/// A named part of `meltano.yml` that belongs to no integration.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Part {
-    /// The environment that it stands in, where it does.
+    /// The environment that contains it, if any.
     pub environment: Option<String>,
-    /// What it is.
+    /// Its kind.
     pub kind: PartKind,
-    /// Its name; of a setting its key.
+    /// Its name; for a setting, its key.
     pub name: String,
 }
 
 impl Part {
-    /// Returns the key that a setting has in the `config` of its environment; `None` for a part that is not in one.
+    /// Returns the key of a setting in the `config` of its environment; `None` for other parts.
     #[must_use]
     pub fn config_key(&self) -> Option<&str> {
         self.name.strip_prefix("config.").filter(|_| self.environment.is_some() && self.kind == PartKind::Setting)
     }
 }
 
-/// What a part of `meltano.yml` is.
+/// The kind of a part of `meltano.yml`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum PartKind {
     /// An environment.
     Environment,
-    /// A plugin in that list of `plugins`, such as `utilities`.
+    /// A plugin in this list of `plugins`, for example `utilities`.
     Plugin(String),
     /// A job.
     Job,
@@ -42,12 +42,12 @@ pub enum PartKind {
     Setting,
 }
 
-/// A part that is not as the last apply left it, nor as the files ask for it.
+/// A part that differs from both the last apply and the files.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct HandEdit {
-    /// What was edited.
+    /// The part that was edited.
     pub part: Part,
-    /// How.
+    /// How it was edited.
     pub kind: HandEditKind,
 }
 
@@ -59,12 +59,12 @@ pub enum HandEditKind {
     Added,
     /// It was changed: apply would change it back.
     Changed,
-    /// It was removed: apply brings it back, and nothing is lost.
+    /// It was removed: apply would restore it, and nothing is lost.
     Removed,
 }
 
 impl HandEdit {
-    /// Tells whether an apply loses what was written.
+    /// Tells whether an apply would lose the edit.
     #[must_use]
     pub fn is_lost(&self) -> bool {
         self.kind != HandEditKind::Removed
@@ -117,7 +117,7 @@ impl HandEdit {
 }
 
 impl Plan {
-    /// Returns the edits that an apply would lose and that nobody has agreed to lose, by their exact number.
+    /// Returns the edits that an apply would lose, unless the user acknowledged their exact number.
     #[must_use]
     pub fn overwritten(&self, allowed: Option<usize>) -> Vec<HandEdit> {
         let lost: Vec<HandEdit> = self.findings.hand_edits.iter().filter(|edit| edit.is_lost()).cloned().collect();

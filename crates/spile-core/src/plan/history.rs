@@ -1,4 +1,4 @@
-//! Past applies, as a registry records them.
+//! Past applies, as recorded in a registry.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use super::State;
 use crate::name::IntegrationId;
 use crate::record::Row;
 
-/// An apply of the past.
+/// A past apply.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Applied {
     /// Its id.
@@ -19,38 +19,38 @@ pub struct Applied {
     pub plan: String,
     /// Who applied it.
     pub actor: String,
-    /// The commit of the files, where they were in git.
+    /// The commit of the files, if they were in git.
     pub commit: Option<String>,
-    /// When.
+    /// When it was applied.
     pub at: Timestamp,
-    /// The SHA-256 of `meltano.yml` as it was written; `None` where it was left alone.
+    /// The SHA-256 of `meltano.yml` as written; `None` if it was not written.
     pub file: Option<String>,
-    /// How many rows came.
+    /// How many rows were created.
     pub created: u32,
-    /// How many changed.
+    /// How many rows were updated.
     pub updated: u32,
-    /// How many went.
+    /// How many rows were deleted.
     pub deleted: u32,
 }
 
-/// Applies that a registry no longer keeps: nothing leads back to them.
+/// Applies that a registry no longer keeps, and that cannot be restored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pruned {
-    /// How many.
+    /// How many there are.
     pub applies: u32,
-    /// When the newest of them was.
+    /// The time of the newest one.
     pub until: Timestamp,
 }
 
-/// What an apply left, in both targets.
+/// The result of an apply, in both targets.
 #[derive(Debug, Clone)]
 pub struct Left {
     /// The apply.
     pub apply: Applied,
     /// The rows of the project in its environment.
     pub rows: State<Row>,
-    /// Rows that later applies have adopted, as they were before; `None` where that is not known.
+    /// Rows that later applies adopted, as they were before; `None` if that is not known.
     pub adopted: BTreeMap<IntegrationId, Option<Row>>,
-    /// The text of `meltano.yml`, where it was kept.
+    /// The text of `meltano.yml`, if it was kept.
     pub text: Option<String>,
 }

@@ -1,31 +1,32 @@
-//! What to do to the files that are rendered beside `meltano.yml`.
+//! Changes to the files that are rendered in addition to `meltano.yml`.
 
 use std::path::PathBuf;
 
 use serde::Serialize;
 
-/// What to do to one output.
+/// A change to one output.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct OutputStep {
     /// The file, relative to the project.
     pub path: PathBuf,
-    /// Its text as read, which is what it has to be when it is written; empty where it is not there.
+    /// Its live text, which must be unchanged when the file is written; empty if it does not exist.
     pub before: String,
-    /// Its text to be.
+    /// Its desired text.
     pub after: String,
 }
 
-/// What to do to all outputs.
+/// The changes to all outputs.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Outputs {
-    /// Those that change.
+    /// The outputs that change.
     pub steps: Vec<OutputStep>,
-    /// Those that would change and stay, for the plan is partial and its part cannot be told from the rest in them.
+    /// Outputs that would change but stay, because the plan is partial and its part of the file cannot be separated
+    /// from the rest.
     pub left: Vec<PathBuf>,
 }
 
 impl Outputs {
-    /// Tells whether none would change.
+    /// Tells whether no output would change.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.steps.is_empty() && self.left.is_empty()

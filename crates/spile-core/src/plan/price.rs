@@ -1,6 +1,6 @@
-//! The price of a resync: how much will be read again and how long that takes, from what earlier runs have read.
+//! The price of a resync: how much will be read again and how long that takes, based on earlier runs.
 //!
-//! An estimate, so it is no part of a plan's identity. What no run has told stays unknown and is never guessed.
+//! An estimate, so it is not part of a plan's identity. What no run has measured stays unknown and is never guessed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,44 +16,44 @@ use crate::name::EnvironmentName;
 use crate::run::finding::reads_on;
 use crate::run::{Run, RunKind};
 
-/// What reading the streams of an integration again will cost.
+/// The cost of reading the streams of an integration again.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Price {
-    /// What is known of each stream, by name.
+    /// The known costs of streams, by name.
     pub streams: BTreeMap<String, StreamPrice>,
-    /// Streams that no run on record has read in full, as `select` names them.
+    /// Streams that no recorded run has read in full, as `select` names them.
     pub unknown: BTreeSet<String>,
     /// When the next sync starts, if the integration has a schedule.
     pub starts_at: Option<Timestamp>,
-    /// The most calls in 24 hours, if the connector says so.
+    /// The most calls in 24 hours, if the connector defines it.
     pub calls_per_day: Option<u32>,
 }
 
-/// What reading one stream again will cost.
+/// The cost of reading one stream again.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StreamPrice {
-    /// How many rows.
+    /// The number of rows.
     pub rows: u64,
-    /// How long, in seconds, at the speed of that run.
+    /// The duration in seconds, at the speed of that run.
     pub seconds: Option<f64>,
-    /// How many calls to the source's API, if the connector says how many rows one call returns.
+    /// The number of calls to the source's API, if the connector defines how many rows a call returns.
     pub calls: Option<u64>,
-    /// The newest run that read all of the stream.
+    /// The newest run that read the whole stream.
     pub run: Uuid,
     /// When that run started.
     pub read_at: Timestamp,
 }
 
 impl Price {
-    /// Tells whether a verdict has a price: harmless changes have none, nor have deletions.
+    /// Tells whether a verdict has a price. Harmless changes and deletions have none.
     #[must_use]
     pub fn applies(verdict: &Verdict) -> bool {
         matches!(verdict.consequence, Consequence::Resync | Consequence::FullRefresh)
     }
 
-    /// Prices what a verdict says will be read again; `None` where nothing is.
+    /// Returns the price of a verdict; `None` if nothing is read again.
     ///
-    /// `runs` are those of the integration in the environment, the newest first.
+    /// `runs` holds the runs of the integration in the environment, newest first.
     #[must_use]
     pub fn of(
         verdict: &Verdict,
@@ -100,24 +100,24 @@ impl Price {
         self.streams.values().map(|stream| stream.rows).sum()
     }
 
-    /// Returns how long that takes, in seconds: at least as long as the calls need that the source allows a day.
+    /// Returns how long that takes, in seconds: at least as long as the source's daily limit of calls requires.
     #[must_use]
     pub fn seconds(&self) -> Option<f64> {
         let read: Option<f64> = self.streams.values().map(|stream| stream.seconds).sum();
         let days_of_calls = self.calls().zip(self.calls_per_day).map(|(calls, most)| (calls - 1) / u64::from(most));
-        // The calls of the last day are as fast as ever.
+        // The calls of the last day need no waiting.
         let waited = days_of_calls.map_or(0.0, |days| seconds_of(days * DAY));
         read.map(|read| read.max(waited))
     }
 
-    /// Returns how many calls that takes, if it is known of all the streams.
+    /// Returns how many calls that takes, if known for all streams.
     #[must_use]
     pub fn calls(&self) -> Option<u64> {
         let calls: Option<u64> = self.streams.values().map(|stream| stream.calls).sum();
         calls.filter(|calls| *calls > 0)
     }
 
-    /// Returns when the resync is done at the present schedule.
+    /// Returns when the resync is done with the current schedule.
     #[must_use]
     pub fn done_by(&self) -> Option<Timestamp> {
         let takes = SignedDuration::try_from_secs_f64(self.seconds()?).ok()?;
@@ -138,10 +138,10 @@ fn share(seconds: f64, part: u64, whole: u64) -> f64 {
     if whole == 0 { 0.0 } else { seconds * (seconds_of(part) / seconds_of(whole)) }
 }
 
-/// The syncs of an integration, the newest first.
+/// The syncs of an integration, newest first.
 struct History<'a> {
     runs: Vec<&'a Run>,
-    /// Whether its tap keeps no bookmarks: then every sync reads everything.
+    /// Whether its tap keeps no state, so that every sync reads everything.
     forgets: bool,
 }
 
@@ -155,8 +155,8 @@ impl<'a> History<'a> {
         self.runs.iter().flat_map(|run| run.streams.keys()).map(String::as_str)
     }
 
-    /// Prices a stream: the rows of its last full read and what was read of it since. Part of the latter were rows that
-    /// had changed, so the destination's own count decides where it lies between the two.
+    /// Returns the price of a stream. Its rows are those of its last full read plus some of those read since. Some of
+    /// the latter only changed existing rows, so the destination's own count decides between the two bounds.
     fn price(&self, stream: &str, quota: Quota) -> Option<StreamPrice> {
         let at = self.runs.iter().position(|run| self.is_full_read(run, stream))?;
         let (full, later) = (self.runs[at], &self.runs[..at]);
@@ -175,12 +175,12 @@ impl<'a> History<'a> {
         })
     }
 
-    /// Tells whether a run has read all of a stream: it succeeded, and it started without a bookmark of the stream.
+    /// Tells whether a run read all of a stream: it succeeded, and it started without a bookmark for the stream.
     fn is_full_read(&self, run: &Run, stream: &str) -> bool {
         if !run.status.succeeded() || !run.streams.contains_key(stream) {
             return false;
         }
-        // A state that is too long to be kept with the run is missing there, before and after.
+        // A state that is too long to be recorded is missing in the run, both before and after.
         let is_reported = run.bookmark_before.is_some() || run.bookmark_after.is_some() || run.full_refresh;
         self.forgets || is_reported && !reads_on(run, stream)
     }

@@ -1,4 +1,4 @@
-//! Which integrations a plan is about, and what has to stay because of it.
+//! Which integrations a plan covers, and what has to stay because of that.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -11,18 +11,18 @@ use crate::name::{IntegrationId, Slug};
 use crate::record::entry::Origin;
 use crate::record::{Entry, PluginDefinition, Record};
 
-/// Which integrations a plan covers: what a [`Selection`](super::Selection) comes to, and what a saved plan says.
+/// Which integrations a plan covers. The result of a [`Selection`](super::Selection), and part of a saved plan.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Scope {
-    /// All of them: what no file declares goes.
+    /// All integrations: those that no file declares are deleted.
     #[default]
     Everything,
-    /// Those named, by their new or their old name; all others stay as they are.
+    /// The integrations with these names, old or new. All others stay as they are.
     Only(BTreeSet<Slug>),
 }
 
-/// Reads a scope as programs write it: the names, or nothing for all integrations.
+/// Reads a scope as programs write it: the names, or `None` for all integrations.
 impl From<Option<BTreeSet<Slug>>> for Scope {
     fn from(names: Option<BTreeSet<Slug>>) -> Self {
         names.map_or(Self::Everything, Self::Only)
@@ -30,7 +30,7 @@ impl From<Option<BTreeSet<Slug>>> for Scope {
 }
 
 impl Scope {
-    /// Returns the names, or nothing for all integrations.
+    /// Returns the names, or `None` for all integrations.
     #[must_use]
     pub fn names(&self) -> Option<&BTreeSet<Slug>> {
         match self {
@@ -39,14 +39,14 @@ impl Scope {
         }
     }
 
-    /// Tells whether it covers an integration of that name.
+    /// Tells whether it covers the integration with a name.
     #[must_use]
     pub fn covers(&self, slug: &Slug) -> bool {
         self.names().is_none_or(|slugs| slugs.contains(slug))
     }
 
-    /// Lays the scope over what is wanted: what is out of it, or protected, stays as it is, but for the base plugin that
-    /// it shares with what is planned.
+    /// Applies the scope to the desired state: what is out of scope or protected stays as it is, except for base
+    /// plugins that it shares with what is planned.
     #[must_use]
     pub fn narrow(&self, mut desired: Desired, current: &Current) -> Desired {
         let named = self.named(&desired, current);
@@ -67,7 +67,7 @@ impl Scope {
             keep(&mut desired.registry, &current.registry.state, *id);
             keep(&mut desired.meltano, &current.meltano.state, *id);
         }
-        // Out of the scope too: what is not in the file that is made now would not be protected by it any more.
+        // Applies out of scope too: an entry that is missing in the new file would no longer be protected.
         for (id, entry) in forgotten {
             desired.meltano.insert(*id, entry.clone());
         }
@@ -82,7 +82,7 @@ impl Scope {
     }
 }
 
-/// Makes one record what it is already.
+/// Sets one desired record to its live state.
 fn keep<R: Record>(desired: &mut State<R>, current: &State<R>, id: IntegrationId) {
     match current.get(&id) {
         Some(record) => desired.insert(id, record.clone()),
@@ -90,8 +90,8 @@ fn keep<R: Record>(desired: &mut State<R>, current: &State<R>, id: IntegrationId
     }
 }
 
-/// Gives what is kept the base plugins of what is planned: a plugin is one for all that inherit from it, so that one of
-/// them cannot keep an older definition than another has.
+/// Gives the entries that stay the base plugins of what is planned. All entries that inherit from a plugin share it, so
+/// none of them can keep an older definition.
 fn share_plugins(desired: &mut State<Entry>, kept: &BTreeSet<IntegrationId>) {
     let made = |entry: &Entry| entry.origin == Origin::Made;
     let planned = desired.iter().filter(|(id, entry)| made(entry) && !kept.contains(id));

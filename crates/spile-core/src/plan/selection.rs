@@ -1,4 +1,4 @@
-//! Selecting integrations: by name, by a name pattern, or by a tag.
+//! Selects integrations by name, by a name pattern, or by a tag.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
@@ -9,18 +9,18 @@ use super::Scope;
 use crate::integration::Integrations;
 use crate::name::{IntegrationId, Slug};
 
-/// A word that names integrations.
+/// A word that selects integrations.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Selector {
-    /// One, by its name.
+    /// The integration with this name.
     Name(Slug),
-    /// All whose name matches `*`, `?` and `[...]`.
+    /// All integrations whose names match a pattern with `*`, `?` and `[...]`.
     Glob(Pattern),
-    /// All that have a tag: `#crm`.
+    /// All integrations with a tag: `#crm`.
     Tag(String),
 }
 
-/// Why a word names nothing.
+/// A word that is not a valid selector.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not a name, a name pattern, or a `#tag`")]
 pub struct NoSelector(String);
@@ -51,7 +51,7 @@ impl Selector {
         }
     }
 
-    /// Tells whether it names an integration of that name and those tags.
+    /// Tells whether it selects an integration with this name and these tags.
     #[must_use]
     pub fn matches(&self, slug: &Slug, tags: &BTreeSet<String>) -> bool {
         match self {
@@ -62,44 +62,44 @@ impl Selector {
     }
 }
 
-/// Which integrations a plan is asked for: those of `only` that are among the changed and not excluded.
+/// The integrations that a plan is requested for: those in `only` that have changed and are not excluded.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Selection {
-    /// All, if there is none.
+    /// Selects all integrations if empty.
     pub only: Vec<Selector>,
-    /// Never these.
+    /// Never selects these.
     pub exclude: Vec<Selector>,
-    /// Only these, where they are known: what has changed in git, by name.
+    /// If known, selects only these: the integrations that changed in git, by name.
     pub changed: Option<BTreeSet<Slug>>,
-    /// Known to stay, though nothing names them: what a saved plan says of them is part of what was reviewed.
+    /// Integrations that stay although nothing names them, because a saved plan says so, which was reviewed.
     pub spared: BTreeSet<Slug>,
 }
 
-/// What a selection comes to.
+/// The result of a selection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Selected {
-    /// Which integrations it is about.
+    /// The selected integrations.
     pub scope: Scope,
-    /// Those that no file declares any more and that a pattern matches: they stay, for a partial plan deletes only what
-    /// it names.
+    /// Integrations that no file declares and that only a pattern matches. They stay, because a partial plan deletes
+    /// only what it names.
     pub spared: BTreeSet<Slug>,
 }
 
 impl Selection {
-    /// Returns the selection of exactly these.
+    /// Returns a selection of exactly these integrations.
     #[must_use]
     pub fn exactly(slugs: impl IntoIterator<Item = Slug>) -> Self {
         Self { only: slugs.into_iter().map(Selector::Name).collect(), ..Self::default() }
     }
 
-    /// Returns the selection of those of these that files or targets know: one that went before it was ever applied is
-    /// nowhere.
+    /// Returns a selection of those of these integrations that the files or targets know. An integration whose file was
+    /// deleted before it was ever applied is in neither.
     #[must_use]
     pub fn known_of(slugs: impl IntoIterator<Item = Slug>) -> Self {
         Self { changed: Some(slugs.into_iter().collect()), ..Self::default() }
     }
 
-    /// Returns the selection that comes to a scope again.
+    /// Returns a selection that results in a scope again.
     #[must_use]
     pub fn again(scope: &Scope) -> Self {
         match scope {
@@ -109,16 +109,16 @@ impl Selection {
         }
     }
 
-    /// Tells whether nothing was selected, which is everything.
+    /// Tells whether it selects everything.
     #[must_use]
     pub fn is_everything(&self) -> bool {
         *self == Self::default()
     }
 
-    /// Finds what the words name among what files declare and what targets keep, by the name that it has there.
+    /// Selects from the integrations that the files declare and those that the targets contain, by their names there.
     ///
     /// # Errors
-    /// With the words that name nothing.
+    /// The words that select nothing.
     pub fn among(
         &self,
         integrations: &Integrations,
@@ -145,7 +145,7 @@ impl Selection {
         };
         let chosen: BTreeSet<Slug> =
             known.into_iter().filter(|(slug, tags)| chosen(slug, tags)).map(|(slug, _)| slug.clone()).collect();
-        // One that was renamed is declared, by its old name too.
+        // A renamed integration is declared, also under its old name.
         let is_declared = |slug: &Slug| {
             let renamed = kept.get(slug).is_some_and(|id| integrations.get(id).is_some());
             renamed || integrations.find(slug.as_str()).is_some()
@@ -157,7 +157,7 @@ impl Selection {
         Ok(Selected { scope: Scope::Only(declared.into_iter().chain(named).collect()), spared })
     }
 
-    /// Tells whether one is named by its whole name, on the command line or by its file's deletion.
+    /// Tells whether an integration is named in full, on the command line or by the deletion of its file.
     fn names(&self, slug: &Slug) -> bool {
         self.only.contains(&Selector::Name(slug.clone()))
             || self.changed.as_ref().is_some_and(|changed| changed.contains(slug))
@@ -214,7 +214,7 @@ mod tests {
         Ok((scope, joined(&selected.spared)))
     }
 
-    /// What the words come to: the scope, and what is spared.
+    /// The result of the words: the scope, and what is spared.
     fn comes_to(only: &[&str], exclude: &[&str], changed: Option<&[&str]>) -> (String, String) {
         selected(only, exclude, changed).unwrap()
     }
@@ -240,13 +240,13 @@ mod tests {
     }
 
     #[test]
-    fn what_has_changed_in_git_is_named_by_that() {
+    fn changes_in_git_select_integrations() {
         assert_eq!(comes_to(&[], &[], Some(&["bank", "gone"])), pair("bank gone", ""));
         assert_eq!(comes_to(&["#crm"], &[], Some(&["bank"])), pair("", ""));
     }
 
     #[test]
-    fn words_that_name_nothing_are_told() {
+    fn words_that_select_nothing_are_reported() {
         assert_eq!(selected(&["bnk", "x-*"], &["#crn"], None), Err(vec!["bnk".into(), "x-*".into(), "#crn".into()]));
         for word in ["#", "Shop", "a[", "../x"] {
             assert!(word.parse::<Selector>().is_err(), "{word}");
@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn of_what_a_saved_plan_spared_stays_what_is_still_kept_and_nothing_declares_or_names() {
+    fn what_a_saved_plan_spared_stays_unless_it_is_declared_or_named_or_gone() {
         let known = integrations(&[("shop", "")]);
         let gone = IntegrationId::derived("x", &"none".parse().unwrap());
         let kept = ["shop", "named", "gone"].map(|slug| (slug.parse().unwrap(), gone)).into();

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::name::IntegrationId;
 use crate::record::Record;
 
-/// The records of one target; a copy shares them.
+/// The records of one target. Copies share them.
 #[derive(Debug, PartialEq, Serialize)]
 #[serde(transparent)]
 pub struct State<R>(BTreeMap<IntegrationId, Arc<R>>);
@@ -20,7 +20,7 @@ impl<R> State<R> {
         self.0.get(id).map(AsRef::as_ref)
     }
 
-    /// Returns the record of an integration, to be kept.
+    /// Returns a shared handle to the record of an integration.
     #[must_use]
     pub fn share(&self, id: &IntegrationId) -> Option<Arc<R>> {
         self.0.get(id).cloned()
@@ -31,22 +31,22 @@ impl<R> State<R> {
         self.0.keys()
     }
 
-    /// Returns the records by id, sorted.
+    /// Returns the records, sorted by id.
     pub fn iter(&self) -> impl Iterator<Item = (&IntegrationId, &R)> {
         self.0.iter().map(|(id, record)| (id, record.as_ref()))
     }
 
-    /// Returns the records by id, sorted, to be kept.
+    /// Returns shared handles to the records, sorted by id.
     pub fn shared(&self) -> impl Iterator<Item = (&IntegrationId, &Arc<R>)> {
         self.0.iter()
     }
 
-    /// Puts a record in.
+    /// Inserts or replaces a record.
     pub fn insert(&mut self, id: IntegrationId, record: R) {
         self.0.insert(id, Arc::new(record));
     }
 
-    /// Takes a record out.
+    /// Removes a record.
     pub fn remove(&mut self, id: &IntegrationId) {
         self.0.remove(id);
     }
@@ -88,7 +88,7 @@ impl<R> FromIterator<(IntegrationId, Arc<R>)> for State<R> {
     }
 }
 
-/// The mark of the version of a target that was read.
+/// Identifies the version of a target that was read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Revision(pub String);
@@ -96,63 +96,63 @@ pub struct Revision(pub String);
 /// A record in the same target that another project or person owns.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Foreign {
-    /// Its id, as text: others may use other forms.
+    /// Its id, as a string: others may use other formats.
     pub id: String,
     /// Its name.
     pub name: String,
-    /// The project that manages it, if any does.
+    /// The project that manages it, if any.
     pub managed_by: Option<String>,
 }
 
 /// A record as the last apply left it.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Last<R> {
-    /// It was there.
+    /// It existed.
     Held(R),
     /// It was deleted.
     Deleted,
-    /// The target has only recorded that it was different.
+    /// Unknown: the target only recorded that the record has changed since.
     Unknown,
 }
 
 /// A document as the last apply left it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LastDocument<D> {
-    /// As it is there.
+    /// The same as now.
     Same,
-    /// Otherwise.
+    /// A different document.
     Other(D),
-    /// The target does not know.
+    /// Unknown to the target.
     Unknown,
 }
 
-/// What a target holds, as it was read.
+/// The contents of a target, as read.
 #[derive(Debug, Clone)]
 pub struct Snapshot<R: Record> {
     /// This project's records.
     pub state: State<R>,
-    /// Other people's records; never touched.
+    /// Records that this project does not own. Never touched.
     pub foreign: Vec<Foreign>,
-    /// Those of this project's records that something else has changed, added or removed since the last apply, as the
+    /// This project's records that something else has changed, added or removed since the last apply, as far as the
     /// target can tell.
     pub drifted: BTreeMap<IntegrationId, Last<R>>,
     /// Unmanaged records to adopt.
     pub adopted: State<R>,
-    /// Records that were nobody's before they were adopted, as they were then: where one is not wanted any more, it is let
-    /// go of.
+    /// Records that were unmanaged before they were adopted, as they were then. If one is no longer desired, it becomes
+    /// unmanaged again.
     pub released: State<R>,
-    /// What the target holds besides records.
+    /// What the target contains besides records.
     pub document: R::Document,
-    /// Whether the document is not as the last apply left it, as the target can tell.
+    /// Whether the document has changed since the last apply, as far as the target can tell.
     pub is_edited: bool,
     /// The document as the last apply left it, as far as the target knows.
     pub left: LastDocument<R::Document>,
-    /// The mark of this version.
+    /// Identifies this version.
     pub revision: Revision,
 }
 
 impl<R: Record> Snapshot<R> {
-    /// Returns what a target holds that is as it was left: this project's records, a document, and the mark of both.
+    /// Returns a snapshot without drift: this project's records, a document, and the revision of both.
     #[must_use]
     pub fn new(state: State<R>, document: R::Document, revision: Revision) -> Self {
         let (foreign, drifted) = (Vec::new(), BTreeMap::new());

@@ -1,4 +1,4 @@
-//! What to do to one target, and the revision that this was derived from.
+//! The changes to one target, and the revision that they are based on.
 
 use std::collections::BTreeMap;
 
@@ -10,21 +10,21 @@ use crate::digest::of_json;
 use crate::name::IntegrationId;
 use crate::record::Record;
 
-/// What to do to one target.
+/// The changes to one target.
 #[derive(Debug, Clone)]
 pub struct Step<R: Record> {
-    /// The version it was worked out from; a target that has moved on refuses the step.
+    /// The version that it was computed from. A target with a newer version rejects the step.
     pub revision: Revision,
-    /// What happens to records, by id.
+    /// The changes to records, by id.
     pub changes: BTreeMap<IntegrationId, Change<R>>,
-    /// The document as read.
+    /// The live document.
     pub before: R::Document,
-    /// The document to be.
+    /// The desired document.
     pub after: R::Document,
 }
 
-/// Writes what tells steps apart: the digest of each change and of a document that changes, worked out on all cores, for
-/// together they may be tens of megabytes. The revision represents what was read.
+/// Serializes what distinguishes steps: the digests of all changes, and of the document if it changes. Computed on all
+/// cores, because together they may be tens of megabytes. The revision represents the live contents.
 impl<R: Record> Serialize for Step<R> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let digest = |(id, change): (&IntegrationId, &Change<R>)| (*id, of_json(change));
@@ -35,7 +35,7 @@ impl<R: Record> Serialize for Step<R> {
 }
 
 impl<R: Record> Step<R> {
-    /// Returns what leads from `current` to `desired`.
+    /// Returns the step from `current` to `desired`.
     #[must_use]
     pub fn between(current: &Snapshot<R>, desired: &State<R>, document: R::Document) -> Self {
         let wanted = desired.iter().filter_map(|(id, after)| {
@@ -60,13 +60,13 @@ impl<R: Record> Step<R> {
         }
     }
 
-    /// Tells whether there is nothing to do.
+    /// Tells whether the step changes nothing.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.changes.is_empty() && self.before == self.after
     }
 
-    /// Counts what the step did but a snapshot that was read afterwards does not show.
+    /// Counts the changes of the step that a later snapshot does not show.
     #[must_use]
     pub fn left_in(&self, after: &Snapshot<R>) -> usize {
         let is_there = |(id, change): (&IntegrationId, &Change<R>)| match (after.state.get(id), change.after()) {

@@ -52,7 +52,7 @@ pub(super) fn entries(hosts: &[(u128, &str)]) -> State<Entry> {
     hosts.iter().map(|(number, host)| (id(*number), entry(*number, host))).collect()
 }
 
-/// What is there, by numbers and hosts: the rows and the plugins.
+/// The live contents, by numbers and hosts: the rows and the plugins.
 pub(super) fn current(in_registry: &[(u128, &str)], in_file: &[(u128, &str)]) -> Current {
     Current {
         registry: Snapshot::new(rows(in_registry), (), Revision("1".to_owned())),
@@ -66,7 +66,7 @@ pub(crate) fn plan(current: &Current, in_registry: &[(u128, &str)], in_file: &[(
     plan_of(current, rows(in_registry), entries(in_file), "")
 }
 
-/// The plan that leads to these records and to a file of that text.
+/// The plan for these records and a file with this text.
 pub(super) fn plan_of(current: &Current, registry: State<Row>, meltano: State<Entry>, text: &str) -> Plan {
     let desired = Desired { registry, meltano, protected: BTreeSet::new() };
     let head = Head {
@@ -81,7 +81,7 @@ pub(super) fn plan_of(current: &Current, registry: State<Row>, meltano: State<En
 }
 
 #[test]
-fn what_happens_to_an_integration_is_what_happens_to_it_as_a_whole() {
+fn the_action_of_an_integration_covers_both_targets() {
     let there = current(&[(1, "a"), (2, "a"), (3, "a"), (5, "a")], &[(1, "a"), (2, "a"), (3, "a"), (6, "a")]);
     let planned = plan(&there, &[(2, "b"), (3, "a"), (4, "a"), (6, "a")], &[(1, "b"), (3, "b"), (4, "a"), (6, "b")]);
     for (number, action, why) in [
@@ -97,19 +97,19 @@ fn what_happens_to_an_integration_is_what_happens_to_it_as_a_whole() {
 }
 
 #[test]
-fn each_integration_is_counted_once_and_rows_of_others_apart() {
+fn each_integration_is_counted_once_and_rows_of_others_separately() {
     let mut there = current(&[(1, "a"), (2, "a"), (3, "a")], &[(1, "a"), (2, "a"), (3, "a")]);
     there.registry.foreign = vec![Foreign { id: "x".to_owned(), name: "Theirs".to_owned(), managed_by: None }];
     let planned = plan(&there, &[(1, "a"), (2, "b"), (4, "a")], &[(1, "a"), (2, "b"), (4, "a")]);
     let counted = Summary { create: 1, update: 1, delete: 1, unchanged: 1, unmanaged: 1 };
     assert_eq!(planned.summary(), counted);
-    assert!(planned.is_destructive(), "a delete is");
+    assert!(planned.is_destructive(), "a delete is destructive");
     let planned = plan(&there, &[(1, "a"), (2, "a"), (3, "a"), (4, "a")], &[(1, "a"), (2, "a"), (3, "a"), (4, "a")]);
-    assert!(!planned.is_destructive(), "what comes destroys nothing");
+    assert!(!planned.is_destructive(), "a new record destroys nothing");
 }
 
 #[test]
-fn what_is_not_there_after_an_apply_is_counted_in_every_target() {
+fn changes_that_an_apply_did_not_make_are_counted_in_every_target() {
     let wanted: [(u128, &str); 2] = [(1, "b"), (2, "b")];
     let mut planned = plan(&current(&[(1, "a")], &[(1, "a")]), &wanted, &wanted);
     let step = OutputStep { path: "dags/shop.py".into(), before: String::new(), after: "dag\n".to_owned() };
@@ -120,29 +120,29 @@ fn what_is_not_there_after_an_apply_is_counted_in_every_target() {
     after.outputs.clear();
     assert_eq!(planned.left_in(&after), 1);
     after.registry.state = rows(&[(1, "a")]);
-    assert_eq!(planned.left_in(&after), 3, "a row that did not change and one that did not come");
+    assert_eq!(planned.left_in(&after), 3, "a row that was not changed and one that was not created");
     after.meltano.state = entries(&[(1, "b")]);
     assert_eq!(planned.left_in(&after), 4);
 }
 
 #[test]
-fn a_text_that_is_not_there_after_an_apply_is_counted_where_there_was_something_to_do() {
+fn a_text_that_an_apply_did_not_write_is_counted_if_it_was_planned() {
     let mut there = current(&[(1, "a")], &[(1, "a")]);
     there.meltano.document = "as it was\n".to_owned();
     let planned = plan_of(&there, rows(&[(1, "a")]), entries(&[(1, "b")]), "to be\n");
     let mut after = current(&[(1, "a")], &[(1, "b")]);
-    assert_eq!(planned.left_in(&after), 1, "the text alone is not there");
+    assert_eq!(planned.left_in(&after), 1, "only the text is missing");
     after.meltano.state = entries(&[(1, "a")]);
-    assert_eq!(planned.left_in(&after), 2, "nor is the change");
+    assert_eq!(planned.left_in(&after), 2, "the change is missing too");
     after.meltano = Snapshot::new(entries(&[(1, "b")]), "to be\n".to_owned(), Revision("2".to_owned()));
     assert_eq!(planned.left_in(&after), 0);
     let nothing = plan_of(&there, rows(&[(1, "a")]), entries(&[(1, "a")]), "as it was\n");
     after.meltano.document = "somebody else's\n".to_owned();
-    assert_eq!(nothing.left_in(&after), 0, "where nothing was to be done, nothing is left of it");
+    assert_eq!(nothing.left_in(&after), 0, "an empty step leaves nothing undone");
 }
 
 #[test]
-fn plans_are_told_apart_by_the_text_that_they_write_and_by_all_that_they_say_of_outputs() {
+fn plans_differ_by_the_text_that_they_write_and_by_their_outputs() {
     let there = current(&[], &[(1, "a")]);
     let planned = |text: &str, outputs: Outputs| Plan {
         outputs,
@@ -168,7 +168,7 @@ fn plans_are_told_apart_by_the_text_that_they_write_and_by_all_that_they_say_of_
 }
 
 #[test]
-fn more_changes_than_the_guard_lets_pass_have_to_be_acknowledged_by_their_number() {
+fn more_changes_than_the_guard_allows_have_to_be_acknowledged_by_their_number() {
     let hosts = |changed: u128| -> Vec<(u128, &str)> {
         (1..=10).map(|number| (number, if number <= changed { "b" } else { "a" })).collect()
     };
@@ -189,7 +189,7 @@ fn more_changes_than_the_guard_lets_pass_have_to_be_acknowledged_by_their_number
 }
 
 #[test]
-fn a_data_key_that_is_wrapped_anew_is_told_where_no_secret_and_no_reader_changes() {
+fn a_rewrapped_data_key_is_reported_if_no_secret_and_no_recipient_changes() {
     let key = DataKey::generate();
     let wrapped = |recipient: &str, enc: &str| Wrapped { recipient: recipient.to_owned(), enc: enc.to_owned() };
     let mut document = Document::profile(&[wrapped("age1x", "once")]);
@@ -218,7 +218,7 @@ fn a_data_key_that_is_wrapped_anew_is_told_where_no_secret_and_no_reader_changes
 }
 
 #[test]
-fn a_state_gives_its_records_away_without_a_copy() {
+fn a_state_shares_its_records_without_copying() {
     let state = rows(&[(1, "a")]);
     let shared = state.share(&id(1)).unwrap();
     assert!(std::ptr::eq(&raw const *shared, state.get(&id(1)).unwrap()));

@@ -1,4 +1,4 @@
-//! Upgrades: what changes in a plugin's definition, reported once and not for each integration that uses it.
+//! Upgrades: changes to a plugin's definition, reported once rather than for each integration that uses it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,37 +9,37 @@ use super::{Change, Plan};
 use crate::name::Slug;
 use crate::record::{Entry, Record};
 
-/// What of a plugin's definition changes.
+/// The changes to a plugin's definition.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Upgrade {
-    /// What pip installs, before and after, where that changes.
+    /// What pip installs, before and after, if that changes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<Version>,
-    /// What of the Singer specification it can do.
+    /// Its capabilities from the Singer specification.
     pub capabilities: Moved,
     /// The names of its settings.
     pub settings: Moved,
-    /// Settings that stay but change, with the keys that change: `kind`, `value`, and so on.
+    /// Settings that stay but change, with the changed keys: `kind`, `value`, and so on.
     pub changed: BTreeMap<String, BTreeSet<String>>,
-    /// Other keys of the definition that are not the same.
+    /// Other keys of the definition that differ.
     pub keys: BTreeSet<String>,
 }
 
 /// What pip installs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Version {
-    /// As it is.
+    /// The live `pip_url`.
     pub from: String,
-    /// To be.
+    /// The desired `pip_url`.
     pub to: String,
 }
 
-/// Words of a list that come and go.
+/// Words that are added to or removed from a list.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Moved {
-    /// Those that come.
+    /// The added words.
     pub added: BTreeSet<String>,
-    /// Deleted ones.
+    /// The removed words.
     pub removed: BTreeSet<String>,
 }
 
@@ -48,9 +48,9 @@ pub struct Moved {
 pub struct PluginUpgrade {
     /// The base plugin.
     pub plugin: String,
-    /// The integrations that a plan changes with it.
+    /// The integrations that a plan changes along with it.
     pub integrations: BTreeSet<Slug>,
-    /// What changes.
+    /// The changes.
     #[serde(flatten)]
     pub upgrade: Upgrade,
 }
@@ -62,7 +62,7 @@ impl Moved {
         Self { added: owned(&after, &before), removed: owned(&before, &after) }
     }
 
-    /// Tells whether nothing comes or goes.
+    /// Tells whether no word is added or removed.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.added.is_empty() && self.removed.is_empty()
@@ -70,7 +70,7 @@ impl Moved {
 }
 
 impl Upgrade {
-    /// Returns what changes in a definition, both as Meltano writes plugins; `None` if they are the same.
+    /// Returns the changes between two definitions, in Meltano's form; `None` if they are the same.
     #[must_use]
     pub fn between(before: &Map<String, Value>, after: &Map<String, Value>) -> Option<Self> {
         let text = |of: &Map<String, Value>| of.get("pip_url").and_then(Value::as_str).unwrap_or_default().to_owned();
@@ -94,7 +94,7 @@ impl Upgrade {
 }
 
 impl Plan {
-    /// Returns the upgrades, by plugin. If a plugin changes from several definitions to one, each is reported.
+    /// Returns the upgrades, by plugin. If several definitions of a plugin change to one, each is reported.
     #[must_use]
     pub fn upgrades(&self) -> Vec<PluginUpgrade> {
         let mut upgrades: Vec<PluginUpgrade> = Vec::new();
@@ -132,7 +132,7 @@ fn settings(of: &Map<String, Value>) -> BTreeMap<&str, &Map<String, Value>> {
     all.filter_map(|setting| Some((setting.get("name")?.as_str()?, setting))).collect()
 }
 
-/// Returns the keys whose values are not the same.
+/// Returns the keys whose values differ.
 fn keys(before: &Map<String, Value>, after: &Map<String, Value>) -> BTreeSet<String> {
     let all = before.keys().chain(after.keys());
     all.filter(|key| before.get(*key) != after.get(*key)).cloned().collect()
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn what_changes_is_told_by_its_kind() {
+    fn changes_are_reported_by_kind() {
         let before = map(&json!({
             "name": "tap-x", "pip_url": "tap-x==1.0", "capabilities": ["catalog", "state"],
             "settings": [{"name": "a", "kind": "string"}, {"name": "b"}, {"name": "c", "value": 1}],
@@ -177,14 +177,14 @@ mod tests {
     }
 
     #[test]
-    fn another_order_of_settings_is_a_change_with_nothing_to_name() {
+    fn another_order_of_settings_is_a_change_without_details() {
         let of = |names: [&str; 2]| map(&json!({"settings": names.map(|name| json!({"name": name}))}));
         let upgrade = Upgrade::between(&of(["a", "b"]), &of(["b", "a"])).unwrap();
         assert_eq!(upgrade, Upgrade::default());
     }
 
     #[test]
-    fn words_that_only_come_or_only_go_are_moved() {
+    fn words_that_are_only_added_or_only_removed_count() {
         let moved = |before: &[&str], after: &[&str]| Moved::between(before.iter().copied(), after.iter().copied());
         assert!(moved(&["a", "b"], &["b", "a"]).is_empty());
         assert!(!moved(&["a"], &["a", "b"]).is_empty());
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn an_upgrade_is_told_once_for_all_that_use_the_plugin() {
+    fn an_upgrade_is_reported_once_for_all_integrations_that_use_the_plugin() {
         let using = |number, (name, pip_url): (&str, &str)| Entry {
             definition: Arc::new(map(&json!({"name": name, "pip_url": pip_url})).into()),
             ..entry(number, "a")

@@ -1,4 +1,4 @@
-//! Which streams a changed `select` reads, all of them or some of their fields, that it did not read before.
+//! Which streams a changed `select` newly reads, as a whole or in part.
 
 use std::collections::BTreeSet;
 
@@ -6,11 +6,11 @@ use serde_json::Value;
 
 use crate::integration::select::{Pattern, field_breadcrumb, stream_part};
 
-/// Returns the streams, as the patterns name them.
+/// Returns the newly selected streams, as the patterns name them.
 pub(super) fn newly_selected(before: Option<&Value>, after: Option<&Value>) -> BTreeSet<String> {
     let (before, after) = (Select::of(before), Select::of(after));
     let more = after.taken.difference(&before.taken).filter(|new| !covered(new, &before.taken));
-    // What is no longer left out is read from now on, where its stream is.
+    // What is no longer excluded is read from now on, if its stream is selected.
     let freed = before.left_out.difference(&after.left_out).filter(|old| !covered(old, &after.left_out));
     let freed = freed.filter(|old| Pattern::parse(old).stream.literal().is_none_or(|stream| after.takes(&stream)));
     more.chain(freed).map(|pattern| stream_part(pattern).to_owned()).collect()
@@ -19,12 +19,12 @@ pub(super) fn newly_selected(before: Option<&Value>, after: Option<&Value>) -> B
 /// The patterns of a `select`.
 struct Select {
     taken: BTreeSet<String>,
-    /// Without their `!`.
+    /// The excluding patterns, without their `!`.
     left_out: BTreeSet<String>,
 }
 
 impl Select {
-    /// If `select` is missing or only excludes, everything else is read.
+    /// Parses `select`. If it is missing or only excludes, everything else is read.
     fn of(value: Option<&Value>) -> Self {
         let (mut taken, mut left_out) = (BTreeSet::new(), BTreeSet::new());
         for pattern in value.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str) {
@@ -44,7 +44,8 @@ impl Select {
     }
 }
 
-/// Tells whether one of the patterns is about all that a pattern is about, as far as that can be told of wildcards.
+/// Tells whether one of the patterns covers everything that a pattern matches, as far as wildcards allow that to be
+/// known.
 fn covered(pattern: &str, patterns: &BTreeSet<String>) -> bool {
     let new = Pattern::parse(pattern);
     let (stream, is_plain) = (new.stream.literal(), |field: &str| !field.contains(['*', '?', '[']));
@@ -75,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn to_select_less_reads_nothing_again() {
+    fn selecting_less_reads_nothing_again() {
         for (before, after) in [
             (&["A.*", "B.*"][..], &["A.*"][..]),
             (&[], &["A.*"]),
@@ -97,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_selected_beyond_that_is_named() {
+    fn newly_selected_streams_are_named() {
         for (before, after, named) in [
             (&["A.*"][..], &["A.*", "B.*"][..], &["B"][..]),
             (&["A.*"], &[], &["*"]),

@@ -1,4 +1,4 @@
-//! Which schema an extractor's records go to, by its entry and its loader's: a loader may follow its extractors.
+//! Which schema an extractor's records go to, given its entry and its loader's: a loader may follow its extractors.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use crate::integration::load::is_reference;
 use crate::name::EnvironmentName;
 use crate::record::Entry;
 
-/// The loaders of a plan by the names of their plugins, as they are and as they will be.
+/// The live and desired loaders of a plan, by the names of their plugins.
 pub(super) struct Loaders<'a> {
     before: BTreeMap<&'a str, &'a Entry>,
     after: BTreeMap<&'a str, &'a Entry>,
@@ -25,7 +25,7 @@ impl<'a> Loaders<'a> {
         Self { before, after, environment }
     }
 
-    /// Tells whether the records of an extractor go to another schema than before.
+    /// Tells whether the records of an extractor move to another schema.
     pub(super) fn moves(&self, before: &Entry, after: &Entry) -> bool {
         let loader = |entry: &Entry, all: &BTreeMap<&str, &'a Entry>| all.get(entry.loader.as_deref()?).copied();
         let (Some(old), Some(new)) = (loader(before, &self.before), loader(after, &self.after)) else {
@@ -37,7 +37,7 @@ impl<'a> Loaders<'a> {
         }
     }
 
-    /// Returns the setting of a loader that follows its extractors.
+    /// Returns the loader's setting that follows its extractors.
     fn following(&self, loader: &'a Entry) -> Option<&'a str> {
         let over = loader.environments.get(self.environment).into_iter();
         let settings = over.chain([&loader.base]).flat_map(|setup| &setup.config);

@@ -22,7 +22,7 @@ fn define(of: &mut Entry, keys: &[(&str, &str)]) {
     of.definition = Arc::new(keys.into());
 }
 
-/// What follows when a row and a plugin become these.
+/// The verdict on a row and a plugin that change from `before` to `after`.
 fn verdict(before: (Row, Entry), after: (Row, Entry)) -> Option<Verdict> {
     let snapshot =
         |entry| Snapshot::new([(id(1), entry)].into_iter().collect(), String::new(), Revision(String::new()));
@@ -54,7 +54,7 @@ fn told(consequence: Consequence, reason: &str, streams: &[&str]) -> Option<Verd
 }
 
 #[test]
-fn only_streams_that_were_not_read_before_are_read_from_the_start() {
+fn only_newly_selected_streams_are_read_from_the_start() {
     let newly = |streams| told(Consequence::Resync, "newly selected streams are read from the start", streams);
     assert_eq!(of_plugin(|shop| select(shop, &["orders.*"])), None);
     assert_eq!(of_plugin(|shop| select(shop, &["orders.*", "refunds.*"])), newly(&["refunds"]));
@@ -62,7 +62,7 @@ fn only_streams_that_were_not_read_before_are_read_from_the_start() {
 }
 
 #[test]
-fn another_replication_reads_its_own_stream_again_and_elsewhere_only_where_it_changes() {
+fn a_changed_replication_reads_its_stream_again_only_in_environments_where_it_changes() {
     let replication = || [("orders".to_owned(), json!({"replication-method": "FULL_TABLE"}))].into_iter().collect();
     let again = told(Consequence::Resync, "the replication of `orders` changes", &["orders"]);
     assert_eq!(of_plugin(|shop| shop.base.metadata = replication()), again);
@@ -77,7 +77,7 @@ fn another_replication_reads_its_own_stream_again_and_elsewhere_only_where_it_ch
 }
 
 #[test]
-fn what_an_environment_says_itself_does_not_change_with_the_base() {
+fn what_an_environment_overrides_does_not_change_with_the_base() {
     let mut before = shop();
     let dev = before.environments.entry("dev".parse().unwrap()).or_default();
     dev.select = Some(["orders.*".to_owned()].into());
@@ -88,7 +88,7 @@ fn what_an_environment_says_itself_does_not_change_with_the_base() {
 }
 
 #[test]
-fn another_plugin_or_connector_reads_all_again_and_another_version_only_starts_anew() {
+fn another_plugin_or_connector_reads_all_again_but_another_version_only_reinstalls() {
     let all = ["customers", "orders"];
     let anew = |reason| told(Consequence::FullRefresh, reason, &all);
     let installed = told(Consequence::Restart, "the plugin is reinstalled", &all);
@@ -101,14 +101,14 @@ fn another_plugin_or_connector_reads_all_again_and_another_version_only_starts_a
 }
 
 #[test]
-fn what_changes_no_data_is_passed_over() {
+fn changes_without_consequences_are_ignored() {
     assert_eq!(of_plugin(|shop| define(shop, &[("name", "tap"), ("label", "Tap")])), None);
     assert_eq!(of_plugin(|shop| shop.interval = Some("@daily".to_owned())), None);
     assert_eq!(of_row(|row| "Store".clone_into(&mut row.name)), None);
 }
 
 #[test]
-fn bookmarks_go_along_with_a_rename_though_nothing_else_follows_from_it() {
+fn bookmarks_move_along_with_a_rename_that_has_no_other_consequence() {
     let with_loader = |plugin: &str| Entry { plugin: plugin.to_owned(), loader: Some("target".to_owned()), ..shop() };
     let renamed = verdict((row(1, "a"), with_loader("tap--shop")), (row(1, "a"), with_loader("tap--store")));
     let state = Some(("dev:tap--shop-to-target".to_owned(), "dev:tap--store-to-target".to_owned()));

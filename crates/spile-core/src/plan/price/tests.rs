@@ -25,7 +25,7 @@ fn priced_as(file: &str, consequence: Consequence, streams: &[&str], runs: &[Run
     Price::of(&verdict, integrations.find("shop")?, &"dev".parse().unwrap(), runs, at(0))
 }
 
-/// A sync that took ten seconds, started with a bookmark of the streams named in `before`, and read so many rows.
+/// A sync that took ten seconds, started with bookmarks of the streams in `before`, and read these rows.
 fn sync(second: i64, before: &[&str], rows: &[(&str, u64)]) -> Run {
     let bookmark = |streams: &[&str]| {
         let of = |stream: &&str| ((*stream).to_owned(), json!({"replication_key_value": 7}));
@@ -43,7 +43,7 @@ fn sync(second: i64, before: &[&str], rows: &[(&str, u64)]) -> Run {
 }
 
 #[test]
-fn a_stream_costs_what_its_last_full_read_and_the_syncs_since_have_read() {
+fn a_stream_costs_its_last_full_read_and_the_syncs_since() {
     let first = sync(-300, &[], &[("orders", 900), ("customers", 100)]);
     let later = sync(-200, &["orders", "customers"], &[("orders", 60), ("customers", 0)]);
     let failed = Run { status: RunStatus::Failed, ..sync(-100, &["orders"], &[("orders", 40)]) };
@@ -54,7 +54,7 @@ fn a_stream_costs_what_its_last_full_read_and_the_syncs_since_have_read() {
 }
 
 #[test]
-fn the_destination_tells_how_many_of_the_later_rows_were_new() {
+fn the_destinations_count_shows_how_many_later_rows_were_new() {
     let first = sync(-300, &[], &[("orders", 900)]);
     let counted = |after| {
         let mut later = sync(-200, &["orders"], &[("orders", 100)]);
@@ -62,12 +62,12 @@ fn the_destination_tells_how_many_of_the_later_rows_were_new() {
         priced(&["orders"], &[later, first.clone()]).rows()
     };
     assert_eq!(counted(930), 930);
-    assert_eq!(counted(5000), 1000, "somebody else writes to that table too");
-    assert_eq!(counted(10), 1000, "the table is emptied at times");
+    assert_eq!(counted(5000), 1000, "something else writes to that table too");
+    assert_eq!(counted(10), 1000, "the table is emptied now and then");
 }
 
 #[test]
-fn a_whole_source_is_all_that_is_selected_of_it() {
+fn a_whole_source_means_all_its_selected_streams() {
     let first = sync(-300, &[], &[("orders", 900), ("customers", 100), ("audit", 5)]);
     let price = priced(&["*"], &[first]);
     assert_eq!(price.streams.keys().collect::<Vec<_>>(), ["customers", "orders"]);
@@ -75,7 +75,7 @@ fn a_whole_source_is_all_that_is_selected_of_it() {
 }
 
 #[test]
-fn what_no_run_has_read_in_full_is_unknown() {
+fn streams_that_no_run_read_in_full_are_unknown() {
     let partial = sync(-200, &["orders"], &[("orders", 60)]);
     let price = priced(&["orders", "refunds"], slice::from_ref(&partial));
     assert_eq!((price.streams.len(), price.unknown.len()), (0, 2));
@@ -104,7 +104,7 @@ fn more_calls_than_a_day_allows_take_more_days() {
 }
 
 #[test]
-fn what_is_not_scheduled_has_no_end_and_what_is_harmless_no_price() {
+fn an_unscheduled_resync_has_no_end_and_a_harmless_change_no_price() {
     let runs = [sync(-300, &[], &[("orders", 100)])];
     let priced = |file, consequence| priced_as(file, consequence, &["orders"], &runs);
     let by_hand = priced("type = 'shop'\nloader = 'lake'\n", Consequence::FullRefresh).unwrap();
