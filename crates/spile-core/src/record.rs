@@ -1,4 +1,4 @@
-//! Records: what a target keeps for one integration.
+//! Records: what a target keeps about one integration.
 
 pub mod entry;
 pub mod plugin;
@@ -22,7 +22,7 @@ pub use target::Target;
 /// The fields of a record by path, for example `config.start_date`.
 pub type Fields = BTreeMap<FieldPath, Field>;
 
-/// The table of settings.
+/// The table of a record's settings.
 const CONFIG: FieldPath = FieldPath::of("config");
 
 /// One field of a record.
@@ -30,14 +30,14 @@ const CONFIG: FieldPath = FieldPath::of("config");
 pub enum Field {
     /// A value that everyone may see.
     Plain(Value),
-    /// The same, of which the order of tables counts.
+    /// The same, if the order of its tables matters.
     Ordered(Value),
     /// The ciphertext of a secret.
     Secret(String),
 }
 
 impl Field {
-    /// Tells whether two fields are the same: values by value, ciphertexts byte for byte.
+    /// Tells whether two fields are equal: values by value, ciphertexts byte for byte.
     #[must_use]
     pub fn same(&self, other: &Self) -> bool {
         match (self, other) {
@@ -50,24 +50,24 @@ impl Field {
     }
 }
 
-/// What one target keeps for one integration.
+/// What one target keeps about one integration.
 pub trait Record: Clone + PartialEq + Debug + Serialize + Send + Sync + 'static {
-    /// Where records of this kind are kept.
+    /// The target that keeps records of this kind.
     const TARGET: Target;
 
-    /// What the target holds besides its records: the text of a file, nothing in a table.
+    /// What the target contains besides records: the text of a file, or nothing for a table.
     type Document: Clone + PartialEq + Debug + Default + Serialize + Send + Sync + 'static;
 
     /// Returns the integration's name.
     fn slug(&self) -> &Slug;
 
-    /// Returns the connector's or plugin's name, for people.
+    /// Returns the name of the connector or plugin, for people.
     fn kind(&self) -> &str;
 
-    /// Returns what the target calls the record: the plugin's name, the integration's.
+    /// Returns the record's name in the target: the plugin's name, or the integration's.
     fn title(&self) -> &str;
 
-    /// Returns the fields by path; the id is not one of them.
+    /// Returns the fields by path. Excludes the id.
     fn fields(&self) -> Fields;
 }
 

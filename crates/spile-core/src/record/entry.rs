@@ -1,4 +1,4 @@
-//! Entries: integrations in `meltano.yml`, each with all that is needed to write it again.
+//! Entries: integrations in `meltano.yml`, each with everything that is needed to write it again.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,63 +25,64 @@ use crate::value::{self, Settings, periods};
 /// An integration in `meltano.yml`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Entry {
-    /// The integration's name; kept in the plugin's annotations.
+    /// The integration's name, stored in the plugin's annotations.
     pub slug: Slug,
-    /// Which list of `plugins` it is in.
+    /// The list of `plugins` that contains it.
     pub role: Role,
-    /// Never deleted by apply; kept in the annotations, for a file that is gone cannot say it.
+    /// Whether apply must never delete it. Stored in the annotations, because a deleted file cannot say so.
     pub protect: bool,
     /// The plugin's name.
     pub plugin: String,
     /// Who defines the plugin.
     pub origin: Origin,
-    /// The base plugin, complete: `name`, `namespace`, `pip_url`, `settings` and so on.
+    /// The whole definition of the base plugin: `name`, `namespace`, `pip_url`, `settings` and so on.
     pub definition: Arc<PluginDefinition>,
-    /// What holds in every environment.
+    /// The setup for all environments.
     pub base: Setup,
-    /// What differs by environment.
+    /// The differences by environment.
     pub environments: BTreeMap<EnvironmentName, Setup>,
-    /// The loader's plugin, where there is a job.
+    /// The loader's plugin, if there is a job.
     pub loader: Option<String>,
-    /// The mappers between the two, in order; kept in the annotations too, for the jobs of an imported plugin are the
-    /// template's. Omitted if there are none, so that older entries keep their hash.
+    /// The mappers between the two, in order. Stored in the annotations too, because the template writes the jobs of
+    /// imported plugins. Omitted if there are none, so that older entries keep their hash.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub mappers: Vec<String>,
-    /// The interval of the schedule, where there is one.
+    /// The interval of the schedule, if there is one.
     pub interval: Option<String>,
 }
 
-/// The path of the field that says in which order the rules of `metadata` come. It only counts where no rule differs.
+/// The path of the field for the order of the rules in `metadata`. It counts only if no rule differs.
 pub const METADATA: FieldPath = FieldPath::of("metadata");
 
 /// Who defines a plugin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Origin {
-    /// Its connector: it inherits from a base plugin that is rendered too.
+    /// Its connector: it inherits from a base plugin, which is rendered too.
     Made,
-    /// The project's template: spile adds its setup and nothing else; of the definition only the name is known.
+    /// The project's template: spile only adds its setup, and knows only the name in the definition.
     Imported,
 }
 
-/// What a plugin is set up with.
+/// The configuration of a plugin.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Setup {
     /// `config`
     #[serde(default)]
     pub config: Settings,
-    /// `select`; `None` where it is not written.
+    /// `select`; `None` if it is not written.
     #[serde(default)]
     pub select: Option<IndexSet<String>>,
     /// `metadata`
     #[serde(default)]
     pub metadata: Map<String, Value>,
-    /// `load_schema`, of extractors; omitted if there is none, so that older entries keep their hash.
+    /// `load_schema` of extractors. Omitted if there is none, so that older entries keep their hash.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub load_schema: Option<String>,
 }
 
-/// Of tables in settings, and of `metadata`, the order counts, as it does to Meltano and to plugins; of `select` it does not.
+/// The order of tables in settings and of `metadata` counts, as it does to Meltano and to plugins; the order of
+/// `select` does not.
 impl PartialEq for Setup {
     fn eq(&self, other: &Self) -> bool {
         let Self { config, select, metadata, load_schema } = self;
@@ -114,7 +115,7 @@ impl Setup {
         }
     }
 
-    /// Returns what differs in this setup from `base`. Meltano merges `config` key by key.
+    /// Returns the differences from `base`. Meltano merges `config` key by key.
     fn differing_from(self, base: &Self) -> Self {
         let differs = |value: &Value, base: Option<&Value>| {
             base.is_none_or(|base| base != value || !value::same_order(base, value))
@@ -123,7 +124,7 @@ impl Setup {
         let metadata =
             self.metadata.into_iter().filter(|(key, value)| differs(value, base.metadata.get(key))).collect();
         let select = match (self.select, &base.select) {
-            // A missing `select` means everything; written if the base selects less.
+            // A missing `select` means everything, so it is written if the base selects less.
             (None, Some(_)) => Some(IndexSet::from(["*.*".to_owned()])),
             (select, base) => select.filter(|select| base.as_ref() != Some(select)),
         };
@@ -145,7 +146,7 @@ impl Setup {
         *self == Self::default()
     }
 
-    /// Returns the fields; `is_secret` tells of which settings the text is one.
+    /// Returns the fields. `is_secret` tells whether a setting's value is a secret.
     fn fields(&self, is_secret: impl Fn(&str, &str) -> bool) -> Fields {
         let config = |(name, value): (&String, &Value)| match value {
             Value::String(text) if is_secret(name, text) => (CONFIG.join(name), Field::Secret(hash(text.as_bytes()))),
@@ -168,8 +169,8 @@ impl Setup {
 }
 
 impl Entry {
-    /// Returns the desired entry of an integration. Jobs and schedules are those of the default
-    /// environment: Meltano has none by environment.
+    /// Returns the desired entry of an integration. Jobs and schedules are those of the default environment, because
+    /// Meltano does not distinguish them by environment.
     #[must_use]
     pub fn of(
         integration: &Integration,
@@ -185,7 +186,7 @@ impl Entry {
         };
         let loader = default.loader.as_ref().filter(|_| default.enabled).and_then(|loader| all.find(loader.as_str()));
         let schedule = default.schedule.as_ref().filter(|_| loader.is_some());
-        // The jobs of an imported plugin are the template's; a schedule of its own needs one more.
+        // The template writes the jobs of an imported plugin; a schedule from its file needs one more job.
         let loader = loader.filter(|_| integration.plugin.is_none() || schedule.is_some());
         let (origin, definition) = match &integration.plugin {
             None => (Origin::Made, definition),
@@ -206,13 +207,13 @@ impl Entry {
         }
     }
 
-    /// Returns the id under which `meltano run` keeps its bookmarks; `None` where there is no job.
+    /// Returns the id under which `meltano run` keeps its state; `None` if it has no job.
     #[must_use]
     pub fn state_id(&self, environment: &EnvironmentName) -> Option<String> {
         Some(state_id(environment, &self.plugin, self.loader.as_ref()?))
     }
 
-    /// Returns the streams that it reads in an environment, as `select` names them; `*` where it reads all.
+    /// Returns the streams that it reads in an environment, as `select` names them; `*` if it reads all.
     #[must_use]
     pub fn streams(&self, environment: &EnvironmentName) -> BTreeSet<String> {
         let over = self.environments.get(environment).and_then(|setup| setup.select.as_ref());
@@ -223,7 +224,7 @@ impl Entry {
         if streams.is_empty() { BTreeSet::from(["*".to_owned()]) } else { streams }
     }
 
-    /// Returns the entry as it holds in one environment.
+    /// Returns the entry as it applies in one environment.
     #[must_use]
     pub fn within(&self, environment: &EnvironmentName) -> Self {
         let base = match self.environments.get(environment) {
@@ -233,7 +234,7 @@ impl Entry {
         Self { base, environments: BTreeMap::new(), ..self.clone() }
     }
 
-    /// Tells whether a setting is a secret in plain text: spile writes none, but somebody else may have.
+    /// Tells whether a setting is a secret in plain text. spile never writes one, but someone else may have.
     fn is_secret(&self, name: &str, text: &str) -> bool {
         let settings = self.definition.get("settings").and_then(Value::as_array).into_iter().flatten();
         let declared = settings.into_iter().find(|setting| setting["name"] == name);
@@ -252,8 +253,8 @@ fn declared<'a>(integration: &'a Integration, environment: Option<&EnvironmentNa
     environment.map_or(&integration.base, |environment| integration.at(environment))
 }
 
-/// Returns the environments in which an integration may differ: those of its overlays, and of its loader's if the loader
-/// follows the schemas of its extractors.
+/// Returns the environments in which an integration may differ: those of its overlays, and of its loader's overlays if
+/// the loader follows the schemas of its extractors.
 fn environments<'a>(integration: &'a Integration, all: &'a Integrations) -> BTreeSet<&'a EnvironmentName> {
     let declared = integration.overlays.values().chain([&integration.base]);
     let loaders = declared.filter_map(|declared| divided_loader(declared, all));
@@ -266,7 +267,7 @@ fn divided_loader<'a>(declaration: &Declaration, all: &'a Integrations) -> Optio
     all.find(loader.as_str()).map(AsRef::as_ref)
 }
 
-/// Returns the extractor's schema: its own, or its loader's if that one follows the schemas of its extractors.
+/// Returns the extractor's schema: its own, or else the loader's if the loader follows the schemas of its extractors.
 fn load_schema(declaration: &Declaration, environment: Option<&EnvironmentName>, all: &Integrations) -> Option<String> {
     let of_loader = || {
         let loader = divided_loader(declaration, all)?;
@@ -276,8 +277,8 @@ fn load_schema(declaration: &Declaration, environment: Option<&EnvironmentName>,
     declaration.load.schema.as_ref().map(|schema| escaped(schema).into_owned()).or_else(of_loader)
 }
 
-/// Returns the secrets of a plugin whose definition may not list them, as the variables that a run sets: Meltano looks
-/// for a variable only where it knows the setting.
+/// Returns the secrets of a plugin whose definition may not list them, as references to variables that a run sets.
+/// Meltano reads a variable only if it knows the setting.
 fn references(plugin: &str, declaration: &Declaration) -> Settings {
     let names = declaration.secrets.iter().flat_map(|secrets| &secrets.names);
     names.map(|name| (name.clone(), json!(format!("${{{}}}", environment_variable(plugin, name))))).collect()
@@ -323,7 +324,7 @@ impl Record for Entry {
     }
 }
 
-/// Returns the id under which `meltano run` keeps the bookmarks of an extractor with a loader.
+/// Returns the id under which `meltano run` keeps the state of an extractor with a loader.
 #[must_use]
 pub fn state_id(environment: &EnvironmentName, extractor: &str, loader: &str) -> String {
     format!("{environment}:{extractor}-to-{loader}")

@@ -1,4 +1,4 @@
-//! Base plugins: what a connector is in `meltano.yml`, once for all integrations that inherit from it.
+//! Base plugins: connectors in `meltano.yml`, each written once for all integrations that inherit from it.
 
 use std::ops::Deref;
 use std::sync::OnceLock;
@@ -9,8 +9,8 @@ use serde_json::{Map, Value, json};
 use crate::connector::{Connector, Kind, Setting};
 use crate::digest::of_json;
 
-/// A base plugin, complete: `name`, `namespace`, `pip_url`, `settings` and so on. It is long, and thousands of entries
-/// share it: where entries are distinguished, its digest stands for it.
+/// The whole definition of a base plugin: `name`, `namespace`, `pip_url`, `settings` and so on. Definitions are long,
+/// and thousands of entries share them, so entries are compared by their digests.
 #[derive(Debug, Clone)]
 pub struct PluginDefinition {
     keys: Map<String, Value>,
@@ -18,14 +18,14 @@ pub struct PluginDefinition {
 }
 
 impl PluginDefinition {
-    /// Returns a connector as a plugin definition of Meltano's. With its `namespace` it is a custom plugin, so no
-    /// hub is asked (reference: `namespace` in Meltano's `meltano.schema.json`).
+    /// Returns a connector as one of Meltano's plugin definitions. Its `namespace` makes it a custom plugin, so Meltano
+    /// does not ask its hub (source: `namespace` in Meltano's `meltano.schema.json`).
     #[must_use]
     pub fn of(connector: &Connector) -> Self {
         of(connector).into()
     }
 
-    /// Returns one of which only the name is known.
+    /// Returns a definition with nothing known but its name.
     #[must_use]
     pub fn named(name: &str) -> Self {
         Map::from_iter([("name".to_owned(), json!(name))]).into()
@@ -37,7 +37,7 @@ impl PluginDefinition {
         self.keys.get("name").and_then(Value::as_str).unwrap_or_default()
     }
 
-    /// Returns its SHA-256, as JSON.
+    /// Returns the SHA-256 of its JSON.
     fn digest(&self) -> &str {
         self.digest.get_or_init(|| of_json(&self.keys))
     }
@@ -45,7 +45,7 @@ impl PluginDefinition {
 
 impl From<Map<String, Value>> for PluginDefinition {
     fn from(mut keys: Map<String, Value>) -> Self {
-        // Two files may say one definition in two orders.
+        // Two files may contain the same definition in different orders.
         as_meltano_writes(&mut keys, &OF_PLUGINS);
         let settings = keys.get_mut("settings").and_then(Value::as_array_mut).into_iter().flatten();
         settings.filter_map(Value::as_object_mut).for_each(|setting| as_meltano_writes(setting, &OF_SETTINGS));
@@ -73,7 +73,7 @@ impl Serialize for PluginDefinition {
     }
 }
 
-/// The keys of a definition in the order in which Meltano writes them; all others come behind, as it keeps them
+/// The keys of a definition in the order in which Meltano writes them. All others follow in their own order
 /// (`PluginDefinition`, `Variant` and `ProjectPlugin` in Meltano 4.4.1).
 pub(crate) const OF_PLUGINS: [&str; 22] = [
     "name",
@@ -100,7 +100,7 @@ pub(crate) const OF_PLUGINS: [&str; 22] = [
     "supported_python_versions",
 ];
 
-/// The same of a setting (`SettingDefinition`).
+/// The same for a setting (`SettingDefinition`).
 pub(crate) const OF_SETTINGS: [&str; 18] = [
     "name",
     "aliases",
@@ -122,8 +122,8 @@ pub(crate) const OF_SETTINGS: [&str; 18] = [
     "value_post_processor",
 ];
 
-/// Brings a table into the form in which Meltano writes it: in its order, and without what it takes for nothing. Of a
-/// setting's default it keeps that too.
+/// Brings a table into the form in which Meltano writes it: in its order, and without empty values. Keeps an empty
+/// default of a setting, as Meltano does.
 fn as_meltano_writes(table: &mut Map<String, Value>, order: &[&str]) {
     table.retain(|key, value| key == "value" || !says_nothing(value));
     let place = |key: &str| order.iter().position(|known| *known == key).unwrap_or(order.len());
@@ -132,7 +132,7 @@ fn as_meltano_writes(table: &mut Map<String, Value>, order: &[&str]) {
     table.extend(members);
 }
 
-/// Python's idea of it, but for `false`.
+/// Tells whether Meltano omits a value because Python considers it false, except `false` itself.
 pub(crate) fn says_nothing(value: &Value) -> bool {
     match value {
         Value::Null => true,
@@ -144,7 +144,7 @@ pub(crate) fn says_nothing(value: &Value) -> bool {
     }
 }
 
-/// Returns a connector as a plugin definition of Meltano's.
+/// Returns a connector as one of Meltano's plugin definitions.
 fn of(connector: &Connector) -> Map<String, Value> {
     let plugin = &connector.plugin;
     let mut definition = Map::new();

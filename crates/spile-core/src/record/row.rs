@@ -1,4 +1,4 @@
-//! Rows: integrations in the registry. Only the columns that files declare; `status` belongs to runs.
+//! Rows: integrations in the registry. They contain only the columns that files declare; `status` belongs to runs.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use crate::name::{EnvironmentName, FieldPath, Slug};
 use crate::sops::Document;
 use crate::value::{self, Settings};
 
-/// An integration in the registry, as far as files declare it.
+/// An integration in the registry, as files declare it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Row {
     /// `slug`
@@ -24,7 +24,7 @@ pub struct Row {
     pub name: String,
     /// `enabled`
     pub enabled: bool,
-    /// `config`, whose order no registry keeps: rows are distinguished without it.
+    /// `config`. Registries do not keep its order, so rows are compared without it.
     #[serde(serialize_with = "value::serialize_in_one_order")]
     pub config: Settings,
     /// `secrets`; omitted if there are none, so that older rows keep their hash.
@@ -32,13 +32,13 @@ pub struct Row {
     pub secrets: Option<Sealed>,
 }
 
-/// The secrets of an integration as the registry holds them: a sops document as text, for a database may put the keys of
-/// an object into another order, and the MAC depends on it.
+/// The secrets of an integration in the registry: a sops document as text, because a database may reorder the keys of
+/// an object, and the MAC depends on their order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sealed {
     /// The settings.
     pub names: Vec<String>,
-    /// JSON that the official sops decrypts.
+    /// The document as JSON, which the official sops program can decrypt.
     pub document: String,
 }
 
@@ -47,14 +47,14 @@ impl Sealed {
         Self { names: secrets.names.clone(), document: secrets.document.to_json() }
     }
 
-    /// Returns the document; `None` if something else was stored there.
+    /// Returns the document; `None` if something else was stored.
     #[must_use]
     pub fn open(&self) -> Option<Document> {
         Document::from_json(&self.document).ok()
     }
 
-    /// Adds the ciphertexts by setting, who can read them, and a mark of everything else: the MAC and the wrapped keys
-    /// change without a value having changed.
+    /// Adds the ciphertexts by setting, the recipients, and a digest of everything else: the MAC and the wrapped keys
+    /// can change although no value does.
     fn add_to(&self, fields: &mut Fields) {
         let document = self.open();
         let ciphertexts = document.iter().flat_map(Document::ciphertexts);
@@ -69,10 +69,10 @@ impl Sealed {
     }
 }
 
-/// The path of the field that says who can read the secrets.
+/// The path of the field for the recipients of the secrets.
 pub const RECIPIENTS: FieldPath = FieldPath::of("sops.recipients");
 
-/// The path of the field that stands for a document's MAC and wrapped keys. It only counts where nothing else differs.
+/// The path of the field for a document's MAC and wrapped keys. It counts only if nothing else differs.
 pub const WRAPPING: FieldPath = FieldPath::of("sops");
 
 /// The table of ciphertexts.

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// One of the two places that keep applied configuration. The registry comes first wherever both are listed.
+/// One of the two places that keep applied configuration. Wherever both are listed, the registry comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Target {
     /// The registry, which keeps a [`Row`](super::Row) for each integration.
@@ -16,7 +16,7 @@ pub enum Target {
 }
 
 impl Target {
-    /// Returns its name, for a heading: `registry` or `meltano.yml`.
+    /// Returns its name in a heading: `registry` or `meltano.yml`.
     #[must_use]
     pub const fn title(self) -> &'static str {
         match self {
@@ -25,7 +25,7 @@ impl Target {
         }
     }
 
-    /// Returns its name, for a sentence that does not quote: `the registry` or `meltano.yml`.
+    /// Returns its name in a sentence without quoting: `the registry` or `meltano.yml`.
     #[must_use]
     pub const fn words(self) -> &'static str {
         match self {
@@ -35,7 +35,7 @@ impl Target {
     }
 }
 
-/// Shows the name as a sentence has it, with what can be typed in backticks.
+/// Shows the name in a sentence, with backticks around what can be typed.
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn programs_and_people_read_a_target_each_in_their_own_words() {
+    fn programs_and_people_have_their_own_words_for_a_target() {
         let of = |target: Target| (serde_json::to_string(&target).unwrap(), target.title(), target.to_string());
         assert_eq!(of(Target::Registry), ("\"registry\"".to_owned(), "registry", "the registry".to_owned()));
         assert_eq!(of(Target::MeltanoFile), ("\"meltano\"".to_owned(), "meltano.yml", "`meltano.yml`".to_owned()));

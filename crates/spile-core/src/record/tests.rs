@@ -9,7 +9,7 @@ use crate::integration::tests::{EXTRACTOR, integrations, project};
 use crate::integration::{Integration, Integrations, Secrets};
 use crate::sops::Document;
 
-/// An integration with a secret, whose plugin is its connector's or the project's own.
+/// An integration with a secret, whose plugin is defined by its connector or by the project.
 fn shop(plugin: Option<&str>) -> Integration {
     let (found, problems) = integrations(&[("shop", &format!("name = 'The shop'\n{EXTRACTOR}"))]);
     assert_eq!(problems, Vec::<String>::new());
@@ -37,7 +37,7 @@ fn people_know_a_row_by_its_connector_and_name_and_a_plugin_by_what_meltano_call
 }
 
 #[test]
-fn only_a_plugin_of_the_projects_own_is_told_from_which_variables_its_secrets_come() {
+fn only_a_plugin_of_the_template_needs_references_to_its_secrets() {
     let config = |shop: &Integration| json!(entry(shop).base.config);
     assert_eq!(config(&shop(None)), json!({"local.folders": ["x"]}));
     let with_reference = json!({"local.folders": ["x"], "s3.api-key": "${TAP_OWN_S3_API_KEY}"});
@@ -45,7 +45,7 @@ fn only_a_plugin_of_the_projects_own_is_told_from_which_variables_its_secrets_co
 }
 
 #[test]
-fn an_entry_holds_in_an_environment_with_all_that_is_said_otherwise_there() {
+fn an_entry_within_an_environment_includes_its_differences() {
     let mut entry = entry(&shop(None));
     let schema = |name: &str| Some(name.to_owned());
     entry.base.load_schema = schema("raw");
@@ -64,7 +64,7 @@ fn an_entry_holds_in_an_environment_with_all_that_is_said_otherwise_there() {
 }
 
 #[test]
-fn a_text_that_a_definition_calls_sensitive_is_secret_in_an_environment_of_any_name() {
+fn a_value_that_a_definition_marks_as_sensitive_is_secret_in_any_environment() {
     let settings = json!({"name": "tap-x", "settings": [{"name": "pin", "sensitive": true}, {"name": "host"}]});
     let definition = Arc::new(PluginDefinition::from(settings.as_object().unwrap().clone()));
     let setup = Setup {
