@@ -1,4 +1,4 @@
-//! Rendering `meltano.yml` from entries and reading entries back from it, and rendering other outputs; pure.
+//! Renders `meltano.yml` from entries, reads entries back from it, and renders other outputs. Pure.
 
 pub(crate) mod engine;
 pub mod output;
@@ -27,59 +27,59 @@ pub use output::{Output, Task};
 pub use same::says_the_same;
 pub use stamp::stamp;
 
-/// The first line of every file that spile renders: a file without it is not overwritten.
+/// The first line of every file that spile renders. Files without it are not overwritten.
 pub const MARKER: &str = "# Rendered by spile from integrations/: edit the files there and run `spile apply`.";
 
 /// The file's name in the project.
 pub const FILE_NAME: &str = Target::MeltanoFile.title();
 
-/// Where a project has a template of its own.
+/// The path of a project's own template.
 pub const TEMPLATE_FILE: &str = "templates/meltano.yml.j2";
 
-/// The template that is part of the program.
+/// The built-in template.
 pub const TEMPLATE: &str = include_str!("../../../templates/meltano.yml.j2");
 
-/// The macros that templates import under this name: what every `meltano.yml` has, whatever surrounds it.
+/// The macros that templates import under this name. They write what every `meltano.yml` needs, whatever surrounds it.
 const PARTS: (&str, &str) = ("spile", include_str!("../../../templates/parts.j2"));
 
-/// The most instructions a template may take for each entry, so that one that loops ends.
+/// The most instructions that a template may take per entry, so that an endless loop ends.
 const FUEL_FOR_EACH: u64 = 50_000;
 
-/// What can be wrong with a template of the project's own.
+/// Mistakes in a project's own template.
 #[derive(Debug, thiserror::Error, Diagnostic)]
 pub enum TemplateMistake {
-    /// The template does not parse, or fails.
+    /// A template that does not parse, or that fails.
     #[error("the template fails: {message}")]
     #[diagnostic(
         code(spile::template::failed),
         help("fix it, or remove it to use the built-in one; `docs/templates.md` lists its variables")
     )]
     Failed {
-        /// The engine's own sentence.
+        /// The template engine's own message.
         message: String,
-        /// Where.
+        /// Where it is.
         #[label("here")]
         span: SourceSpan,
     },
-    /// The text is not YAML, or not of Meltano's form.
+    /// A template that renders something that is not YAML, or not in Meltano's form.
     #[error("the template does not render a readable `meltano.yml`: {message}")]
     #[diagnostic(code(spile::template::unreadable), help("compare the template with the built-in one"))]
     Unreadable {
-        /// The reader's own sentence.
+        /// The parser's own message.
         message: String,
-        /// The template's start.
+        /// The start of the template.
         #[label("this template")]
         span: SourceSpan,
     },
-    /// The first line is not the one that marks spile's own files.
+    /// A template that does not begin with the line that marks spile's own files.
     #[error("the template does not start with the line that marks files rendered by spile")]
     #[diagnostic(code(spile::template::unmarked), help("start it with `{{{{ marker|safe }}}}`"))]
     Unmarked {
-        /// The template's start.
+        /// The start of the template.
         #[label("this template")]
         span: SourceSpan,
     },
-    /// Two plugins of one list have one name.
+    /// A template that writes two plugins with the same name into one list.
     #[error("the template writes two {list} named `{name}`")]
     #[diagnostic(
         code(spile::template::plugin_twice),
@@ -90,11 +90,11 @@ pub enum TemplateMistake {
         list: &'static str,
         /// The name.
         name: String,
-        /// The template's start.
+        /// The start of the template.
         #[label("this template")]
         span: SourceSpan,
     },
-    /// An integration did not come through.
+    /// A template that drops, changes or adds an integration.
     #[error("the template {what} `{name}`")]
     #[diagnostic(
         code(spile::template::unfaithful),
@@ -105,35 +105,36 @@ pub enum TemplateMistake {
         what: &'static str,
         /// The integration.
         name: String,
-        /// The template's start.
+        /// The start of the template.
         #[label("this template")]
         span: SourceSpan,
     },
 }
 
-/// What the file says besides its entries.
+/// The contents of the file besides its entries.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Head {
-    /// `project_id`: Meltano writes one into a file that has none.
+    /// `project_id`. Meltano adds one to a file that has none.
     pub project_id: Uuid,
     /// `default_environment`
     pub default_environment: EnvironmentName,
     /// `environments`
     pub environments: Vec<EnvironmentName>,
-    /// What the file is for.
+    /// What the file is rendered for.
     pub purpose: Purpose,
 }
 
 /// What a file is rendered for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
-    /// To be the project's `meltano.yml`.
+    /// The project's `meltano.yml`.
     Project,
-    /// To be seen by one run. Meltano runs in an environment only, so one is there, whatever the project's own has.
+    /// A file that only one run sees. It always has an environment, even if the project's own file has none, because
+    /// Meltano only runs in an environment.
     Run,
 }
 
-/// Renders the file and reads it back: what is not there unchanged is a mistake of the template's.
+/// Renders the file and reads it back: a difference is a mistake in the template.
 ///
 /// # Errors
 /// When the template fails, or loses or changes an entry.
@@ -143,7 +144,7 @@ pub fn meltano_yml(head: &Head, entries: &State<Entry>, template: &Source) -> Re
     Ok(text)
 }
 
-/// Reads back what the built-in template has rendered, which writes every value in quotes where it needs them.
+/// Reads back what the built-in template rendered, which quotes every value that needs it.
 ///
 /// # Errors
 /// When an entry is lost, changed or added.
@@ -151,7 +152,7 @@ pub fn prove(text: &str, entries: &State<Entry>) -> Result<(), TemplateMistake> 
     compare(text, read::back(text), entries)
 }
 
-/// What is not there unchanged in what was read back is a mistake of the template's.
+/// Compares a text with what was read back from it. A difference is a mistake in the template.
 fn compare(
     text: &str,
     back: Result<read::Back, read::Unreadable>,
@@ -178,8 +179,8 @@ fn compare(
     back.iter().find(|(id, _)| entries.get(id).is_none()).map_or(Ok(()), |(_, entry)| Err(unfaithful("adds", entry)))
 }
 
-/// Finds a plugin of spile's making whose name another plugin of the list has. Only a template with plugins of its own
-/// can have two.
+/// Finds a plugin rendered by spile whose name another plugin in its list has. Only a template with plugins of its own
+/// can cause that.
 fn twice(names: &read::Names, entries: &State<Entry>) -> Option<(&'static str, String)> {
     let made = entries.iter().map(|(_, entry)| entry).filter(|entry| entry.origin == Origin::Made);
     let mut own =
@@ -190,8 +191,7 @@ fn twice(names: &read::Names, entries: &State<Entry>) -> Option<(&'static str, S
     own.find(is_twice).map(|(list, name)| (list, name.to_owned()))
 }
 
-/// Renders the file and does not look at it: for the built-in template, whose text is read back when it is about to be
-/// written.
+/// Renders the file without reading it back. For the built-in template, whose text is read back before it is written.
 ///
 /// # Errors
 /// When the template fails.
@@ -210,15 +210,15 @@ pub fn unproven(head: &Head, entries: &State<Entry>, template: &Source) -> Resul
     template.render(values).map(|text| identified(text.trim_end_matches(['\n', ' ']), head.project_id)).map_err(failed)
 }
 
-/// Adds the project's id where the template says none: the next `meltano run` would add one of its own.
+/// Adds the project's id if the template does not write one: otherwise, the next `meltano run` would add its own.
 fn identified(text: &str, id: Uuid) -> String {
     let says_one = text.lines().any(|line| line.starts_with("project_id:"));
-    // Nothing can be added behind a table in braces.
+    // Nothing can be added after a table in braces.
     let is_open = text.lines().find(|line| !line.starts_with('#')).is_some_and(|line| !line.starts_with('{'));
     if says_one || !is_open { format!("{text}\n") } else { format!("{text}\nproject_id: {id}\n") }
 }
 
-/// Writes a value as YAML on one line; what the template itself says stays as it is.
+/// Writes a value as YAML on one line. The template's own text is not changed.
 fn formatted(
     out: &mut minijinja::Output<'_>,
     state: &mut minijinja::State<'_, '_>,
@@ -227,7 +227,7 @@ fn formatted(
     if value.is_safe() || value.is_undefined() || *state.auto_escape() != AutoEscape::Json {
         return minijinja::escape_formatter(out, state, value);
     }
-    // Where the program's own macros write a value is known: alone on its line.
+    // The built-in macros always write a value alone on its line.
     let place = if state.name() == PARTS.0 { ValuePosition::Block } else { ValuePosition::Flow };
     let mut text = String::new();
     if let Some(said) = value.as_str() {

@@ -1,8 +1,9 @@
-//! The one place that renders a project's templates: text, nesting, work and memory are bounded before and while they run.
+//! The only place that renders a project's templates, with limits on text, nesting, work and memory before and while
+//! they run.
 //!
-//! The engine has fuel for its instructions and for the size of what they return. It does not bound how deep its parser
-//! recurses, nor what a value weighs that holds another one many times. `scan` bounds the first, `watch` and `weight`
-//! the second.
+//! The engine's fuel limits its instructions and the size of their results. It limits neither how deep its parser
+//! recurses nor the weight of a value that contains another one many times. `scan` limits the former, `watch` and
+//! `weight` the latter.
 
 mod scan;
 mod watch;
@@ -19,53 +20,53 @@ use minijinja::{AutoEscape, Environment, Error, Output, State, UndefinedBehavior
 use weight::Limits;
 
 /// The stack of the thread that renders a project's template. Within the limits of `scan` and of the engine's own
-/// recursion no template needs more than a tenth of it (`the_deepest_templates_take_a_part_of_their_stack`).
+/// recursion, no template needs more than a tenth of it (`the_deepest_templates_take_a_part_of_their_stack`).
 const STACK: usize = 32 << 20;
 
-/// Writes a value into a template's text.
+/// A function that writes a value into a template's output.
 pub(crate) type Formatter = fn(&mut Output<'_>, &mut State<'_, '_>, &Value) -> Result<(), Error>;
 
 /// Who wrote a template.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Author {
-    /// It is part of the program, and runs unwatched.
+    /// spile itself: the template is built in, and runs unwatched.
     Program,
-    /// It is the project's own.
+    /// The project: the template is watched.
     Project,
 }
 
-/// A template and how its values are written.
+/// A template, and how its values are written.
 #[derive(Debug, Clone)]
 pub(crate) struct Template<'a> {
-    /// Its name, which chooses how values are escaped.
+    /// Its name, which determines how values are escaped.
     pub name: &'a str,
     /// Its text.
     pub text: &'a str,
     /// Who wrote it.
     pub author: Author,
-    /// Its tags and what becomes of the space around them.
+    /// Its tags, and how the space around them is treated.
     pub syntax: SyntaxConfig,
-    /// How values are escaped, by the template's name.
+    /// Returns how values are escaped, given the template's name.
     pub escape: fn(&str) -> AutoEscape,
-    /// How values are written.
+    /// Writes values.
     pub formatter: Formatter,
-    /// What it can import: a name and a text that are part of the program.
+    /// The name and text of a built-in template that it can import.
     pub import: Option<(&'static str, &'static str)>,
-    /// The most instructions it may take.
+    /// The most instructions that it may take.
     pub fuel: u64,
 }
 
 /// Why a template was not rendered.
 #[derive(Debug)]
 pub(crate) struct Failure {
-    /// One sentence.
+    /// The reason, in one sentence.
     pub message: String,
     /// The place in the template.
     pub span: Range<usize>,
 }
 
 impl Failure {
-    /// Words what the engine says of a template of this text. Some of its errors know no more than their line.
+    /// Describes an error of the engine in a template with this text. Some errors know only their line.
     pub(crate) fn of(error: &Error, text: &str) -> Self {
         let message =
             error.detail().map_or_else(|| error.kind().to_string(), |detail| format!("{}: {detail}", error.kind()));
@@ -74,7 +75,7 @@ impl Failure {
     }
 }
 
-/// Returns where a line is; the first is 1.
+/// Returns the range of a line, counted from 1.
 fn line(text: &str, number: usize) -> Option<Range<usize>> {
     let mut start = 0;
     for line in text.split_inclusive('\n').take(number.checked_sub(1)?) {
@@ -88,7 +89,7 @@ impl Template<'_> {
     /// Renders the template with these values.
     ///
     /// # Errors
-    /// When it does not parse, fails, or asks for more than a template may have.
+    /// When it does not parse, fails, or exceeds a limit.
     pub(crate) fn render(&self, values: Value) -> Result<String, Failure> {
         let failure = |error: Error| Failure::of(&error, self.text);
         match self.author {
@@ -134,7 +135,7 @@ impl Template<'_> {
     }
 }
 
-/// Runs on a thread whose stack is known: how much of the caller's is left is not.
+/// Runs on a new thread with a stack of known size, because the rest of the caller's stack is unknown.
 fn on_a_stack_of<T: Send>(size: usize, work: impl FnOnce() -> Result<T, Failure> + Send) -> Result<T, Failure> {
     thread::scope(|scope| {
         let started = thread::Builder::new().stack_size(size).spawn_scoped(scope, work);

@@ -1,6 +1,6 @@
-//! Outputs: files for a scheduler of somebody else's, rendered beside `meltano.yml` from the same integrations; pure.
+//! Outputs: files for other schedulers, rendered from the same integrations as `meltano.yml`. Pure.
 //!
-//! Templates are given names, schedules and paths, never the value of a setting: what runs an output calls `spile sync`.
+//! Templates get names, schedules and paths, but never the values of settings: an output runs `spile sync`.
 
 mod cron;
 mod literal;
@@ -28,10 +28,10 @@ pub use mark::tasks_of;
 pub use mistake::OutputMistake;
 pub use task::Task;
 
-/// In how many lines the marker has to stand: others may want to be first.
+/// The number of lines within which the marker has to be, because other tools may need the first line.
 const MARKED_WITHIN: usize = 5;
 
-/// The most instructions a template may take for each integration, so that one that loops ends.
+/// The most instructions that a template may take per integration, so that an endless loop ends.
 const FUEL_FOR_EACH: u64 = 50_000;
 
 /// A file that apply renders, with its template.
@@ -46,7 +46,7 @@ pub struct Output {
 }
 
 impl Output {
-    /// Joins what `spile.toml` says of an output of a project with the text of its template.
+    /// Combines an output's settings in `spile.toml` with the text of its template.
     pub fn of(settings: &OutputSettings, project: &str, templates: &[Source], problems: &mut Problems) -> Option<Self> {
         let name = &settings.template;
         let template = match Builtin::find(name) {
@@ -65,7 +65,7 @@ impl Output {
         Some(Self { path, template: template?, settings, project })
     }
 
-    /// Returns the tasks that the files ask for.
+    /// Returns the desired tasks, according to the files.
     #[must_use]
     pub fn tasks(&self, integrations: &Integrations) -> State<Task> {
         integrations.iter().filter_map(|one| Some((one.id, Task::of(one, &self.settings.environment)?))).collect()
@@ -76,7 +76,7 @@ impl Output {
     /// # Errors
     /// When the template fails, or does not mark the file as spile's.
     pub fn render(&self, tasks: &State<Task>) -> Result<String, TemplateMistake> {
-        // What is on a line of its own and writes nothing leaves no line.
+        // A line with only a block leaves no empty line.
         let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
         let is_builtin = Builtin::find(&self.settings.template).is_some();
         let template = Template {
@@ -94,7 +94,7 @@ impl Output {
         if is_rendered(&text) { Ok(text) } else { Err(TemplateMistake::Unmarked { span: (0..0).into() }) }
     }
 
-    /// Reports the integrations that a built-in template cannot run.
+    /// Reports the integrations that a built-in template leaves out.
     pub fn advise(&self, asked: &State<Task>, text: &str, problems: &mut Problems) {
         let name = &self.settings.template;
         if Builtin::find(name).is_none() {
@@ -108,8 +108,8 @@ impl Output {
         }
     }
 
-    /// Lays a scope over the tasks that are asked for: what is out of it stays as the file has it now. `None` where that
-    /// cannot be told from the file: only what renders to the same bytes again was read in full.
+    /// Applies a scope to the desired tasks: tasks out of scope stay as in the file now. Returns `None` if the file
+    /// does not show them: it was read completely only if it renders to the same bytes again.
     #[must_use]
     pub fn narrowed(&self, scope: &Scope, asked: &State<Task>, before: &str) -> Option<State<Task>> {
         let Scope::Only(named) = scope else { return Some(asked.clone()) };

@@ -1,4 +1,4 @@
-//! Reading entries back from the text of a `meltano.yml`.
+//! Reads entries back from the text of a `meltano.yml`.
 
 mod document;
 
@@ -17,22 +17,22 @@ use crate::record::{Entry, PluginDefinition};
 use crate::yaml;
 use document::{Document, Environment, Plugin, Plural, Schedule, as_imported, document};
 
-/// Why a text is no `meltano.yml` of spile's.
+/// Why a text is not a `meltano.yml` of spile's.
 #[derive(Debug, thiserror::Error)]
 pub enum Unreadable {
-    /// It is not YAML, or of another form.
+    /// The text is not YAML, or has an unexpected form.
     #[error("{0}")]
     Form(#[from] yaml_serde::Error),
-    /// What spile wrote about a plugin is of another form.
+    /// An annotation that spile writes about a plugin has an unexpected form.
     #[error("{0}")]
     Setup(#[from] serde_json::Error),
-    /// Aliases of aliases of aliases: what is behind them would be missed, as if it were not there.
+    /// Nested aliases expand too far. What they stand for could not be read, and would look missing.
     #[error("its aliases expand to more than a million values or 200 levels")]
     Aliases,
-    /// Lists in lists in lists.
+    /// Values are nested too deeply.
     #[error("it is nested too deeply")]
     Deep,
-    /// A plugin inherits from one that is not there.
+    /// A plugin inherits from one that does not exist.
     #[error("`{plugin}` inherits from `{parent}`, which does not exist")]
     Orphan {
         /// The plugin.
@@ -48,10 +48,10 @@ pub fn is_rendered(text: &str) -> bool {
     text.lines().next() == Some(MARKER)
 }
 
-/// How often each list has a plugin of a name, those of others included.
+/// How often each list contains a plugin with a name, including plugins that spile did not write.
 pub type Names = BTreeMap<&'static str, BTreeMap<String, usize>>;
 
-/// What is read back from a text.
+/// What was read back from a text.
 #[derive(Debug)]
 pub struct Back {
     /// The entries.
@@ -60,17 +60,17 @@ pub struct Back {
     pub names: Names,
 }
 
-/// Returns the plugin in whose environment another one is installed, and its `pip_url` where the text says it: a plugin
-/// without one of its own shares that of the plugin it inherits from.
+/// Returns the plugin in whose environment another one is installed, and its `pip_url` if the text contains it. A
+/// plugin without its own `pip_url` shares the environment of the plugin that it inherits from.
 ///
 /// # Errors
-/// When it is not of Meltano's form.
+/// When the text is not in Meltano's form.
 pub fn installed(text: &str, role: Role, name: &str) -> Result<Option<(String, Option<String>)>, Unreadable> {
     let lists = document(text)?.plugins.unwrap_or_default();
     let list = lists.into_iter().filter(|(plural, _)| plural.role() == Some(role));
     let plugins: Vec<Plugin> = list.flat_map(|(_, plugins)| plugins.unwrap_or_default()).collect();
     let mut name = name;
-    // As many steps as there are plugins: what inherits in a circle is Meltano's to refuse.
+    // Takes at most as many steps as there are plugins. Meltano rejects circular inheritance.
     for _ in 0..plugins.len() {
         let Some(plugin) = plugins.iter().find(|plugin| plugin.name.as_deref() == Some(name)) else { break };
         let pip_url = plugin.rest.get("pip_url").and_then(Value::as_str);
@@ -82,10 +82,10 @@ pub fn installed(text: &str, role: Role, name: &str) -> Result<Option<(String, O
     Ok(None)
 }
 
-/// Returns the mapper plugin that has a mapping, and its `pip_url`, where the text says it.
+/// Returns the mapper plugin with a mapping, and its `pip_url` if the text contains it.
 ///
 /// # Errors
-/// When it is not of Meltano's form.
+/// When the text is not in Meltano's form.
 pub fn mapper(text: &str, mapping: &str) -> Result<Option<(String, Option<String>)>, Unreadable> {
     let lists = document(text)?.plugins.unwrap_or_default();
     let mappers = lists.into_iter().filter(|(plural, _)| *plural == Plural::Mappers);
@@ -100,10 +100,10 @@ pub fn mapper(text: &str, mapping: &str) -> Result<Option<(String, Option<String
     }))
 }
 
-/// Returns the variables that a text sets itself, for the project, an environment or a plugin: the keys of every `env`.
+/// Returns the variables that a text sets for the project, an environment or a plugin: the keys of every `env`.
 ///
 /// # Errors
-/// When it is not YAML, or grows without bound.
+/// When the text is nested too deeply, or its aliases expand too far.
 pub fn variables(text: &str) -> Result<BTreeSet<String>, Unreadable> {
     let mut found = BTreeSet::new();
     collect(&whole(text)?, &mut found);
@@ -121,7 +121,7 @@ fn collect(value: &Value, found: &mut BTreeSet<String>) {
     }
 }
 
-/// Returns a text as a value; nothing of one that cannot be read, which is refused elsewhere.
+/// Returns a text as a value; `null` if it is not YAML, which is reported elsewhere.
 fn whole(text: &str) -> Result<Value, Unreadable> {
     if yaml::is_deep(text) {
         return Err(Unreadable::Deep);
@@ -132,10 +132,10 @@ fn whole(text: &str) -> Result<Value, Unreadable> {
     if values.is_exhausted() { Err(Unreadable::Aliases) } else { Ok(value) }
 }
 
-/// Returns the jobs of a text, as `meltano run` goes through them.
+/// Returns the jobs of a text, in the order in which `meltano run` goes through them.
 ///
 /// # Errors
-/// When it is not YAML, or grows without bound.
+/// When the text is nested too deeply, or its aliases expand too far.
 pub fn jobs(text: &str) -> Result<Vec<Steps>, Unreadable> {
     Ok(steps::jobs(&whole(text)?))
 }
@@ -143,7 +143,7 @@ pub fn jobs(text: &str) -> Result<Vec<Steps>, Unreadable> {
 /// Returns the entries of a text.
 ///
 /// # Errors
-/// When what spile wrote in it is of another form.
+/// When the text is not in Meltano's form, or spile's annotations have an unexpected form.
 pub fn entries(text: &str) -> Result<State<Entry>, Unreadable> {
     Ok(back(text)?.entries)
 }
@@ -151,16 +151,16 @@ pub fn entries(text: &str) -> Result<State<Entry>, Unreadable> {
 /// Returns the entries of a text, and the names of all plugins in it.
 ///
 /// # Errors
-/// When what spile wrote in it is of another form.
+/// When the text is not in Meltano's form, or spile's annotations have an unexpected form.
 pub fn back(text: &str) -> Result<Back, Unreadable> {
     back_of(document(text)?)
 }
 
-/// Returns what [`back`] does, of a text that may have been written by a template of the project's own: without quotes
-/// `1_000` is a number to Meltano, and text to the faster reader.
+/// Does the same as [`back`] for a text that a project's own template may have written. In such a text, `1_000` without
+/// quotes is a number to Meltano, but a string to the faster parser.
 ///
 /// # Errors
-/// As [`back`].
+/// As for [`back`].
 pub fn back_of_any(text: &str) -> Result<Back, Unreadable> {
     if yaml::is_deep(text) {
         return Err(Unreadable::Deep);
@@ -208,7 +208,7 @@ fn back_of(document: Document) -> Result<Back, Unreadable> {
             let (mut base, mut environments) =
                 (plugin.setup()?, overlays.remove(&(plural, name.clone())).unwrap_or_default());
             if mark.imported && !mark.load_schema {
-                // The template's own.
+                // The template sets its own `load_schema`.
                 std::iter::once(&mut base).chain(environments.values_mut()).for_each(|setup| setup.load_schema = None);
                 environments.retain(|_, setup| *setup != Setup::default());
             }
@@ -233,7 +233,7 @@ fn back_of(document: Document) -> Result<Back, Unreadable> {
     Ok(Back { entries: found, names })
 }
 
-/// Returns the intervals by job. Of several schedules the one that is named as its job is spile's.
+/// Returns the intervals by job. If a job has several schedules, spile's is the one with the job's name.
 fn intervals(schedules: impl Iterator<Item = Schedule>) -> BTreeMap<String, String> {
     let (mut own, mut others) = (BTreeMap::new(), BTreeMap::new());
     for Schedule { name, interval, job } in schedules {
@@ -247,13 +247,14 @@ fn intervals(schedules: impl Iterator<Item = Schedule>) -> BTreeMap<String, Stri
 
 type Overlays = BTreeMap<(Plural, String), BTreeMap<EnvironmentName, Setup>>;
 
-/// What cannot be read here is not spile's: what is spile's and lost is missed afterwards.
+/// Collects setups by plugin and environment. Skips what cannot be read, because it is not spile's: if something of
+/// spile's is lost, it is noticed later.
 fn overlays(environments: Vec<Environment>) -> Overlays {
     let mut overlays = Overlays::new();
     let mut seen = BTreeSet::new();
     for environment in environments {
         let Ok(name) = environment.name.parse::<EnvironmentName>() else { continue };
-        // As Meltano does, which looks at the first of a name.
+        // Only the first environment with a name counts, as in Meltano.
         if !seen.insert(name.clone()) {
             continue;
         }
@@ -271,14 +272,14 @@ fn overlays(environments: Vec<Environment>) -> Overlays {
     overlays
 }
 
-/// What a rendered job does with an extractor's records.
+/// The path of an extractor's records in a rendered job.
 #[derive(Clone)]
 struct Task {
     mappers: Vec<String>,
     loader: String,
 }
 
-/// A task of a rendered job names the extractor, the mappers and the loader.
+/// Parses the task of a rendered job, which names the extractor, the mappers and the loader.
 fn task(tasks: &Value) -> Option<Task> {
     let task = tasks.as_array()?.first()?.as_str()?;
     let (_, behind) = task.split_once(' ')?;
@@ -292,7 +293,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_lies_behind_too_many_aliases_is_not_taken_for_missing() {
+    fn values_in_too_many_aliases_do_not_count_as_missing() {
         let lines = (1..12).map(|n| format!("a{n}: &a{n} [{}]\n", vec![format!("*a{}", n - 1); 9].join(", ")));
         let grown = format!("a0: &a0 [x, x, x, x, x, x, x, x, x]\n{}", lines.collect::<String>());
         let text = format!("{grown}plugins: {{<<: {{}}, extractors: [{{name: tap-x}}]}}\n");
@@ -301,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn a_plugin_is_installed_with_the_one_that_it_inherits_from_unless_it_says_what_to_install() {
+    fn a_plugin_is_installed_with_its_parent_unless_it_has_its_own_pip_url() {
         let text = "plugins:\n  extractors:\n  - {name: tap-x, pip_url: tap-x==1}\n  - {name: shop, inherit_from: tap-x}\n\
                     \x20 - {name: bank, inherit_from: shop}\n  - {name: own, inherit_from: tap-x, pip_url: tap-x==2}\n\
                     \x20 - {name: lost, inherit_from: nowhere}\n  - {name: circle, inherit_from: circle}\n\
@@ -325,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_plugin_merges_is_its_own_and_in_quotes_a_merge_is_a_key() {
+    fn merged_keys_count_and_a_merge_in_quotes_is_a_key() {
         let text = |key: &str| {
             format!(
                 "shared: &shared {{pip_url: tap-x==1}}\nplugins:\n  extractors:\n  - name: tap-x\n    {key}: *shared\n"
@@ -338,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn of_several_schedules_of_a_job_the_one_of_its_name_is_the_integrations() {
+    fn the_schedule_with_the_name_of_its_job_is_the_integrations() {
         let schedule = |name: &str| format!("- {{name: {name}, job: shop, interval: '@{name}'}}\n");
         let plugins = "plugins:\n  extractors:\n  - {name: tap-x, pip_url: tap-x}\n  - {name: s, inherit_from: tap-x, annotations: \
                        {spile: {id: 00000000-0000-0000-0000-000000000001, slug: shop}}}\n";

@@ -1,5 +1,5 @@
-//! What a `meltano.yml` says besides its entries, by name: plugins, jobs, schedules, environments and settings that belong
-//! to no integration.
+//! The contents of a `meltano.yml` besides its entries, by name: plugins, jobs, schedules, environments and settings
+//! that belong to no integration.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,17 +9,17 @@ use crate::plan::hand_edit::{HandEdit, HandEditKind, Part, PartKind};
 use crate::value::same;
 use crate::yaml::{self, Document, ValueReader};
 
-/// The parts of a text, each with what it says.
+/// The parts of a text, with their contents.
 pub type Rest = BTreeMap<Part, Value>;
 
-/// The keys of a plugin that an entry says.
+/// The keys of a plugin that an entry sets.
 const ENTRY: [&str; 3] = ["config", "select", "metadata"];
 
-/// The key that spile writes itself where the template does not.
+/// The key that spile adds if the template does not write it.
 const PROJECT_ID: &str = "project_id";
 
-/// Returns what somebody has edited: what differs from the text that is rendered now, and from the one that the last apply
-/// left. Where nobody knows that one, only what is added counts: what differs may be the files' own change.
+/// Returns the edits by hand: differences both from the text that is rendered now and from the text of the last apply.
+/// If the latter is unknown, only additions count, because other differences may come from changed files.
 #[must_use]
 pub fn hand_edits(found: &str, rendered: &str, left: Option<&str>) -> Vec<HandEdit> {
     let (found, rendered) = (of(found), of(rendered));
@@ -45,7 +45,7 @@ pub fn hand_edits(found: &str, rendered: &str, left: Option<&str>) -> Vec<HandEd
         Some(HandEdit { part: part.clone(), kind })
     };
     let edits: Vec<HandEdit> = parts.into_iter().filter_map(edit).collect();
-    // What comes and goes with an environment goes without saying.
+    // Parts that appear or disappear with their environment need no mention.
     let moved: BTreeSet<String> = edits.iter().filter_map(HandEdit::moved_environment).map(str::to_owned).collect();
     let is_within = |edit: &HandEdit| edit.part.environment.as_ref().is_some_and(|name| moved.contains(name));
     edits.into_iter().filter(|edit| !is_within(edit)).collect()
@@ -58,7 +58,7 @@ impl HandEdit {
     }
 }
 
-/// Tells whether two parts say the same.
+/// Tells whether two parts have the same contents.
 #[must_use]
 pub fn is_same(one: Option<&Value>, other: Option<&Value>) -> bool {
     match (one, other) {
@@ -68,7 +68,7 @@ pub fn is_same(one: Option<&Value>, other: Option<&Value>) -> bool {
     }
 }
 
-/// Returns what a text says besides its entries; nothing of one that cannot be read, which is refused elsewhere.
+/// Returns the contents of a text besides its entries; empty if it cannot be read, which is reported elsewhere.
 #[must_use]
 pub fn of(text: &str) -> Rest {
     let mut rest = Rest::new();
@@ -96,7 +96,7 @@ pub fn of(text: &str) -> Rest {
     rest
 }
 
-/// Writes a text's value so that what has names has an order: to Meltano those lists have none.
+/// Sorts the named items of a text's lists, whose order means nothing to Meltano.
 pub fn sort_by_name(root: &mut Value) {
     for key in ["environments", "jobs", "schedules"] {
         root.get_mut(key).into_iter().for_each(sort);
@@ -113,7 +113,7 @@ pub fn sort_by_name(root: &mut Value) {
 fn sort(list: &mut Value) {
     let Some(items) = list.as_array_mut() else { return };
     let names: BTreeSet<String> = items.iter().map(name_of).collect();
-    // Of two with one name Meltano takes the first.
+    // If two items share a name, Meltano uses the first, so their order matters.
     if names.len() == items.len() {
         items.sort_by_cached_key(name_of);
     }
@@ -129,7 +129,7 @@ fn value_of(text: &str) -> Option<Value> {
     (!values.is_exhausted()).then_some(value)
 }
 
-/// Two parts of one name are one part that says both.
+/// Adds a part. Parts with the same name become one part with both contents.
 fn add(rest: &mut Rest, environment: Option<&str>, kind: PartKind, name: String, value: Value) {
     let part = Part { environment: environment.map(str::to_owned), kind, name };
     match rest.entry(part).or_insert_with(|| Value::Array(Vec::new())) {
@@ -138,16 +138,16 @@ fn add(rest: &mut Rest, environment: Option<&str>, kind: PartKind, name: String,
     }
 }
 
-/// What tells entries from the rest.
+/// What distinguishes entries from the rest.
 #[derive(Default)]
 struct Marks {
-    /// The integrations' names, which are those of their jobs.
+    /// The names of the integrations, which are also the names of their jobs.
     slugs: BTreeSet<String>,
-    /// The plugins that are entries, by list and name.
+    /// The plugins of entries, by list and name.
     entries: BTreeMap<(String, String), Mark>,
     /// The definitions that entries inherit from.
     bases: BTreeSet<(String, String)>,
-    /// The jobs that have a schedule of their own name.
+    /// The jobs that have a schedule with the same name.
     scheduled: BTreeSet<String>,
 }
 
@@ -180,7 +180,7 @@ impl Marks {
         marks
     }
 
-    /// Returns what a plugin says that is no entry's, with its name.
+    /// Returns the name of a plugin and its contents that do not belong to an entry.
     fn rest_of_plugin(&self, list: &str, mut item: Value) -> Option<(String, Value)> {
         let at = (list.to_owned(), name_of(&item));
         match self.entries.get(&at) {
@@ -235,7 +235,8 @@ impl Marks {
         says_something.then_some((name, item))
     }
 
-    /// Tells whether a schedule is an integration's: it runs its job, and no other one is named as that.
+    /// Tells whether a schedule belongs to an integration: it runs the integration's job, and no other schedule has the
+    /// job's name.
     fn is_entrys(&self, schedule: &Value) -> bool {
         let Some(job) = schedule["job"].as_str().filter(|job| self.slugs.contains(*job)) else { return false };
         name_of(schedule) == job || !self.scheduled.contains(job)
@@ -296,7 +297,7 @@ schedules:
     }
 
     #[test]
-    fn each_part_that_no_integration_says_is_named() {
+    fn each_part_that_belongs_to_no_integration_is_named() {
         for (from, to, said) in [
             ("jobs:\n", "jobs:\n- {name: all, tasks: [tap-x--shop]}\n", "job `all`, added by hand"),
             ("schedules:\n", "schedules:\n- {name: n, job: shop}\n", "schedule `n`, added by hand"),
@@ -318,7 +319,7 @@ schedules:
     }
 
     #[test]
-    fn what_integrations_say_is_none_of_it() {
+    fn the_contents_of_integrations_are_not_part_of_the_rest() {
         for (from, to) in [
             ("{a: 1}", "{a: 2, b: 3}"),
             ("['*']", "['x.*']"),
@@ -332,11 +333,11 @@ schedules:
     }
 
     #[test]
-    fn the_files_own_change_is_no_edit_by_hand() {
+    fn a_change_in_the_files_is_not_an_edit_by_hand() {
         let (from, to) = ("  utilities:\n", "  utilities:\n  - {name: sql}\n");
         let found = RENDERED.replacen(from, to, 1);
-        assert_eq!(edits(from, to, Some(&found)), [""; 0], "the template has lost it since");
-        assert_eq!(edits("{x: 1}", "{x: 2}", None), [""; 0], "nobody knows which of the two is new");
+        assert_eq!(edits(from, to, Some(&found)), [""; 0], "the template no longer writes it");
+        assert_eq!(edits("{x: 1}", "{x: 2}", None), [""; 0], "it is unknown which of the two is new");
         assert_eq!(edits(from, to, None), ["utility `sql`, added by hand"]);
     }
 }

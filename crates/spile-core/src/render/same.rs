@@ -1,4 +1,4 @@
-//! Whether two texts of `meltano.yml` say the same.
+//! Compares the contents of two texts of `meltano.yml`.
 
 use serde_json::{Map, Value};
 
@@ -6,10 +6,9 @@ use crate::record::plugin::{OF_PLUGINS, OF_SETTINGS, says_nothing};
 use crate::value;
 use crate::yaml::{Document, ValueReader, comments};
 
-/// Tells whether two texts say the same, to Meltano and to people: the same values and the same comments, in whatever style
-/// and with keys in whatever order, and with whatever is as good as not there; `sort` gives an order to lists whose order
-/// says nothing. Of a text that cannot be read, or that
-/// aliases make too large, nobody can tell.
+/// Tells whether two texts mean the same to Meltano and to people: the same values and the same comments, regardless of
+/// style, the order of keys, and values that Meltano treats as missing. `sort` orders lists whose order means nothing.
+/// Returns `false` for a text that cannot be read, or that aliases make too large.
 #[must_use]
 pub fn says_the_same(one: &str, other: &str, sort: fn(&mut Value)) -> bool {
     let read = |text: &str| {
@@ -30,15 +29,15 @@ pub fn says_the_same(one: &str, other: &str, sort: fn(&mut Value)) -> bool {
     }
 }
 
-/// Attributes of the file, of a plugin beside its definition, of an environment, of a schedule and of a job
-/// (`Canonical` in Meltano 4.4.1). What else an object has is written as it is, also where it is empty.
+/// Attributes of the file, of a plugin in addition to its definition, of an environment, of a schedule and of a job
+/// (`Canonical` in Meltano 4.4.1). Meltano writes all other members of an object as they are, even if empty.
 const OF_FILES: [&str; 6] = ["plugins", "schedules", "environments", "jobs", "env", "requires_meltano"];
 const OF_PROJECT_PLUGINS: [&str; 2] = ["inherit_from", "config"];
 const OF_ENVIRONMENTS: [&str; 3] = ["config", "env", "state_id_suffix"];
 const OF_OVERLAYS: [&str; 2] = ["config", "env"];
 const OF_SCHEDULES: [&str; 6] = ["interval", "env", "extractor", "loader", "transform", "job"];
 
-/// Takes out what Meltano leaves out when it writes the file, as it means nothing to it.
+/// Removes what Meltano omits when it writes the file, because it means nothing.
 fn without_nothing(file: &mut Value) {
     for (_, plugins) in members(file, "plugins") {
         for plugin in items(plugins) {
@@ -65,10 +64,10 @@ fn without_nothing(file: &mut Value) {
     strip(file, &OF_FILES);
 }
 
-/// Takes those members out of an object that say nothing.
+/// Removes the empty ones of these members from an object.
 fn strip(object: &mut Value, attributes: &[&str]) {
     let Some(members) = object.as_object_mut() else { return };
-    // What a setting's default says is said by an empty one too.
+    // An empty default of a setting has a meaning.
     members.retain(|key, value| {
         let is_kept = key == "value" && !value.is_null();
         is_kept || !attributes.contains(&key.as_str()) || !says_nothing(value)
@@ -92,18 +91,18 @@ mod tests {
     }
 
     #[test]
-    fn style_and_order_say_nothing() {
+    fn style_and_order_mean_nothing() {
         let one = "a: \"x\" # so\nb: [1, {c: true, d: null}]\n";
         assert!(says_the_same(one, "b:\n- 1\n- d:\n  c: true\na: x  # so\n"));
         assert!(!says_the_same(one, "a: x\nb: [1, {c: true, d: null}]\n"), "a comment is lost");
         for other in ["a: y\nb: [1, {c: true, d: null}]\n", "a: x\nb: [{c: true, d: null}, 1]\n", "a: x\n", "a: [\n"] {
             assert!(!says_the_same(one, other), "{other}");
         }
-        assert!(!says_the_same("a: [", "a: ["), "nobody can tell");
+        assert!(!says_the_same("a: [", "a: ["), "unreadable texts are never the same");
     }
 
     #[test]
-    fn what_meltano_leaves_out_says_nothing() {
+    fn what_meltano_omits_means_nothing() {
         for (with, without) in [
             ("environments: []\njobs: []\nenv: {}\nschedules:\nplugins: {extractors: [], loaders: []}\n", "{}\n"),
             (

@@ -1,4 +1,4 @@
-//! The stamp of all that a text is rendered of: with the same stamp it is the same text.
+//! The stamp of everything that a text is rendered from: the same stamp means the same text.
 
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
@@ -9,7 +9,7 @@ use crate::plan::State;
 use crate::record::Entry;
 use crate::source::Source;
 
-/// Stamps what a text is rendered of, the version of the program included.
+/// Returns the stamp of a text's inputs, including the version of the program.
 #[must_use]
 pub fn stamp(head: &Head, entries: &State<Entry>, template: &Source) -> String {
     let Head { project_id, default_environment, environments, purpose } = head;
@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_that_is_rendered_makes_another_stamp_and_nothing_else_does() {
+    fn everything_that_is_rendered_changes_the_stamp_and_nothing_else_does() {
         let setup = Setup { select: Some(["a.*".to_owned()].into()), ..Setup::default() };
         let stamps = [
             of(entry(), "dev", TEMPLATE),
@@ -83,6 +83,6 @@ mod tests {
         ];
         let different: BTreeSet<&String> = stamps.iter().collect();
         assert_eq!(different.len(), stamps.len());
-        assert_eq!(of(entry(), "dev", TEMPLATE), stamps[0], "another in memory, and the same");
+        assert_eq!(of(entry(), "dev", TEMPLATE), stamps[0], "equal, but another one in memory");
     }
 }

@@ -1,16 +1,16 @@
-//! What `meltano run` makes of the jobs of a `meltano.yml`: which of them are an extractor, its mappers and a loader, and
-//! which are more than spile runs; pure.
+//! The jobs of a `meltano.yml` as `meltano run` runs them: which of them consist of an extractor, its mappers and a
+//! loader, and which do more than spile runs. Pure.
 
 use serde_json::Value;
 
 use crate::connector::Role;
 
-/// A job, or a schedule that names an extractor and a loader itself.
+/// A job, or a schedule that names an extractor and a loader directly.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Job {
     /// Its name.
     pub name: String,
-    /// The command that runs all of it.
+    /// The command that runs the whole job.
     pub command: String,
     steps: Vec<Step>,
 }
@@ -20,7 +20,7 @@ enum Step {
     Extractor(String),
     Mapper(String),
     Loader(String),
-    /// dbt and other utilities, and what Meltano does not know.
+    /// dbt and other utilities, and words that Meltano does not know.
     Other(String),
 }
 
@@ -29,18 +29,18 @@ enum Step {
 pub struct Pair {
     /// The loader.
     pub loader: String,
-    /// The mappings, by the names that tasks call them by.
+    /// The mappings, by their names in tasks.
     pub mappers: Vec<String>,
 }
 
 /// How the jobs of a file run an extractor.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Run {
-    /// Not at all.
+    /// No job runs it.
     Never,
-    /// As one pair and nothing else.
+    /// A job runs exactly one pair.
     As(Pair),
-    /// As more than one run of spile does.
+    /// The jobs do more than one run of spile does.
     Otherwise(More),
 }
 
@@ -51,7 +51,7 @@ pub struct More {
     pub job: String,
     /// The reason, as a phrase about the extractor.
     pub why: String,
-    /// The command that does all of it.
+    /// The command that runs the whole job.
     pub command: String,
 }
 
@@ -77,7 +77,7 @@ pub fn jobs(document: &Value) -> Vec<Job> {
     list("jobs").iter().filter_map(job).chain(list("schedules").iter().filter_map(schedule)).collect()
 }
 
-/// The names of a document that tasks may hold.
+/// The names in a document that tasks may contain.
 struct Words<'a> {
     extractors: Vec<&'a str>,
     loaders: Vec<&'a str>,
@@ -119,7 +119,7 @@ impl<'a> Words<'a> {
 }
 
 impl Job {
-    /// Returns the pairs of an extractor in it.
+    /// Returns the pairs that start with an extractor.
     fn pairs<'a>(&'a self, extractor: &'a str) -> impl Iterator<Item = Pair> + 'a {
         let is_it = move |step: &Step| matches!(step, Step::Extractor(name) if name == extractor);
         let starts = self.steps.iter().enumerate().filter(move |(_, step)| is_it(step)).map(|(at, _)| at + 1);
@@ -136,7 +136,7 @@ impl Job {
         })
     }
 
-    /// Returns the extractor and the pair of a job that is one pair and nothing else.
+    /// Returns the extractor and the pair of a job that consists of exactly one pair.
     #[must_use]
     pub fn only_pair(&self) -> Option<(&str, Pair)> {
         let Some(Step::Extractor(extractor)) = self.steps.first() else { return None };
@@ -148,7 +148,7 @@ impl Job {
         self.steps.iter().any(|step| matches!(step, Step::Extractor(name) if name == extractor))
     }
 
-    /// Returns the first step that is not of a pair of this extractor.
+    /// Returns the first step that does not belong to a pair of this extractor.
     fn beyond(&self, pair: Option<&Pair>) -> Option<&str> {
         let length = pair.map_or(1, |pair| pair.mappers.len() + 2);
         let is_own = |(at, step): &(usize, &Step)| match step {
@@ -184,8 +184,8 @@ impl Run {
         more(first, format!("is part of the job `{}`, which also runs `{beyond}`", first.name))
     }
 
-    /// Returns the mappers that a run without them would pass by: those of any job that sends the extractor's records to a
-    /// loader.
+    /// Returns the mappers that a run without mappers would skip: those in any job that sends the extractor's records
+    /// to a loader.
     #[must_use]
     pub fn mappers(jobs: &[Job], extractor: &str) -> Vec<(String, More)> {
         let mut found: Vec<(String, More)> = Vec::new();
@@ -244,7 +244,7 @@ mod tests {
         assert_eq!(run(&json!([job("j", &json!(["tap-a target-b"]))])), to("target-b", &[]));
         assert_eq!(run(&json!([job("j", &json!(["tap-a hide trim target-b"]))])), to("target-b", &["hide", "trim"]));
         assert_eq!(run(&json!([job("j", &json!([["tap-a hide"], ["target-b"]]))])), to("target-b", &["hide"]));
-        // The pair by itself is a job too.
+        // A job with only the pair exists too.
         let both = json!([job("k", &json!(["tap-a target-b", "dbt:run"])), job("j", &json!(["tap-a target-b"]))]);
         assert_eq!(run(&both), to("target-b", &[]));
     }

@@ -6,7 +6,7 @@ use crate::connector::Role;
 use crate::name::IntegrationId;
 use crate::record::entry::Setup;
 
-/// Shops with a plugin each, all of one base plugin.
+/// Shops with one plugin each, which all share a base plugin.
 fn shops(count: u128) -> State<Entry> {
     let shop = |number: u128| {
         let definition = [("name", "tap-x"), ("namespace", "tap_x"), ("pip_url", "tap-x==1")];
@@ -44,7 +44,7 @@ fn told(text: &str, entries: &State<Entry>) -> String {
 }
 
 #[test]
-fn what_is_lost_changed_or_added_between_entries_and_file_is_told() {
+fn entries_that_are_lost_changed_or_added_are_reported() {
     let text = rendered(&shops(2));
     prove(&text, &shops(2)).unwrap();
     assert!(text.contains("host-2"), "{text}");
@@ -55,7 +55,7 @@ fn what_is_lost_changed_or_added_between_entries_and_file_is_told() {
     assert_eq!(told(&unmarked, &shops(2)), told("plugins: {}\n", &shops(0)));
 }
 
-/// Puts one more plugin in front of a list's first.
+/// Inserts a plugin before the first one in a list.
 fn with_another(text: &str, list: &str, plugin: &str) -> String {
     let head = format!("  {list}:\n");
     assert!(text.contains(&head), "{text}");
@@ -63,7 +63,7 @@ fn with_another(text: &str, list: &str, plugin: &str) -> String {
 }
 
 #[test]
-fn a_plugin_of_the_projects_own_may_have_any_name_but_that_of_one_that_is_rendered() {
+fn a_plugin_of_the_template_may_have_any_name_but_a_rendered_one() {
     let text = rendered(&shops(2));
     for taken in ["tap-x--shop-2", "tap-x"] {
         let told = told(&with_another(&text, "extractors", taken), &shops(2));
@@ -73,7 +73,7 @@ fn a_plugin_of_the_projects_own_may_have_any_name_but_that_of_one_that_is_render
 }
 
 #[test]
-fn what_a_template_calls_safe_is_written_as_it_is() {
+fn what_a_template_marks_as_safe_is_not_escaped() {
     let template = "{{ marker|safe }}\n# {{ 'a: b'|safe }} {{ 'a: b' }}\n";
     let text =
         unproven(&head(Purpose::Project), &shops(0), &Source::new("templates/meltano.yml.j2", template)).unwrap();
@@ -81,7 +81,7 @@ fn what_a_template_calls_safe_is_written_as_it_is() {
 }
 
 #[test]
-fn templates_are_told_what_they_define_themselves_and_what_the_file_is_for() {
+fn templates_know_what_they_define_themselves_and_the_purpose_of_the_file() {
     let template = "{{ marker|safe }}\nrun: {{ run }}\n\
                     {% for list, plugins in imported|items %}{{ list|safe }}: {{ plugins|list }}\n{% endfor %}";
     let mut entries = shops(2);
@@ -95,7 +95,7 @@ fn templates_are_told_what_they_define_themselves_and_what_the_file_is_for() {
 }
 
 #[test]
-fn a_value_without_quotes_has_to_be_to_meltano_what_it_is() {
+fn a_value_without_quotes_must_mean_the_same_to_meltano() {
     let told = |value: &str| {
         let mut entries = shops(1);
         let id = IntegrationId(Uuid::from_u128(1));

@@ -1,5 +1,5 @@
-//! What templates of `meltano.yml` are given. Items of the lists of all there is are made when a template comes to them:
-//! it goes from one to the next, and all at once would need more memory than everything else does.
+//! The inputs of `meltano.yml` templates. Items of long lists are created when a template reaches them: it takes them
+//! one by one, and all of them at once would take more memory than everything else.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,20 +15,20 @@ use crate::plan::State;
 use crate::record::Entry;
 use crate::record::entry::{Origin, Setup};
 
-/// What a template is given.
+/// The inputs of a template.
 #[derive(Serialize)]
 pub(super) struct Values<'a> {
     marker: &'static str,
-    /// Whether the file is for one run and not for the project.
+    /// Whether the file is for one run instead of the project.
     run: bool,
     default_environment: &'a EnvironmentName,
     environments: Vec<serde_json::Value>,
-    /// Setups by environment and list.
+    /// The setups by environment and list.
     overlays: BTreeMap<&'a EnvironmentName, BTreeMap<&'static str, Vec<serde_json::Value>>>,
     plugins: BTreeMap<&'static str, Plugins>,
-    /// The same, with both lists also where they are empty.
+    /// The same, with both lists even if they are empty.
     made: BTreeMap<&'static str, Plugins>,
-    /// What the template itself defines, by list and name.
+    /// The plugins that the template itself defines, by list and name.
     imported: BTreeMap<&'static str, BTreeMap<&'a str, Value>>,
     jobs: Value,
     schedules: Value,
@@ -53,7 +53,7 @@ type IdentifiedEntry = (IntegrationId, Arc<Entry>);
 /// Entries in the order of the file.
 type Sorted = [IdentifiedEntry];
 
-/// A list of which each item is made when it is asked for.
+/// A list whose items are created on demand.
 #[derive(Debug)]
 struct LazyList {
     of: Vec<IdentifiedEntry>,
@@ -112,7 +112,7 @@ impl<'a> Values<'a> {
 /// The keys of `plugins` that spile knows.
 const LISTS: [&str; 2] = ["extractors", "loaders"];
 
-/// Returns what is rendered as a plugin of its own: definitions, each once, and what inherits from them.
+/// Returns the plugins that spile defines: each definition once, and the plugins that inherit from it.
 fn plugins(sorted: &Sorted) -> BTreeMap<&'static str, Plugins> {
     let made = |(_, entry): &&IdentifiedEntry| entry.origin == Origin::Made;
     let list = |list: &'static str| {
@@ -144,13 +144,13 @@ struct Annotations<'a> {
     spile: Mark<'a>,
 }
 
-/// What tells that a plugin is an integration's. It is written in this order.
+/// Marks a plugin as an integration's. The fields are written in this order.
 #[derive(Serialize)]
 struct Mark<'a> {
     id: IntegrationId,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     imported: bool,
-    /// Whether an imported plugin's `load_schema` is spile's: the template may say one of its own.
+    /// Whether spile sets the `load_schema` of an imported plugin. Otherwise, the template may set its own.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     load_schema: bool,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
@@ -194,7 +194,7 @@ fn environment(name: &EnvironmentName, entries: &Sorted) -> serde_json::Value {
     json!({"name": name, "plugins": plugins})
 }
 
-/// Returns the setups of an environment, in both lists also where they are empty.
+/// Returns the setups of an environment, with both lists even if they are empty.
 fn overlays(name: &EnvironmentName, entries: &Sorted) -> BTreeMap<&'static str, Vec<serde_json::Value>> {
     let mut plugins = BTreeMap::from(LISTS.map(|list| (list, Vec::new())));
     for (_, entry) in entries {

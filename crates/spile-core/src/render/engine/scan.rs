@@ -1,7 +1,8 @@
-//! The limits of a template's text. The engine's parser, its code generator and the end of its syntax tree recurse once
-//! for each operator of an expression and each `elif`: unbounded, a template of a megabyte overflows any stack.
+//! Limits on a template's text. The engine's parser, its code generator and the destructor of its syntax tree recurse
+//! once for each operator of an expression and each `elif`. Without limits, a template of a megabyte overflows any
+//! stack.
 //!
-//! The tokens are the engine's own, so that this sees what the parser will see.
+//! The tokens come from the engine, so that this module sees what the parser will see.
 
 use std::ops::Range;
 
@@ -10,26 +11,26 @@ use minijinja::syntax::SyntaxConfig;
 
 use super::Failure;
 
-/// The most bytes of a template.
+/// The most bytes in a template.
 const TEXT: usize = 1 << 20;
 
-/// The most tokens of a template.
+/// The most tokens in a template.
 const TOKENS: usize = 100_000;
 
-/// The most operators, brackets and the like in one tag: each may make its expression one level deeper.
+/// The most operators, brackets and the like in one tag. Each may nest its expression one level deeper.
 pub(super) const LINKS: usize = 1_000;
 
-/// The most `elif` of a template: each is one level deeper than the one before.
+/// The most `elif` in a template. Each is nested in the one before.
 pub(super) const ELIFS: usize = 1_000;
 
-/// Refuses a text that could overflow the stack, or take long to compile.
+/// Rejects a text that could overflow the stack or take long to compile.
 pub(super) fn check(text: &str, syntax: &SyntaxConfig) -> Result<(), Failure> {
     let refuse = |message: String, span| Err(Failure { message, span });
     if text.len() > TEXT {
         return refuse(format!("it is longer than {TEXT} bytes"), 0..0);
     }
     let (mut tag, mut tokens, mut elifs) = (Tag::default(), 0, 0);
-    // What is not a token is reported by the parser.
+    // The parser reports invalid tokens.
     for (token, span) in tokenize(text, false, syntax.clone()).map_while(Result::ok) {
         tokens += 1;
         let place = range(span);
@@ -61,39 +62,39 @@ fn range(span: Span) -> Range<usize> {
     at(span.start_offset)..at(span.end_offset)
 }
 
-/// What was before a token: it tells a list from a subscript, and a tuple from a call.
+/// The token before a token. It distinguishes a list from a subscript, and a tuple from a call.
 #[derive(Debug, Default, PartialEq, Eq)]
 enum Previous {
-    /// The tag's start.
+    /// The start of the tag.
     #[default]
     Start,
-    /// The end of an operand, to which a bracket belongs.
+    /// The end of an operand: a bracket after it belongs to it.
     Operand,
-    /// Anything else: what follows is an operand of its own.
+    /// Anything else: what follows is a new operand.
     Operator,
 }
 
-/// A bracket that is open.
+/// An open bracket.
 #[derive(Debug)]
 struct Bracket {
-    /// Whether it begins a list or what may be a tuple.
+    /// Whether it begins a list or a possible tuple.
     is_literal: bool,
-    /// Whether it is a list, or has shown itself to be a tuple.
+    /// Whether it is a list, or turned out to be a tuple.
     is_sequence: bool,
-    /// Whether a name is in it.
+    /// Whether it contains a name.
     is_variable: bool,
 }
 
-/// One tag, as far as it was read.
+/// The part of a tag that was read so far.
 #[derive(Debug, Default)]
 struct Tag {
     start: usize,
     links: usize,
     previous: Previous,
     brackets: Vec<Bracket>,
-    /// A list or tuple of constants is in it. The engine works out what is constant when it compiles, without fuel.
+    /// Whether it contains a list or tuple of constants. The engine evaluates constants when it compiles, without fuel.
     constant: bool,
-    /// A `*` is in it.
+    /// Whether it contains a `*`.
     repeats: bool,
 }
 
@@ -136,14 +137,14 @@ impl Tag {
     }
 }
 
-/// Words that are followed by an operand.
+/// Words that an operand follows.
 const OPERATORS: [&str; 7] = ["not", "and", "or", "if", "else", "is", "in"];
 
-/// Words that are no names.
+/// Words that are not names.
 const WORDS: [&str; 13] =
     ["not", "and", "or", "if", "else", "is", "in", "true", "True", "false", "False", "none", "None"];
 
-/// Tells whether a token may make an expression one level deeper.
+/// Tells whether a token may nest an expression one level deeper.
 fn is_link(token: &Token<'_>) -> bool {
     match token {
         Token::Ident(name) => OPERATORS.contains(name),

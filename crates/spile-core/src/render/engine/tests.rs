@@ -30,14 +30,14 @@ fn refused(text: &str) -> Failure {
     rendered.map(|text| text.len()).expect_err(&format!("{text:.200} is taken"))
 }
 
-/// Doubles the values of two names so many times: each is written out as 2^`times` numbers.
+/// Doubles the values of two names repeatedly: each ends up as 2^`times` numbers.
 fn doubled(times: usize) -> String {
     let set = |name, i: usize| format!("{{% set {name}{i} = [{name}{}, {name}{}] %}}", i - 1, i - 1);
     let sets: String = (1..=times).map(|i| set("a", i) + &set("b", i)).collect();
     format!("{{% set a0 = [1] %}}{{% set b0 = [1] %}}{sets}")
 }
 
-/// Does this to `ns.x` again and again.
+/// Sets `ns.x` to `next` again and again.
 fn again(start: &str, next: &str) -> String {
     format!(
         "{{% set ns = namespace(x={start}) %}}{{% for i in range(30000) %}}{{% set ns.x = {next} %}}{{% endfor %}}{{{{ ns.x }}}}"
@@ -45,7 +45,7 @@ fn again(start: &str, next: &str) -> String {
 }
 
 #[test]
-fn a_watched_template_says_what_it_says_unwatched() {
+fn a_watched_template_renders_what_it_renders_unwatched() {
     let texts = [
         "{% for i in list %}{{ i }}{% if loop.last %}!{% else %},{% endif %}{% else %}none{% endfor %}",
         "{{ [3, 1]|sort }} {{ x.a }} {{ {'a': 1}|tojson(indent=2) }} {{ x.b is defined }} {{ x.c|default('q') }}",
@@ -82,7 +82,7 @@ fn what_is_undefined_is_named_as_the_engine_names_it() {
 }
 
 #[test]
-fn what_nests_or_links_without_end_is_refused_before_it_is_parsed() {
+fn endless_nesting_is_rejected_before_it_is_parsed() {
     let many = |prefix: &str, link: &str, suffix: &str| {
         format!("{{{{ {} }}}}", [prefix, &link.repeat(50_000), suffix].concat())
     };
@@ -114,7 +114,7 @@ fn what_nests_or_links_without_end_is_refused_before_it_is_parsed() {
 }
 
 #[test]
-fn what_weighs_more_with_every_step_is_refused() {
+fn values_that_grow_with_every_step_are_rejected() {
     let texts = [
         doubled(60) + "{{ a60 ~ '' }}",
         doubled(60) + "{{ a60 == b60 }}",
@@ -150,7 +150,7 @@ fn what_weighs_more_with_every_step_is_refused() {
 }
 
 #[test]
-fn one_filter_or_operator_makes_no_more_than_a_template_may_have() {
+fn a_single_filter_or_operator_cannot_exceed_the_limits() {
     let texts = [
         "{{ [1]|tojson(indent=4000000000) }}",
         "{{ [1]|tojson(4000000000) }}",
@@ -174,7 +174,7 @@ fn one_filter_or_operator_makes_no_more_than_a_template_may_have() {
     }
 }
 
-/// With a tenth of the stack that it has.
+/// Runs with a tenth of the real stack.
 #[test]
 fn the_deepest_templates_take_a_part_of_their_stack() {
     let most = scan::LINKS - 1;

@@ -1,12 +1,12 @@
-//! Instructions of a project's template, with a look at every value between them: what is made is weighed, what is
-//! compared is paid for, and all text goes through the formatter, which counts it.
+//! Watched instructions of a project's template: new values are weighed, comparisons cost fuel, and all text goes
+//! through the formatter, which counts it.
 
 use minijinja::Value;
 use minijinja::machinery::{Instruction, Instructions};
 
 use super::weight::{COMPARED, MADE};
 
-/// Filters that compare what they are given.
+/// Filters that compare their inputs.
 const COMPARING: [&str; 12] = [
     "sort",
     "unique",
@@ -22,10 +22,10 @@ const COMPARING: [&str; 12] = [
     "items",
 ];
 
-/// Stands for no place in the engine's memory of filters.
+/// A filter that does not use the engine's filter cache.
 const UNREMEMBERED: u8 = u8::MAX;
 
-/// Returns the same instructions, watched.
+/// Returns the same instructions, but watched.
 pub(super) fn watched<'a>(code: &Instructions<'a>) -> Instructions<'a> {
     let mut steps = Vec::new();
     let mut starts = Vec::new();
@@ -53,8 +53,8 @@ pub(super) fn watched<'a>(code: &Instructions<'a>) -> Instructions<'a> {
     watched
 }
 
-/// Tells whether a value is asked for no more than one of its attributes: that is weighed, and the engine, where there is
-/// none, names the way to it by the instructions before.
+/// Tells whether only an attribute of a value is used. If so, the attribute is weighed instead. If it does not exist,
+/// the engine derives its path from the preceding instructions, so nothing may come between them.
 fn is_led_on(code: &Instructions<'_>, at: u32) -> bool {
     let is_way = |at| matches!(code.get(at), Some(Instruction::Lookup(_) | Instruction::GetAttr(_)));
     let is_named = matches!(code.get(at + 1), Some(Instruction::GetAttr(_)));
@@ -63,7 +63,7 @@ fn is_led_on(code: &Instructions<'_>, at: u32) -> bool {
     is_way(at) && (is_named || is_item)
 }
 
-/// Returns what stands for an instruction.
+/// Returns the instructions that replace an instruction.
 fn step<'a>(instruction: &Instruction<'a>, passes_names: bool) -> Vec<Instruction<'a>> {
     let made = || Instruction::ApplyFilter(MADE, Some(1), UNREMEMBERED);
     let compared = || Instruction::ApplyFilter(COMPARED, Some(1), UNREMEMBERED);
@@ -104,7 +104,7 @@ fn step<'a>(instruction: &Instruction<'a>, passes_names: bool) -> Vec<Instructio
     }
 }
 
-/// Returns where an instruction jumps to.
+/// Returns the jump target of an instruction.
 fn target<'t>(instruction: &'t mut Instruction<'_>) -> Option<&'t mut u32> {
     match instruction {
         Instruction::Iterate(target)

@@ -1,4 +1,5 @@
-//! What values weigh, written out: a list that holds another one twice weighs it twice, for so it is written and compared.
+//! The weight of values as they are written out: a list that contains another one twice counts it twice, because it is
+//! written and compared twice.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -9,44 +10,44 @@ use minijinja::{Environment, Error, ErrorKind, Output, State, Value};
 
 use super::Formatter;
 
-/// The filter that every value passes when it is made.
+/// The filter that every new value passes.
 pub(super) const MADE: &str = "(made)";
 
-/// The filter that every value passes before it is compared.
+/// The filter that every value passes before a comparison.
 pub(super) const COMPARED: &str = "(compared)";
 
-/// The bytes of one value beside its text.
+/// The bytes that one value counts in addition to its text.
 const VALUE: u64 = 32;
 
-/// How deep values may lie in one another.
+/// How deeply values may be nested.
 const DEPTH: usize = 100;
 
-/// The weight that a value may have beside what the template was given.
+/// The most that a value may weigh, in addition to the template's inputs.
 const WEIGHT: u64 = 4 << 20;
 
-/// The text that a template may write beside what it was given, and make on its way.
+/// The most text that a template may write, and (`TEXTS`) create on the way, in addition to its inputs.
 const WRITTEN: u64 = 2 << 20;
 const TEXTS: u64 = 32 << 20;
 
-/// The most spaces by which JSON is indented for each level.
+/// The most spaces of JSON indentation per level.
 const INDENT: usize = 8;
 
-/// How many times over a template may have what it was given.
+/// How many times its inputs a template may use.
 const TIMES: u64 = 8;
 
-/// What a template may make, and what it has made.
+/// The limits of a template, and how much of them it has used.
 #[derive(Debug)]
 pub(super) struct Limits {
-    /// What the template was given weighs.
+    /// The weight of the template's inputs.
     given: u64,
-    /// Where the lists and maps that it was given are: they hold nothing twice.
+    /// The addresses of the lists and maps in its inputs, which contain nothing twice.
     known: BTreeSet<usize>,
     written: AtomicU64,
     texts: AtomicU64,
 }
 
 impl Limits {
-    /// Makes limits for a template that is given these values.
+    /// Returns the limits of a template with these inputs.
     pub(super) fn of(values: &Value) -> Self {
         let mut known = BTreeSet::new();
         collect(values, &mut known, DEPTH);
@@ -101,7 +102,7 @@ impl Limits {
     }
 }
 
-/// The engine's own filter, which would make any number of spaces for each line.
+/// Limits the engine's own filter, which would write any number of spaces per line.
 fn tojson(value: &Value, indent: Option<Value>, named: Kwargs) -> Result<Value, Error> {
     let given = indent.clone().or(named.get("indent")?);
     if given.and_then(|indent| indent.as_usize()).is_some_and(|indent| indent > INDENT) {
@@ -114,7 +115,7 @@ fn too_much() -> Error {
     Error::new(ErrorKind::OutOfFuel, "it produces too much text, or a value that is too large")
 }
 
-/// Finds every list and map in what a template is given.
+/// Finds all lists and maps in a template's inputs.
 fn collect(value: &Value, known: &mut BTreeSet<usize>, depth: usize) {
     let Some(object) = value.as_object().filter(|_| depth > 0) else { return };
     if place(value).is_some_and(|place| !known.insert(place)) {
@@ -125,7 +126,7 @@ fn collect(value: &Value, known: &mut BTreeSet<usize>, depth: usize) {
     }
 }
 
-/// Tells where a list or map is.
+/// Returns the address of a list or map.
 fn place(value: &Value) -> Option<usize> {
     let list = value.downcast_object_ref::<Vec<Value>>().map(|list| std::ptr::from_ref(list).addr());
     list.or_else(|| value.downcast_object_ref::<BTreeMap<Value, Value>>().map(|map| std::ptr::from_ref(map).addr()))
@@ -142,7 +143,7 @@ fn items(object: &DynObject) -> Box<dyn Iterator<Item = Value>> {
     }
 }
 
-/// Returns what a value weighs, written out.
+/// Returns the weight of a value as it is written out.
 fn weight(value: &Value, limit: u64) -> Result<u64, Error> {
     let mut sum = 0;
     add(value, &mut sum, limit, DEPTH)?;
@@ -158,8 +159,8 @@ fn add(value: &Value, sum: &mut u64, limit: u64, depth: usize) -> Result<(), Err
     value.as_object().map_or(Ok(()), |object| items(object).try_for_each(|item| add(&item, sum, limit, depth - 1)))
 }
 
-/// Returns a value in which no list is made again each time that it is read: such lists are views of other lists, one
-/// on another without end. `None` where it is that already.
+/// Returns a value without lists that are computed again each time they are read: such lists are views of other lists,
+/// possibly in endless chains. Returns `None` if the value has none.
 fn settled(value: &Value, limit: u64, depth: usize) -> Result<Option<Value>, Error> {
     let Some(object) = value.as_object() else { return Ok(None) };
     if depth == 0 {

@@ -1,12 +1,12 @@
-//! Schedules as plain cron: five fields as every cron understands them.
+//! Schedules as plain cron expressions: five fields that every cron understands.
 
-/// What plain fields are written with.
+/// The signs in plain fields.
 const SIGNS: &str = "*,-/?";
 
-/// The days by the names that cron knows.
+/// The names of the days in cron.
 const DAYS: [&str; 7] = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
 
-/// Returns a schedule as five plain fields; `None` where it has none: `@once`, or what only some parsers know (`L`, `W`
+/// Returns a schedule as five plain fields; `None` if it has none: `@once`, or what only some parsers support (`L`, `W`
 /// and `#`).
 pub(super) fn fields(schedule: &str) -> Option<String> {
     let preset = match schedule {
@@ -30,7 +30,7 @@ pub(super) fn fields(schedule: &str) -> Option<String> {
     Some(format!("{minute} {hour} {day} {month} {}", weekdays(weekday)?))
 }
 
-/// Returns the field of weekdays without Sunday as 7, which Kubernetes refuses.
+/// Returns the field of weekdays without Sunday as 7, which Kubernetes rejects.
 fn weekdays(field: &str) -> Option<String> {
     let parts: Option<Vec<String>> = field.split(',').map(weekday).collect();
     Some(parts?.join(","))
@@ -45,7 +45,7 @@ fn weekday(part: &str) -> Option<String> {
     }
     let Some((from, to)) = range.split_once('-') else {
         let day = day(range)?;
-        // From there to the end of the week, which ends with Saturday here.
+        // From this day to the end of the week, which is Saturday here.
         return Some(step.map_or((day % 7).to_string(), |step| format!("{}/{step}", day % 7)));
     };
     let (from, to) = (day(from)?, day(to)?);
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn what_only_some_parsers_know_has_none() {
+    fn what_only_some_parsers_support_has_no_plain_fields() {
         for schedule in ["@once", "0 0 L * *", "0 0 15W * *", "0 0 1 L *", "0 0 1 JUNE *", "0 0 * * 5L", "0 0 * * 5#2"]
         {
             assert_eq!(fields(schedule), None, "{schedule}");
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn a_step_of_nothing_is_none() {
+    fn a_step_of_zero_has_no_plain_fields() {
         for days in ["*/0", "1/0", "5-7/0", "1-5/x"] {
             assert_eq!(fields(&format!("0 0 * * {days}")), None, "{days}");
         }

@@ -1,24 +1,24 @@
-//! Values as literals of the language that an output is in, so that no name can become code.
+//! Values as literals in the language of an output, so that no name can become code.
 
 use std::fmt::Write;
 
 use minijinja::{AutoEscape, Error, ErrorKind, Output, State};
 use serde_json::Value;
 
-/// The name of the form for Python.
+/// The name of the escaping for Python.
 const PYTHON: &str = "python";
 
-/// The name of the form for shells.
+/// The name of the escaping for shells.
 const SHELL: &str = "shell";
 
-/// Chooses the form of values by the template's name: literals of Python in `.py.j2`, words of a shell in `.sh.j2`, JSON
-/// in all others, which is YAML and a literal of most languages.
+/// Chooses how values are written by the template's name: Python literals in `.py.j2`, shell words in `.sh.j2`, and
+/// JSON in all others, which is valid YAML and a literal in most languages.
 pub(super) fn language(name: &str) -> AutoEscape {
     let own = [(".py.j2", PYTHON), (".sh.j2", SHELL)].into_iter().find(|(ending, _)| name.ends_with(ending));
     own.map_or(AutoEscape::Json, |(_, form)| AutoEscape::Custom(form.into()))
 }
 
-/// Writes a value as a literal; what the template itself says stays as it is.
+/// Writes a value as a literal. The template's own text is not changed.
 pub(super) fn formatted(
     out: &mut Output<'_>,
     state: &mut State<'_, '_>,
@@ -36,7 +36,7 @@ pub(super) fn formatted(
     out.write_str(&text).map_err(Error::from)
 }
 
-/// Returns a value as Python writes it. A JSON string is a literal of Python's too.
+/// Returns a value as a Python literal. A JSON string is a Python literal too.
 fn python(value: &Value) -> String {
     let all = |items: Vec<String>| items.join(", ");
     match value {
@@ -53,7 +53,7 @@ fn python(value: &Value) -> String {
     }
 }
 
-/// Returns a value as a word of a shell, a list as words.
+/// Returns a value as a shell word, and a list as several words.
 fn shell(value: &Value) -> Result<String, Error> {
     if let Value::Array(items) = value {
         let words: Result<Vec<String>, Error> = items.iter().map(shell).collect();
@@ -64,8 +64,8 @@ fn shell(value: &Value) -> Result<String, Error> {
     quoted.map_err(|error| Error::new(ErrorKind::BadSerialization, error.to_string()))
 }
 
-/// Writes as escapes what JSON leaves as it is and others take for the end of a line, refuse, or show otherwise than it
-/// is: a text that is written from right to left looks like other code.
+/// Escapes characters that JSON allows but that others take for the end of a line, reject, or show misleadingly: text
+/// from right to left can look like different code.
 pub(super) fn escaped(json: &str) -> String {
     let mut text = String::with_capacity(json.len());
     for c in json.chars() {
@@ -79,7 +79,7 @@ pub(super) fn escaped(json: &str) -> String {
     text
 }
 
-/// All of these are of four hexadecimal digits.
+/// All the others fit into four hexadecimal digits.
 fn is_harmless(c: char) -> bool {
     !matches!(c, '\u{7f}'..='\u{9f}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
         | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}')
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_escaped_is_the_same_json() {
+    fn escaped_text_is_the_same_json() {
         let text: String = (0..=0xffff).filter_map(char::from_u32).collect();
         let json = escaped(&serde_json::to_string(&text).unwrap());
         assert_eq!(serde_json::from_str::<String>(&json).unwrap(), text);

@@ -1,4 +1,5 @@
-//! Marks: what an output says of each integration in a comment, so that a partial plan can write again what it leaves.
+//! Marks: comments in an output that describe each integration, so that a partial plan can write again what it leaves
+//! unchanged.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,7 +7,7 @@ use super::{Task, literal};
 use crate::name::IntegrationId;
 use crate::plan::State;
 
-/// How a mark begins, whatever makes the line a comment.
+/// The start of a mark, regardless of the language's comment sign.
 const START: &str = "spile: {";
 
 #[derive(Serialize, Deserialize)]
@@ -16,21 +17,21 @@ struct Marked<T> {
     id: IntegrationId,
 }
 
-/// Returns the mark of a task, in one line.
+/// Returns the mark of a task, on one line.
 pub(super) fn mark(id: IntegrationId, task: &Task) -> String {
-    // A task holds texts: there is nothing that cannot be written.
+    // A task contains only strings, so serializing it cannot fail.
     let json = serde_json::to_string(&Marked { task, id }).unwrap_or_default();
     format!("spile: {}", literal::escaped(&json))
 }
 
-/// Returns the tasks whose marks a text has.
+/// Returns the tasks in the marks of a text.
 #[must_use]
 pub fn tasks_of(text: &str) -> State<Task> {
     let marked = |line: &str| {
         let json = line.get(line.find(START)? + START.len() - 1..)?;
-        // Behind it may be what ends the comment.
+        // The end of the comment may follow.
         let mut values = serde_json::Deserializer::from_str(json).into_iter::<Marked<Task>>();
-        // A line that only looks like a mark is none.
+        // Ignores lines that only look like marks.
         let Ok(Marked { task, id }) = values.next()? else { return None };
         Some((id, task))
     };

@@ -1,24 +1,24 @@
-//! What can be wrong with outputs and their templates.
+//! Mistakes in outputs and their templates.
 
 use miette::{Diagnostic, SourceSpan};
 
-/// What can be wrong with an output and its template, beyond what any template can have.
+/// Mistakes in an output and its template, in addition to those in any template.
 #[derive(Debug, thiserror::Error, Diagnostic)]
 pub enum OutputMistake {
-    /// Nothing has the template's name.
+    /// The name of a template that does not exist.
     #[error("there is no template `{name}`")]
     #[diagnostic(code(spile::output::template))]
     UnknownTemplate {
         /// What was written.
         name: String,
-        /// Where.
+        /// Where it is.
         #[label("unknown")]
         span: SourceSpan,
-        /// The nearest match, or all.
+        /// The nearest match, or all names.
         #[help]
         help: String,
     },
-    /// What the output is for cannot run a schedule.
+    /// A schedule that the output's scheduler cannot run.
     #[error("`{slug}` is left out of the output `{path}`, which cannot express `{schedule}`")]
     #[diagnostic(
         code(spile::output::left_out),
@@ -32,7 +32,7 @@ pub enum OutputMistake {
         path: String,
         /// The schedule.
         schedule: String,
-        /// The output's template, as `spile.toml` names it.
+        /// Where `spile.toml` names the output's template.
         #[label("this output")]
         span: SourceSpan,
     },

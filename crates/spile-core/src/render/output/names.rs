@@ -1,5 +1,5 @@
-//! Names that schedulers accept: readable where ours already fit, and with a hash where something had to go, so that no
-//! two things share one.
+//! Names that schedulers accept: readable if ours already fit, and otherwise with a hash, so that no two things share a
+//! name.
 
 use crate::digest::hash;
 
@@ -9,26 +9,26 @@ const LONGEST_JOB: usize = 52;
 /// The longest value of a label.
 const LONGEST_LABEL: usize = 63;
 
-/// The longest name of a DAG, below Airflow's 250 and readable.
+/// The longest name of a DAG: below Airflow's 250, and readable.
 const LONGEST_DAG: usize = 200;
 
-/// How a name is put together.
+/// The rules for a name.
 struct NameForm {
-    /// What is between the parts.
+    /// The text between the parts.
     separator: &'static str,
-    /// What a part may hold besides lowercase letters, digits and dashes.
+    /// The characters that a part may contain besides lowercase letters, digits and dashes.
     also: fn(char) -> bool,
-    /// How long the whole may be.
+    /// The greatest length of the name.
     longest: usize,
 }
 
-/// Returns the name of a `CronJob`: a label of DNS (RFC 1123).
+/// Returns the name of a `CronJob`: a DNS label (RFC 1123).
 pub(super) fn job(parts: &[&str]) -> String {
     let form = NameForm { separator: "--", also: |_| false, longest: LONGEST_JOB - "spile-".len() };
     format!("spile-{}", joined(parts, &form))
 }
 
-/// Returns the value of a label of Kubernetes.
+/// Returns the value of a Kubernetes label.
 pub(super) fn label(text: &str) -> String {
     let also = |c: char| c.is_ascii_uppercase() || c == '.' || c == '_';
     joined(&[text], &NameForm { separator: "", also, longest: LONGEST_LABEL })
@@ -46,7 +46,7 @@ pub(super) fn dag(parts: &[&str], schedule: &str, timezone: &str) -> String {
     format!("spile__{}", joined(&all, &NameForm { separator: "__", also, longest: LONGEST_DAG }))
 }
 
-/// Returns a schedule as a word: `hourly`, `0_6_x_x_1-5`. No two become the same.
+/// Returns a schedule as a word: `hourly`, `0_6_x_x_1-5`. Different schedules become different words.
 fn word(schedule: &str) -> String {
     let sign = |c: char| match c {
         ' ' => "_".to_owned(),
@@ -58,7 +58,7 @@ fn word(schedule: &str) -> String {
     schedule.trim_start_matches('@').chars().map(sign).collect()
 }
 
-/// Joins parts. What does not fit is left out, and a hash of all of it is added at the end.
+/// Joins parts. If some characters do not fit, leaves them out and appends a hash of all parts.
 fn joined(parts: &[&str], form: &NameForm) -> String {
     let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || (form.also)(c);
     let part = |text: &&str| {
@@ -66,7 +66,7 @@ fn joined(parts: &[&str], form: &NameForm) -> String {
         kept.trim_matches(|c: char| !c.is_ascii_alphanumeric()).to_owned()
     };
     let kept: Vec<String> = parts.iter().map(part).collect();
-    // What holds the separator itself could be cut in more than one way.
+    // A part that contains the separator would make the name ambiguous.
     let is_plain = |(kept, text): (&String, &&str)| {
         kept == text && !kept.is_empty() && (form.separator.is_empty() || !kept.contains(form.separator))
     };
@@ -75,7 +75,7 @@ fn joined(parts: &[&str], form: &NameForm) -> String {
         return all;
     }
     let digest = &hash(parts.join("\0").as_bytes())[..8];
-    // All of it is ASCII.
+    // The string is ASCII.
     let start =
         all[..all.len().min(form.longest - digest.len() - 1)].trim_matches(|c: char| !c.is_ascii_alphanumeric());
     if start.is_empty() { format!("x{digest}") } else { format!("{start}-{digest}") }
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn what_had_to_go_is_told_apart_by_a_hash() {
+    fn names_with_removed_characters_differ_by_a_hash() {
         let long = "a".repeat(80);
         let jobs = [
             ["é", "x", "shop"],
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_long_name_as_much_is_kept_as_has_room_before_the_hash() {
+    fn a_long_name_is_cut_to_make_room_for_the_hash() {
         let long = "a".repeat(300);
         let kept = |name: &str, start: &str, longest: usize| {
             let digest = name.strip_prefix(start).unwrap_or_else(|| panic!("{name}"));
@@ -136,7 +136,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_the_parts_are_the_name_is_a_valid_one(project in ".{0,90}", slug in "[a-z0-9][a-z0-9-]{0,80}") {
+        fn any_parts_make_a_valid_name(project in ".{0,90}", slug in "[a-z0-9][a-z0-9-]{0,80}") {
             let job = job(&[&project, "prod", &slug]);
             prop_assert!(is_dns(&job) && job.len() <= LONGEST_JOB, "{job}");
             let label = label(&project);

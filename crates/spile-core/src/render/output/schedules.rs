@@ -1,4 +1,4 @@
-//! Tasks by the time they run at.
+//! Groups tasks by the time at which they run.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{Task, cron, names};
 
-/// Groups tasks by schedule and time zone, each group with a name that stays the same as long as both do.
+/// Groups tasks by schedule and time zone. The name of a group depends only on these two.
 pub(super) fn grouped(project: &str, environment: &str, tasks: &[(&Task, Value)]) -> Vec<Value> {
     let mut groups: BTreeMap<(&str, &str), Vec<&(&Task, Value)>> = BTreeMap::new();
     for one in tasks {

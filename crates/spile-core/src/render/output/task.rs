@@ -1,4 +1,4 @@
-//! Tasks: integrations in an output, with all that is needed to write them again.
+//! Tasks: integrations in an output, each with everything that is needed to write it again.
 
 use std::collections::BTreeSet;
 
@@ -8,10 +8,10 @@ use crate::connector::Role;
 use crate::integration::Integration;
 use crate::name::{EnvironmentName, Slug};
 
-/// An integration in an output: what runs when, never with what settings.
+/// An integration in an output: what runs and when, but no settings.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Task {
-    /// The integration's name, which `spile sync` takes.
+    /// The integration's name, the argument of `spile sync`.
     pub slug: Slug,
     /// A preset or a cron expression.
     pub schedule: String,
@@ -23,16 +23,16 @@ pub struct Task {
     pub loader: Slug,
     /// Words to find and group it by.
     pub tags: BTreeSet<String>,
-    /// What people call it.
+    /// Its name for people.
     pub name: String,
-    /// What it is for.
+    /// Its purpose.
     pub description: Option<String>,
     /// Its file, relative to the project.
     pub path: String,
 }
 
 impl Task {
-    /// Returns the task that an integration is in an environment; `None` where there is nothing to run, or no time to.
+    /// Returns the task of an integration in an environment; `None` if there is nothing to run, or no schedule.
     #[must_use]
     pub fn of(integration: &Integration, environment: &EnvironmentName) -> Option<Self> {
         let declared = integration.at(environment);

@@ -1,12 +1,12 @@
 use super::*;
 use crate::source::Placed;
 
-/// What a template of the project's own renders, without any integration.
+/// The output of a project's own template, without any integration.
 fn rendered(template: &str) -> Result<String, String> {
     rendered_as("txt", template)
 }
 
-/// The same for a file with such an ending.
+/// The same for a file with this extension.
 fn rendered_as(ending: &str, template: &str) -> Result<String, String> {
     let name = format!("templates/own.{ending}.j2");
     let template = Source::new(&name, template);
@@ -21,7 +21,7 @@ fn rendered_as(ending: &str, template: &str) -> Result<String, String> {
 }
 
 #[test]
-fn a_template_may_go_on_for_long_and_not_for_ever_though_there_is_nothing_to_render() {
+fn a_template_may_run_long_but_not_forever_even_without_integrations() {
     let long = "{{ marker|safe }}\n{% for number in range(60000) %}\n{% endfor %}\n";
     assert_eq!(rendered(long), Ok(format!("{MARKER}\n")));
     let endless = "{{ marker|safe }}\n{% for a in range(9999) %}{% for b in range(9999) %}{% endfor %}{% endfor %}\n";
@@ -29,7 +29,7 @@ fn a_template_may_go_on_for_long_and_not_for_ever_though_there_is_nothing_to_ren
 }
 
 #[test]
-fn a_value_is_a_literal_unless_the_template_says_that_it_is_text() {
+fn a_value_is_a_literal_unless_the_template_marks_it_as_text() {
     let body =
         "{{ 'a' }}|{{ 'a \"b\"'|safe }}|{% autoescape false %}{{ 'a \"b\"' }}|{{ 'a' if false }}|{% endautoescape %}";
     let expected = format!("{MARKER}\n\"a\"|a \"b\"|a \"b\"||\n");

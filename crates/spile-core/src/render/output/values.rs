@@ -1,4 +1,4 @@
-//! What templates of outputs are given.
+//! The inputs of output templates.
 
 use std::collections::BTreeSet;
 
@@ -9,13 +9,13 @@ use super::{MARKER, Output, Task, cron, mark, names, schedules};
 use crate::name::{EnvironmentName, IntegrationId};
 use crate::plan::State;
 
-/// What a template is given.
+/// The inputs of a template.
 #[derive(Serialize)]
 pub(super) struct OutputValues<'a> {
     marker: &'static str,
     project: &'a str,
     environment: &'a EnvironmentName,
-    /// How many folders of the project the file is in.
+    /// How many folders deep the file is in the project.
     depth: usize,
     labels: Value,
     schedules: Vec<Value>,
