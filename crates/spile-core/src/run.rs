@@ -1,4 +1,4 @@
-//! A run: one test or sync of one integration, as the registry records it.
+//! A run: one test or sync of one integration, as recorded in the registry.
 
 pub mod arrival;
 mod cause;
@@ -38,7 +38,7 @@ pub enum RunKind {
 }
 
 impl RunKind {
-    /// Returns the word that the registry keeps.
+    /// Returns the registry's word.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
@@ -48,24 +48,24 @@ impl RunKind {
     }
 }
 
-/// How far a run got; the words of the registry's `integration_runs.status`.
+/// The status of a run, under the words of the registry's `integration_runs.status`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RunStatus {
-    /// It has begun and not ended.
+    /// It has begun, and its end has not been recorded.
     Running,
     /// It succeeded.
     Ok,
-    /// It succeeded, and something about it needs a look.
+    /// It succeeded, but something about it needs attention.
     Warning,
-    /// It ended with an error.
+    /// It failed.
     Failed,
-    /// Somebody stopped it.
+    /// Someone stopped it.
     Cancelled,
 }
 
 impl RunStatus {
-    /// All of them, by the registry's word.
+    /// All statuses, by the registry's words.
     pub const WORDS: [(&'static str, Self); 5] = [
         ("running", Self::Running),
         ("ok", Self::Ok),
@@ -80,7 +80,7 @@ impl RunStatus {
         Self::WORDS.into_iter().find(|(_, status)| *status == self).map_or("", |(word, _)| word)
     }
 
-    /// Tells whether a run that ended so did what it was started for.
+    /// Tells whether the run did what it was started for.
     #[must_use]
     pub fn succeeded(self) -> bool {
         match self {
@@ -89,7 +89,7 @@ impl RunStatus {
         }
     }
 
-    /// Returns what becomes of an integration's `status` when a run ends so; `None` where it says nothing.
+    /// Returns the `status` that an integration gets when a run ends with this status; `None` if it does not change.
     #[must_use]
     pub fn integration_status(self) -> Option<&'static str> {
         match self {
@@ -103,19 +103,19 @@ impl RunStatus {
 /// One test or sync of one integration.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Run {
-    /// Its id; Meltano's run id too.
+    /// Its id, which is also Meltano's run id.
     pub id: Uuid,
     /// The integration.
     pub integration: IntegrationId,
-    /// The integration's name when it ran.
+    /// The integration's name at the time.
     pub slug: Slug,
     /// The environment it ran in.
     pub environment: EnvironmentName,
     /// What it did.
     pub kind: RunKind,
-    /// How far it got.
+    /// Its status.
     pub status: RunStatus,
-    /// Under which id Meltano keeps its bookmarks; a test has none.
+    /// The id under which Meltano keeps its state; a test has none.
     pub state_id: Option<String>,
     /// The loader its records went to.
     pub loader: Option<IntegrationId>,
@@ -123,15 +123,15 @@ pub struct Run {
     pub started_at: Timestamp,
     /// When it ended.
     pub finished_at: Option<Timestamp>,
-    /// How many records it moved, where that was counted.
+    /// How many records it moved, if they were counted.
     pub records: Option<u64>,
     /// The same by stream.
     pub streams: BTreeMap<String, u64>,
-    /// What went wrong, or needs a look, in a sentence.
+    /// What went wrong, or needs attention, in a sentence.
     pub error: Option<String>,
-    /// What kind of thing that is.
+    /// The kind of failure or finding.
     pub cause: Option<Cause>,
-    /// How often it was tried.
+    /// How many attempts it took.
     pub attempts: u32,
     /// Whether it read everything again, regardless of the bookmark.
     pub full_refresh: bool,
@@ -139,20 +139,21 @@ pub struct Run {
     pub bookmark_before: Option<Value>,
     /// The Singer state that it left, if it was reported.
     pub bookmark_after: Option<Value>,
-    /// The tick of its schedule that it serves; none if it was started by hand.
+    /// The tick of its schedule that it serves; `None` if it was started by hand.
     pub scheduled_for: Option<Timestamp>,
     /// The machine it ran on.
     pub host: Option<String>,
-    /// What else was found out about it.
+    /// Other facts about it.
     pub details: Details,
-    /// Its whole log, relative to the project, as the registry remembers it: to be shown. [`Run::log_path`] is to be opened.
+    /// The path of its log, relative to the project, as recorded in the registry. Only for display: use
+    /// [`Run::log_path`] to open it.
     pub log: PathBuf,
 }
 
-/// What a run is known by before it has done anything.
+/// The facts about a run that are known before it begins.
 #[derive(Debug, Clone)]
 pub struct Start {
-    /// Its id; Meltano's run id too.
+    /// Its id, which is also Meltano's run id.
     pub id: Uuid,
     /// The integration.
     pub integration: IntegrationId,
@@ -167,7 +168,7 @@ pub struct Start {
 }
 
 impl Run {
-    /// Returns a run that has just started: nothing is known of it yet but where its log will be.
+    /// Returns a run that has just started. Only the path of its log is known already.
     #[must_use]
     pub fn start(start: Start) -> Self {
         let log = log_path(&start.slug, start.id);
@@ -198,29 +199,30 @@ impl Run {
     }
 }
 
-/// What is found out about a run on its way.
+/// Facts about a run that are found out along the way.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Details {
-    /// What arrived, by stream, where the destination was asked.
+    /// What arrived, by stream, if the destination was asked.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub arrivals: BTreeMap<String, Arrival>,
-    /// The packages that its plugins are programs of, with their versions, by the plugin's name.
+    /// The packages of its plugins' programs, with their versions, by the plugin's name.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub packages: BTreeMap<String, String>,
-    /// The SHA-256 of the catalog that its tap was given, in hex.
+    /// The SHA-256 of the catalog that its tap got, in hexadecimal.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub catalog: Option<String>,
-    /// Which streams it was to read, if not all that are selected from their bookmarks.
+    /// Which streams it was asked to read, if not all selected ones from their bookmarks.
     #[serde(skip_serializing_if = "StreamFilter::is_default")]
     pub filter: StreamFilter,
-    /// Which side's plugin made it fail, where that is known.
+    /// The side whose plugin made it fail, if known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failed: Option<Role>,
 }
 
 impl Details {
-    /// Takes in what was found out later: tables held before what they held when they were looked at first.
+    /// Adds facts that were found out later. The row counts from before the run stay those of the first look at the
+    /// tables.
     pub fn add(&mut self, later: Self) {
         for (stream, arrival) in later.arrivals {
             let before = self.arrivals.get(&stream).and_then(|first| first.before).or(arrival.before);
@@ -235,33 +237,33 @@ impl Details {
 const LOGS: &str = ".spile/logs";
 
 impl Run {
-    /// Returns where its log is on the machine that it ran on, relative to the project: below the folder of logs, whatever
-    /// anybody has written into the registry.
+    /// Returns the path of its log on the machine that it ran on, relative to the project. Always in the folder of
+    /// logs, whatever someone has written into the registry.
     #[must_use]
     pub fn log_path(&self) -> PathBuf {
         log_path(&self.slug, self.id)
     }
 
-    /// Returns what became of the records of each stream, by name.
+    /// Returns what happened to the records of each stream, by name.
     #[must_use]
     pub fn arrived(&self) -> Vec<Arrived<'_>> {
         arrival::arrived(&self.streams, &self.details.arrivals)
     }
 
-    /// Returns the next step after a failure, with `NAME` where the file to look at is named.
+    /// Returns the next step after a failure, with `NAME` as a placeholder for the file to look at.
     #[must_use]
     pub fn help(&self) -> Option<&'static str> {
         self.cause.map(|cause| cause.help_for(self.details.failed))
     }
 
-    /// Returns how long it took, in seconds; nothing before it has ended.
+    /// Returns how long it took, in seconds; `None` before it has ended.
     #[must_use]
     pub fn seconds(&self) -> Option<f64> {
         self.finished_at.map(|end| end.duration_since(self.started_at).as_secs_f64())
     }
 }
 
-/// Returns where the log of a run is, relative to the project.
+/// Returns the path of a run's log, relative to the project.
 #[must_use]
 pub fn log_path(slug: &Slug, id: Uuid) -> PathBuf {
     PathBuf::from(LOGS).join(slug.as_str()).join(format!("{id}.log"))

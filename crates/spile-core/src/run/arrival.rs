@@ -1,4 +1,5 @@
-//! What arrived in the destination of a sync: the rows of a table before and after, and how many the records require.
+//! What arrived in the destination of a sync: the rows of a table before and after, and how many rows the records
+//! require.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,29 +7,29 @@ use serde::{Deserialize, Serialize};
 
 use crate::problem::counted;
 
-/// What became of the records of one stream.
+/// What happened to the records of one stream.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Arrival {
-    /// The name of the table or file; none if it is unknown.
+    /// The name of the table or file; `None` if it is unknown.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub table: Option<String>,
-    /// How many rows it had when the stream's schema came by.
+    /// How many rows the table had when the stream's schema message passed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub before: Option<u64>,
-    /// How many it had when the loader had ended.
+    /// How many rows it had when the loader ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub after: Option<u64>,
-    /// How many different keys the records had, at least; nothing where the stream has no key.
+    /// How many different keys the records had, at least; `None` if the stream has no key.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub keys: Option<u64>,
     /// What the loader does with existing rows.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub load: Option<Load>,
-    /// Whether the tap had old rows deleted.
+    /// Whether the tap asked for old rows to be deleted.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub deletes: bool,
-    /// Why the destination could not be asked: a clause.
+    /// Why the destination could not be asked, as a clause.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unknown: Option<String>,
 }
@@ -37,13 +38,13 @@ pub struct Arrival {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Load {
-    /// Each record is a new row.
+    /// It adds each record as a new row.
     Append,
-    /// A record takes the place of the row with its key.
+    /// It replaces the row with the record's key.
     Merge,
-    /// Each run begins with an empty table.
+    /// It starts each run with an empty table.
     Replace,
-    /// Something else, of which nothing can be expected.
+    /// It does something else, so no number of rows can be expected.
     #[serde(other)]
     Other,
 }
@@ -51,14 +52,15 @@ pub enum Load {
 /// Rows that are missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lost {
-    /// How many rows there would be, at least.
+    /// How many rows there should be, at least.
     pub least: u64,
     /// How many there are.
     pub found: u64,
 }
 
 impl Arrival {
-    /// Returns what is missing of so many records. If there is more than they require, others may write there too.
+    /// Returns the rows that are missing for this many records. Surplus rows are not reported, because something else
+    /// may write to the table too.
     #[must_use]
     pub fn lost(&self, records: u64) -> Option<Lost> {
         let kept = self.before.filter(|_| !self.deletes).unwrap_or_default();
@@ -73,19 +75,19 @@ impl Arrival {
     }
 }
 
-/// What became of the records of a stream, as people are shown it.
+/// What happened to the records of a stream, as shown to people.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Arrived<'a> {
     /// The stream.
     pub stream: &'a str,
     /// How many records went to the loader.
     pub records: u64,
-    /// What arrived, where the destination was asked.
+    /// What arrived, if the destination was asked.
     pub arrival: Option<&'a Arrival>,
 }
 
 impl Arrived<'_> {
-    /// Returns which rows are missing.
+    /// Returns the rows that are missing.
     #[must_use]
     pub fn lost(&self) -> Option<Lost> {
         self.arrival?.lost(self.records)
@@ -98,7 +100,7 @@ impl Arrived<'_> {
     }
 }
 
-/// Returns what became of the records of each stream, by name.
+/// Returns what happened to the records of each stream, by name.
 pub(super) fn arrived<'a>(
     streams: &'a BTreeMap<String, u64>,
     arrivals: &'a BTreeMap<String, Arrival>,
@@ -112,14 +114,14 @@ pub(super) fn arrived<'a>(
     names.into_iter().map(one).collect()
 }
 
-/// Returns the sentence that explains which rows of a run are missing; none if everything that is known adds up.
+/// Returns a sentence about the missing rows of a run; `None` if no rows are known to be missing.
 #[must_use]
 pub fn lost(streams: &BTreeMap<String, u64>, arrivals: &BTreeMap<String, Arrival>) -> Option<String> {
     let mut by_table: BTreeMap<&Option<String>, usize> = BTreeMap::new();
     for arrival in arrivals.values() {
         *by_table.entry(&arrival.table).or_default() += 1;
     }
-    // If streams share a table, it is unknown whose rows are in it.
+    // If streams share a table, its rows cannot be assigned to them.
     let alone = arrivals.iter().filter(|(_, arrival)| by_table.get(&arrival.table) == Some(&1));
     let missing = alone.filter_map(|(stream, arrival)| {
         let records = streams.get(stream).copied().unwrap_or_default();
@@ -145,15 +147,15 @@ mod tests {
     }
 
     #[test]
-    fn rows_are_missing_where_fewer_are_there_than_the_records_ask_for() {
+    fn rows_are_missing_if_there_are_fewer_than_the_records_require() {
         let lost = |arrival: Arrival| arrival.lost(5).map(|lost| (lost.least, lost.found));
         assert_eq!(lost(arrival(Load::Append, 10, 15, None)), None);
-        assert_eq!(lost(arrival(Load::Append, 10, 17, Some(5))), None, "others write there too");
+        assert_eq!(lost(arrival(Load::Append, 10, 17, Some(5))), None, "something else writes to the table too");
         assert_eq!(lost(arrival(Load::Append, 10, 14, None)), Some((15, 14)));
         assert_eq!(lost(Arrival { deletes: true, ..arrival(Load::Append, 10, 5, None) }), None);
         assert_eq!(lost(arrival(Load::Merge, 10, 10, Some(5))), None);
         assert_eq!(lost(arrival(Load::Merge, 0, 4, Some(5))), Some((5, 4)));
-        assert_eq!(lost(arrival(Load::Merge, 0, 4, Some(4))), None, "a key came twice");
+        assert_eq!(lost(arrival(Load::Merge, 0, 4, Some(4))), None, "a key occurred twice");
         assert_eq!(lost(arrival(Load::Replace, 10, 5, None)), None);
         assert_eq!(lost(arrival(Load::Replace, 10, 4, None)), Some((5, 4)));
         assert_eq!(lost(arrival(Load::Replace, 10, 4, Some(4))), None);
@@ -161,14 +163,14 @@ mod tests {
     }
 
     #[test]
-    fn of_what_cannot_be_asked_nothing_is_expected() {
+    fn nothing_is_expected_of_an_unknown_destination() {
         let silent = Arrival { unknown: Some("it is down".to_owned()), ..Arrival::default() };
         assert_eq!(silent.lost(5), None);
         assert_eq!(Arrival { after: None, ..arrival(Load::Append, 1, 0, None) }.lost(5), None);
     }
 
     #[test]
-    fn what_is_missing_is_said_by_table_and_not_of_a_table_that_streams_share() {
+    fn missing_rows_are_reported_by_table_unless_streams_share_it() {
         let streams = BTreeMap::from([("a".to_owned(), 5), ("b".to_owned(), 5)]);
         let less = arrival(Load::Append, 0, 4, None);
         let other = Arrival { table: Some("raw.other".to_owned()), ..less.clone() };

@@ -1,65 +1,65 @@
 //! The kind of failure, recognized from the messages of a plugin, Meltano, or the system.
 //!
-//! Pure, and apart from the log that finds those words, so that each rule is tested with lines of real taps.
+//! Separate from the log that finds those messages, so that each rule is tested with lines of real taps. Pure.
 
 use serde::{Deserialize, Serialize};
 
 use crate::connector::Role;
 
-/// The kind of failure: it decides what to do next, and whether trying again makes sense.
+/// The kind of failure. Determines the next step, and whether a retry makes sense.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Cause {
-    /// The source or the destination does not know who asks.
+    /// The source or the destination rejects the credentials.
     Credentials,
-    /// It cannot be reached, or broke off.
+    /// It cannot be reached, or the connection was lost.
     Network,
-    /// It knows who asks, and does not allow it.
+    /// It accepts the credentials, but the account lacks a permission.
     Permission,
-    /// A setting is missing or of no use.
+    /// A setting is missing or unusable.
     MissingSetting,
-    /// No stream is selected, or none has a record.
+    /// No stream is selected, or no stream has records.
     NothingSelected,
-    /// A plugin ended in a way of its own.
+    /// A plugin failed in a way that matches no other cause.
     Crash,
-    /// It took too long.
+    /// The run took too long.
     Timeout,
-    /// A plugin or Meltano is not installed, and cannot be.
+    /// A plugin or Meltano is not installed, and could not be installed.
     NotInstalled,
-    /// A plugin needs a Python that is not there.
+    /// A plugin needs a Python version that is not available.
     NoPython,
-    /// There is no space left.
+    /// No space is left on a disk.
     DiskFull,
-    /// What a tap wrote is not a Singer message.
+    /// A tap wrote something that is not a Singer message.
     Output,
-    /// It was killed, or the machine went down.
+    /// The run was killed, or the machine went down.
     Killed,
-    /// Something else runs it.
+    /// Another run of the integration is in progress.
     Busy,
-    /// No key opens its secrets.
+    /// No available key decrypts the secrets.
     Secrets,
-    /// The registry refuses, or cannot be reached.
+    /// The registry rejected a request, or cannot be reached.
     Registry,
-    /// The destination has fewer rows than the records that were sent require.
+    /// The destination has fewer rows than the sent records require.
     LostRecords,
     /// The source does not offer a stream that the files name.
     MissingStream,
     /// Streams arrived that are not selected.
     Unselected,
-    /// The tap could not be asked for its streams, and its last catalog was used.
+    /// Discovery failed, so the tap's last catalog was used.
     OldCatalog,
-    /// No record arrived, where there used to be some.
+    /// No record arrived, although earlier syncs had some.
     Empty,
     /// Far fewer records of a stream arrived than usual.
     Shrunk,
-    /// The source is not what it was when it was last accepted.
+    /// The source has changed since its contract was last accepted.
     SchemaChanged,
-    /// Its bookmarks are missing, another project's, or cannot be read or kept.
+    /// The bookmarks are missing, belong to another project, or cannot be read or stored.
     Bookmark,
 }
 
 impl Cause {
-    /// All of them, by the registry's word.
+    /// All causes, by the registry's words.
     pub const WORDS: [(&'static str, Self); 23] = [
         ("credentials", Self::Credentials),
         ("network", Self::Network),
@@ -94,7 +94,7 @@ impl Cause {
 
     /// Returns the kind of failure that a plugin's last error indicates.
     ///
-    /// Asked in the order of [`SIGNS`]: a refused password is often reported in a sentence that mentions the host too.
+    /// Follows the order of [`SIGNS`]: a message about a wrong password often mentions the host too.
     #[must_use]
     pub fn of(reason: &str) -> Self {
         let reason = reason.to_lowercase();
@@ -102,13 +102,13 @@ impl Cause {
         SIGNS.iter().find(|(signs, _)| says(signs)).map_or_else(|| by_status(&reason), |(_, cause)| *cause)
     }
 
-    /// Tells whether the same may go well a little later, with nothing changed.
+    /// Tells whether a retry may succeed with nothing changed.
     #[must_use]
     pub fn may_pass(self) -> bool {
         matches!(self, Self::Network)
     }
 
-    /// Returns the next step where the plugin of that side failed: what an account may do differs between them.
+    /// Returns the next step if the plugin of this side failed: extractors and loaders need different permissions.
     #[must_use]
     pub fn help_for(self, side: Option<Role>) -> &'static str {
         match (self, side) {
@@ -165,7 +165,7 @@ impl Cause {
     }
 }
 
-/// What failures say, in lower case, the surest first.
+/// Signs of failures in messages, in lowercase, most reliable first.
 const SIGNS: [(&[&str], Cause); 11] = [
     (&["no space left on device", "disk quota exceeded", "errno 28", "disk is full", "disk full"], Cause::DiskFull),
     (
@@ -273,7 +273,7 @@ const SIGNS: [(&[&str], Cause); 11] = [
     (&["killed", "signal 9", "out of memory", "memoryerror", "cannot allocate memory"], Cause::Killed),
 ];
 
-/// Tells by the status of an HTTP answer, where one is quoted as such: `401 Client Error`, `HTTP 503`, `status code: 429`.
+/// Recognizes a failure by an HTTP status that is marked as one: `401 Client Error`, `HTTP 503`, `status code: 429`.
 fn by_status(reason: &str) -> Cause {
     let words: Vec<&str> = reason.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty()).collect();
     let is_named = |at: usize| {
@@ -297,7 +297,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_real_taps_said_is_told_apart() {
+    fn messages_of_real_taps_are_recognized() {
         for (reason, cause) in [
             ("FATAL:  password authentication failed for user \"demo\"", Cause::Credentials),
             ("connection to server at \"127.0.0.1\", port 1 failed: Connection refused", Cause::Network),
@@ -356,7 +356,7 @@ mod tests {
     }
 
     #[test]
-    fn only_where_the_way_there_broke_the_same_may_go_well_a_little_later() {
+    fn only_network_failures_may_pass() {
         let passing = Cause::WORDS.into_iter().map(|(_, cause)| cause).filter(|cause| cause.may_pass());
         assert_eq!(passing.collect::<Vec<_>>(), [Cause::Network]);
     }

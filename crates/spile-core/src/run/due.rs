@@ -1,4 +1,4 @@
-//! Which tick of a timetable is due now, derived from the timetable, the clock, and earlier tries.
+//! Which tick of a timetable is due now, derived from the timetable, the clock, and earlier attempts.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
@@ -7,23 +7,23 @@ use crate::integration::{CatchUp, Tick, Timetable};
 
 use super::{Cause, Run, RunStatus};
 
-/// How often a moment is tried when what served it was killed or stopped.
+/// How often a scheduled time is attempted if its runs are killed or canceled.
 pub const TRIES: u32 = 3;
 
-/// What has been tried of the newest moment of an integration's timetable that anything was tried of.
+/// The attempts at the newest scheduled time of an integration that has any.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 pub struct Tries {
-    /// The moment.
+    /// The scheduled time.
     pub moment: Timestamp,
-    /// How many runs of it came to an end of their own, good or bad.
+    /// How many of its runs ended by themselves, whether they succeeded or failed.
     pub ended: u32,
-    /// How many were killed or stopped before.
+    /// How many of its runs were killed or canceled.
     pub lost: u32,
 }
 
 impl Tries {
-    /// Returns what has been tried of the newest moment that is not in the future. A clock that was wrong for a while
-    /// leaves such moments behind: they say nothing. Nor does a run that goes on: it may have died.
+    /// Returns the attempts at the newest scheduled time that is not in the future. Times in the future come from a
+    /// clock that was wrong for a while, and are ignored. Runs in progress are ignored too, because they may have died.
     #[must_use]
     pub fn of(runs: &[Run], now: Timestamp) -> Option<Self> {
         let known = || runs.iter().filter_map(|run| Some((run, run.scheduled_for.filter(|moment| *moment <= now)?)));
@@ -40,7 +40,7 @@ impl Tries {
         Some(tries)
     }
 
-    /// Tells whether a moment needs no further run.
+    /// Tells whether a scheduled time needs no further run.
     #[must_use]
     pub fn have_served(&self, moment: Timestamp) -> bool {
         self.moment > moment || self.moment == moment && (self.ended > 0 || self.lost >= TRIES)
@@ -84,29 +84,29 @@ mod tests {
 
     const APPLIED: &str = "2026-11-01T00:00:00Z";
 
-    /// The moment that is due of a timetable for six o'clock.
+    /// The time that is due in a timetable for six o'clock.
     fn daily(now: &str, tries: Option<Tries>) -> Option<Timestamp> {
         let timetable = timetable("0 6 * * *", CatchUp::Last);
         due(&timetable, at(APPLIED), tries.as_ref(), at(now)).map(|tick| tick.moment)
     }
 
     #[test]
-    fn a_moment_is_due_until_it_is_served() {
+    fn a_scheduled_time_is_due_until_it_is_served() {
         let six = at("2026-11-23T06:00:00Z");
         let yesterday = moment("2026-11-22T06:00:00Z", 1, 0);
         assert_eq!(daily("2026-11-23T06:01:00Z", Some(yesterday)), None, "the offset is a minute and a half");
         assert_eq!(daily("2026-11-23T06:01:30Z", Some(yesterday)), Some(six));
-        assert_eq!(daily("2026-11-23T23:00:00Z", Some(yesterday)), Some(six), "it is made up for");
+        assert_eq!(daily("2026-11-23T23:00:00Z", Some(yesterday)), Some(six), "a missed run is made up for");
         let today = |ended, lost| Some(moment("2026-11-23T06:00:00Z", ended, lost));
         assert_eq!(daily("2026-11-23T07:00:00Z", today(1, 0)), None);
-        assert_eq!(daily("2026-11-23T07:00:00Z", today(0, 2)), Some(six), "what was killed has served nothing");
-        assert_eq!(daily("2026-11-23T07:00:00Z", today(0, 3)), None, "three times is enough");
-        assert_eq!(daily("2026-11-23T07:00:00Z", today(0, 0)), Some(six), "one that goes on may have died");
+        assert_eq!(daily("2026-11-23T07:00:00Z", today(0, 2)), Some(six), "killed runs do not count");
+        assert_eq!(daily("2026-11-23T07:00:00Z", today(0, 3)), None, "three attempts are enough");
+        assert_eq!(daily("2026-11-23T07:00:00Z", today(0, 0)), Some(six), "a run in progress may have died");
         assert_eq!(daily("2026-11-23T07:00:00Z", None), Some(six));
     }
 
     #[test]
-    fn what_is_too_late_is_let_go() {
+    fn a_run_that_would_be_too_late_is_skipped() {
         let timetable = timetable("0 6 * * *", CatchUp::Within(Duration::from_hours(1)));
         let is_due = |now: &str| due(&timetable, at(APPLIED), None, at(now)).is_some();
         assert!(is_due("2026-11-23T07:01:30Z"));
@@ -114,9 +114,9 @@ mod tests {
     }
 
     proptest! {
-        /// A clock that goes on, jumps ahead and jumps back; whoever looks runs what is due.
+        /// The clock advances, jumps ahead and jumps back, and each check runs what is due.
         #[test]
-        fn no_moment_is_run_twice_and_the_newest_is_never_forgotten(
+        fn no_scheduled_time_runs_twice_and_the_newest_is_never_forgotten(
             steps in proptest::collection::vec((-7200_i64..7200, 0_u8..4), 1..60),
             schedule in proptest::sample::select(vec!["*/5 * * * *", "@hourly", "30 */2 * * *", "@once"]),
         ) {
@@ -125,7 +125,7 @@ mod tests {
             let applied = now;
             let mut served: Vec<Timestamp> = Vec::new();
             for (step, kind) in steps {
-                // Clocks mostly go on.
+                // Most steps go forward.
                 let step = if kind == 0 { step } else { step.abs() };
                 now += SignedDuration::from_secs(step);
                 let newest = served.iter().copied().filter(|moment| *moment <= now).max();

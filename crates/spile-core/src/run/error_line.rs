@@ -1,4 +1,4 @@
-//! Finding the line of an integration's file that caused an error of its tap.
+//! Finds the line of an integration's file that caused an error of its tap.
 //!
 //! Pure, and only a guess: some taps mention their settings by name, others do not.
 
@@ -10,17 +10,17 @@ use super::Cause;
 use crate::connector::Connector;
 use crate::source::Source;
 
-/// What went wrong, and the message about it.
+/// The error whose line is sought.
 #[derive(Debug, Clone, Copy)]
 pub struct Sought<'a> {
-    /// What kind of thing.
+    /// The kind of failure.
     pub cause: Cause,
-    /// The words.
+    /// The error message.
     pub reason: &'a str,
 }
 
-/// Returns the line, from 1, of the setting that the words name, or else of the part of the file that the cause is
-/// about; `None` where the file says nothing of it.
+/// Returns the line, counted from 1, of the setting that the message names, or else of the part of the file that the
+/// cause is about; `None` if there is no such line.
 #[must_use]
 pub fn line(text: &str, connector: &Connector, sought: &Sought<'_>) -> Option<usize> {
     let file = crate::table::tree(text).ok()?;
@@ -49,17 +49,18 @@ pub fn line(text: &str, connector: &Connector, sought: &Sought<'_>) -> Option<us
     Some(Source::new("", text).place(at).line_and_column().0)
 }
 
-/// Tells whether a tap ended because it looked for a setting in vain, as those do that do not check their settings.
+/// Tells whether a tap failed because a setting was missing, judging by the exception of taps that do not check their
+/// settings.
 #[must_use]
 pub fn misses_a_setting(reason: &str, connector: &Connector) -> bool {
     let key = reason.strip_prefix("KeyError: '").and_then(|rest| rest.strip_suffix('\''));
     key.is_some_and(|key| connector.setting(key).is_some())
 }
 
-/// What settings are called that hold an address.
+/// Parts of the names of settings that contain an address.
 const ADDRESSES: [&str; 5] = ["host", "url", "address", "endpoint", "domain"];
 
-/// Finds the setting that the words name: the longest, for `user` is in `username`.
+/// Finds the setting that the message names. The longest name wins, because `username` contains `user`.
 fn named(settings: &[(&str, Range<usize>)], reason: &str) -> Option<Range<usize>> {
     let is_word = |name: &str| {
         let words = reason.split(|c: char| !c.is_alphanumeric() && !matches!(c, '_' | '.' | '-'));
@@ -89,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn the_setting_that_is_named_is_found_and_else_what_the_cause_is_about() {
+    fn a_named_setting_is_found_or_else_what_the_cause_is_about() {
         assert_eq!(found(Cause::Crash, "the database \"nope\" does not exist"), Some(7));
         assert_eq!(found(Cause::Credentials, "access denied"), Some(10));
         assert_eq!(found(Cause::Network, "connection refused"), Some(5));
@@ -103,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn a_setting_is_named_by_a_whole_word_that_is_too_long_for_a_word_of_any_sentence() {
+    fn a_setting_is_named_by_a_whole_word_of_some_length() {
         let settings = [("url", 0..1), ("user", 1..2), ("user_name", 2..3), ("api.key", 3..4)];
         for (reason, at) in [
             ("the user is not known", Some(1..2)),

@@ -10,28 +10,28 @@ use super::{Cause, Run, RunKind};
 use crate::problem::counted;
 use crate::settings::{Severity, Sync};
 
-/// How many earlier syncs say what is usual.
+/// How many earlier syncs determine what is usual.
 const EARLIER: usize = 10;
 
-/// How many syncs that read on from a bookmark have to have had records before one without is worth a warning: such a
-/// sync may find nothing new.
+/// How many incremental syncs must have had records before one without records causes a warning: an incremental sync
+/// may find nothing new.
 const STEADY: usize = 3;
 
-/// From how many records on a stream can shrink: of a handful a few come and go.
+/// The number of records from which a stream can shrink: small numbers vary.
 const LEAST: u64 = 10;
 
-/// One thing that is not as expected.
+/// An unexpected result.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// What comes of it.
+    /// What the run ends with.
     pub severity: Severity,
-    /// What kind of thing it is.
+    /// Its kind.
     pub cause: Cause,
-    /// What it is, in a sentence.
+    /// A sentence about it.
     pub sentence: String,
 }
 
-/// Returns what the catalog of a run's tap shows.
+/// Returns the findings about the catalog of a run's tap.
 #[must_use]
 pub fn of_catalog(facts: &CatalogFacts, wanted: &Sync) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -52,14 +52,14 @@ pub fn of_catalog(facts: &CatalogFacts, wanted: &Sync) -> Vec<Finding> {
     findings
 }
 
-/// Returns what comes of a tap that could not be asked for its streams, so that its last catalog was used.
+/// Returns the finding that discovery failed, so that the last catalog was used.
 #[must_use]
 pub fn old_catalog(reason: &str, wanted: &Sync) -> Finding {
     let sentence = format!("discovery failed, so the last catalog was used: {reason}");
     Finding { severity: wanted.failed_discovery, cause: Cause::OldCatalog, sentence }
 }
 
-/// Says which streams the files name and the source does not offer.
+/// Returns a sentence about the streams that the files name and the source does not offer; `None` if there are none.
 #[must_use]
 pub fn missing(streams: &[String]) -> Option<String> {
     match streams {
@@ -79,22 +79,22 @@ fn listed(names: &[String]) -> String {
     shown.join(", ")
 }
 
-/// What is known of an integration besides its runs.
+/// What is known about an integration besides the run itself.
 pub struct Expectations<'a> {
-    /// Runs of it, the newest first.
+    /// Its runs, newest first.
     pub earlier: &'a [Run],
-    /// Whether a stream is read, by its name.
+    /// Tells whether a stream is read, given its name.
     pub is_read: &'a dyn Fn(&str) -> bool,
-    /// Looks for why there may be no records.
+    /// Returns a likely reason for missing records.
     pub likely: &'a dyn Fn() -> Option<String>,
 }
 
-/// Returns which records did not come in a sync that succeeded.
+/// Returns the findings about records that did not arrive in a successful sync.
 #[must_use]
 pub fn of_records(run: &Run, known: &Expectations<'_>, severity: Severity) -> Vec<Finding> {
     let is_like = |one: &&Run| {
         let same = one.kind == RunKind::Sync && one.loader == run.loader && one.environment == run.environment;
-        // What only some streams were read of says nothing about the others.
+        // A sync of some streams says nothing about the others.
         same && one.id != run.id && one.status.succeeded() && one.details.filter.only.is_empty()
     };
     let earlier: Vec<&Run> = known.earlier.iter().filter(is_like).collect();
@@ -118,7 +118,7 @@ pub fn of_records(run: &Run, known: &Expectations<'_>, severity: Severity) -> Ve
     vec![Finding { severity, cause: Cause::Empty, sentence }]
 }
 
-/// Returns the streams that were read whole and had a tenth of their usual records at most.
+/// Returns the streams that were read in full and had at most a tenth of their usual records.
 fn shrunk(run: &Run, earlier: &[&Run], known: &Expectations<'_>, severity: Severity) -> Vec<Finding> {
     let mut streams: Vec<&String> = earlier.iter().take(EARLIER).flat_map(|one| one.streams.keys()).collect();
     streams.sort();
@@ -134,7 +134,7 @@ fn shrunk(run: &Run, earlier: &[&Run], known: &Expectations<'_>, severity: Sever
     streams.into_iter().filter_map(finding).collect()
 }
 
-/// Returns how many records a stream usually has where it is read whole: the median of the newest syncs that had some.
+/// Returns how many records a full read of a stream usually has: the median of the newest syncs that had any.
 fn usual(stream: &str, earlier: &[&Run]) -> Option<u64> {
     let whole = earlier.iter().filter(|one| !reads_on(one, stream));
     let counts = whole.filter_map(|one| one.streams.get(stream).copied()).filter(|count| *count > 0);
@@ -143,17 +143,17 @@ fn usual(stream: &str, earlier: &[&Run]) -> Option<u64> {
     counts.get(counts.len() / 2).copied()
 }
 
-/// Tells whether a sync read a stream on from a bookmark, and not whole.
+/// Tells whether a sync continued a stream from a bookmark instead of reading it in full.
 pub(crate) fn reads_on(run: &Run, stream: &str) -> bool {
     let Some(state) = run.bookmark_before.as_ref().filter(|_| !run.full_refresh) else { return false };
     match state.get("bookmarks") {
         Some(bookmarks) => bookmarks.get(stream).is_some_and(says),
-        // Of an unknown form: what it is about is unknown.
+        // In an unknown format, the state cannot be assigned to streams.
         None => says(state),
     }
 }
 
-/// Tells whether a bookmark says anything: libraries of taps write an empty one for streams that are read whole.
+/// Tells whether a bookmark contains a value. Tap libraries write an empty bookmark for streams that are read in full.
 fn says(bookmark: &Value) -> bool {
     match bookmark {
         Value::Null => false,
@@ -163,7 +163,7 @@ fn says(bookmark: &Value) -> bool {
     }
 }
 
-/// Returns what findings come to: the gravest, with what all of them say; none where nothing comes of any.
+/// Combines findings: returns the most severe one, with the sentences of all that count; `None` if none counts.
 #[must_use]
 pub fn gravest(findings: &[Finding]) -> Option<Finding> {
     let severity = findings.iter().map(|one| one.severity).max().filter(|worst| *worst > Severity::Ok)?;

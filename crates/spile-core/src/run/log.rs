@@ -1,5 +1,6 @@
-//! Meltano's log: what its lines say, how many records went through, and the one line that says what went wrong.
-//! Pure and apart from the child that writes it, so that it is tested with lines captured from real runs.
+//! Meltano's log: the meaning of its lines, the number of records, and the line that explains a failure.
+//!
+//! Separate from the child that writes the log, so that it is tested with lines captured from real runs. Pure.
 
 mod line;
 mod reason;
@@ -14,14 +15,14 @@ use reason::{Reason, Reasons};
 
 pub use line::{CatalogFacts, Failure, Level, LogLine, Speaker};
 
-/// Why `launch.py` did not let a run begin.
+/// Why `launch.py` refused to start a run.
 #[derive(Debug)]
 struct Refused {
     why: String,
     cause: Cause,
 }
 
-/// What was read from a log so far. Its size does not grow with the log.
+/// The facts read from a log so far. Its size does not grow with the log.
 #[derive(Debug, Default)]
 pub struct Tally {
     counted: Option<BTreeMap<String, u64>>,
@@ -38,7 +39,7 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Takes an entry in.
+    /// Adds a line of the log.
     pub fn add(&mut self, entry: LogLine) {
         match entry {
             LogLine::Counted(records) => self.counted = Some(records),
@@ -63,10 +64,10 @@ impl Tally {
         }
     }
 
-    /// Returns how many records of each stream went through.
+    /// Returns how many records of each stream were moved.
     ///
-    /// What was counted on the way is believed first, then the tap, then the target: never a sum of them, for they
-    /// count the same records.
+    /// The count of `launch.py` takes precedence, then the tap's, then the target's. They are never added up, because
+    /// they count the same records.
     #[must_use]
     pub fn streams(&self) -> BTreeMap<String, u64> {
         let said = |speaker| self.metrics.get(&speaker);
@@ -74,25 +75,25 @@ impl Tally {
         counts.cloned().unwrap_or_default()
     }
 
-    /// Returns the Singer state that the tap began with, and the one that was kept last.
+    /// Returns the Singer state that the tap started with, and the one that was stored last.
     #[must_use]
     pub fn bookmarks(&self) -> (Option<&Value>, Option<&Value>) {
         (self.before.as_ref(), self.after.as_ref())
     }
 
-    /// Returns what else was reported.
+    /// Returns the other facts that were reported.
     #[must_use]
     pub fn details(&self) -> &Details {
         &self.details
     }
 
-    /// Returns what became of the tap's catalog.
+    /// Returns the facts about the tap's catalog.
     #[must_use]
     pub fn catalog(&self) -> &CatalogFacts {
         &self.catalog
     }
 
-    /// Returns what kind of thing went wrong.
+    /// Returns the kind of failure.
     #[must_use]
     pub fn cause(&self) -> Cause {
         if let Some(refused) = &self.refused {
@@ -109,7 +110,7 @@ impl Tally {
         }
     }
 
-    /// Returns which plugin failed, where that is known.
+    /// Returns which plugin failed, if known.
     #[must_use]
     pub fn failed(&self) -> Option<Role> {
         let Some(Failure::Plugins(codes)) = self.failure.as_ref().filter(|_| self.refused.is_none()) else {
@@ -125,27 +126,27 @@ impl Tally {
         }
     }
 
-    /// Returns the line of the tap that the target could not read, where it failed for that.
+    /// Returns the tap's line that the target could not read, if that made the target fail.
     fn stumbled_over(&self, reason: &Reason) -> Option<&str> {
         let is_targets = reason.speaker == Some(Speaker::Target);
         let is_of_form = is_targets && matches!(Cause::of(&reason.text), Cause::Output | Cause::Crash);
         self.not_singer.as_deref().filter(|_| is_of_form)
     }
 
-    /// Tells whether Meltano said that all went well; `None` when it said nothing.
+    /// Tells whether Meltano reported success; `None` if it reported nothing.
     #[must_use]
     pub fn succeeded(&self) -> Option<bool> {
         self.succeeded
     }
 
-    /// Returns the line that says best what went wrong.
+    /// Returns the line that best explains the failure.
     #[must_use]
     pub fn reason(&self) -> Option<String> {
         if let Some(refused) = &self.refused {
             return Some(refused.why.clone());
         }
         match &self.failure {
-            // Meltano's own sentence advises an option that only its own command has.
+            // Meltano's own message suggests an option that only its own command has.
             Some(Failure::Locked { since }) => Some(format!(
                 "another run of it has been in progress since {since}; if it was killed, Meltano releases it after five minutes"
             )),
@@ -158,7 +159,7 @@ impl Tally {
 }
 
 impl Tally {
-    /// Returns why plugins ended: which of them where it is the loader, and what it could not read.
+    /// Returns why plugins failed. Says so if it was the loader, and quotes the line that it could not read.
     fn of_plugins(&self, codes: &BTreeMap<Speaker, i64>) -> String {
         let reason = self.reasons.of_plugins(codes);
         match self.stumbled_over(&reason) {
@@ -172,7 +173,7 @@ impl Tally {
     }
 }
 
-/// The most characters of a line that are quoted.
+/// The most characters of a line to quote.
 const QUOTED: usize = 120;
 
 /// Returns the beginning of a line.
@@ -184,16 +185,18 @@ fn quoted(line: &str) -> String {
     }
 }
 
-/// Returns which plugin was ended by a signal, if none ended by itself: Python reports the signal as a negative exit code.
+/// Returns the plugin that was killed by a signal, which Python reports as a negative exit code; `None` if a plugin
+/// failed by itself.
 ///
-/// Meltano asks the other plugin to end when one has (15), and a tap whose target is gone breaks its pipe (13).
+/// Ignores signals caused by the other plugin: when one ends, Meltano terminates the other (15), and a tap whose target
+/// is gone gets a broken pipe (13).
 fn killed(codes: &BTreeMap<Speaker, i64>) -> Option<(Speaker, i64)> {
     let ended_itself = codes.values().any(|code| *code > 0);
     let by_signal = codes.iter().find(|(_, code)| **code < 0 && !matches!(**code, -15 | -13));
     by_signal.filter(|_| !ended_itself).map(|(speaker, code)| (*speaker, *code))
 }
 
-/// Says that a plugin was killed.
+/// Returns a sentence about a plugin that was killed.
 fn was_killed(speaker: Speaker, code: i64) -> String {
     let plugin = if speaker == Speaker::Target { "loader" } else { "extractor" };
     let guess = if code == -9 { ": it may have run out of memory" } else { "" };

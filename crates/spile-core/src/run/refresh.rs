@@ -1,43 +1,43 @@
 //! Interrupted full refreshes: the next sync continues them.
 //!
-//! A full refresh overwrites the earlier bookmarks. If it was interrupted, those of the streams that it
-//! had finished are kept, and the next sync restarts all others. If it stopped before it had any, everything is restarted.
+//! A full refresh overwrites the earlier bookmarks. If it is interrupted, the bookmarks of the streams that it had
+//! finished are kept, and the next sync restarts all others. If it had stored none yet, everything is restarted.
 
 use uuid::Uuid;
 
 use super::{Run, RunKind};
 use crate::name::IntegrationId;
 
-/// A full refresh that broke off.
+/// An interrupted full refresh.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Unfinished {
-    /// The last run of it.
+    /// Its last run.
     pub run: Uuid,
-    /// What it has left.
+    /// What it stored.
     pub left: RefreshRemains,
 }
 
-/// What a full refresh that broke off has left.
+/// What an interrupted full refresh stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RefreshRemains {
-    /// Bookmarks of its own, from which it continues.
+    /// Its own bookmarks, from which the next sync continues.
     Bookmarks,
-    /// Nothing: what is kept are the bookmarks from before it.
+    /// Nothing: the stored bookmarks are from before it.
     Nothing,
 }
 
-/// Finds the full refresh into a loader that the next sync continues, in the runs of an integration, the newest first;
-/// `except` is the run that asks.
+/// Finds the full refresh into a loader that the next sync continues. `runs` holds the runs of an integration, newest
+/// first; `except` is the run that asks.
 #[must_use]
 pub fn unfinished(runs: &[Run], loader: Option<IntegrationId>, except: Uuid) -> Option<Unfinished> {
-    // A sync of some streams alone neither continues a refresh nor replaces it.
+    // A sync of some streams neither continues nor replaces a refresh.
     let is_of = |run: &&Run| {
         let is_whole = run.kind == RunKind::Sync && run.details.filter.only.is_empty();
         is_whole && run.loader == loader && run.id != except
     };
     let mut broken_off = runs.iter().filter(is_of).take_while(|run| run.full_refresh && !run.status.succeeded());
     let last = broken_off.next()?;
-    // One that went on with another begins with bookmarks of that one, and one that was asked for with none.
+    // A run that continues another one starts with that one's bookmarks; a requested refresh starts with none.
     let left =
         std::iter::once(last).chain(broken_off).find_map(|run| match (&run.bookmark_after, &run.bookmark_before) {
             (Some(_), _) => Some(RefreshRemains::Bookmarks),
@@ -54,8 +54,8 @@ mod tests {
     use crate::run::RunStatus;
     use serde_json::json;
 
-    /// A run as written: `f` for a full refresh that failed, `o` for one that ended well and `w` for one with a warning,
-    /// `n` for an ordinary sync that failed; then what it began with and left, `-` for none.
+    /// Runs by their notation: `f` for a full refresh that failed, `o` for one that succeeded and `w` for one with a
+    /// warning, `n` for an ordinary sync that failed; then the bookmarks before and after, `-` for none.
     fn runs(written: &[&str]) -> Vec<Run> {
         let one = |(number, text): (usize, &&str)| {
             let is_some = |at: usize| text.as_bytes()[at] != b'-';
@@ -76,23 +76,23 @@ mod tests {
     }
 
     #[test]
-    fn a_full_refresh_that_broke_off_is_gone_on_with_and_one_that_kept_nothing_begun_anew() {
+    fn an_interrupted_full_refresh_is_continued_or_restarted_if_it_stored_nothing() {
         let left = |written: &[&str]| {
             let runs = runs(written);
             unfinished(&runs, runs.first()?.loader, Uuid::nil()).map(|unfinished| unfinished.left)
         };
         assert_eq!(left(&[]), None);
         assert_eq!(left(&["o--", "f-a"]), None);
-        assert_eq!(left(&["w--", "f-a"]), None, "a warning is no end half-way");
-        assert_eq!(left(&["nba", "f-a"]), None, "who synced since has gone on from there");
+        assert_eq!(left(&["w--", "f-a"]), None, "a run with a warning is complete");
+        assert_eq!(left(&["nba", "f-a"]), None, "a later sync has continued it");
         assert_eq!(left(&["f-a", "o-a"]), Some(RefreshRemains::Bookmarks));
-        assert_eq!(left(&["f--", "f-a"]), Some(RefreshRemains::Nothing), "it was asked for anew");
+        assert_eq!(left(&["f--", "f-a"]), Some(RefreshRemains::Nothing), "it was requested again");
         assert_eq!(left(&["fb-", "f-a"]), Some(RefreshRemains::Bookmarks));
         assert_eq!(left(&["fb-", "f--"]), Some(RefreshRemains::Nothing));
     }
 
     #[test]
-    fn what_another_loader_got_and_the_run_itself_do_not_count() {
+    fn runs_into_another_loader_and_the_run_itself_do_not_count() {
         let runs = runs(&["f-a", "o--"]);
         assert_eq!(unfinished(&runs, runs[0].loader, runs[0].id), None);
         assert_eq!(unfinished(&runs, Some(IntegrationId(Uuid::nil())), Uuid::nil()), None);

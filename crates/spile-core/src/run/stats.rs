@@ -8,28 +8,28 @@ use serde::Serialize;
 use super::{Cause, Run, RunKind, RunStatus};
 use crate::name::{IntegrationId, Slug};
 
-/// What the syncs of an integration come to.
+/// The statistics of an integration's syncs.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Stats {
     /// The integration, by its newest name.
     pub slug: Slug,
-    /// How many have ended, by themselves.
+    /// How many succeeded or failed. Canceled syncs do not count.
     pub syncs: usize,
     /// How many of them failed.
     pub failed: usize,
     /// How many records they moved.
     pub records: u64,
-    /// How long half of those that went well took at most, in seconds.
+    /// The median duration of the successful ones, in seconds.
     pub median_seconds: Option<f64>,
-    /// How long the longest of them took, in seconds.
+    /// The longest duration of the successful ones, in seconds.
     pub longest_seconds: Option<f64>,
-    /// When the newest that went well ended.
+    /// When the newest successful one ended.
     pub last_ok: Option<Timestamp>,
-    /// What kinds of failures there were, and how many of each.
+    /// The kinds of failures, and how many there were of each.
     pub causes: BTreeMap<Cause, usize>,
 }
 
-/// Returns what runs, newest first, come to, by integration, sorted by name.
+/// Returns the statistics of runs, newest first, by integration, sorted by name.
 #[must_use]
 pub fn stats(runs: &[Run]) -> Vec<Stats> {
     let mut by_integration: BTreeMap<IntegrationId, Vec<&Run>> = BTreeMap::new();
@@ -69,14 +69,14 @@ mod tests {
     use super::*;
     use crate::alert::tests::{at, id, run};
 
-    /// A sync that ended after so many seconds; it began later the greater its number.
+    /// A sync that took this many seconds. Greater numbers began later.
     fn sync(status: RunStatus, number: i64, seconds: i64) -> Run {
         let begun = number * 100;
         Run { finished_at: Some(at(begun + seconds)), ..run(RunKind::Sync, status, begun) }
     }
 
     #[test]
-    fn syncs_that_ended_by_themselves_are_counted_by_integration_under_its_newest_name() {
+    fn syncs_that_succeeded_or_failed_are_counted_by_integration_under_its_newest_name() {
         let failed = |number, cause| Run { cause: Some(cause), ..sync(RunStatus::Failed, number, 50) };
         let renamed = Run { slug: "eshop".parse().unwrap(), ..sync(RunStatus::Ok, 9, 4) };
         let bank = Run { integration: id(2), slug: "bank".parse().unwrap(), ..failed(1, Cause::Killed) };

@@ -1,31 +1,31 @@
-//! Which streams a sync reads, and which of them it reads from their beginning.
+//! Which streams a sync reads, and which of them it reads from the beginning.
 
 use serde::{Deserialize, Serialize};
 
 use crate::integration::select::Glob;
 
-/// The streams of one sync; the default is all that are selected, each from its bookmark.
+/// The streams of one sync. By default, all selected streams, each from its bookmark.
 ///
-/// A pattern is the name of a stream, in which `*`, `?` and `[...]` are wildcards: `orders`, `public-*`.
+/// A pattern is the name of a stream, with `*`, `?` and `[...]` as wildcards: `orders`, `public-*`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct StreamFilter {
-    /// Only these are read, if any are named; the bookmarks of all others stay as they are.
+    /// If not empty, only these streams are read; the bookmarks of all others stay as they are.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub only: Vec<String>,
-    /// These are read from their beginning.
+    /// These streams are read from the beginning.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub refresh: Vec<String>,
 }
 
 impl StreamFilter {
-    /// Tells whether a sync does nothing special.
+    /// Tells whether a sync reads all selected streams from their bookmarks.
     #[must_use]
     pub fn is_default(&self) -> bool {
         self.only.is_empty() && self.refresh.is_empty()
     }
 
-    /// Returns the patterns of the streams that are read, as Meltano's `select_filter` takes them: there, a period
+    /// Returns the patterns of the streams that are read, in the form of Meltano's `select_filter`, in which a period
     /// without a backslash ends the stream's name.
     #[must_use]
     pub fn select_filter(&self) -> Vec<String> {
@@ -38,7 +38,7 @@ impl StreamFilter {
         self.only.is_empty() || matches(&self.only, stream)
     }
 
-    /// Tells whether a stream is read from its beginning.
+    /// Tells whether a stream is read from the beginning.
     #[must_use]
     pub fn refreshes(&self, stream: &str) -> bool {
         self.reads(stream) && matches(&self.refresh, stream)
@@ -60,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_pattern_all_is_read_and_nothing_from_its_beginning() {
+    fn without_patterns_all_is_read_and_nothing_from_the_beginning() {
         let all = filter(&[], &[]);
         assert!(all.is_default() && all.reads("orders") && !all.refreshes("orders"));
     }
@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_that_is_not_read_is_not_read_from_its_beginning() {
+    fn a_stream_that_is_not_read_is_not_refreshed() {
         let some = filter(&["public-*"], &["*"]);
         assert_eq!(["public-orders", "other"].map(|stream| some.reads(stream)), [true, false]);
         assert_eq!(["public-orders", "other"].map(|stream| some.refreshes(stream)), [true, false]);

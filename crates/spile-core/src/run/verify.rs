@@ -1,4 +1,4 @@
-//! Whether a destination has what its source has: the figures of both sides of a stream, and the verdict.
+//! Compares a destination with its source: the figures of a stream on both sides, and the verdict.
 
 use std::collections::BTreeMap;
 
@@ -7,14 +7,14 @@ use serde::{Deserialize, Serialize};
 use super::arrival::Load;
 use crate::problem::{counted, first_of};
 
-/// How many columns or keys a sentence lists at most.
+/// The most columns or keys that a sentence lists.
 const LISTED: usize = 5;
 
-/// What both sides answered.
+/// The answers of both sides.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub struct BothSides {
-    /// Why it is missing, as a clause.
+    /// Why there is no answer, as a clause.
     pub failed: Option<String>,
     /// The streams that the source offers, and whether each is read.
     pub known: BTreeMap<String, bool>,
@@ -30,35 +30,35 @@ pub struct Compared {
     pub method: Option<String>,
     /// The columns that identify its rows.
     pub key: Vec<String>,
-    /// The column by which what is new is known, if only that is read.
+    /// The column that identifies new rows, if only those are read.
     pub replication_key: Option<String>,
-    /// What the table, or the file, is called.
+    /// The name of the table or file.
     pub table: Option<String>,
     /// What the loader does with existing rows.
     pub load: Option<Load>,
-    /// What the source has.
+    /// The rows of the source.
     pub source: SourceRows,
-    /// What the destination has.
+    /// The rows of the destination.
     pub destination: Destination,
-    /// The range of each key, by column.
+    /// The ranges of keys, by column.
     pub spans: BTreeMap<String, Spans>,
-    /// The columns that are read and that the destination does not have.
+    /// Columns that are read but that the destination lacks.
     pub lacking: Vec<String>,
     /// The rows whose values were compared.
     pub sample: Option<Sample>,
-    /// Why it cannot be compared: a clause.
+    /// Why the stream cannot be compared, as a clause.
     pub unknown: Option<String>,
 }
 
-/// The rows of a source, which others may change while it is asked.
+/// The rows of a source, which may change during the comparison.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub struct SourceRows {
-    /// How many there were at first.
+    /// How many there were at the start.
     pub before: u64,
-    /// How many there were at last.
+    /// How many there were at the end.
     pub after: u64,
-    /// How many are no newer than the newest one of the destination, if a replication key tells.
+    /// How many are no newer than the newest row of the destination, if the stream has a replication key.
     pub until: Option<u64>,
 }
 
@@ -66,55 +66,55 @@ pub struct SourceRows {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Destination {
-    /// How many there are; those marked as deleted do not count.
+    /// How many there are, without those marked as deleted.
     pub rows: u64,
-    /// How many different keys they have, if there are more of them than the source has.
+    /// How many different keys they have, if the destination has more rows than the source.
     pub keys: Option<u64>,
 }
 
-/// The ranges of one column.
+/// The range of one column on both sides.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Spans {
-    /// The source's.
+    /// The range in the source.
     pub source: Span,
-    /// The destination's, if it can be asked for it.
+    /// The range in the destination, if it can be determined.
     pub destination: Option<Span>,
 }
 
 /// The least and the greatest value of a column.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Span {
-    /// The least.
+    /// The least value.
     pub least: Option<String>,
-    /// The greatest.
+    /// The greatest value.
     pub greatest: Option<String>,
 }
 
-/// Rows of the source that were looked for in the destination.
+/// Rows of the source that were looked up in the destination.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sample {
-    /// How many.
+    /// How many rows were looked up.
     pub rows: u64,
-    /// How many of them the destination does not have.
+    /// How many of them the destination lacks.
     pub missing: u64,
-    /// How many of them have other values there.
+    /// How many of them have different values there.
     pub different: u64,
-    /// In how many rows a column differs.
+    /// In how many rows each differing column differs.
     pub columns: BTreeMap<String, u64>,
     /// The keys of some of them.
     pub examples: Examples,
 }
 
-/// Keys of some rows.
+/// The keys of some rows.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Examples {
-    /// Those that are missing.
+    /// Rows that are missing.
     pub missing: Vec<Vec<String>>,
-    /// Those that differ.
+    /// Rows that differ.
     pub different: Vec<Vec<String>>,
 }
 
-/// What follows from the figures of a stream.
+/// The verdict on a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StreamVerdict {
@@ -124,16 +124,16 @@ pub enum StreamVerdict {
     Fewer,
     /// The destination has more rows.
     More,
-    /// It has as many, with other keys.
+    /// The destination has as many rows, but with different keys.
     DifferentKeys,
-    /// It has the same rows, with other values.
+    /// The destination has the same rows, but with different values.
     DifferentValues,
-    /// It cannot be determined.
+    /// The stream cannot be compared.
     NotComparable,
 }
 
 impl StreamVerdict {
-    /// Returns the word that people read.
+    /// Returns its words for people.
     #[must_use]
     pub fn words(self) -> &'static str {
         match self {
@@ -148,27 +148,27 @@ impl StreamVerdict {
 }
 
 impl SourceRows {
-    /// Returns how many rows the destination has to have, at least: those that came while it was read, and those that are
-    /// newer than the destination, may be missing.
+    /// Returns how many rows the destination must have, at least. Rows that were added during the comparison, or since
+    /// the newest row of the destination, may be missing.
     #[must_use]
     pub fn least(self) -> u64 {
         let gone = self.before.saturating_sub(self.after);
         self.until.unwrap_or(self.before).saturating_sub(gone)
     }
 
-    /// Returns how many rows the destination may have.
+    /// Returns how many rows the destination may have at most.
     #[must_use]
     pub fn most(self) -> u64 {
         self.before.max(self.after)
     }
 
-    /// Returns how many rows are newer than the newest one of the destination.
+    /// Returns how many rows are newer than the newest row of the destination.
     #[must_use]
     pub fn newer(self) -> u64 {
         self.until.map_or(0, |until| self.after.saturating_sub(until))
     }
 
-    /// Tells whether rows came or went while it was asked.
+    /// Tells whether rows were added or removed during the comparison.
     #[must_use]
     pub fn changed(self) -> bool {
         self.before != self.after
@@ -176,7 +176,7 @@ impl SourceRows {
 }
 
 impl Destination {
-    /// Returns how many rows there are, each key once.
+    /// Returns how many rows there are, counting each key once.
     #[must_use]
     pub fn count(self) -> u64 {
         self.keys.unwrap_or(self.rows)
@@ -184,7 +184,7 @@ impl Destination {
 }
 
 impl Compared {
-    /// Returns what follows from the figures.
+    /// Returns the verdict on the figures.
     #[must_use]
     pub fn verdict(&self) -> StreamVerdict {
         let (source, count) = (self.source, self.destination.count());
@@ -205,8 +205,8 @@ impl Compared {
         }
     }
 
-    /// Tells whether nothing is missing or different as far as that can be told. More rows are no fault of a loader that
-    /// keeps what it has: what is deleted at the source stays there.
+    /// Tells whether nothing is missing or different, as far as that is known. A loader that keeps existing rows may
+    /// have more rows, because it keeps those that were deleted from the source.
     #[must_use]
     pub fn is_sound(&self) -> bool {
         match self.verdict() {
@@ -216,7 +216,7 @@ impl Compared {
         }
     }
 
-    /// Tells whether the same number of rows has other keys; of other numbers ranges tell nothing.
+    /// Tells whether the same number of rows has different keys. With different numbers of rows, ranges mean nothing.
     fn is_range_different(&self) -> bool {
         let SourceRows { before, after, until } = self.source;
         let is_still = before == after && until.is_none_or(|until| until == before);
@@ -290,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_are_counted_against_each_other() {
+    fn rows_of_both_sides_are_compared() {
         let verdict = |source, rows| compared(source, rows).verdict();
         assert_eq!(verdict(still(5), 5), StreamVerdict::Equal);
         assert_eq!(verdict(still(5), 4), StreamVerdict::Fewer);
@@ -299,18 +299,18 @@ mod tests {
     }
 
     #[test]
-    fn rows_that_are_newer_than_the_destination_are_told_and_not_missed() {
+    fn rows_newer_than_the_destination_are_noted_and_not_missing() {
         let source = SourceRows { before: 53, after: 53, until: Some(50) };
         let found = compared(source, 50);
         assert_eq!((found.verdict(), source.newer()), (StreamVerdict::Equal, 3));
         assert_eq!(found.notes(), ["3 rows newer than the last sync"]);
         assert_eq!(compared(source, 49).verdict(), StreamVerdict::Fewer);
-        // A row that was changed since is there as it was, and newer here.
+        // A row that has changed since is old in the destination and newer in the source.
         assert_eq!(compared(SourceRows { before: 50, after: 50, until: Some(49) }, 50).verdict(), StreamVerdict::Equal);
     }
 
     #[test]
-    fn a_source_that_changes_while_it_is_asked_is_counted_at_least() {
+    fn a_source_that_changes_during_the_comparison_has_a_range_of_counts() {
         let grows = SourceRows { before: 5, after: 7, until: None };
         assert_eq!((grows.least(), grows.most()), (5, 7));
         for (rows, verdict) in
@@ -324,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn more_rows_are_a_fault_only_of_a_loader_that_replaces_its_table() {
+    fn more_rows_are_wrong_only_for_a_loader_that_replaces_its_table() {
         let more = compared(still(5), 6);
         assert!(more.is_sound());
         assert!(!Compared { load: Some(Load::Replace), ..more }.is_sound());
@@ -341,11 +341,11 @@ mod tests {
     }
 
     #[test]
-    fn as_many_rows_with_other_keys_are_not_equal() {
+    fn as_many_rows_with_different_keys_are_not_equal() {
         let found = |greatest, rows| Compared { spans: spans(greatest), ..compared(still(5), rows) };
         assert_eq!(found("9", 5).verdict(), StreamVerdict::Equal);
         assert_eq!(found("8", 5).verdict(), StreamVerdict::DifferentKeys);
-        assert_eq!(found("8", 6).verdict(), StreamVerdict::More, "another count has another range");
+        assert_eq!(found("8", 6).verdict(), StreamVerdict::More, "a different count means a different range");
         let newer = SourceRows { until: Some(4), ..still(5) };
         assert_eq!(Compared { source: newer, ..found("8", 5) }.verdict(), StreamVerdict::Equal);
     }
@@ -368,7 +368,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_asked_is_no_failure() {
+    fn a_stream_that_cannot_be_compared_is_not_a_failure() {
         let found = Compared { unknown: Some("it is down".to_owned()), ..compared(still(5), 0) };
         assert_eq!((found.verdict(), found.is_sound()), (StreamVerdict::NotComparable, true));
         assert_eq!(found.notes(), ["it is down"]);

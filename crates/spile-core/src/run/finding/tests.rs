@@ -4,7 +4,7 @@ use super::*;
 use crate::alert::tests::run;
 use crate::run::RunStatus;
 
-/// A sync with so many records of `orders`, from a bookmark or without one.
+/// A sync with this many records of `orders`, with or without a bookmark.
 fn sync(number: i64, records: u64, bookmark: Option<Value>) -> Run {
     let streams = if records > 0 { [("orders".to_owned(), records)].into() } else { [].into() };
     Run { records: Some(records), streams, bookmark_before: bookmark, ..run(RunKind::Sync, RunStatus::Ok, number) }
@@ -15,51 +15,51 @@ fn found(now: &Run, earlier: &[Run]) -> Vec<String> {
     of_records(now, &known, Severity::Warn).into_iter().map(|one| one.sentence).collect()
 }
 
-/// A sync that read on from a bookmark.
+/// A sync that continued from a bookmark.
 fn on(number: i64, records: u64) -> Run {
     sync(number, records, Some(json!({ "bookmarks": { "orders": { "replication_key_value": 7 } } })))
 }
 
 #[test]
-fn a_whole_read_without_records_after_some_is_found_as_long_as_it_lasts() {
+fn a_full_read_without_records_is_found_as_long_as_it_lasts() {
     let empty = |number| sync(number, 0, None);
     let said = "no records arrived, but the last sync with records moved 18";
-    assert_eq!(found(&empty(9), &[]), [""; 0], "nobody knows better");
+    assert_eq!(found(&empty(9), &[]), [""; 0], "nothing is known about earlier syncs");
     assert_eq!(found(&empty(9), &[sync(8, 18, None)]), [said]);
     assert_eq!(found(&empty(9), &[empty(8), empty(7), sync(6, 18, None)]), [said]);
     let failed = Run { status: RunStatus::Failed, ..sync(8, 18, None) };
     assert_eq!(found(&empty(9), &[failed]), [""; 0]);
-    // As libraries of taps write it for streams that are read whole.
+    // As tap libraries write it for streams that are read in full.
     let none = Some(json!({ "bookmarks": { "orders": {} } }));
     assert_eq!(found(&sync(9, 0, none), &[sync(8, 18, None)]), [said]);
 }
 
 #[test]
-fn what_reads_on_from_a_bookmark_may_find_nothing_new_unless_it_always_did() {
+fn an_incremental_sync_may_find_nothing_new_unless_it_always_did() {
     let steady = [on(8, 5), on(7, 6), on(6, 7), sync(5, 900, None)];
     assert_eq!(found(&on(9, 0), &steady[1..]), [""; 0]);
     assert_eq!(found(&on(9, 0), &steady).len(), 1);
     let with_a_gap = [steady.as_slice(), &[on(4, 0)]].concat();
     assert_eq!(found(&on(9, 0), &with_a_gap), [""; 0]);
-    assert_eq!(found(&on(9, 3), &steady), [""; 0], "it is compared with no whole read");
+    assert_eq!(found(&on(9, 3), &steady), [""; 0], "it is not compared with full reads");
     let again = Run { full_refresh: true, ..on(9, 0) };
-    assert_eq!(found(&again, &steady[3..]).len(), 1, "a full refresh reads whole");
+    assert_eq!(found(&again, &steady[3..]).len(), 1, "a full refresh reads everything");
 }
 
 #[test]
-fn a_stream_of_a_tenth_of_its_usual_size_is_told_with_the_figures() {
+fn a_stream_with_a_tenth_of_its_usual_records_is_reported_with_numbers() {
     let usual = [sync(8, 1000, None), sync(7, 1200, None), sync(6, 100_000, None)];
     assert_eq!(found(&sync(9, 120, None), &usual), ["`orders` had 120 records, but usually has 1200"]);
     assert_eq!(found(&sync(9, 121, None), &usual), [""; 0]);
-    assert_eq!(found(&sync(9, 1, None), &[sync(8, 9, None)]), [""; 0], "of a handful a few come and go");
+    assert_eq!(found(&sync(9, 1, None), &[sync(8, 9, None)]), [""; 0], "small numbers vary");
     let other = Run { streams: [("others".to_owned(), 7)].into(), ..sync(9, 7, None) };
     assert_eq!(found(&other, &usual), ["`orders` had 0 records, but usually has 1200"]);
     let known = Expectations { earlier: &usual, is_read: &|stream| stream != "orders", likely: &|| None };
-    assert_eq!(of_records(&other, &known, Severity::Warn), [], "nobody selects it any more");
+    assert_eq!(of_records(&other, &known, Severity::Warn), [], "it is no longer selected");
 }
 
 #[test]
-fn the_likely_reason_is_said() {
+fn the_likely_reason_is_named() {
     let earlier = [sync(8, 18, None)];
     let known =
         Expectations { earlier: &earlier, is_read: &|_| true, likely: &|| Some("`folder` is not there".to_owned()) };
@@ -68,7 +68,7 @@ fn the_likely_reason_is_said() {
 }
 
 #[test]
-fn the_gravest_counts_and_all_are_told() {
+fn the_most_severe_counts_and_all_are_named() {
     let facts = CatalogFacts {
         missing: vec!["refunds".to_owned()],
         unselected: vec!["b".to_owned()],

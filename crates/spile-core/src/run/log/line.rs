@@ -144,7 +144,7 @@ struct Line {
 }
 
 impl LogLine {
-    /// Reads a line.
+    /// Parses a line.
     #[must_use]
     pub fn parse(line: &str) -> Self {
         let Some(line) = serde_json::from_str::<Line>(line).ok().filter(|line| line.event.is_string()) else {

@@ -1,13 +1,13 @@
-//! Finding the line that explains what went wrong, among tracebacks, banners, and advice.
+//! Finds the line that explains a failure, among tracebacks, banners, and advice.
 
 use std::collections::BTreeMap;
 
 use super::{Level, Speaker};
 
-/// The most characters of a reason: it goes into a table and into a sentence.
+/// The most characters of a reason, which is shown in a table and in a sentence.
 const LONGEST: usize = 400;
 
-/// Lines that stand where a reason could, and say nothing.
+/// The start of lines that look like a reason but explain nothing.
 const EMPTY: [&str; 14] = [
     "Extractor failed",
     "Loader failed",
@@ -25,18 +25,19 @@ const EMPTY: [&str; 14] = [
     "Using logging configuration from ",
 ];
 
-/// What is known of why things went wrong, from each speaker.
+/// Possible reasons for a failure, by the program that gave them.
 #[derive(Debug, Default)]
 pub(super) struct Reasons(BTreeMap<Speaker, Heard>);
 
-/// Why plugins ended.
+/// Why plugins failed.
 pub(super) struct Reason {
-    /// Whose words they are; nobody's where no plugin said why.
+    /// The plugin that gave the reason; `None` if no plugin did.
     pub(super) speaker: Option<Speaker>,
     pub(super) text: String,
 }
 
-/// What one speaker said. Later lines replace earlier ones: the last exception of a chain is the one that ended it.
+/// The reasons of one program. Later lines replace earlier ones: the last exception of a chain is the one that ended
+/// it.
 #[derive(Debug, Default)]
 struct Heard {
     in_traceback: bool,
@@ -48,13 +49,13 @@ struct Heard {
 }
 
 impl Reasons {
-    /// Reads the output of a speaker, line by line.
+    /// Reads the output of a program, line by line.
     pub(super) fn hear(&mut self, speaker: Speaker, level: Level, text: &str) {
         let heard = self.0.entry(speaker).or_default();
         let mut loud = level;
         for line in text.lines() {
             let is_reason = heard.line(line, loud);
-            // Of several lines the first says what is wrong, unless it only introduces what a plugin said.
+            // The first of several lines explains the failure, unless it only introduces a plugin's output.
             if is_reason && !line.ends_with("with stderr:") {
                 loud = Level::Info;
             }
@@ -64,9 +65,9 @@ impl Reasons {
         }
     }
 
-    /// Returns the reason why plugins ended with these exit codes.
+    /// Returns the reason for these exit codes.
     ///
-    /// A target that dies breaks the tap's pipe, so the target is asked first when both failed.
+    /// If both plugins failed, the target's reason is preferred, because a target that dies breaks the tap's pipe.
     pub(super) fn of_plugins(&self, codes: &BTreeMap<Speaker, i64>) -> Reason {
         let failed = [Speaker::Target, Speaker::Tap].into_iter().filter(|speaker| codes.contains_key(speaker));
         let failed: Vec<_> = failed.collect();
@@ -85,9 +86,9 @@ impl Reasons {
         })
     }
 
-    /// Returns the best reason, whoever gave it.
+    /// Returns the best reason, whichever program gave it.
     pub(super) fn best(&self) -> Option<String> {
-        // What Meltano says of a plugin that it could not start quotes the plugin, so it is asked last.
+        // Meltano comes last, because its message about a plugin that it could not start quotes the plugin.
         let order = [Speaker::Target, Speaker::Tap, Speaker::Meltano];
         let of = |pick: fn(&Heard) -> Option<&String>| {
             order.iter().find_map(|speaker| self.0.get(speaker).and_then(pick)).cloned()
@@ -97,15 +98,15 @@ impl Reasons {
 }
 
 impl Heard {
-    /// Reads a line; tells whether it is a reason only because Meltano logged it as an error.
+    /// Reads a line. Returns whether it is a reason only because Meltano logged it as an error.
     fn line(&mut self, line: &str, level: Level) -> bool {
         let text = line.trim();
         if text.ends_with("Traceback (most recent call last):") {
             self.in_traceback = true;
         } else if text.is_empty() || is_banner(text) || EMPTY.iter().any(|empty| text.starts_with(empty)) {
         } else if self.in_traceback {
-            // The lines of a traceback are indented; the first that is not is the exception. Of a discovery Meltano
-            // strips the indents: there each place is followed by a line of code.
+            // The lines of a traceback are indented; the first one that is not is the exception. In a discovery,
+            // Meltano strips the indents; there, a line of code follows each place.
             let is_place = text.starts_with("File \"");
             let is_code = std::mem::replace(&mut self.follows_a_place, is_place) && !is_exception(text);
             if !line.starts_with([' ', '\t']) && !is_drawing(text) && !is_place && !is_code {
@@ -124,26 +125,27 @@ impl Heard {
     }
 }
 
-/// What Meltano says first: `Meltano 4.4.1, Python 3.11.7, Linux (x86_64)`.
+/// Recognizes Meltano's first line: `Meltano 4.4.1, Python 3.11.7, Linux (x86_64)`.
 fn is_banner(text: &str) -> bool {
     text.starts_with("Meltano ") && text.contains(", Python ")
 }
 
-/// The markers under a line of a traceback.
+/// Recognizes the markers under a line of a traceback.
 fn is_drawing(text: &str) -> bool {
     text.chars().all(|character| matches!(character, '^' | '~' | ' ' | '|' | '+' | '-'))
 }
 
-/// Tells whether a line is an exception and no code: `sqlalchemy.exc.OperationalError: no`.
+/// Tells whether a line is an exception rather than code: `sqlalchemy.exc.OperationalError: no`.
 fn is_exception(text: &str) -> bool {
     let class = text.split_once(": ").map_or(text, |(class, _)| class);
     let is_name = class.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '_'));
     is_name && ["Error", "Exception"].iter().any(|end| class.ends_with(end))
 }
 
-/// Returns what an exception says: without the class where that has a module's name and the message says more.
+/// Returns an exception without its class, if the class has a module's name and the message says more.
 ///
-/// `sqlalchemy.exc.OperationalError: (psycopg2.OperationalError) no route` is `no route`, but `KeyError: 'id'` stays.
+/// `sqlalchemy.exc.OperationalError: (psycopg2.OperationalError) no route` becomes `no route`, but `KeyError: 'id'`
+/// stays.
 fn exception(text: &str) -> &str {
     let Some((class, message)) = text.split_once(": ") else { return text };
     let is_class = class.contains('.') && class.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '_'));
@@ -157,15 +159,15 @@ fn exception(text: &str) -> &str {
     }
 }
 
-/// Returns what a line says that a logger marked as an error: `CRITICAL no`, `ERROR:root:no`,
-/// `2026-01-01 10:00:00,000 | ERROR    | tap-x | no`, `[ERROR] no`.
+/// Returns the message of a line that a logger marked as an error: `CRITICAL no`, `ERROR:root:no`, `2026-01-01
+/// 10:00:00,000 | ERROR    | tap-x | no`, `[ERROR] no`.
 fn marked(text: &str) -> Option<&str> {
     let is_edge = |c: Option<char>| c.is_none_or(|c| !c.is_alphanumeric() && c != '_');
     let found = ["CRITICAL", "ERROR", "FATAL"].into_iter().filter_map(|word| {
         let start = text.find(word)?;
         let end = start + word.len();
         let stands_alone = is_edge(text[..start].chars().next_back()) && is_edge(text[end..].chars().next());
-        // Later in a line it is a word of the sentence.
+        // Further into the line, it is a word of the message.
         (start < 60 && stands_alone).then_some((start, end))
     });
     let (_, end) = found.min()?;
@@ -181,7 +183,7 @@ fn marked(text: &str) -> Option<&str> {
     Some(if message.is_empty() { text } else { message })
 }
 
-/// Returns Meltano's sentence without what it advises: the names in it are not those of the user's files.
+/// Returns Meltano's message without its advice, which uses names that are not in the user's files.
 fn sentence(text: &str) -> &str {
     let text = text.strip_prefix("Error: ").unwrap_or(text);
     let text = text.split_once(": command [").map_or(text, |(before, _)| before);

@@ -34,7 +34,7 @@ fn metrics_are_read_in_every_form() {
 }
 
 #[test]
-fn what_was_counted_on_the_way_is_believed_before_the_tap_and_the_tap_before_the_target() {
+fn the_count_of_launch_comes_before_the_taps_and_the_taps_before_the_targets() {
     let target = format!("{TARGET_METRIC}\n{TARGET_METRIC}");
     assert_eq!(tally(&target).streams(), [("public-orders".to_owned(), 100)].into());
     let both = format!("{target}\n{TAP_METRIC}\n{TAP_METRIC}");
@@ -44,13 +44,13 @@ fn what_was_counted_on_the_way_is_believed_before_the_tap_and_the_tap_before_the
 }
 
 #[test]
-fn a_run_that_went_well_has_no_reason() {
+fn a_successful_run_has_no_reason() {
     let tally = tally(&format!("{TAP_METRIC}\n{BLOCK}\n{RUN}"));
     assert_eq!((tally.succeeded(), tally.reason()), (Some(true), None));
 }
 
 #[test]
-fn a_wrong_password_is_said_as_postgres_says_it() {
+fn a_wrong_password_is_reported_in_the_words_of_postgres() {
     let expected = "connection to server at \"127.0.0.1\", port 55432 failed: \
                     FATAL:  password authentication failed for user \"demo\"";
     assert_eq!(reason(include_str!("captured/wrong-password.log")), expected);
@@ -78,7 +78,7 @@ fn a_target_that_fails_is_asked_for_its_own_reason() {
 }
 
 #[test]
-fn a_line_that_is_no_singer_message_is_quoted_where_the_loader_failed_for_it() {
+fn a_line_that_is_not_a_singer_message_is_quoted_if_it_made_the_loader_fail() {
     let ended = |said: &str| {
         let log = [
             json!({"event": "x", "spile_not_singer": "Welcome to this tap!\n"}),
@@ -107,13 +107,13 @@ fn a_plugin_that_says_nothing_is_named_with_its_exit_code() {
 }
 
 #[test]
-fn a_lock_says_since_when_the_other_run_goes_on() {
+fn a_lock_says_when_the_other_run_began() {
     let expected = "another run of it has been in progress since 2026-11-23 03:49:51.133343+00:00; ";
     assert!(reason(include_str!("captured/locked.log")).starts_with(expected));
 }
 
 #[test]
-fn what_meltano_prints_beside_its_log_is_read_too() {
+fn what_meltano_prints_outside_its_log_is_read_too() {
     assert_eq!(reason("Error: Block tap-nope not found"), "Block tap-nope not found");
     let usage = "Usage: meltano run [OPTIONS] [BLOCKS]...\nTry 'meltano run --help' for help.\n\nError: Invalid value for '--run-id': 'abc' is not a valid UUID.";
     assert_eq!(reason(usage), "Invalid value for '--run-id': 'abc' is not a valid UUID.");
@@ -161,7 +161,7 @@ fn no_line_is_too_odd_to_be_read() {
 }
 
 #[test]
-fn the_exception_of_a_discovery_is_found_though_its_traceback_has_lost_its_indents() {
+fn the_exception_of_a_discovery_is_found_although_its_traceback_is_not_indented() {
     let lines = [
         "Traceback (most recent call last):",
         "File \"/venv/lib/sqlalchemy/engine/base.py\", line 144, in __init__",
@@ -181,13 +181,13 @@ fn the_exception_of_a_discovery_is_found_though_its_traceback_has_lost_its_inden
     assert_eq!(reason(&log.join("\n")), "connection to server failed: Connection refused");
 }
 
-/// A plugin that is started alone, as `meltano invoke` logs it.
+/// The first lines of a plugin that is started alone, as `meltano invoke` logs them.
 const BANNER: &str = r#"{"event": "Meltano 4.4.1, Python 3.11.7, Linux (x86_64)", "level": "info", "_logger": "<_FixedFindCallerLogger meltano.cli.cli (INFO)>"}
 {"event": "Using logging configuration from /p/logging.yml", "level": "info", "_logger": "<_FixedFindCallerLogger meltano.core.logging.utils (INFO)>"}
 {"event": "Environment 'dev' is active", "level": "info", "_logger": "<_FixedFindCallerLogger meltano.core.project (INFO)>"}"#;
 
 #[test]
-fn a_plugin_that_is_started_alone_is_known_by_its_logger() {
+fn a_plugin_that_is_started_alone_is_recognized_by_its_logger() {
     let line = |plugins: &str| {
         format!(
             r#"{{"stdio": "stderr", "cmd_type": "command", "event": "no route", "level": "info", "_logger": "<_FixedFindCallerLogger meltano.plugin.stderr.{plugins}.x--y (INFO)>"}}"#
@@ -200,12 +200,12 @@ fn a_plugin_that_is_started_alone_is_known_by_its_logger() {
 }
 
 #[test]
-fn what_meltano_says_first_is_no_reason() {
+fn the_banner_of_meltano_is_not_a_reason() {
     assert_eq!(tally(BANNER).reason(), None);
 }
 
 #[test]
-fn the_bookmarks_are_the_first_that_was_told_and_the_last_that_was_kept() {
+fn the_bookmarks_are_the_first_reported_and_the_last_stored() {
     let told = |key: &str, id: u64| format!(r#"{{"event": "Bookmark", "level": "info", "{key}": {{"orders": {id}}}}}"#);
     let began = told("spile_bookmark_before", 1);
     let (before, after) = (json!({"orders": 1}), json!({"orders": 3}));
@@ -216,7 +216,7 @@ fn the_bookmarks_are_the_first_that_was_told_and_the_last_that_was_kept() {
     assert_eq!(tally(&format!("{began}\n{kept}")).bookmarks(), (Some(&before), Some(&after)));
 }
 
-/// What a log comes to that ends with these exit codes, after the extractor has named a reason of its own.
+/// The result of a log that ends with these exit codes, after the extractor has given a reason.
 fn ended(codes: &[(Speaker, i64)]) -> (Cause, String) {
     let mut tally = Tally::default();
     let text = "CRITICAL permission denied for table orders".to_owned();
@@ -226,7 +226,7 @@ fn ended(codes: &[(Speaker, i64)]) -> (Cause, String) {
 }
 
 #[test]
-fn a_plugin_was_killed_where_a_signal_ended_it_that_no_other_plugin_caused() {
+fn a_plugin_was_killed_if_its_signal_does_not_come_from_another_plugin() {
     for (codes, told) in [
         (&[(Speaker::Target, -9)][..], "the loader was killed (signal 9): it may have run out of memory"),
         (&[(Speaker::Tap, -11), (Speaker::Target, -15)], "the extractor was killed (signal 11)"),
@@ -241,7 +241,7 @@ fn a_plugin_was_killed_where_a_signal_ended_it_that_no_other_plugin_caused() {
 }
 
 #[test]
-fn only_counters_of_records_that_a_line_begins_with_are_counted() {
+fn only_record_counters_at_the_start_of_a_line_count() {
     let line = |before: &str, r#type: &str, metric: &str| {
         let metric = json!({"type": r#type, "metric": metric, "value": 3, "tags": {"stream": "rows"}});
         json!({"event": format!("{before}METRIC: {metric}"), "level": "info", "producer": true}).to_string()
@@ -259,14 +259,14 @@ fn only_counters_of_records_that_a_line_begins_with_are_counted() {
 }
 
 #[test]
-fn a_run_went_well_only_where_meltano_says_so() {
+fn a_run_succeeded_only_if_meltano_says_so() {
     assert_eq!(tally(BLOCK).succeeded(), None);
     assert_eq!(tally(RUN).succeeded(), Some(true));
     assert_eq!(tally(&RUN.replace("success", "failure")).succeeded(), Some(false));
 }
 
 #[test]
-fn a_word_of_a_line_that_only_looks_like_a_mark_is_none() {
+fn a_word_that_only_looks_like_a_mark_is_not_one() {
     for line in [
         "ERROR_LOG is empty",
         "ERRORS were not expected",
@@ -279,7 +279,7 @@ fn a_word_of_a_line_that_only_looks_like_a_mark_is_none() {
 }
 
 #[test]
-fn what_says_that_all_is_well_is_no_reason_though_it_comes_last() {
+fn a_harmless_last_line_is_not_a_reason() {
     let lines = ["INFO all is closed", "DEBUG bye", "WARNING this was slow", "Meltano 4.4.1, Python 3.11.7, Linux"];
     for line in lines {
         assert_eq!(reason(&format!("the file is not there\n{line}")), "the file is not there", "{line}");
@@ -290,14 +290,14 @@ fn what_says_that_all_is_well_is_no_reason_though_it_comes_last() {
     }
 }
 
-/// A traceback as Python prints it, without or with the line of code of its only place.
+/// A traceback as Python prints it, with or without the line of code of its only place.
 fn traceback(code: &str, exception: &str) -> String {
     let code = if code.is_empty() { String::new() } else { format!("{code}\n") };
     format!("Traceback (most recent call last):\n  File \"/p/tap.py\", line 1, in main\n{code}{exception}")
 }
 
 #[test]
-fn an_exception_is_said_without_the_module_and_the_class_that_it_wraps() {
+fn an_exception_is_quoted_without_its_module_and_the_class_that_it_wraps() {
     for (exception, said) in [
         ("psycopg2.OperationalError: no route", "no route"),
         ("sqlalchemy.exc.OperationalError: (psycopg2.OperationalError) no route", "no route"),
@@ -312,14 +312,14 @@ fn an_exception_is_said_without_the_module_and_the_class_that_it_wraps() {
 }
 
 #[test]
-fn code_is_told_from_an_exception_where_neither_is_indented_or_code_is_not_shown() {
+fn code_is_distinguished_from_an_exception_without_indents() {
     assert_eq!(reason(&traceback("", "ValueError: no such account")), "ValueError: no such account");
     assert_eq!(reason(&traceback("", "tap.api_v2.ApiException: no such account")), "no such account");
     assert_eq!(reason(&traceback("raise ValueError", "ValueError: no such account")), "ValueError: no such account");
 }
 
 #[test]
-fn a_traceback_goes_on_over_lines_until_its_exception_or_the_end_of_an_error_of_meltano() {
+fn a_traceback_continues_until_its_exception_or_the_end_of_meltanos_error() {
     let printed = traceback("    main()", "tap.ApiError: no such account");
     assert_eq!(reason(&printed), "no such account");
     let logged =
