@@ -43,38 +43,38 @@ pub use variables::{Mixed, NoValue, TextOrVariable, Variables};
 pub struct ProjectSettings {
     /// The project's name: the owner of its rows in a registry.
     pub name: String,
-    /// Where people find its pages, for links.
+    /// The public address of its pages, for links.
     pub url: Option<String>,
     /// The environment that commands use without `--env`.
     pub default_environment: EnvironmentName,
-    /// The declared environments; the default one is always among them.
+    /// The declared environments, always including the default one.
     pub environments: BTreeMap<EnvironmentName, Environment>,
-    /// Where rows are kept, where an environment says nothing else.
+    /// The registry of environments without their own.
     pub registry: Registry,
-    /// The pinned Meltano.
+    /// The pinned version of Meltano.
     pub meltano: Meltano,
-    /// How much a plan may change before it has to be acknowledged.
+    /// How much a plan may change without being acknowledged.
     pub guard: Guard,
-    /// Which lints are wanted.
+    /// The settings of lints.
     pub lint: Lint,
-    /// How runs are carried out.
+    /// How runs are executed.
     pub sync: Sync,
-    /// Which variables of the environment runs get.
+    /// Which environment variables runs get.
     pub run: RunEnvironment,
     /// The notification channels.
     pub notify: Vec<Channel>,
-    /// What is rendered beside `meltano.yml`.
+    /// The files that are rendered in addition to `meltano.yml`.
     pub outputs: Vec<OutputSettings>,
 }
 
 /// An environment's own settings.
 #[derive(Debug, Clone, Default)]
 pub struct Environment {
-    /// Apply says so when it asks.
+    /// Whether apply mentions it when it asks for confirmation.
     pub protected: bool,
-    /// Where its rows are kept, where it says so.
+    /// Its own registry, if it has one.
     pub registry: Option<Registry>,
-    /// The names of the channels that get notifications about it; all if it has none.
+    /// The names of the channels that get notifications about it; `None` means all.
     pub notify: Option<Vec<Placed<String>>>,
 }
 
@@ -101,7 +101,7 @@ fn settings(table: Table<'_>, problems: &mut Problems) -> Option<ProjectSettings
     let named = environments.iter().filter_map(|(name, own)| Some((name, own.notify.as_deref()?)));
     notify::check_names(named, &notify, problems);
     let outputs = outputs::OutputEntry::read(table.tables("outputs", problems), problems);
-    // Registries and channels know better what their keys are; what they reported is not reported again.
+    // Comes last, so that keys which registries and channels have reported more precisely are not reported again.
     table.plain_secrets(&[], problems);
     table.finish(problems);
     let head = head?;
@@ -125,7 +125,7 @@ fn settings(table: Table<'_>, problems: &mut Problems) -> Option<ProjectSettings
     })
 }
 
-/// What `[project]` says.
+/// `[project]` as written.
 struct ProjectTable {
     name: Option<Placed<String>>,
     url: Option<Placed<String>>,
@@ -147,8 +147,8 @@ fn head(table: Table<'_>, problems: &mut Problems) -> ProjectTable {
     ProjectTable { name, url, default_environment }
 }
 
-/// Returns the default environment: `dev`, if none is set. It need not be declared; one whose name resembles that
-/// of a declared one is taken for a typing error.
+/// Returns the default environment. If none is set, that is `dev`, or the first declared environment if `dev` is not
+/// declared. It need not be declared, but a name that resembles a declared one is reported as a typo.
 fn default_environment(
     written: Option<Placed<EnvironmentName>>,
     environments: &mut BTreeMap<EnvironmentName, Environment>,
@@ -198,7 +198,7 @@ fn environments(
 }
 
 impl ProjectSettings {
-    /// Returns the environment that the command line names, or the default one.
+    /// Returns the environment that the command line requests, or the default one.
     ///
     /// # Errors
     /// When it is not declared.
@@ -225,7 +225,7 @@ impl ProjectSettings {
         self.notify.iter().filter(is_told).collect()
     }
 
-    /// Returns where the rows of an environment are kept.
+    /// Returns the registry of an environment.
     #[must_use]
     pub fn registry_of(&self, environment: &EnvironmentName) -> &Registry {
         self.environments.get(environment).and_then(|own| own.registry.as_ref()).unwrap_or(&self.registry)

@@ -1,17 +1,17 @@
-//! Agreements: which secret of the environment may be sent to which host that a file names.
+//! Agreements: which secret environment variables may be sent to which hosts that a file names.
 
 use std::fmt;
 
 use super::host::Host;
 use super::variable_name::VariableName;
 
-/// The option of the command line that agrees to a host.
+/// The command line option that agrees to a host.
 pub const TRUST_OPTION: &str = "--trust-registry";
 
-/// The variable that agrees to hosts.
+/// The environment variable that agrees to hosts.
 pub const TRUST_VARIABLE: &str = "SPILE_TRUST_REGISTRY";
 
-/// What a variable holds that is sent.
+/// The kind of secret in a variable that is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Sent {
@@ -30,15 +30,15 @@ impl fmt::Display for Sent {
     }
 }
 
-/// That the secret in a variable may be sent to a host. A branch can change the host in `spile.toml`, so a person agrees
-/// to it once on each machine. The value of the variable is not a part of it.
+/// The permission to send the secret in a variable to a host. A branch can change the host in `spile.toml`, so a person
+/// agrees once on each machine. The variable's value is not part of the agreement.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Agreement {
-    /// Where it goes.
+    /// The host that it is sent to.
     pub host: Host,
-    /// The variable that holds it.
+    /// The variable that contains it.
     pub variable: VariableName,
-    /// What it is.
+    /// The kind of secret.
     pub what: Sent,
 }
 
@@ -49,13 +49,13 @@ impl fmt::Display for Agreement {
 }
 
 impl Agreement {
-    /// Returns the question that a person answers.
+    /// Returns the question for the user.
     #[must_use]
     pub fn question(&self) -> String {
         format!("`spile.toml` names a host. Send {self}?")
     }
 
-    /// Returns the next step if nobody has agreed.
+    /// Returns the next step if nobody has agreed yet.
     #[must_use]
     pub fn help(&self) -> String {
         let host = &self.host;

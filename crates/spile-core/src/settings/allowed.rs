@@ -1,5 +1,5 @@
-//! Which variables of the environment `spile.toml` may name: those of Supabase and spile, and what the user allows outside
-//! the repository.
+//! Which environment variables `spile.toml` may name: those of Supabase and spile, and those that the user allows
+//! outside of the repository.
 
 use std::fmt;
 use std::str::FromStr;
@@ -14,16 +14,16 @@ use crate::table::{self, Table};
 /// The variable that allows more names.
 pub const ALLOW: &str = "SPILE_ALLOW_VARIABLES";
 
-/// What every `spile.toml` may name.
+/// The prefixes that every `spile.toml` may use.
 const BUILT_IN: [&str; 2] = ["SUPABASE_", "SPILE_"];
 
-/// What none may name: these variables hold the keys that open secrets.
+/// The prefix that no `spile.toml` may use: these variables contain the keys of secrets.
 const NEVER: &str = "SOPS_";
 
-/// What can be wrong with the user's own settings.
+/// Mistakes in the user's own settings.
 #[derive(Debug, thiserror::Error, Diagnostic)]
 pub enum AllowMistake {
-    /// An entry that is neither a name nor the start of one.
+    /// An entry that is neither a name nor a prefix.
     #[error("`{word}` is not a variable name or the start of one")]
     #[diagnostic(
         code(spile::user::variable),
@@ -32,7 +32,7 @@ pub enum AllowMistake {
     Word {
         /// What was written.
         word: String,
-        /// Where.
+        /// Where it is.
         #[label("here")]
         span: SourceSpan,
     },
@@ -42,13 +42,13 @@ pub enum AllowMistake {
     Sops {
         /// What was written.
         word: String,
-        /// Where.
+        /// Where it is.
         #[label("a key source")]
         span: SourceSpan,
     },
 }
 
-/// Returns the words of a variable's value, which stand between commas or blanks, each with its place.
+/// Returns the words in a variable's value, separated by commas or blanks, with their places.
 #[must_use]
 pub fn words(source: &Source) -> Vec<Placed<String>> {
     let is_gap = |c: char| c == ',' || c.is_whitespace();
@@ -63,7 +63,7 @@ pub fn words(source: &Source) -> Vec<Placed<String>> {
     words
 }
 
-/// A name of a variable, or the start of names.
+/// The name of a variable, or a prefix of names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum NamePattern {
     Name(String),
@@ -73,7 +73,7 @@ enum NamePattern {
 impl FromStr for NamePattern {
     type Err = NotAName;
 
-    /// A star alone is not a start: it would allow everything.
+    /// A star alone is not a prefix, because it would allow everything.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let start = text.strip_suffix('*');
         let name: VariableName = start.unwrap_or(text).parse()?;
@@ -109,19 +109,19 @@ impl NamePattern {
 /// The variables that `spile.toml` may name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Allowed {
-    /// What else the user allows, each with its source.
+    /// The names that the user allows in addition, each with its origin.
     more: Vec<(NamePattern, String)>,
 }
 
 impl Allowed {
-    /// Adds what `SPILE_ALLOW_VARIABLES` says: names, between commas or blanks.
+    /// Adds the names in `SPILE_ALLOW_VARIABLES`, separated by commas or blanks.
     pub fn read_variable(&mut self, text: &str, problems: &mut Problems) {
         for word in words(&Source::new(ALLOW, text)) {
             self.add(&word, problems);
         }
     }
 
-    /// Adds what the user's own `config.toml` says: `[allow] variables = ["NAME"]`.
+    /// Adds the names in the user's own `config.toml`: `[allow] variables = ["NAME"]`.
     pub fn read_file(&mut self, source: &Source, problems: &mut Problems) {
         let words = table::parse(source, problems, |table: Table<'_>, problems| {
             let words = table.table("allow", problems).and_then(|allow| {
@@ -148,7 +148,7 @@ impl Allowed {
         }
     }
 
-    /// Tells whether no list can allow a variable.
+    /// Tells whether a variable can never be allowed.
     #[must_use]
     pub fn never_admits(name: &VariableName) -> bool {
         name.as_str().starts_with(NEVER)
@@ -162,7 +162,7 @@ impl Allowed {
         is_allowed && !Self::never_admits(name)
     }
 
-    /// Returns the next step for a name that is not admitted.
+    /// Returns the next step for a name that is not allowed.
     #[must_use]
     pub fn help(name: &VariableName) -> String {
         if Self::never_admits(name) {
@@ -173,7 +173,7 @@ impl Allowed {
         )
     }
 
-    /// Returns what is allowed, in words, each with its source.
+    /// Returns the allowed names, in words, each with its origin.
     #[must_use]
     pub fn listed(&self) -> Vec<String> {
         let built_in = BUILT_IN.iter().map(|start| format!("{start}*"));
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn the_user_allows_more_by_a_variable_and_by_a_file() {
+    fn the_user_allows_more_with_a_variable_and_with_a_file() {
         let (allowed, problems) =
             allowed("PROD_URL, SLACK_URL\nSMTP_*,", "[allow]\nvariables = ['HOOK_URL', 'ACME_*']\n");
         assert_eq!(problems, [""; 0]);
@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn a_start_that_covers_the_keys_of_secrets_gives_none_of_them() {
+    fn a_prefix_that_covers_the_keys_of_secrets_allows_none_of_them() {
         let (allowed, problems) = allowed("S*", "");
         assert_eq!(problems, [""; 0]);
         assert!(admits(&allowed, "SMTP_PASSWORD") && !admits(&allowed, "SOPS_AGE_KEY"));

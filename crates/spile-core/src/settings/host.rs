@@ -1,11 +1,11 @@
-//! Addresses that secrets go to, and the hosts they are at: what is compared with what the user has agreed to.
+//! Addresses that secrets are sent to, and their hosts, which are compared with those that the user has agreed to.
 
 use std::fmt;
 use std::str::FromStr;
 
 use url::{Host as UrlHost, Url};
 
-/// A server and how it is reached: a scheme, a host, and a port. The host is in lowercase, the port is always set.
+/// A server, and how to reach it: a scheme, a host, and a port. The host is in lowercase, and the port is always set.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Host {
     scheme: String,
@@ -14,7 +14,7 @@ pub struct Host {
 }
 
 impl fmt::Display for Host {
-    /// The port is left out where it is the usual one.
+    /// Omits the default port.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}://{}", self.scheme, self.name)?;
         if usual_port(&self.scheme) == Some(self.port) { Ok(()) } else { write!(f, ":{}", self.port) }
@@ -31,7 +31,7 @@ fn usual_port(scheme: &str) -> Option<u16> {
     }
 }
 
-/// Tells whether an address is this machine's own.
+/// Tells whether an address belongs to this machine.
 fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(UrlHost::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
@@ -45,16 +45,16 @@ fn has_user(url: &Url) -> bool {
     !url.username().is_empty() || url.password().is_some()
 }
 
-/// An address that a secret may be sent to: `https`, or `http` on this machine; without a user, a query or a fragment.
+/// An address that a secret may be sent to: `https`, or `http` on this machine, without a user, a query or a fragment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WebAddress(Url);
 
-/// Why a text is not an address that a secret may be sent to.
+/// Why a secret may not be sent to an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NotAWebAddress {
-    /// It is not a web address, or it contains more than a location.
+    /// It is not a web address, or has a user, a query or a fragment.
     Form,
-    /// It is not encrypted, and leaves this machine.
+    /// It is not encrypted, and not on this machine.
     Insecure,
 }
 
@@ -70,10 +70,10 @@ impl FromStr for WebAddress {
     }
 }
 
-/// Reads an address of `https`, or of `http` on this machine.
+/// Parses an address of `https`, or of `http` on this machine.
 ///
 /// # Errors
-/// When it is another.
+/// When it is not such an address.
 pub fn secure(text: &str) -> Result<Url, NotAWebAddress> {
     let url = Url::parse(text).ok().filter(Url::has_host).ok_or(NotAWebAddress::Form)?;
     match url.scheme() {
@@ -85,13 +85,13 @@ pub fn secure(text: &str) -> Result<Url, NotAWebAddress> {
 }
 
 impl WebAddress {
-    /// Returns it without a slash at its end.
+    /// Returns the address without a slash at its end.
     #[must_use]
     pub fn as_str(&self) -> &str {
         self.0.as_str().trim_end_matches('/')
     }
 
-    /// Returns who is spoken to.
+    /// Returns the host.
     #[must_use]
     pub fn host(&self) -> Host {
         let port = self.0.port_or_known_default().unwrap_or_default();
@@ -104,13 +104,13 @@ impl WebAddress {
 pub struct MailServer(Url);
 
 impl fmt::Debug for MailServer {
-    /// It may hold a password.
+    /// Hides the address, which may contain a password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("MailServer")
     }
 }
 
-/// The text names no mail server.
+/// A string that is not the address of a mail server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NotAMailServer;
 
@@ -119,7 +119,8 @@ impl FromStr for MailServer {
 
     fn from_str(text: &str) -> Result<Self, NotAMailServer> {
         let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "smtp" | "smtps"));
-        // The parser takes a host of these schemes as it is: `Mail.example` and `mail.example` are one.
+        // The parser does not change the case of hosts with these schemes, although `Mail.example` and `mail.example`
+        // are the same.
         let lower = |mut url: Url| {
             let name = url.host_str().filter(|name| !name.is_empty())?.to_ascii_lowercase();
             url.set_host(Some(&name)).ok()?;
@@ -130,13 +131,13 @@ impl FromStr for MailServer {
 }
 
 impl MailServer {
-    /// Returns the address, user and all.
+    /// Returns the address, including the user.
     #[must_use]
     pub fn url(&self) -> &Url {
         &self.0
     }
 
-    /// Tells whether it is on this machine, where it may be without TLS.
+    /// Tells whether it is on this machine, where it needs no TLS.
     #[must_use]
     pub fn is_here(&self) -> bool {
         matches!(self.0.host_str().unwrap_or_default(), "localhost" | "127.0.0.1" | "[::1]")
@@ -149,7 +150,7 @@ impl MailServer {
         self.0.port().or(usual).unwrap_or_default()
     }
 
-    /// Returns who is spoken to.
+    /// Returns the host.
     #[must_use]
     pub fn host(&self) -> Host {
         let name = self.0.host_str().unwrap_or_default().to_owned();
@@ -158,7 +159,7 @@ impl MailServer {
 }
 
 /// A host that the user trusts: `x.supabase.co`, `x.example:8443`, or with a scheme, `https://x.supabase.co`. Without a
-/// scheme every scheme is meant, and without a port the usual one.
+/// scheme, it matches every scheme; without a port, the default one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TrustedHost {
     scheme: Option<String>,
@@ -166,7 +167,7 @@ pub struct TrustedHost {
     port: Option<u16>,
 }
 
-/// The text names no host.
+/// A string that is not a host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("use a host like `x.supabase.co`, or an address without a path like `https://x.supabase.co`")]
 pub struct NotAHost;
@@ -180,7 +181,8 @@ impl FromStr for TrustedHost {
             return Err(NotAHost);
         }
         let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
-        // The parser leaves the usual port of a scheme out: asked with two, one of them says it.
+        // The parser omits a scheme's default port, so the address is parsed with two schemes, one of which keeps the
+        // port.
         let [http, https] = ["http", "https"].map(|scheme| Url::parse(&format!("{scheme}://{rest}")));
         let (Ok(http), Ok(https)) = (http, https) else { return Err(NotAHost) };
         let is_host_alone = http.path() == "/" && http.query().is_none() && http.fragment().is_none();
@@ -202,7 +204,7 @@ impl fmt::Display for TrustedHost {
 }
 
 impl TrustedHost {
-    /// Tells whether a host is this one.
+    /// Tells whether it matches a host.
     #[must_use]
     pub fn is(&self, host: &Host) -> bool {
         let is_scheme = self.scheme.as_ref().is_none_or(|scheme| *scheme == host.scheme);
@@ -220,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn a_host_is_compared_as_it_is_meant() {
+    fn hosts_are_normalized_before_they_are_compared() {
         for same in ["https://x.supabase.co", "HTTPS://X.Supabase.CO:443/", "https://x.supabase.co/rest"] {
             assert_eq!(web(same).unwrap(), "https://x.supabase.co", "{same}");
         }
@@ -231,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_encrypted_or_stays_here_is_an_address_for_secrets() {
+    fn secrets_are_only_sent_encrypted_or_to_this_machine() {
         for here in ["http://localhost", "http://a.localhost:1", "http://127.0.0.2:1", "http://[::1]:1", "http://127.1"]
         {
             web(here).unwrap_or_else(|error| panic!("{here}: {error:?}"));
@@ -259,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mail_server_is_known_by_scheme_host_and_port() {
+    fn a_mail_server_is_identified_by_scheme_host_and_port() {
         let host = |text: &str| text.parse::<MailServer>().map(|server| server.host().to_string());
         assert_eq!(host("smtps://me@Smtp.Example.com:465").unwrap(), "smtps://smtp.example.com");
         assert_eq!(host("smtp://smtp.example.com").unwrap(), "smtp://smtp.example.com");
@@ -269,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn a_trusted_host_stands_for_itself_alone() {
+    fn a_trusted_host_matches_only_itself() {
         let is = |trusted: &str, host: &str| {
             trusted.parse::<TrustedHost>().unwrap().is(&host.parse::<WebAddress>().unwrap().host())
         };

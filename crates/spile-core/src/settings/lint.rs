@@ -1,4 +1,4 @@
-//! `[lint]` in `spile.toml`: which lints are not wanted, and how old secrets may be.
+//! `[lint]` in `spile.toml`: which lints are allowed, and how old secrets may be.
 
 use std::collections::BTreeSet;
 
@@ -6,15 +6,15 @@ use super::sync::{ABOVE_0, POSITIVE};
 use crate::problem::{Problems, did_you_mean, listed};
 use crate::table::{self, Table};
 
-/// The lints, as `allow` names them.
+/// The lints, by their names in `allow`.
 pub const LINTS: [&str; 5] = ["dense_schedule", "no_state", "old_secret", "unpinned_pip_url", "unused_loader"];
 
-/// Which lints are wanted.
+/// The settings of lints.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lint {
-    /// Those that are not.
+    /// The lints that are not reported.
     pub allow: BTreeSet<String>,
-    /// How old secrets may be, in days.
+    /// The age at which secrets are reported, in days.
     pub secret_days: u16,
 }
 

@@ -1,4 +1,4 @@
-//! `[meltano]` in `spile.toml`: the Meltano that runs are carried out with.
+//! `[meltano]` in `spile.toml`: the Meltano that executes runs.
 
 mod state_backend;
 
@@ -10,17 +10,17 @@ use crate::table::Table;
 
 pub use state_backend::StateBackend;
 
-/// The Meltano that is installed where `spile.toml` pins none.
+/// The version of Meltano that is installed if `spile.toml` does not pin one.
 pub const MELTANO_VERSION: &str = "4.4.1";
 
-/// The Meltano that runs are carried out with.
+/// The Meltano that executes runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Meltano {
     /// Its version.
     pub version: String,
-    /// The extras of its package that are installed too: `s3`, `gcs`, `azure` for bookmarks in a bucket.
+    /// The extras of its package to install: `s3`, `gcs`, `azure` for state in a bucket.
     pub extras: BTreeSet<String>,
-    /// Where bookmarks are kept, where it says so.
+    /// Where state is stored, if set.
     pub state_backend: Option<StateBackend>,
 }
 

@@ -25,11 +25,11 @@ pub enum SettingsMistake {
     Url {
         /// What was written.
         url: String,
-        /// Where.
+        /// Where it is.
         #[label("here")]
         span: SourceSpan,
     },
-    /// The default environment is declared nowhere.
+    /// A default environment that is not declared.
     #[error("the environment `{name}` is not declared")]
     #[diagnostic(code(spile::project::environment))]
     Environment {
@@ -38,7 +38,7 @@ pub enum SettingsMistake {
         /// Where it is named.
         #[label("not declared")]
         span: SourceSpan,
-        /// The nearest declared one, or all.
+        /// The nearest declared environment, or all of them.
         #[help]
         help: String,
     },
@@ -51,11 +51,11 @@ pub enum SettingsMistake {
     MeltanoExtra {
         /// What was written.
         extra: String,
-        /// Where.
+        /// Where it is.
         #[label("here")]
         span: SourceSpan,
     },
-    /// A Meltano version that is not a version.
+    /// A version of Meltano that is not an exact version.
     #[error("`{version}` is not an exact version of Meltano")]
     #[diagnostic(
         code(spile::project::meltano_version),
@@ -64,20 +64,20 @@ pub enum SettingsMistake {
     MeltanoVersion {
         /// What was written.
         version: String,
-        /// Where.
+        /// Where it is.
         #[label("here")]
         span: SourceSpan,
     },
 }
 
-/// The command line uses an environment that is not declared.
+/// An environment on the command line that is not declared.
 #[derive(Debug, thiserror::Error, Diagnostic)]
 #[error("the environment `{name}` is not declared")]
 #[diagnostic(code(spile::project::undeclared_environment))]
 pub struct UndeclaredEnvironment {
     /// The environment.
     pub(super) name: String,
-    /// The nearest declared one, or all.
+    /// The nearest declared environment, or all of them.
     #[help]
     pub(super) help: String,
 }

@@ -1,5 +1,5 @@
-//! `[[notify]]`: whom to tell of what goes wrong, as written; variables are put in when something is sent, not before,
-//! so that `check` needs none.
+//! `[[notify]]`: the notification channels, as written. Variables are expanded when something is sent, so that `check`
+//! needs none.
 
 mod channel;
 mod mistake;
@@ -19,32 +19,32 @@ use super::variables::TextOrVariable;
 
 pub use mistake::NotifyMistake;
 
-/// How long an alert may last before it is repeated, by default.
+/// After how long an active alert is repeated, by default.
 pub const REPEAT: Duration = Duration::from_hours(24);
 
-/// How many messages a channel gets in an hour, by default.
+/// How many messages a channel gets per hour, by default.
 pub const MOST_PER_HOUR: u32 = 20;
 
-/// What notifications are about.
+/// The kinds of notifications.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AlertKind {
     /// A test or a sync failed.
     Failure,
-    /// The files are wrong, or a plan is refused.
+    /// The files have mistakes, or a plan was rejected.
     Misconfigured,
-    /// Somebody has to do something, though everything still runs.
+    /// Someone has to do something, although everything still runs.
     ActionRequired,
     /// A scheduled integration has not been synced for too long.
     Stale,
-    /// A sync succeeded, and something about it needs a look.
+    /// A sync succeeded, but something about it needs attention.
     Warning,
     /// The first success after a failure.
     Recovery,
 }
 
 impl AlertKind {
-    /// All of them, by the word that files and messages have.
+    /// All kinds, by their words in files and messages.
     pub const WORDS: [(&'static str, Self); 6] = [
         ("failure", Self::Failure),
         ("misconfigured", Self::Misconfigured),
@@ -54,55 +54,55 @@ impl AlertKind {
         ("recovery", Self::Recovery),
     ];
 
-    /// Returns the word.
+    /// Returns its word.
     #[must_use]
     pub fn word(self) -> &'static str {
         Self::WORDS.into_iter().find(|(_, kind)| *kind == self).map_or("", |(word, _)| word)
     }
 }
 
-/// A place that notifications go to.
+/// A destination of notifications.
 #[derive(Debug, Clone)]
 pub struct Channel {
-    /// Its name, which the environments and the registry know it by.
+    /// Its name in environments and in the registry.
     pub name: Placed<ChannelName>,
-    /// How it is reached.
+    /// How messages are sent.
     pub sender: Sender,
-    /// What it gets notifications about.
+    /// The kinds of notifications that it gets.
     pub on: BTreeSet<AlertKind>,
-    /// Of which integrations: names, patterns of names and tags; none means all.
+    /// The integrations that it gets notifications about: names, name patterns and tags; empty means all.
     pub only: Vec<Placed<String>>,
-    /// When an alert that lasts is repeated; `None` is never.
+    /// After how long an active alert is repeated; `None` means never.
     pub repeat: Option<Duration>,
-    /// How many messages it gets in an hour.
+    /// How many messages it gets per hour.
     pub most_per_hour: u32,
-    /// The project's own template of its messages.
+    /// The project's own template for its messages.
     pub template: Option<Placed<String>>,
 }
 
-/// How a channel is reached. What may hold a secret is a variable.
+/// How messages are sent. Values that may contain a secret come from variables.
 #[derive(Debug, Clone)]
 pub enum Sender {
-    /// An incoming webhook of Slack's, or of what takes the same.
+    /// An incoming webhook of Slack, or of a compatible service.
     Slack {
-        /// The variable that holds its address.
+        /// The variable that contains its address.
         url: Placed<TextOrVariable>,
     },
-    /// Any address that takes JSON.
+    /// Any address that accepts JSON.
     Webhook {
-        /// The address, or the variable that holds it.
+        /// The address, or the variable that contains it.
         url: Placed<TextOrVariable>,
-        /// The variable that holds what bodies are signed with.
+        /// The variable that contains the secret for signing bodies.
         secret: Option<Placed<VariableName>>,
     },
-    /// Mail, over a server of one's own.
+    /// Email, over the user's own server.
     Email(Box<Email>),
     /// The notifications of the desktop that spile runs on.
     Desktop,
 }
 
 impl Sender {
-    /// Returns the word that files have for it.
+    /// Returns its word in files.
     #[must_use]
     pub fn word(&self) -> &'static str {
         match self {
@@ -113,7 +113,7 @@ impl Sender {
         }
     }
 
-    /// Returns the variables that it names, each where it is named.
+    /// Returns the variables that it names, with their places.
     #[must_use]
     pub fn variables(&self) -> Vec<Placed<VariableName>> {
         let (given, secret) = match self {
@@ -129,7 +129,7 @@ impl Sender {
         given.and_then(named).into_iter().chain(secret.cloned()).collect()
     }
 
-    /// Returns what has to be agreed to before something is sent, where that is a password.
+    /// Returns the agreement that is needed before a password is sent, if any.
     #[must_use]
     pub fn agreement(&self) -> Option<Placed<Agreement>> {
         match self {
@@ -142,19 +142,19 @@ impl Sender {
 /// A mail server, a sender, and recipients.
 #[derive(Debug, Clone)]
 pub struct Email {
-    /// `smtps://user@host:port`, or `smtp://` with an upgrade to TLS; or the variable that holds it.
+    /// `smtps://user@host:port`, or `smtp://` with an upgrade to TLS, or the variable that contains the address.
     pub server: Placed<TextOrVariable>,
-    /// The variable that holds the password.
+    /// The variable that contains the password.
     pub password: Option<Placed<VariableName>>,
-    /// Who writes.
+    /// The sender's address.
     pub from: Placed<String>,
     /// The recipients.
     pub to: Vec<Placed<String>>,
 }
 
 impl Email {
-    /// Returns what has to be agreed to before the password is sent. A server from a variable is the user's own word, as
-    /// the password is: then nothing.
+    /// Returns the agreement that is needed before the password is sent. A server from a variable needs none, because
+    /// the variable is set by the user, like the password.
     #[must_use]
     pub fn agreement(&self) -> Option<Placed<Agreement>> {
         let (TextOrVariable::Literal(text), Some(password)) = (&self.server.value, &self.password) else { return None };
@@ -164,7 +164,7 @@ impl Email {
     }
 }
 
-/// Reads all channels; of two with one name the second is a mistake.
+/// Reads all channels. If two have the same name, the second is a mistake.
 pub(super) fn read(table: &Table<'_>, problems: &mut Problems) -> Vec<Channel> {
     let mut channels: Vec<Channel> = Vec::new();
     for table in table.tables("notify", problems) {
@@ -180,7 +180,7 @@ pub(super) fn read(table: &Table<'_>, problems: &mut Problems) -> Vec<Channel> {
     channels
 }
 
-/// Checks that the channels an environment names are there.
+/// Checks that the channels that environments name exist.
 pub(super) fn check_names<'a>(
     named: impl Iterator<Item = (&'a EnvironmentName, &'a [Placed<String>])>,
     channels: &[Channel],

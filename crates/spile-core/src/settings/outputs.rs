@@ -1,4 +1,4 @@
-//! `[[outputs]]`: files that apply renders beside `meltano.yml`, as written.
+//! `[[outputs]]`: files that apply renders in addition to `meltano.yml`, as written.
 
 mod builtin;
 mod path;
@@ -15,10 +15,10 @@ use crate::table::Table;
 
 pub use builtin::Builtin;
 
-/// What can be wrong with `[[outputs]]` beyond its form.
+/// Mistakes in a well-formed `[[outputs]]`.
 #[derive(Debug, thiserror::Error, Diagnostic)]
 pub enum OutputMistake {
-    /// A path that is not one of a file that may be rendered.
+    /// A path that an output cannot have.
     #[error("`{path}` cannot be an output: {why}")]
     #[diagnostic(
         code(spile::output::path),
@@ -27,22 +27,22 @@ pub enum OutputMistake {
     Path {
         /// What was written.
         path: String,
-        /// Why.
+        /// The reason.
         why: String,
-        /// Where.
+        /// Where it is.
         #[label("here")]
         span: SourceSpan,
     },
-    /// Two outputs that cannot both be there.
+    /// Two outputs that cannot both exist.
     #[error("`{path}` conflicts with another output")]
     #[diagnostic(code(spile::output::path_taken), help("use a different path for each output"))]
     PathTaken {
-        /// The path of the later one.
+        /// The path of the later output.
         path: String,
-        /// Where the later one is.
+        /// Where the later output is.
         #[label("conflicts")]
         span: SourceSpan,
-        /// Where the earlier one is.
+        /// Where the earlier output is.
         #[label("the other one")]
         first: SourceSpan,
     },
@@ -53,15 +53,15 @@ pub enum OutputMistake {
 pub struct OutputSettings {
     /// The file, relative to the project.
     pub path: PathBuf,
-    /// The name of a built-in template, or the path of one of the project's.
+    /// The name of a built-in template, or the path of one in the project.
     pub template: Placed<String>,
-    /// The environment whose schedules it has.
+    /// The environment whose schedules it contains.
     pub environment: EnvironmentName,
-    /// What the template is given besides the integrations.
+    /// The template's inputs in addition to the integrations.
     pub values: Map<String, Value>,
 }
 
-/// An entry of `[[outputs]]` as it is.
+/// An entry of `[[outputs]]` as written.
 pub(super) struct OutputEntry {
     path: Option<Placed<PathBuf>>,
     template: Option<Placed<String>>,
@@ -70,7 +70,7 @@ pub(super) struct OutputEntry {
 }
 
 impl OutputEntry {
-    /// Reads all entries; what is wrong with one is reported, and so are two in each other's way.
+    /// Reads all entries, and reports their mistakes and conflicting paths.
     pub(super) fn read(tables: Vec<Table<'_>>, problems: &mut Problems) -> Vec<Self> {
         let mut all: Vec<Self> = Vec::new();
         for table in tables {
@@ -106,12 +106,12 @@ impl OutputEntry {
         Self { path: path.and_then(|path| path::checked(path, problems)), template, environment, values }
     }
 
-    /// Returns the own path where a file cannot be at `path` beside it.
+    /// Returns its own path if it conflicts with `path`.
     fn blocks(&self, path: &Path) -> Option<&Placed<PathBuf>> {
         self.path.as_ref().filter(|own| own.starts_with(path) || path.starts_with(&own.value))
     }
 
-    /// Returns the output, its environment looked up.
+    /// Returns the output with its environment resolved.
     pub(super) fn checked(
         self,
         default: &EnvironmentName,
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn an_output_is_of_the_default_environment_unless_it_says_otherwise() {
+    fn an_output_has_the_default_environment_unless_it_sets_one() {
         let text = "[[outputs]]\ntemplate = 'airflow'\npath = './dags//spile.py'\n\
                     [[outputs]]\ntemplate = 'templates/x.j2'\npath = '.github/x.yml'\nenvironment = 'prod'\nvalues = { a = [1] }\n";
         let (settings, problems) = parsed(text);
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn paths_where_no_output_can_be_are_refused() {
+    fn paths_that_no_output_can_have_are_rejected() {
         let bad = [
             "/etc/x",
             "../x",

@@ -1,5 +1,5 @@
-//! `[registry]`: where rows are kept, as written; variables are put in when the registry is opened, not before, so that
-//! `check` needs none.
+//! `[registry]`: where rows are stored, as written. Variables are expanded when the registry is opened, so that `check`
+//! needs none.
 
 mod mistake;
 mod table_name;
@@ -17,7 +17,7 @@ use crate::table::{Table, TomlMistake};
 pub use mistake::RegistryMistake;
 pub use table_name::{NotATableName, TableName};
 
-/// Where rows are kept.
+/// Where rows are stored.
 #[derive(Debug, Clone)]
 pub enum Registry {
     /// An embedded SQLite file, `.spile/registry.db`.
@@ -31,20 +31,20 @@ pub enum Registry {
 pub struct Supabase {
     /// `https://<project>.supabase.co`, or a variable.
     pub url: Placed<TextOrVariable>,
-    /// The variable that holds the key.
+    /// The variable that contains the key.
     pub key: Placed<VariableName>,
-    /// Where the REST API is below the address.
+    /// The path of the REST API below the address.
     pub rest_path: String,
     /// Where its tables are.
     pub home: Home,
 }
 
-/// Where the tables of a registry are.
+/// The place of a registry's tables in the database.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Home {
     /// Their schema.
     pub schema: String,
-    /// The table of integrations; the names of all others are made of its name.
+    /// The table of integrations. The names of all other tables derive from its name.
     pub table: TableName,
 }
 
@@ -54,7 +54,7 @@ impl Default for Home {
     }
 }
 
-/// An address and the key to it, variables put in. Whether the key may go there is another question:
+/// An address and its key, with variables expanded. Whether the key may be sent to the address is a separate question:
 /// [`Supabase::agreement`].
 #[derive(Debug)]
 pub struct Resolved {
@@ -65,7 +65,7 @@ pub struct Resolved {
 }
 
 impl Supabase {
-    /// Returns the address and the key, variables put in.
+    /// Returns the address and the key, with variables expanded.
     pub fn resolved(&self, variables: &Variables, problems: &mut Problems) -> Option<Resolved> {
         let address = self.address(variables, problems);
         let key = value(&self.key, variables, problems).map(Secret::new);
@@ -73,8 +73,8 @@ impl Supabase {
         Some(Resolved { address: address?, key: key? })
     }
 
-    /// Returns what has to be agreed to before the key is sent. An address from a variable is the user's own word, as the
-    /// key is: then nothing.
+    /// Returns the agreement that is needed before the key is sent. An address from a variable needs none, because the
+    /// variable is set by the user, like the key.
     #[must_use]
     pub fn agreement(&self) -> Option<Agreement> {
         let TextOrVariable::Literal(text) = &self.url.value else { return None };
@@ -93,7 +93,7 @@ impl Supabase {
     }
 }
 
-/// Reads an address, and reports one that no key may go to.
+/// Parses an address, and reports one that no key may be sent to.
 fn address(text: &str, place: &Place, problems: &mut Problems) -> Option<WebAddress> {
     let span = place.span.clone().into();
     match text.parse() {
@@ -104,7 +104,7 @@ fn address(text: &str, place: &Place, problems: &mut Problems) -> Option<WebAddr
     None
 }
 
-/// Tells whether a key is one that may write, and reports another.
+/// Tells whether a key allows writing, and reports it if not.
 fn is_key(key: &Secret, place: &Place, problems: &mut Problems) -> bool {
     let span = place.span.clone().into();
     if key.expose().starts_with("sb_publishable_") {
@@ -118,7 +118,7 @@ fn is_key(key: &Secret, place: &Place, problems: &mut Problems) -> bool {
     is_key
 }
 
-/// Returns the value of a variable, and reports one that may not be read or is not set.
+/// Returns the value of a variable, and reports one that is not allowed or not set.
 fn value(name: &Placed<VariableName>, variables: &Variables, problems: &mut Problems) -> Option<String> {
     let span = name.place.span.clone().into();
     let finding = match variables.value(&name.value) {
@@ -135,7 +135,7 @@ fn not_allowed(name: &Placed<VariableName>) -> RegistryMistake {
     RegistryMistake::NotAllowed { help: Allowed::help(name), name: name.value.clone(), span }
 }
 
-/// Reports a variable that can be allowed nowhere: for that nobody has to know what this machine allows.
+/// Reports a variable that can never be allowed. That does not depend on what this machine allows.
 fn check_name(name: &Placed<VariableName>, problems: &mut Problems) -> Result<(), Reported> {
     if !Allowed::never_admits(name) {
         return Ok(());
@@ -144,18 +144,18 @@ fn check_name(name: &Placed<VariableName>, problems: &mut Problems) -> Result<()
     Err(Reported)
 }
 
-/// The kinds of registries by their word.
+/// The kinds of registries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum RegistryKind {
     Local,
     Supabase,
 }
 
-/// A value that is there and was reported: nothing more has to be said of it.
+/// Marks a value as invalid and already reported.
 #[derive(Debug, Clone, Copy)]
 struct Reported;
 
-/// A table `[registry]` as it is; an environment's is laid over the project's, key by key.
+/// A `[registry]` table as written. An environment's table is applied over the project's, key by key.
 #[derive(Debug, Clone, Default)]
 pub(super) struct RegistryTable {
     kind: Option<Placed<RegistryKind>>,
@@ -226,7 +226,8 @@ impl RegistryTable {
     }
 }
 
-/// Reads an address that is a literal or one whole variable. What may hold a password is kept out of excerpts.
+/// Reads an address that is a literal or a reference to a variable. Keeps values that may contain a password out of
+/// excerpts.
 fn read_url(url: Placed<String>, problems: &mut Problems) -> Result<Placed<TextOrVariable>, Reported> {
     let place = url.place;
     match url.value.parse::<TextOrVariable>() {
@@ -254,7 +255,7 @@ fn read_url(url: Placed<String>, problems: &mut Problems) -> Result<Placed<TextO
     }
 }
 
-/// Reads the variable that holds a key; all other text is taken for the key itself.
+/// Reads the variable that contains a key. Any other text is taken for the key itself.
 fn read_key(key: Placed<String>, problems: &mut Problems) -> Result<Placed<VariableName>, Reported> {
     if let Ok(TextOrVariable::Variable(name)) = key.value.parse() {
         let name = Placed { value: name, place: key.place };
@@ -281,7 +282,7 @@ fn read_table(table: Placed<String>, problems: &mut Problems) -> Result<Placed<T
     Ok(Placed { value, place })
 }
 
-/// Reports a variable where a text is put into addresses and SQL as it is.
+/// Reports a variable in a string that is put into addresses and SQL unchanged.
 fn check_literal(key: &'static str, example: &'static str, text: Option<&Placed<String>>, problems: &mut Problems) {
     if let Some(text) = text.filter(|text| text.contains("${")) {
         let span = text.place.span.clone().into();
@@ -289,7 +290,7 @@ fn check_literal(key: &'static str, example: &'static str, text: Option<&Placed<
     }
 }
 
-/// The migration and headers take the name as it is.
+/// Tells whether a string is a schema name that can be put into the migration and headers unchanged.
 fn is_schema(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
         && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')

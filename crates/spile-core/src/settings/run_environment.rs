@@ -1,6 +1,6 @@
-//! `[run]` in `spile.toml`: which variables of the environment the children of a run get.
+//! `[run]` in `spile.toml`: which environment variables the children of a run get.
 //!
-//! Apart from starting them, for this is the decision alone: a name is passed on or it is not, whoever asks.
+//! Separate from starting children: this only decides whether a name is passed on, regardless of who asks.
 
 mod mistake;
 mod named;
@@ -14,8 +14,8 @@ use crate::table::Table;
 pub use mistake::RunMistake;
 use named::NamedVariable;
 
-/// Variables that every program may need, and that hold no secret of their own. `LD_LIBRARY_PATH` is one of them:
-/// drivers like Oracle's find their libraries by it. `SHELL` is not: what needs a shell takes `/bin/sh`.
+/// Variables that any program may need, and that contain no secrets. Includes `LD_LIBRARY_PATH`, because drivers like
+/// Oracle's find their libraries with it. Excludes `SHELL`, because what needs a shell uses `/bin/sh`.
 const USUAL: [&str; 15] = [
     "PATH",
     "HOME",
@@ -34,14 +34,14 @@ const USUAL: [&str; 15] = [
     "AWS_CA_BUNDLE",
 ];
 
-/// How the names of families of such variables begin: the locale, standard folders, Python, its installers, Meltano.
+/// Prefixes of such variables: the locale, standard folders, Python, its installers, Meltano.
 const FAMILIES: [&str; 6] = ["LC_", "XDG_", "PYTHON", "PIP_", "UV_", "MELTANO_"];
 
-/// Proxies, whose names programs read in either case.
+/// Proxies, whose names programs read in upper or lower case.
 const PROXIES: [&str; 4] = ["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY"];
 
-/// Variables that would change what a run does behind its back, or how long Meltano takes to start: images for
-/// containers often forbid Python to keep what it compiled. The last two would make Python wait for somebody to type.
+/// Variables that would change how a run behaves without anyone noticing, or make Meltano start slowly: container
+/// images often forbid Python to store compiled code. The last two would make Python wait for input.
 const RESERVED: [&str; 8] = [
     "VIRTUAL_ENV",
     "PYTHONDONTWRITEBYTECODE",
@@ -53,18 +53,18 @@ const RESERVED: [&str; 8] = [
     "PYTHONSTARTUP",
 ];
 
-/// Families of the same kind: options of `meltano run`, and how Meltano logs, which spile reads.
+/// Prefixes of such variables: options of `meltano run`, and Meltano's logging, which spile reads.
 const RESERVED_FAMILIES: [&str; 2] = ["MELTANO_RUN_", "MELTANO_CLI_LOG_"];
 
-/// Families of the sources of keys, and of spile's own variables.
+/// Prefixes of the sources of keys, and of spile's own variables.
 const KEY_SOURCES: [&str; 2] = ["SOPS_", "SPILE_"];
 
-/// Which variables of the environment the children of a run get.
+/// Which environment variables the children of a run get.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RunEnvironment {
-    /// Those that the project passes on besides the usual ones.
+    /// Variables that the project passes on in addition to the usual ones.
     env: BTreeSet<String>,
-    /// Those that `[registry]` and `[[notify]]` name.
+    /// Variables that `[registry]` and `[[notify]]` name.
     withheld: BTreeSet<String>,
 }
 
@@ -76,7 +76,7 @@ impl RunEnvironment {
         is_wanted && !is_reserved(name) && !self.withholds(name)
     }
 
-    /// Tells whether no child may ever get a variable: it opens the registry, a channel or secrets.
+    /// Tells whether no child may ever get a variable, because it gives access to the registry, a channel or secrets.
     #[must_use]
     pub fn withholds(&self, name: &str) -> bool {
         self.withheld.contains(name) || is_key_source(name)
@@ -102,13 +102,13 @@ fn is_key_source(name: &str) -> bool {
     KEY_SOURCES.iter().any(|family| name.starts_with(family))
 }
 
-/// Tells whether a text is the name of a variable, as shells take one.
+/// Tells whether a string is a valid variable name in a shell.
 fn is_name(text: &str) -> bool {
     let letters = text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
     letters && text.starts_with(|c: char| !c.is_ascii_digit())
 }
 
-/// Reads `[run]` of the file's top table, and which variables its other tables name.
+/// Reads `[run]` from the file's top table, and the variables that its other tables name.
 pub(super) fn read(top: &Table<'_>, problems: &mut Problems) -> RunEnvironment {
     let opening = named::in_settings(top);
     let mut env = BTreeSet::new();
@@ -125,7 +125,7 @@ pub(super) fn read(top: &Table<'_>, problems: &mut Problems) -> RunEnvironment {
     RunEnvironment { env, withheld: opening.into_iter().map(|named| named.variable).collect() }
 }
 
-/// Returns why a variable cannot be passed on, if it cannot.
+/// Returns why a variable cannot be passed on; `None` if it can.
 fn mistake(name: &Placed<String>, opening: &[NamedVariable]) -> Option<RunMistake> {
     let (variable, span) = (name.value.clone(), name.place.span.clone().into());
     if !is_name(&variable) {
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn what_every_machine_needs_is_passed_on_and_what_nobody_named_is_not() {
+    fn usual_variables_are_passed_on_and_unnamed_ones_are_not() {
         let run = RunEnvironment::default();
         for name in
             ["PATH", "HOME", "LC_ALL", "TZ", "https_proxy", "NO_PROXY", "SSL_CERT_FILE", "PYTHONUTF8", "UV_CACHE_DIR"]
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn what_opens_the_registry_or_a_channel_is_withheld_wherever_it_is_named() {
+    fn secrets_of_the_registry_and_channels_are_withheld_wherever_they_are_named() {
         let text = "[registry]\nkind = 'supabase'\nurl = '${MELTANO_HOST}'\nkey = '${PIP_KEY}'\n\
                     [environments.prod.registry]\nkey = '${PROD_KEY}'\n[environments.dev]\nregistry.key = '${DEV_KEY}'\n\
                     [[notify]]\nname = 'a'\nkind = 'slack'\nurl = '${UV_HOOK}'\n\

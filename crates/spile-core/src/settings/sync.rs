@@ -1,4 +1,4 @@
-//! `[sync]` in `spile.toml`: how runs are carried out where the command line says nothing.
+//! `[sync]` in `spile.toml`: how runs are executed unless the command line says otherwise.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -7,70 +7,70 @@ use crate::problem::Problems;
 use crate::table::{Table, TomlMistake};
 use crate::value;
 
-/// How runs are carried out.
+/// How runs are executed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sync {
-    /// How many run in parallel; by default, as many as the machine has room for.
+    /// How many runs are in progress at once; `None` means as many as the machine has room for.
     pub jobs: Option<u16>,
-    /// How long one may take; by default, any time.
+    /// How long a run may take; `None` means forever.
     pub timeout: Option<Duration>,
-    /// How often one that failed for a reason that may pass is tried again.
+    /// How often a run is retried if it failed for a reason that may pass.
     pub retries: u16,
-    /// How long is waited before the first further try; before each next one twice as long.
+    /// The wait before the first retry. It doubles before each further retry.
     pub retry_after: Duration,
-    /// Of how many runs of an integration the logs are kept.
+    /// The number of runs per integration whose logs are kept.
     pub keep_logs: u16,
-    /// How a sync proves that its records have arrived.
+    /// How a sync verifies that its records have arrived.
     pub verify: Verify,
-    /// How old the catalog may be that streams are selected from.
+    /// The maximum age of the catalog that streams are selected from.
     pub catalog: CatalogAge,
-    /// What comes of a run whose tap could not be asked for its streams, and that used an earlier catalog.
+    /// How a run ends if discovery failed and an earlier catalog was used.
     pub failed_discovery: Severity,
-    /// What comes of a run when a stream that the files name is not in the catalog.
+    /// How a run ends if a stream that the files name is not in the catalog.
     pub missing_stream: Severity,
-    /// What comes of a sync without records, or with a tenth of the usual ones, after syncs that had them.
+    /// How a sync ends without records, or with a tenth of the usual ones, after syncs that had them.
     pub empty: Severity,
 }
 
-/// How a sync proves that its records have arrived.
+/// How a sync verifies that its records have arrived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verify {
-    /// The rows of the loader's tables are counted before and after.
+    /// It counts the rows of the loader's tables before and after.
     Count,
-    /// Not at all.
+    /// It does not verify them.
     Off,
 }
 
 impl Verify {
-    /// All of them, by the words of files and options.
+    /// All ways, by their words in files and options.
     pub const WORDS: [(&'static str, Self); 2] = [("count", Self::Count), ("off", Self::Off)];
 }
 
-/// How old the catalog may be that streams are selected from. It is discovered anew in any case when the selection, the
+/// The maximum age of the catalog that streams are selected from. It is always discovered again if the selection, the
 /// settings or the plugin have changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CatalogAge {
-    /// Each run discovers its own.
+    /// Zero: each run discovers its own catalog.
     Always,
-    /// As old as it gets.
+    /// Unlimited.
     Kept,
-    /// So old.
+    /// At most this old.
     Within(Duration),
 }
 
-/// What comes of a run of which something is not as expected.
+/// How a run ends if something is not as expected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
-    /// Nothing.
+    /// As it would end otherwise.
     Ok,
-    /// It succeeds with a warning.
+    /// With a warning, if it succeeds.
     Warn,
-    /// It fails.
+    /// As a failure.
     Fail,
 }
 
 impl Severity {
-    /// All of them, by the word that files have.
+    /// All severities, by their words in files.
     pub const WORDS: [(&'static str, Self); 3] = [("ok", Self::Ok), ("warn", Self::Warn), ("fail", Self::Fail)];
 }
 
@@ -96,16 +96,16 @@ impl Default for Sync {
     }
 }
 
-/// The range of a number of things of which there is one at least.
+/// The range of a number that has to be at least one.
 pub(super) const ABOVE_0: RangeInclusive<u16> = 1..=u16::MAX;
 
-/// What such a number is called.
+/// The description of that range.
 pub(super) const POSITIVE: &str = "a whole number above 0";
 
 /// Reads the table.
 pub(super) fn read(table: Table<'_>, problems: &mut Problems) -> Sync {
     let default = Sync::default();
-    // A run that may take no time at all would end before it has begun.
+    // A timeout of zero would end a run before it begins.
     let timeout = duration(&table, "timeout", Duration::from_nanos(1), problems);
     let retry_after = duration(&table, "retry_after", Duration::ZERO, problems);
     let severity = |key, words: &[_], problems: &mut Problems| {

@@ -50,7 +50,7 @@ fn meltano_is_of_one_version() {
 }
 
 #[test]
-fn runs_are_carried_out_as_it_says_and_else_as_most_want_them() {
+fn run_settings_are_read_and_have_defaults() {
     let text = "[project]\nname = 'acme'\nurl = 'https://spile.example.com/'\n[meltano]\nextras = ['s3']\n\
                 [sync]\njobs = 4\ntimeout = '2h'\nretries = 0\n";
     let (settings, problems) = parsed(text);
@@ -107,7 +107,7 @@ fn resolved(text: &str, read: fn(&str) -> Option<String>) -> (Option<Resolved>, 
 }
 
 #[test]
-fn an_environment_lays_its_registry_over_the_projects() {
+fn an_environments_registry_is_applied_over_the_projects() {
     let text = format!("{HOSTED}rest_path = ''\n[environments.prod.registry]\nurl = 'https://prod.example'\n");
     let (found, problems) = resolved(&text, |name| (name == "SUPABASE_KEY").then(|| "sb_secret_x".to_owned()));
     assert_eq!(problems, Vec::<String>::new());
@@ -133,7 +133,7 @@ fn variables_are_needed_only_when_the_registry_is_opened() {
 }
 
 #[test]
-fn an_address_from_a_variable_is_not_shown_where_it_is_none() {
+fn an_invalid_address_from_a_variable_is_not_shown() {
     let mistaken = |name: &str| {
         let is_url = name == "SUPABASE_URL";
         Some(if is_url { "postgresql://postgres:hunter2@db.example" } else { "sb_secret_x" }.to_owned())
@@ -144,7 +144,7 @@ fn an_address_from_a_variable_is_not_shown_where_it_is_none() {
 }
 
 #[test]
-fn a_key_in_the_file_is_refused_and_an_address_is_asked_for() {
+fn a_key_in_the_file_is_rejected_and_an_address_is_required() {
     let found = parsed("[project]\nname = 'acme'\n[registry]\nkind = 'supabase'\nkey = 'sb_secret_hunter2'\n").1;
     assert_eq!(
         found,

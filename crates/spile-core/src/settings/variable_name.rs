@@ -1,9 +1,9 @@
-//! Names of variables of the environment.
+//! Names of environment variables.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// The name of a variable of the environment.
+/// The name of an environment variable.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct VariableName(String);
 
@@ -21,7 +21,7 @@ impl fmt::Display for VariableName {
     }
 }
 
-/// The text is not the name of a variable.
+/// A string that is not a variable name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a variable name has only letters, digits, and underscores")]
 pub struct NotAName;

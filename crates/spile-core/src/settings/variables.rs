@@ -1,7 +1,7 @@
-//! Variables of the environment in `spile.toml`: a value is a text, or one whole variable, `${NAME}`.
+//! Environment variables in `spile.toml`: a value is a string, or a reference to a variable, `${NAME}`.
 //!
-//! A branch can change `spile.toml`, so it may name only variables that are meant for spile. [`Variables`] is the one way
-//! from a name to a value, and it holds the list.
+//! A branch can change `spile.toml`, so it may only name variables that are meant for spile. [`Variables`] is the only
+//! way from a name to a value, and it contains the list of allowed names.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,16 +10,16 @@ use std::sync::Arc;
 use super::allowed::Allowed;
 use super::variable_name::VariableName;
 
-/// A value of `spile.toml`: a text, or the variable that holds it.
+/// A value in `spile.toml`: a string, or the variable that contains it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TextOrVariable {
-    /// The text, as the file has it.
+    /// The string, as in the file.
     Literal(String),
     /// The variable: `${NAME}`.
     Variable(VariableName),
 }
 
-/// The text has a variable among other text.
+/// A value that mixes a variable with other text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the value mixes text and a variable")]
 pub struct Mixed;
@@ -37,19 +37,19 @@ impl FromStr for TextOrVariable {
     }
 }
 
-/// Why a variable has no value here.
+/// Why a variable has no value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NoValue {
     /// `spile.toml` may not name it.
     NotAllowed,
-    /// It is not set, or empty.
+    /// It is not set, or is empty.
     Unset,
 }
 
-/// Reads one variable of the environment.
+/// A function that reads an environment variable.
 type Read = dyn Fn(&str) -> Option<String> + Send + Sync;
 
-/// The variables of the environment that `spile.toml` may name.
+/// The environment variables that `spile.toml` may name.
 #[derive(Clone)]
 pub struct Variables {
     read: Arc<Read>,
@@ -63,19 +63,19 @@ impl fmt::Debug for Variables {
 }
 
 impl Variables {
-    /// Joins an environment with the list of what may be read of it.
+    /// Combines an environment with the list of variables that may be read.
     #[must_use]
     pub fn new(read: impl Fn(&str) -> Option<String> + Send + Sync + 'static, allowed: Allowed) -> Self {
         Self { read: Arc::new(read), allowed }
     }
 
-    /// Returns an environment in which nothing is set.
+    /// Returns an environment without variables.
     #[must_use]
     pub fn none() -> Self {
         Self::new(|_| None, Allowed::default())
     }
 
-    /// Returns the list.
+    /// Returns the list of allowed variables.
     #[must_use]
     pub fn allowed(&self) -> &Allowed {
         &self.allowed
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_is_a_text_or_one_whole_variable() {
+    fn a_value_is_a_string_or_a_reference_to_a_variable() {
         assert_eq!(given("${SLACK_URL}"), Ok(TextOrVariable::Variable("SLACK_URL".parse().unwrap())));
         for literal in ["", "https://x.example", "$A", "$", "A}", "{A}"] {
             assert_eq!(given(literal), Ok(TextOrVariable::Literal(literal.to_owned())), "{literal}");
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn a_variable_is_read_only_where_it_is_allowed() {
+    fn a_variable_is_read_only_if_it_is_allowed() {
         let read = |name: &str| match name {
             "SUPABASE_URL" | "AWS_SECRET_ACCESS_KEY" => Some(" a ".to_owned()),
             "SUPABASE_BLANK" => Some("  ".to_owned()),
@@ -126,6 +126,6 @@ mod tests {
         assert_eq!(value("SUPABASE_BLANK"), Err(NoValue::Unset));
         assert_eq!(value("SUPABASE_KEY"), Err(NoValue::Unset));
         assert_eq!(value("AWS_SECRET_ACCESS_KEY"), Err(NoValue::NotAllowed));
-        assert_eq!(value("NOT_SET_AT_ALL"), Err(NoValue::NotAllowed), "whether it is set is not told either");
+        assert_eq!(value("NOT_SET_AT_ALL"), Err(NoValue::NotAllowed), "nor is it shown whether it is set");
     }
 }

@@ -1,4 +1,4 @@
-//! `state_backend` of `[meltano]`: where bookmarks are kept, where the project says so.
+//! `state_backend` of `[meltano]`: where the project stores state.
 
 use url::Url;
 
@@ -11,25 +11,25 @@ const REGISTRY: &str = "registry";
 /// The word for Meltano's own database.
 const LOCAL: &str = "local";
 
-/// The addresses that Meltano needs more than itself for, and the extra that brings it.
+/// The addresses for which Meltano needs an extra, and the extra.
 const EXTRAS: [(&str, &str); 3] = [("s3", "s3"), ("gs", "gcs"), ("azure", "azure")];
 
-/// Where bookmarks are kept.
+/// Where state is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StateBackend {
-    /// In the hosted registry; where that is a file, with Meltano.
+    /// In the hosted registry; if the registry is a local file, in Meltano's own database.
     Registry,
     /// In Meltano's own database, on each machine.
     Local,
-    /// At an address that Meltano understands, for example `s3://bucket/folder`.
+    /// At an address that Meltano supports, for example `s3://bucket/folder`.
     At(String),
 }
 
 impl StateBackend {
-    /// Reads what is written.
+    /// Parses the setting.
     ///
     /// # Errors
-    /// When it is neither of the words nor an address, or holds a password.
+    /// When it is neither one of the words nor an address, or contains a password.
     pub(super) fn read(written: &Placed<String>) -> Result<Self, TomlMistake> {
         let text = written.as_str();
         let mistake = |message: String, help: &str| {
@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn a_word_or_an_address_is_taken_and_what_it_needs_is_known() {
+    fn words_and_addresses_are_accepted_with_the_extras_that_they_need() {
         assert_eq!(read("registry"), Ok(StateBackend::Registry));
         assert_eq!(read("local"), Ok(StateBackend::Local));
         for (address, extra) in [
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_place_or_holds_a_password_is_refused_and_the_password_is_not_said() {
+    fn invalid_places_and_passwords_are_rejected_and_the_password_is_not_shown() {
         for text in ["supabase", "", "s3:bucket", "spile://registry", "/srv/state"] {
             assert!(read(text).unwrap_err().contains("is not a valid place for bookmarks"), "{text}");
         }

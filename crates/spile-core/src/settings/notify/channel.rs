@@ -1,4 +1,4 @@
-//! One `[[notify]]`: its keys depend on its `kind`.
+//! One `[[notify]]` table, whose keys depend on its `kind`.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::settings::variables::TextOrVariable;
 use crate::source::Placed;
 use crate::table::{Table, TomlMistake};
 
-/// The kinds of channels by their word.
+/// The kinds of channels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ChannelKind {
     Slack,
@@ -48,7 +48,7 @@ pub(super) fn read(table: Table<'_>, problems: &mut Problems) -> Option<Channel>
     Some(Channel { name: name.flatten()?, sender: sender?, on, only, repeat, most_per_hour, template })
 }
 
-/// Tells whether a key is there, and reports a table that lacks it.
+/// Tells whether a key exists, and reports it if it is missing.
 fn required(table: &Table<'_>, key: &'static str, example: &'static str, problems: &mut Problems) -> bool {
     let is_there = table.key_place(key).is_some();
     if !is_there {
@@ -74,7 +74,7 @@ fn webhook(table: &Table<'_>, problems: &mut Problems) -> Option<Sender> {
     Some(Sender::Webhook { url, secret })
 }
 
-/// Reads a text or one whole variable, and looks at a text.
+/// Reads a string or a reference to a variable, and checks a string.
 fn given(
     written: Placed<String>,
     key: &'static str,
@@ -98,7 +98,8 @@ fn given(
     written.map(TextOrVariable::Literal)
 }
 
-/// Takes an address that anybody may see: without a user, a query or one of the services whose addresses are keys.
+/// Checks an address in plain text. Rejects addresses with a user or a query, and those of services whose addresses are
+/// secrets.
 fn literal_url(url: &Placed<String>, problems: &mut Problems) {
     let parsed = url::Url::parse(url).ok().filter(|url| matches!(url.scheme(), "https" | "http"));
     let Some(parsed) = parsed else {
@@ -113,7 +114,7 @@ fn literal_url(url: &Placed<String>, problems: &mut Problems) {
     }
 }
 
-/// Services at which whoever knows the address may post.
+/// Services to which everyone who knows the address can post.
 const KEY_HOSTS: [&str; 8] = [
     "hooks.slack.com",
     "discord.com",
@@ -168,7 +169,7 @@ fn check_address(address: &Placed<String>, problems: &mut Problems) {
     }
 }
 
-/// What a secret is, its key and a name for its variable.
+/// A description of a secret, its key and a suggested name for its variable.
 #[derive(Clone, Copy)]
 struct SecretWords {
     what: &'static str,
@@ -182,7 +183,7 @@ impl SecretWords {
     }
 }
 
-/// Reads the variable that holds a secret; all other text is taken for the secret itself.
+/// Reads the variable that contains a secret. Any other text is taken for the secret itself.
 fn variable(written: &Placed<String>, words: SecretWords, problems: &mut Problems) -> Option<Placed<VariableName>> {
     if let Ok(TextOrVariable::Variable(name)) = written.parse() {
         let name = Placed { value: name, place: written.place.clone() };
@@ -193,7 +194,7 @@ fn variable(written: &Placed<String>, words: SecretWords, problems: &mut Problem
     None
 }
 
-/// Reports a variable that can be allowed nowhere.
+/// Reports a variable that can never be allowed.
 fn check_name(name: &Placed<VariableName>, problems: &mut Problems) {
     if Allowed::never_admits(name) {
         let span = name.place.span.clone().into();
@@ -241,7 +242,7 @@ fn repeat(table: &Table<'_>, problems: &mut Problems) -> Option<Duration> {
     }
     let days = jiff::SpanRelativeTo::days_are_24_hours();
     let span = text.parse::<jiff::Span>().and_then(|span| span.to_duration(days));
-    // Below a minute it would be as good as no memory at all.
+    // Less than a minute would repeat the alert at every check.
     let taken = span.ok().and_then(|span| Duration::try_from(span).ok()).filter(|span| span.as_secs() >= 60);
     if taken.is_none() {
         let message = format!("`{}` is not a duration of at least a minute", text.value);

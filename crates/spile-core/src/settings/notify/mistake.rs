@@ -1,4 +1,4 @@
-//! What can be wrong with `[[notify]]` beyond its form.
+//! Mistakes in a well-formed `[[notify]]`.
 
 use miette::{Diagnostic, SourceSpan};
 
@@ -6,10 +6,10 @@ use crate::name::ChannelName;
 use crate::settings::agreement::Agreement;
 use crate::settings::variable_name::VariableName;
 
-/// What can be wrong with `[[notify]]` beyond its form.
+/// Mistakes in a well-formed `[[notify]]`.
 #[derive(Debug, thiserror::Error, Diagnostic)]
 pub enum NotifyMistake {
-    /// A webhook's address, a password or a key in a file that goes to git.
+    /// A webhook's address, a password or a key in a file that belongs to git.
     #[error("{what} is in plain text")]
     #[diagnostic(
         code(spile::notify::literal_secret),
@@ -18,17 +18,17 @@ pub enum NotifyMistake {
         )
     )]
     LiteralSecret {
-        /// What it is, as a phrase.
+        /// The kind of secret, as a phrase.
         what: &'static str,
         /// The key.
         key: &'static str,
-        /// A name for the variable.
+        /// A suggested name for the variable.
         variable: &'static str,
         /// Where it is.
         #[label("a secret")]
         span: SourceSpan,
     },
-    /// A variable among other text: what is sent would depend on both.
+    /// A variable mixed with other text, so that what is sent would depend on both.
     #[error("`{key}` mixes a variable with other text")]
     #[diagnostic(
         code(spile::notify::mixed_variable),
@@ -37,46 +37,46 @@ pub enum NotifyMistake {
     Mixed {
         /// The key.
         key: &'static str,
-        /// A name for the variable.
+        /// A suggested name for the variable.
         variable: &'static str,
-        /// Where.
+        /// Where it is.
         #[label("here")]
         span: SourceSpan,
     },
-    /// A variable that is not meant for spile.
+    /// A variable that `spile.toml` may not name.
     #[error("`spile.toml` may not read the environment variable `{name}`")]
     #[diagnostic(code(spile::notify::variable_not_allowed), help("{help}"))]
     NotAllowed {
         /// The variable.
         name: VariableName,
-        /// The ways to allow it.
+        /// How to allow it.
         help: String,
         /// Where it is named.
         #[label("not allowed on this machine")]
         span: SourceSpan,
     },
-    /// The file names a mail server that nobody on this machine has agreed to.
+    /// A mail server that nobody has agreed to on this machine.
     #[error("nobody on this machine has agreed to send {}", .agreement)]
     #[diagnostic(code(spile::notify::host_not_agreed), help("{}", .agreement.help()))]
     NotAgreed {
-        /// What would have to be agreed to.
+        /// The missing agreement.
         agreement: Agreement,
         /// Where the server is named.
         #[label("a branch can change this")]
         span: SourceSpan,
     },
-    /// A webhook's address that is none. It is not said: whoever knows it may post there.
+    /// An invalid webhook address. It is not shown, because everyone who knows it may be able to post there.
     #[error("`url` is not a valid webhook address")]
     #[diagnostic(
         code(spile::notify::url),
         help("use `https://...`, or a variable that holds it: `url = \"${{SPILE_HOOK_URL}}\"`")
     )]
     Url {
-        /// Where.
+        /// Where it is.
         #[label("here")]
         span: SourceSpan,
     },
-    /// A mail server that is none. It is not shown: it may contain a password.
+    /// An invalid mail server. It is not shown, because it may contain a password.
     #[error("`server` is not a valid mail server")]
     #[diagnostic(
         code(spile::notify::server),
@@ -85,11 +85,11 @@ pub enum NotifyMistake {
         )
     )]
     Server {
-        /// Where.
+        /// Where it is.
         #[label("here")]
         span: SourceSpan,
     },
-    /// An invalid mail address.
+    /// An invalid email address.
     #[error("`{address}` is not an email address: {reason}")]
     #[diagnostic(
         code(spile::notify::address),
@@ -98,13 +98,13 @@ pub enum NotifyMistake {
     Address {
         /// What was written.
         address: String,
-        /// The parser's own sentence.
+        /// The parser's own message.
         reason: String,
-        /// Where.
+        /// Where it is.
         #[label("here")]
         span: SourceSpan,
     },
-    /// Mail without recipients.
+    /// An email channel without recipients.
     #[error("this email has no recipients")]
     #[diagnostic(code(spile::notify::nobody), help("add the recipients: `to = [\"data@example.com\"]`"))]
     Nobody {
@@ -112,7 +112,7 @@ pub enum NotifyMistake {
         #[label("empty")]
         span: SourceSpan,
     },
-    /// Two channels with one name.
+    /// Two channels with the same name.
     #[error("two channels are named `{name}`")]
     #[diagnostic(
         code(spile::notify::twice),
@@ -121,23 +121,23 @@ pub enum NotifyMistake {
     Twice {
         /// The name.
         name: ChannelName,
-        /// The second.
+        /// The second channel's name.
         #[label("the second")]
         span: SourceSpan,
-        /// The first.
+        /// The first channel's name.
         #[label("the first")]
         first: SourceSpan,
     },
-    /// An environment names a channel that is not there.
+    /// An environment that names a channel that does not exist.
     #[error("there is no channel `{name}`")]
     #[diagnostic(code(spile::notify::unknown))]
     Unknown {
         /// What was written.
         name: String,
-        /// Where.
+        /// Where it is.
         #[label("not declared")]
         span: SourceSpan,
-        /// The nearest match, or all.
+        /// The nearest match, or all names.
         #[help]
         help: String,
     },

@@ -12,7 +12,7 @@ fn read(text: &str) -> (Option<settings::ProjectSettings>, Vec<String>) {
 }
 
 #[test]
-fn a_channel_that_says_little_is_told_of_everything_once_a_day() {
+fn a_minimal_channel_gets_everything_once_a_day() {
     let (settings, problems) = read("[[notify]]\nname = 'a'\nkind = 'slack'\nurl = '${URL}'\n");
     assert_eq!(problems, Vec::<String>::new());
     let channel = &settings.unwrap().notify[0];
@@ -21,7 +21,7 @@ fn a_channel_that_says_little_is_told_of_everything_once_a_day() {
 }
 
 #[test]
-fn a_channel_says_of_what_and_how_often_it_is_told() {
+fn a_channel_sets_what_it_gets_and_how_often() {
     let text = "[[notify]]\nname = 'a'\nkind = 'desktop'\non = ['stale']\nrepeat = '7d'\nmost_per_hour = 3\n\
                 [[notify]]\nname = 'b'\nkind = 'desktop'\nrepeat = 'never'\nonly = ['#crm']\n";
     let (settings, problems) = read(text);
@@ -33,7 +33,7 @@ fn a_channel_says_of_what_and_how_often_it_is_told() {
 }
 
 #[test]
-fn what_opens_a_channel_is_refused_in_the_file() {
+fn secrets_of_a_channel_are_rejected_in_the_file() {
     let text = "[[notify]]\nname = 'a'\nkind = 'slack'\nurl = 'https://hooks.slack.com/services/T0/B0/hunter2'\n\
                 [[notify]]\nname = 'b'\nkind = 'webhook'\nurl = 'https://x.webhook.office.com/a'\nsecret = 'hunter2'\n\
                 [[notify]]\nname = 'c'\nkind = 'webhook'\nurl = 'https://ops.example.com/?token=hunter2'\n\
@@ -48,13 +48,13 @@ fn what_opens_a_channel_is_refused_in_the_file() {
 }
 
 #[test]
-fn an_address_that_anybody_may_see_is_taken() {
+fn a_public_address_is_accepted() {
     let text = "[[notify]]\nname = 'a'\nkind = 'webhook'\nurl = 'https://ops.example.com/hook'\nsecret = '${S}'\n";
     assert_eq!(read(text).1, Vec::<String>::new());
 }
 
 #[test]
-fn a_mail_server_is_an_address_of_smtp_with_a_host_and_may_name_a_user() {
+fn a_mail_server_is_an_smtp_address_with_a_host_and_maybe_a_user() {
     let found = |server: &str| {
         let head = "[[notify]]\nname = 'a'\nkind = 'email'\npassword = '${P}'\nfrom = 'a@b.c'\nto = ['a@b.c']\n";
         read(&format!("{head}server = '{server}'\n")).1
@@ -97,7 +97,7 @@ fn every_mistake_of_a_channel_is_reported() {
 }
 
 #[test]
-fn an_environment_names_the_channels_that_are_told_of_it() {
+fn an_environment_names_the_channels_for_its_notifications() {
     let text = "[[notify]]\nname = 'a'\nkind = 'desktop'\n[[notify]]\nname = 'b'\nkind = 'desktop'\n\
                 [environments.dev]\nnotify = []\n[environments.prod]\nnotify = ['b']\n[environments.test]\n";
     let (settings, problems) = read(text);

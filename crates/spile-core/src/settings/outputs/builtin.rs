@@ -1,11 +1,11 @@
-//! The templates of outputs that are part of the program, and the values that each knows.
+//! The built-in templates of outputs, and the values that each accepts.
 
 use serde_json::{Map, Value};
 
 use crate::problem::Problems;
 use crate::table::Table;
 
-/// The templates of outputs that are part of the program.
+/// The built-in templates of outputs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Builtin {
     /// DAGs of Apache Airflow.
@@ -15,10 +15,10 @@ pub enum Builtin {
 }
 
 impl Builtin {
-    /// All of them.
+    /// All built-in templates.
     pub const ALL: [Self; 2] = [Self::Airflow, Self::Kubernetes];
 
-    /// Returns the name in `spile.toml`.
+    /// Returns its name in `spile.toml`.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
@@ -27,13 +27,13 @@ impl Builtin {
         }
     }
 
-    /// Finds the one of a name.
+    /// Returns the template with that name.
     #[must_use]
     pub fn find(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|known| known.word() == word)
     }
 
-    /// Reads what it is given besides the integrations.
+    /// Reads its inputs in addition to the integrations.
     pub(super) fn values(self, table: Table<'_>, problems: &mut Problems) -> Map<String, Value> {
         let mut values = Map::new();
         let mut put = |key: &str, value: Option<Value>| values.extend(value.map(|value| (key.to_owned(), value)));

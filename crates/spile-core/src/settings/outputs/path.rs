@@ -1,4 +1,4 @@
-//! Where an output can be: inside the project, away from what spile reads and keeps.
+//! The paths that an output can have: inside the project, away from the files of spile and others.
 
 use std::path::{Component, Path, PathBuf};
 
@@ -6,10 +6,10 @@ use super::OutputMistake;
 use crate::problem::Problems;
 use crate::source::Placed;
 
-/// What spile reads or keeps there, or others do whose files it must not replace.
+/// Folders that spile reads or writes, or whose files belong to other programs.
 const FOLDERS: [&str; 6] = ["integrations", "connectors", "templates", ".spile", ".meltano", ".git"];
 
-/// Files of a project that are no outputs.
+/// Files of a project that cannot be outputs.
 const FILES: [&str; 3] = ["spile.toml", "meltano.yml", ".sops.yaml"];
 
 pub(super) fn checked(written: Placed<String>, problems: &mut Problems) -> Option<Placed<PathBuf>> {
@@ -23,7 +23,7 @@ pub(super) fn checked(written: Placed<String>, problems: &mut Problems) -> Optio
     }
 }
 
-/// Returns the path in its shortest form, or why there cannot be an output.
+/// Returns the path in its shortest form, or why an output cannot have it.
 fn path(text: &str) -> Result<PathBuf, String> {
     let mut path = PathBuf::new();
     for part in Path::new(text).components() {
@@ -40,7 +40,7 @@ fn path(text: &str) -> Result<PathBuf, String> {
     if text.chars().any(char::is_control) {
         return Err("it has control characters".to_owned());
     }
-    // Some file systems take upper and lower case for the same.
+    // Some file systems ignore case.
     let is = |part: &Path, name: &&str| part.as_os_str().eq_ignore_ascii_case(name);
     let top = path.components().next().map(|part| PathBuf::from(part.as_os_str())).unwrap_or_default();
     if let Some(folder) = FOLDERS.iter().find(|name| is(&top, name)) {

@@ -29,11 +29,11 @@ pub enum RegistryMistake {
     Mixed {
         /// The key.
         key: &'static str,
-        /// A variable for it.
+        /// A suggested variable.
         example: &'static str,
         /// What else is allowed there.
         or: &'static str,
-        /// Where.
+        /// Where it is.
         #[label("here")]
         span: SourceSpan,
     },
@@ -45,17 +45,17 @@ pub enum RegistryMistake {
         key: &'static str,
         /// An allowed value.
         example: &'static str,
-        /// Where.
+        /// Where it is.
         #[label("a variable")]
         span: SourceSpan,
     },
-    /// A variable that is not meant for spile.
+    /// A variable that `spile.toml` may not name.
     #[error("`spile.toml` may not read the environment variable `{name}`")]
     #[diagnostic(code(spile::registry::variable_not_allowed), help("{help}"))]
     NotAllowed {
         /// The variable.
         name: VariableName,
-        /// The ways to allow it.
+        /// How to allow it.
         help: String,
         /// Where it is named.
         #[label("not allowed on this machine")]
@@ -117,7 +117,7 @@ pub enum RegistryMistake {
         #[label("here")]
         span: SourceSpan,
     },
-    /// The file names a host that nobody on this machine has agreed to.
+    /// A host that nobody has agreed to on this machine.
     #[error("nobody on this machine has agreed to send {}", .agreement)]
     #[diagnostic(code(spile::registry::host_not_agreed), help("{}", .agreement.help()))]
     NotAgreed {

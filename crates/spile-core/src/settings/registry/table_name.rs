@@ -1,19 +1,19 @@
-//! The name of a registry's table, and the names of all that is made beside it.
+//! The name of a registry's table, and the names that derive from it.
 
 use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
-/// The name of the table in a registry that says none.
+/// The default name of the table.
 const DEFAULT: &str = "integrations";
 
-/// The longest name: that of the longest sequence made of it still has the 63 bytes that Postgres allows.
+/// The longest name: the longest sequence name that derives from it still fits into Postgres' 63 bytes.
 const LONGEST: usize = 40;
 
-/// What the tables beside it keep; `integration_runs` keeps runs.
+/// The names of the other tables; `integration_runs` stores runs.
 const BESIDE: [&str; 7] = ["alerts", "applies", "changes", "files", "leases", "runs", "states"];
 
-/// The functions in the database; `spile_apply` applies.
+/// The names of the functions in the database; `spile_apply` applies.
 const FUNCTIONS: [&str; 19] = [
     "applies",
     "apply",
@@ -36,11 +36,11 @@ const FUNCTIONS: [&str; 19] = [
     "version",
 ];
 
-/// The name of the table that rows are kept in: a plain name of SQL, which needs no quotes.
+/// The name of the table that stores rows: a plain SQL name, which needs no quotes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TableName(String);
 
-/// A text that is not a plain name, or one that spile has for something else.
+/// A string that is not a plain name, or that spile uses for something else.
 #[derive(Debug, thiserror::Error)]
 #[error("it is not a valid name for a spile table")]
 pub struct NotATableName;
@@ -63,21 +63,22 @@ impl FromStr for TableName {
     fn from_str(text: &str) -> Result<Self, NotATableName> {
         let is_plain = text.starts_with(|c: char| c.is_ascii_lowercase())
             && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
-        // Functions of a table `spile` would have the names of those that the usual table has.
+        // The functions of a table named `spile` would have the names of the default table's functions.
         let is_free = text != "spile";
         if is_plain && is_free && text.len() <= LONGEST { Ok(Self(text.to_owned())) } else { Err(NotATableName) }
     }
 }
 
 impl TableName {
-    /// Tells whether it is the usual one.
+    /// Tells whether it is the default name.
     #[must_use]
     pub fn is_default(&self) -> bool {
         self.0 == DEFAULT
     }
 
-    /// Returns what has this name beside the usual table beside this one: `integration_runs` is `spile_integration_runs`
-    /// beside `spile_integrations`, and `spile_apply` is `spile_integrations_apply`. What has another name keeps it.
+    /// Returns the counterpart of a name that belongs to the default table: for `spile_integrations`,
+    /// `integration_runs` becomes `spile_integration_runs`, and `spile_apply` becomes `spile_integrations_apply`. Other
+    /// names stay as they are.
     #[must_use]
     pub fn named<'a>(&self, name: &'a str) -> Cow<'a, str> {
         if self.is_default() {
@@ -103,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_beside_a_table_are_made_of_its_own() {
+    fn other_names_derive_from_the_name_of_the_table() {
         let own: TableName = "spile_integrations".parse().unwrap();
         for (usual, name) in [
             ("integrations", "spile_integrations"),
@@ -122,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_name_leaves_room_for_all_that_is_made_of_it() {
+    fn the_longest_name_leaves_room_for_all_derived_names() {
         let longest = "x".repeat(LONGEST).parse::<TableName>().unwrap();
         for name in ["integration_changes_number_seq", "integration_runs_status_check", "spile_planner_project"] {
             assert!(longest.named(name).len() <= 63, "{name}");

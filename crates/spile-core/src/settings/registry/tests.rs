@@ -17,8 +17,8 @@ fn variables() -> Variables {
     Variables::new(read, Allowed::default())
 }
 
-/// What is found wrong with lines of `[registry]`, when they are read or else when they are opened, and what is shown of
-/// them.
+/// The mistakes in lines of `[registry]`, found when they are read or else when the registry is opened, and what is
+/// shown of them.
 fn found(lines: &str) -> (Option<Resolved>, Vec<String>, String) {
     let source = Source::new("spile.toml", format!("[project]\nname='a'\n[registry]\nkind='supabase'\n{lines}\n"));
     let mut problems = Problems::default();
@@ -37,7 +37,7 @@ fn found(lines: &str) -> (Option<Resolved>, Vec<String>, String) {
 const KEY: &str = "key = '${SUPABASE_KEY}'";
 
 #[test]
-fn an_address_is_a_literal_or_one_whole_variable() {
+fn an_address_is_a_literal_or_a_reference_to_a_variable() {
     for url in ["https://x.supabase.co/", "HTTPS://X.supabase.co:443", "${SUPABASE_URL}"] {
         let (resolved, problems, _) = found(&format!("url = '{url}'\n{KEY}"));
         assert_eq!(problems, [""; 0], "{url}");
@@ -59,7 +59,7 @@ fn an_address_is_a_literal_or_one_whole_variable() {
 }
 
 #[test]
-fn a_path_and_a_schema_take_no_variable() {
+fn a_path_and_a_schema_accept_no_variable() {
     let lines = format!("url = 'https://h'\n{KEY}\nrest_path = '/${{GITHUB_TOKEN}}'\nschema = '${{SUPABASE_KEY}}'");
     assert_eq!(found(&lines).1, ["7: no_variable", "8: no_variable"]);
     for schema in ["", "1a", "x; drop table y", "a-b", "a.b", "\"a\""] {
@@ -91,7 +91,7 @@ fn a_table_has_a_plain_name_of_its_own() {
 }
 
 #[test]
-fn an_address_that_no_key_may_go_to_is_refused_and_not_shown() {
+fn an_address_that_no_key_may_be_sent_to_is_rejected_and_not_shown() {
     for (url, code) in [
         ("postgres://u:hunter2@h", "url"),
         ("https://hunter2@x.supabase.co", "url"),
@@ -121,7 +121,7 @@ fn a_variable_that_is_not_allowed_is_reported_where_it_is_named() {
 }
 
 #[test]
-fn what_else_can_be_wrong_with_variables_is_reported() {
+fn other_mistakes_with_variables_are_reported() {
     assert_eq!(found(&format!("url = '${{SUPABASE_NONE}}'\n{KEY}")).1, ["5: unset"]);
     let key = |name: &str| found(&format!("url = 'https://h'\nkey = '{name}'")).1;
     assert_eq!(key("${SUPABASE_NONE}"), ["6: unset"]);
@@ -132,7 +132,7 @@ fn what_else_can_be_wrong_with_variables_is_reported() {
 }
 
 #[test]
-fn a_literal_host_has_to_be_agreed_to_and_one_from_a_variable_has_not() {
+fn a_literal_host_needs_an_agreement_but_one_from_a_variable_does_not() {
     let agreement = |url: &str| {
         let text = format!("[project]\nname='a'\n[registry]\nkind='supabase'\nurl = '{url}'\n{KEY}\n");
         let settings = settings::read(&Source::new("spile.toml", text), &mut Problems::default()).unwrap();

@@ -1,11 +1,11 @@
-//! What can be wrong with `[run]` beyond its form.
+//! Mistakes in a well-formed `[run]`.
 
 use miette::{Diagnostic, SourceSpan};
 
-/// What can be wrong with `[run]` beyond its form.
+/// Mistakes in a well-formed `[run]`.
 #[derive(Debug, thiserror::Error, Diagnostic)]
 pub enum RunMistake {
-    /// A text that no variable can be called.
+    /// A string that is not a variable name.
     #[error("`{name}` is not a variable name")]
     #[diagnostic(
         code(spile::run::variable_name),
@@ -14,11 +14,11 @@ pub enum RunMistake {
     VariableName {
         /// What was written.
         name: String,
-        /// Where.
+        /// Where it is.
         #[label("here")]
         span: SourceSpan,
     },
-    /// A variable that the registry or a channel is opened with.
+    /// A variable that gives access to the registry or a channel.
     #[error("`{name}` cannot be passed on to plugins: `{table}` uses it")]
     #[diagnostic(
         code(spile::run::withheld_variable),

@@ -1,7 +1,7 @@
-//! Which variables the tables of `spile.toml` name that are opened with them.
+//! Finds the variables in the tables of `spile.toml` that use them for access to a service.
 //!
-//! Read from the file as it is, and not from what its readers make of it: a key that a reader passes over, or that
-//! is added later, counts as well.
+//! Reads the raw file instead of the parsed settings, so that keys that a parser ignores, or that are added later,
+//! count as well.
 
 use std::ops::Range;
 
@@ -10,13 +10,13 @@ use toml::de::{DeTable, DeValue};
 
 use crate::table::Table;
 
-/// A variable that a table names.
+/// A variable in a table.
 pub(super) struct NamedVariable {
     /// The variable.
     pub variable: String,
-    /// The table, as files write it.
+    /// The table, as written in files.
     pub table: &'static str,
-    /// The text that names it.
+    /// The place of the string that names it.
     pub span: Range<usize>,
 }
 
@@ -24,7 +24,7 @@ const REGISTRY: &str = "[registry]";
 const ENVIRONMENT: &str = "[environments.*.registry]";
 const NOTIFY: &str = "[[notify]]";
 
-/// Finds every variable that `[registry]`, those of environments, and `[[notify]]` name.
+/// Finds all variables in `[registry]`, also those of environments, and in `[[notify]]`.
 pub(super) fn in_settings(top: &Table<'_>) -> Vec<NamedVariable> {
     let mut found = Vec::new();
     let top = top.raw();
@@ -55,7 +55,7 @@ fn walk(value: Option<&Spanned<DeValue<'_>>>, table: &'static str, found: &mut V
     }
 }
 
-/// Returns the names in `${NAME}`.
+/// Returns the names in references: `${NAME}`.
 fn variables(text: &str) -> impl Iterator<Item = &str> {
     text.split("${").skip(1).filter_map(|rest| rest.split_once('}')).map(|(name, _)| name.trim())
 }
