@@ -1,9 +1,9 @@
 //! The pure half of spile: text in, checked values, plans and text out.
 //!
-//! Nothing here reads a file, opens a connection, looks at a clock or at the environment. The crate depends on nothing that
-//! could, so the rule is kept by `Cargo.toml` and not by discipline.
+//! Nothing here reads a file, opens a connection, or looks at a clock or the environment. The crate depends on nothing
+//! that could, so `Cargo.toml` enforces the rule.
 //!
-//! | floor | modules | what they hold |
+//! | floor | modules | contents |
 //! |---|---|---|
 //! | 2 change | [`record`], [`plan`], [`render`] | what a target keeps, what would change, the text of `meltano.yml` and outputs |
 //! | | [`run`], [`state`], [`alert`], [`discovered`] | how runs went, their bookmarks, what people are notified about, what a source offers |
@@ -11,10 +11,10 @@
 //! | | [`form`], [`assist`], [`schema`], [`format`](mod@format), [`lint`] | questions, editors, JSON Schemas, `fmt`, warnings that can become errors |
 //! | 1 declared | [`connector`], [`integration`], [`settings`], [`sops`] | one module for each kind of file: text in, checked values out |
 //! | 0 words | [`name`], [`source`], [`problem`], [`phrase`](mod@phrase) | names, places in files, mistakes, sentences |
-//! | | [`secret`], [`secrecy`], [`visible`] | secrets, what looks like one, invisible characters |
-//! | | [`table`], [`toml_text`], [`yaml`], [`value`], [`digest`] | TOML read and written, YAML with its places, values, digests |
+//! | | [`secret`], [`secrecy`], [`visible`] | secrets, recognizing secrets, invisible characters |
+//! | | [`table`], [`toml_text`], [`yaml`], [`value`], [`digest`] | reading and writing TOML, YAML with places, values, digests |
 //!
-//! Modules use the floors below their own; `tests/it/floors.rs` holds that.
+//! Modules only use floors below their own; `tests/it/floors.rs` enforces that.
 //!
 //! # The path of a file
 //!
@@ -28,15 +28,15 @@
 //! let mut problems = Problems::default();
 //! let project = Source::new("spile.toml", "[project]\nname = 'acme'\n[environments.dev]\n");
 //! let project = settings::read(&project, &mut problems).ok_or("spile.toml has mistakes")?;
-//! let catalog = Catalog::new(&[], &mut problems); // the built-in connectors alone
+//! let catalog = Catalog::new(&[], &mut problems); // only the built-in connectors
 //!
-//! // Text -> Draft: what the file says, each value with its place.
+//! // Text -> Draft: the content of the file, each value with its place.
 //! let text = "type = 'postgres'\n[config]\nhost = 'db1.internal'\nprot = 5432\n";
 //! let file = Source::new("integrations/shop.toml", text);
 //! let name = FileName::of_stem("shop").ok_or("not a file name")?;
 //! let drafts = Vec::from_iter(draft::read(&file, name, &mut problems));
 //!
-//! // Draft + Connector -> Integration; every mistake of every file is collected, with its place.
+//! // Draft + Connector -> Integration. All mistakes in all files are collected, with their places.
 //! let _integrations = merge::integrations(&drafts, &project, &catalog, &mut problems);
 //! let report = problems.into_report();
 //! let codes: Vec<String> = report.problems().iter().map(|problem| problem.code()).collect();

@@ -1,4 +1,4 @@
-//! Lints: what is not a mistake but may become one. Pure: the files and the time are passed in.
+//! Lints: patterns that are not mistakes but may become some. Pure: the files and the time are passed in.
 
 use std::collections::BTreeSet;
 
@@ -13,13 +13,14 @@ use crate::problem::{Problems, counted};
 use crate::settings::Lint as Settings;
 use crate::source::{Place, Source};
 
-/// How close moments of a schedule may be.
+/// The shortest acceptable time between two runs of a schedule.
 const CLOSE: SignedDuration = SignedDuration::from_mins(5);
 
-/// How close they may be where the source counts calls by the day.
+/// The same for a source that limits calls per day.
 const CLOSE_BY_QUOTA: SignedDuration = SignedDuration::from_hours(1);
 
-/// Plugins of sources that give so many calls a day to a whole organisation (their own documentation of API limits).
+/// Plugins of sources that limit the calls per day of a whole organization (according to the documentation of their API
+/// limits).
 const BY_QUOTA: [&str; 7] = [
     "tap-google-analytics",
     "tap-hubspot",
@@ -30,13 +31,13 @@ const BY_QUOTA: [&str; 7] = [
     "tap-zendesk",
 ];
 
-/// How many moments of a schedule are looked at.
+/// How many runs of a schedule are checked.
 const MOMENTS: usize = 60;
 
 /// Something that is not a mistake but may become one.
 #[derive(Debug, Clone, thiserror::Error, Diagnostic)]
 pub enum Lint {
-    /// A schedule that asks a source more often than it bears.
+    /// A schedule that calls a source too often.
     #[error("`{slug}` syncs every {}{why}", interval(*.minutes))]
     #[diagnostic(
         code(spile::lint::dense_schedule),
@@ -46,9 +47,9 @@ pub enum Lint {
     DenseSchedule {
         /// The integration.
         slug: Slug,
-        /// The shortest time between two moments.
+        /// The shortest time between two runs.
         minutes: i64,
-        /// Why that is often.
+        /// Why that is too often.
         why: &'static str,
         /// The schedule.
         #[label("this schedule")]
@@ -64,13 +65,13 @@ pub enum Lint {
     OldSecret {
         /// The integration.
         slug: Slug,
-        /// How old they are.
+        /// Their age in days.
         days: i64,
         /// The secrets.
         #[label("not changed since")]
         span: SourceSpan,
     },
-    /// A loader that nothing sends records to.
+    /// A loader that gets no records.
     #[error("no extractor sends records to the loader `{slug}`")]
     #[diagnostic(
         code(spile::lint::unused_loader),
@@ -80,11 +81,11 @@ pub enum Lint {
     UnusedLoader {
         /// The loader.
         slug: Slug,
-        /// Its type.
+        /// Where its type is set.
         #[label("declared here")]
         span: SourceSpan,
     },
-    /// A tap that keeps no bookmark.
+    /// A tap that keeps no state.
     #[error("`{slug}` reads everything again on every run: the tap of `{connector}` keeps no bookmark")]
     #[diagnostic(
         code(spile::lint::no_state),
@@ -98,11 +99,11 @@ pub enum Lint {
         slug: Slug,
         /// The connector.
         connector: String,
-        /// Its type.
+        /// Where its type is set.
         #[label("has no `state` capability")]
         span: SourceSpan,
     },
-    /// A connector of which every install may be another one.
+    /// A connector whose installs may differ.
     #[error("`{pip_url}` of the connector `{name}` is not pinned to a version")]
     #[diagnostic(
         code(spile::lint::unpinned_pip_url),
@@ -112,9 +113,9 @@ pub enum Lint {
     UnpinnedPipUrl {
         /// The connector.
         name: String,
-        /// What pip installs.
+        /// The package that pip installs.
         pip_url: String,
-        /// Where that is.
+        /// Where the package is named.
         #[label("installs may differ")]
         span: SourceSpan,
     },
@@ -122,18 +123,18 @@ pub enum Lint {
 
 /// The lints of one project.
 pub struct Lints<'a> {
-    /// Which of them are wanted.
+    /// Which lints are allowed.
     pub settings: &'a Settings,
     /// All integrations.
     pub integrations: &'a Integrations,
-    /// The environment whose schedules are looked at.
+    /// The environment whose schedules are checked.
     pub environment: &'a EnvironmentName,
     /// The time.
     pub now: Timestamp,
 }
 
 impl Lints<'_> {
-    /// Looks at an integration's file.
+    /// Checks an integration's file.
     pub fn integration(&self, draft: &Draft, problems: &mut Problems) {
         let Some(integration) = self.integrations.find(draft.slug.as_str()) else { return };
         let mut add = |name: &str, place: &Place, lint: Lint| {
@@ -161,7 +162,7 @@ impl Lints<'_> {
         self.no_state(draft, problems);
     }
 
-    /// Tells of a tap that keeps no bookmark, of an integration that is synced.
+    /// Reports a tap that keeps no state, if its integration is synced.
     pub fn no_state(&self, draft: &Draft, problems: &mut Problems) {
         let Some(integration) = self.integrations.find(draft.slug.as_str()) else { return };
         let is_synced = integration.at(self.environment).loader.is_some();
@@ -174,7 +175,7 @@ impl Lints<'_> {
         }
     }
 
-    /// Looks at a connector of the project's own; `place` is where its `pip_url` is.
+    /// Checks one of the project's own connectors. `span` is the place of its `pip_url`.
     pub fn connector(&self, connector: &Connector, source: &Source, span: SourceSpan, problems: &mut Problems) {
         let pip_url = &connector.plugin.pip_url;
         if pip_url.is_empty() || is_pinned(pip_url) || self.settings.allow.contains("unpinned_pip_url") {
@@ -224,7 +225,7 @@ impl Lints<'_> {
     }
 }
 
-/// Returns how often something happens, after `every`.
+/// Returns an interval in words, to follow `every`.
 fn interval(minutes: i64) -> String {
     if minutes == 1 { "minute".to_owned() } else { format!("{minutes} minutes") }
 }

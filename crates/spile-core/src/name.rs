@@ -1,4 +1,4 @@
-//! Names, parsed once at the edge. Inside, every name is known to be well formed.
+//! Names, parsed once at the edge. Inside, every name is valid.
 
 mod field_path;
 mod setting_name;
@@ -13,7 +13,7 @@ use uuid::Uuid;
 pub use field_path::FieldPath;
 pub use setting_name::SettingName;
 
-/// Why a text is not a name: it has to match `[a-z0-9][a-z0-9-]*`.
+/// Why a string is not a name: it does not match `[a-z0-9][a-z0-9-]*`.
 ///
 /// Meltano accepts far more, including `../x`. Only this form is safe in its state ids, paths and environment
 /// variables.
@@ -37,7 +37,7 @@ macro_rules! name {
         pub struct $type(Box<str>);
 
         impl $type {
-            /// Returns the name as text.
+            /// Returns the name as a string.
             #[must_use]
             pub fn as_str(&self) -> &str {
                 &self.0
@@ -84,7 +84,7 @@ name! {
 }
 
 impl Slug {
-    /// Creates a name from words: `Shop (EU)` becomes `shop-eu`. Returns `None` if nothing is left of them.
+    /// Creates a name from words: `Shop (EU)` becomes `shop-eu`. Returns `None` if no valid characters remain.
     #[must_use]
     pub fn from_words(words: &str) -> Option<Self> {
         let lower = words.to_lowercase();
@@ -100,7 +100,7 @@ name! {
 }
 
 name! {
-    /// The name of a channel that notifications go to.
+    /// The name of a notification channel.
     ChannelName
 }
 
@@ -123,7 +123,7 @@ impl IntegrationId {
     }
 }
 
-/// Why a text is not an id.
+/// Why a string is not an id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not a UUID: use one from `uuidgen`, or remove the line")]
 pub struct NotAnId(String);

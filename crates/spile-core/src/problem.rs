@@ -1,4 +1,4 @@
-//! The user's mistakes, collected: a run reports all of them at once, each with its place.
+//! The user's mistakes. They are collected, so that a run reports all of them at once, each with its place.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
@@ -14,30 +14,30 @@ use crate::phrase::{Part, Phrase, code, codes};
 use crate::secrecy::{self, Redaction};
 use crate::source::{Place, Source};
 
-/// A mistake of the user's: what was found, where, and how to fix it.
+/// A mistake by the user: what was found, where, and how to fix it.
 ///
-/// The finding is a variant of its area's own `Mistake` enum; its code reads `spile::area::word`.
+/// The finding is a variant of its area's own `Mistake` enum. Its code has the form `spile::area::word`.
 pub struct Problem {
     /// The file it is in.
     pub source: Source,
     finding: Box<dyn Diagnostic + Send + Sync>,
-    /// What is a secret in that file: a sentence that quotes it says so instead.
+    /// The secrets in that file, which are removed from messages that quote them.
     secrets: Arc<Redaction>,
 }
 
 impl Problem {
-    /// Joins a finding with the file it is in.
+    /// Combines a finding with the file that it is in.
     pub fn new(source: &Source, finding: impl Diagnostic + Send + Sync + 'static) -> Self {
         Self { source: source.clone(), finding: Box::new(finding), secrets: Arc::default() }
     }
 
-    /// Returns what was found: message, code, labels and help.
+    /// Returns the finding: message, code, labels and help.
     #[must_use]
     pub fn finding(&self) -> &dyn Diagnostic {
         &*self.finding
     }
 
-    /// Returns the finding as the `Mistake` of an area, if it is one.
+    /// Returns the finding as a specific `Mistake` enum, if it is one.
     #[must_use]
     pub fn found<M: Error + 'static>(&self) -> Option<&M> {
         let finding: &(dyn Error + 'static) = &*self.finding;
@@ -50,7 +50,7 @@ impl Problem {
         self.finding.code().map(|code| code.to_string()).unwrap_or_default()
     }
 
-    /// Returns the message: one sentence in lower case.
+    /// Returns the message: one sentence in lowercase.
     #[must_use]
     pub fn message(&self) -> Phrase {
         Phrase::parse(&self.struck(&self.finding.to_string()))
@@ -62,7 +62,7 @@ impl Problem {
         self.finding.help().map(|help| Phrase::parse(&self.struck(&help.to_string())))
     }
 
-    /// Returns what was meant, where the next step is [`did_you_mean`].
+    /// Returns the suggestion, if the next step is [`did_you_mean`].
     #[must_use]
     pub fn meant(&self) -> Option<String> {
         match self.help()?.parts() {
@@ -71,22 +71,22 @@ impl Problem {
         }
     }
 
-    /// Returns a sentence without the secrets of the file, and without those of other files that have a known form.
+    /// Returns a sentence without the file's secrets, and without other secrets of a known form.
     #[must_use]
     pub fn struck(&self, sentence: &str) -> String {
         secrecy::struck(&self.secrets.strike(sentence)).into_owned()
     }
 
-    /// Returns the path of the file as it is shown: what was written in place of a name may be a secret.
+    /// Returns the path of the file for display, without secrets: someone may have used one as a file name.
     #[must_use]
     pub fn path(&self) -> String {
         secrecy::struck(&self.source.path().display().to_string()).into_owned()
     }
 
-    /// Returns `path:line` as editors and CI logs understand it.
+    /// Returns `path:line`, as editors and CI logs understand it.
     #[must_use]
     pub fn to_reference(&self) -> String {
-        // A line break in a name would begin a line of the name's author.
+        // A line break in a file name could forge a line of output.
         format!("{}:{}", self.path().replace('\n', "\\n"), self.place().line_and_column().0)
     }
 
@@ -100,7 +100,7 @@ impl Problem {
         )
     }
 
-    /// Tells whether the problem stops everything; the others are advice.
+    /// Tells whether the problem is an error. Others are advice, and stop nothing.
     #[must_use]
     pub fn is_error(&self) -> bool {
         self.finding.severity().unwrap_or(Severity::Error) == Severity::Error
@@ -130,13 +130,13 @@ impl Problems {
         self.found.push(Problem::new(source, finding));
     }
 
-    /// Adds what was found elsewhere.
+    /// Adds the problems of another collection.
     pub fn extend(&mut self, other: Self) {
         self.found.extend(other.found);
         self.hidden.extend(other.hidden);
     }
 
-    /// Makes something of each item on all cores; what is made, and what is found wrong, stays in the order of the items.
+    /// Processes items on all cores. The results and the problems keep the order of the items.
     pub fn of_each<T: Send, U: Send>(
         &mut self,
         items: Vec<T>,
@@ -154,45 +154,44 @@ impl Problems {
         each.into_iter().filter_map(told).collect()
     }
 
-    /// Keeps a place out of every excerpt: what is there is a secret.
+    /// Keeps a place out of all excerpts, because it contains a secret.
     pub fn hide(&mut self, place: &Place) {
         self.hidden.push(place.clone());
     }
 
-    /// Tells whether all of a place is kept out of excerpts already.
+    /// Tells whether a whole place is kept out of excerpts already.
     #[must_use]
     pub fn is_hidden(&self, place: &Place) -> bool {
         let holds = |known: &Place| known.span.start <= place.span.start && place.span.end <= known.span.end;
         self.hidden.iter().any(|known| known.source.is(&place.source) && holds(known))
     }
 
-    /// Returns what the files with errors are called, where `name` calls them something.
+    /// Returns the names of the files with errors. Skips files for which `name` returns `None`.
     #[must_use]
     pub fn unread<N>(&self, name: impl Fn(&Path) -> Option<N>) -> Vec<N> {
         self.found.iter().filter(|one| one.is_error()).filter_map(|one| name(one.source.path())).collect()
     }
 
-    /// Tells whether any of them stops everything.
+    /// Tells whether any problem is an error.
     #[must_use]
     pub fn any_error(&self) -> bool {
         self.found.iter().any(Problem::is_error)
     }
 
-    /// Returns them sorted by file and place. What a base file and its overlays make found twice
-    /// is said once.
+    /// Returns the problems sorted by file and place. Removes duplicates, which a base file causes with its overlays.
     #[must_use]
     pub fn into_report(mut self) -> Report {
         self.hide_known_forms();
         self.sorted()
     }
 
-    /// Keeps secrets of a known form out of excerpts of every file that a problem is about, wherever they stand in it.
+    /// Keeps secrets of a known form out of excerpts, wherever they are in the files of the problems.
     fn hide_known_forms(&mut self) {
         let mut sources: Vec<Source> = Vec::new();
         let mut by_path: Vec<&Source> = self.found.iter().map(|problem| &problem.source).collect();
         by_path.sort_by_key(|source| source.path());
         for source in by_path {
-            // Of one path there may be several readings, but never many.
+            // A path may have been read several times, but never often.
             let of_path = sources.iter().rev().take_while(|known| known.path() == source.path());
             if !of_path.into_iter().any(|known| known.is(source)) {
                 sources.push(source.clone());
@@ -208,7 +207,7 @@ impl Problems {
         for place in &self.hidden {
             secrets.entry(place.source.path().to_owned()).or_default().extend(quoted(place));
         }
-        // One search for all of them: a file may have thousands, and as many mistakes.
+        // All problems of a file share one search: there may be thousands of secrets and as many problems.
         let redaction = |texts| Arc::new(Redaction::of(texts));
         let secrets: BTreeMap<PathBuf, _> = secrets.into_iter().map(|(path, texts)| (path, redaction(texts))).collect();
         for problem in &mut self.found {
@@ -220,13 +219,13 @@ impl Problems {
     }
 }
 
-/// Returns what is at a hidden place, as a sentence may quote it: with and without what encloses it there.
+/// Returns the text at a hidden place in all forms that a message may quote: with and without delimiters.
 fn quoted(place: &Place) -> impl Iterator<Item = String> {
     let text = place.source.text().get(place.span.clone()).unwrap_or_default().trim();
     let inner = text.trim_matches(['"', '\'', '`']).trim();
-    // What is said is quoted, and not how it is written.
+    // Messages quote the value rather than its notation.
     let said = secrecy::unescaped(inner);
-    // A text of several lines, for example a key, is quoted with its line breaks, and may be cut at one.
+    // Messages quote a value of several lines, for example a key, with its line breaks, and may cut it at one.
     let broken = said.clone().unwrap_or_else(|| inner.replace("\\r", "").replace("\\n", "\n"));
     let lines = broken.lines().map(str::trim).filter(|line| *line != inner).map(str::to_owned);
     let whole = [text, inner].map(str::to_owned).into_iter();
@@ -234,7 +233,7 @@ fn quoted(place: &Place) -> impl Iterator<Item = String> {
     all.into_iter()
 }
 
-/// The problems of a run, sorted by file and place, each once.
+/// The problems of a run, sorted by file and place, without duplicates.
 #[derive(Debug, Default)]
 pub struct Report {
     problems: Vec<Problem>,
@@ -248,14 +247,14 @@ impl Report {
         &self.problems
     }
 
-    /// Returns what is about some files alone.
+    /// Returns the problems in some files only.
     #[must_use]
     pub fn of(mut self, is_meant: impl Fn(&Path) -> bool) -> Self {
         self.problems.retain(|problem| is_meant(problem.source.path()));
         self
     }
 
-    /// Returns both as one.
+    /// Merges two reports.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         let both = |mut these: Vec<_>, others| {
@@ -263,12 +262,12 @@ impl Report {
             these
         };
         let hidden = self.hidden.into_iter().chain(other.hidden).collect();
-        // Each has looked for secrets of a known form already.
+        // Both reports have hidden secrets of a known form already.
         Problems { found: both(self.problems, other.problems), hidden }.sorted()
     }
 
-    /// Returns a source's text as excerpts may show it: secrets in plain text are overwritten, byte for
-    /// byte, so that spans keep their places.
+    /// Returns a source's text for excerpts: secrets in plain text are overwritten byte for byte, so that spans stay
+    /// valid.
     #[must_use]
     pub fn excerpt_text(&self, source: &Source) -> String {
         let mut bytes = source.text().as_bytes().to_vec();
@@ -280,10 +279,10 @@ impl Report {
     }
 }
 
-/// What a suggestion begins with.
+/// The start of a suggestion.
 const MEANT: &str = "did you mean ";
 
-/// Returns ``did you mean `x`?`` for the candidate nearest to `word`, if one is near.
+/// Returns ``did you mean `x`?`` for the candidate nearest to `word`, if one is near enough.
 pub fn did_you_mean<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<String> {
     let near = |candidate: &str| strsim::normalized_damerau_levenshtein(word, candidate);
     candidates
@@ -294,14 +293,14 @@ pub fn did_you_mean<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str
         .map(|(_, candidate)| phrase![MEANT, code(candidate), "?"].to_string())
 }
 
-/// Returns a number of things in words: `1 file`, `3 files`.
+/// Returns a count in words: `1 file`, `3 files`.
 #[must_use]
 pub fn counted<N: Copy + PartialEq + From<u8> + fmt::Display>(count: N, noun: &str) -> String {
     let ending = if count == N::from(1) { "" } else { "s" };
     format!("{count} {noun}{ending}")
 }
 
-/// Returns the first of some words as a sentence lists them: `a, b and 3 more`.
+/// Returns the first words of a list for a sentence: `a, b and 3 more`.
 #[must_use]
 pub fn first_of(words: &[String], most: usize) -> String {
     let (shown, more) = words.split_at(words.len().min(most));
@@ -309,7 +308,7 @@ pub fn first_of(words: &[String], most: usize) -> String {
     if more.is_empty() { shown } else { format!("{shown} and {} more", more.len()) }
 }
 
-/// Returns the names as a sentence lists them: `` `a`, `b`, `c` ``.
+/// Returns names as a list for a sentence: `` `a`, `b`, `c` ``.
 pub fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     codes(names).to_string()
 }
@@ -319,7 +318,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_thing_is_no_plural() {
+    fn one_thing_is_singular() {
         let of = |count: u64| counted(count, "file");
         assert_eq!([of(0), of(1), of(2)], ["0 files", "1 file", "2 files"]);
         assert_eq!(counted(1.0, "record"), "1 record");

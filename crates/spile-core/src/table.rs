@@ -1,6 +1,6 @@
-//! Reading one TOML table, key by key, each value with its place; what is wrong is collected.
+//! Reads one TOML table key by key, each value with its place, and collects mistakes.
 //!
-//! serde would stop at the first mistake and loses spans in flattened tables.
+//! serde would stop at the first mistake, and loses spans in flattened tables.
 
 mod mistake;
 mod node;
@@ -25,8 +25,7 @@ pub use mistake::TomlMistake;
 pub use node::{Content, Node};
 pub use tree::{DEEPEST, NotATree, editable, layout, tree};
 
-/// Parses a source and hands its top table to `read`; syntax errors are reported, all of them, and so is a text that
-/// nests too deep to be walked.
+/// Parses a source and passes its top table to `read`. Reports all syntax errors, and a text that is nested too deeply.
 pub fn parse<T>(
     source: &Source,
     problems: &mut Problems,
@@ -34,13 +33,13 @@ pub fn parse<T>(
 ) -> Option<T> {
     match tree(source.text()) {
         Ok(table) => read(Table::new(source, &table, 0..0), problems),
-        // Of a merge that was left half-way one thing is wrong, whatever the parser makes of it.
+        // A merge with conflicts is one mistake, whatever the parser reports.
         Err(NotATree::Syntax(_)) if let Some(at) = conflict(source.text()) => {
             problems.push(source, TomlMistake::Conflict { span: at.into() });
             hide_values(source, problems);
             None
         }
-        // A table that was cut short would be blamed for keys that are only hidden by the error.
+        // A partial table would be blamed for keys that are only missing because of the error.
         Err(NotATree::Syntax(errors)) => {
             for error in errors {
                 let span = error.span().unwrap_or(0..0).into();
@@ -57,14 +56,14 @@ pub fn parse<T>(
     }
 }
 
-/// Finds the first of the lines that git leaves where two sides have changed the same.
+/// Finds the first line that git writes for a merge conflict.
 fn conflict(text: &str) -> Option<Range<usize>> {
     const MARK: &str = "<<<<<<< ";
     let at = if text.starts_with(MARK) { Some(0) } else { text.find(&format!("\n{MARK}")).map(|at| at + 1) };
     at.map(|at| at..at + MARK.len() - 1)
 }
 
-/// What is wanted where a table is, and where an array of them is.
+/// The expected kind, for a table and for an array of tables.
 const TABLE: &str = "a table";
 const TABLES: &str = "an array of tables";
 
@@ -91,7 +90,7 @@ impl<'a> Table<'a> {
         Placed { value, place: self.source.place(span) }
     }
 
-    /// Reports a value of another kind than is wanted. What is in or in place of a table may be a secret.
+    /// Reports a value of the wrong kind. Hides values in or in place of a table, which may be secrets.
     fn wrong(
         &self,
         key: &str,
@@ -113,7 +112,7 @@ impl<'a> Table<'a> {
         problems.push(self.source, mistake);
     }
 
-    /// Returns the text at `key`.
+    /// Returns the string at `key`.
     pub fn text(&self, key: &'static str, problems: &mut Problems) -> Option<Placed<String>> {
         let found = self.find(key)?;
         let text = found.get_ref().as_str();
@@ -123,7 +122,7 @@ impl<'a> Table<'a> {
         text.map(|text| self.placed(text.to_owned(), found.span()))
     }
 
-    /// Returns the text at `key`, which is a secret or refers to one: a value of another type is not shown.
+    /// Returns the string at `key`, which is a secret or refers to one. Hides a value of another kind.
     pub fn secret_text(&self, key: &'static str, problems: &mut Problems) -> Option<Placed<String>> {
         if let Some(found) = self.entries.get(key).filter(|found| !found.get_ref().is_str()) {
             self.hide(found, problems);
@@ -131,7 +130,7 @@ impl<'a> Table<'a> {
         self.text(key, problems)
     }
 
-    /// Returns the text at `key`, and reports a table that has none.
+    /// Returns the string at `key`, and reports it if it is missing.
     pub fn required_text(
         &self,
         key: &'static str,
@@ -149,7 +148,7 @@ impl<'a> Table<'a> {
         }
     }
 
-    /// Returns what the text at `key` parses to.
+    /// Returns the parsed string at `key`.
     pub fn parsed<T: FromStr>(&self, key: &'static str, problems: &mut Problems) -> Option<Placed<T>>
     where
         T::Err: std::fmt::Display,
@@ -166,7 +165,7 @@ impl<'a> Table<'a> {
         }
     }
 
-    /// Returns the value that `choices` names at `key`.
+    /// Returns the choice that the string at `key` names.
     pub fn choice<T: Copy>(
         &self,
         key: &'static str,
@@ -195,7 +194,7 @@ impl<'a> Table<'a> {
         flag.map(|flag| self.placed(flag, found.span()))
     }
 
-    /// Returns the whole number at `key`, which is in a range.
+    /// Returns the whole number at `key`, if it is in a range.
     pub fn whole<T: TryFrom<i64> + PartialOrd>(
         &self,
         key: &'static str,
@@ -208,7 +207,7 @@ impl<'a> Table<'a> {
         let number = written.and_then(value::whole).and_then(|number| T::try_from(number).ok());
         let number = number.filter(|number| range.contains(number));
         match written {
-            // A whole number out of range is quoted.
+            // The message quotes a whole number that is out of range.
             Some(_) if number.is_none() => {
                 let span = found.span();
                 let written = self.source.text().get(span.clone()).unwrap_or_default().to_owned();
@@ -244,7 +243,7 @@ impl<'a> Table<'a> {
         Some(self.placed(texts, found.span()))
     }
 
-    /// Returns the value at `key` as it is.
+    /// Returns the value at `key`, of any kind.
     pub fn value(&self, key: &'static str, problems: &mut Problems) -> Option<Placed<Value>> {
         let found = self.find(key)?;
         self.as_value(key, found, problems)
@@ -270,7 +269,7 @@ impl<'a> Table<'a> {
         table.map(|table| Table::new(self.source, table, found.span()))
     }
 
-    /// Returns the table at `key`, and reports a table that has none.
+    /// Returns the table at `key`, and reports it if it is missing.
     pub fn required_table(
         &self,
         key: &'static str,
@@ -281,7 +280,7 @@ impl<'a> Table<'a> {
         self.table(key, problems)
     }
 
-    /// Returns the tables of the array at `key`: `[[key]]`.
+    /// Returns the tables in the array at `key`: `[[key]]`.
     pub fn tables(&self, key: &'static str, problems: &mut Problems) -> Vec<Table<'a>> {
         let Some(found) = self.find(key) else { return Vec::new() };
         let (wanted, example) = (TABLES, "[[table]]");
@@ -299,13 +298,13 @@ impl<'a> Table<'a> {
         tables
     }
 
-    /// Returns the table as it was parsed, for readers of other people's formats.
+    /// Returns the table as parsed, for readers of other people's formats.
     #[must_use]
     pub fn raw(&self) -> &'a DeTable<'a> {
         self.entries
     }
 
-    /// Keeps a value of the table, and what is in it, out of every excerpt.
+    /// Keeps a value of the table, including its members, out of all excerpts.
     pub fn hide(&self, value: &Spanned<DeValue<'_>>, problems: &mut Problems) {
         let mut places = Vec::new();
         written(self.source, value, &mut places);
@@ -314,13 +313,13 @@ impl<'a> Table<'a> {
         }
     }
 
-    /// Returns where the table is.
+    /// Returns the place of the table.
     #[must_use]
     pub fn place(&self) -> Place {
         self.source.place(self.span.clone())
     }
 
-    /// Reports every unknown key. The value of a misspelled one may be a secret.
+    /// Reports all unknown keys. Hides their values, because a misspelled key may belong to a secret.
     pub fn finish(self, problems: &mut Problems) {
         let known = self.known.borrow();
         for (key, value) in self.entries.iter().filter(|(key, _)| !known.contains(&key.get_ref().as_ref())) {
@@ -359,7 +358,7 @@ mod tests {
     }
 
     #[test]
-    fn whole_numbers_are_read_in_every_radix_and_held_to_their_range() {
+    fn whole_numbers_are_read_in_every_radix_and_checked_against_their_range() {
         let text = "a = 0x20\nb = 0b11\nc = 1_000\nd = 0x65\ne = 70_000\nf = 1.0\n";
         let found = messages(text, |table, problems| {
             let read = |key, problems: &mut Problems| table.whole::<u16>(key, 1..=u16::MAX, "a whole number", problems);
@@ -373,7 +372,7 @@ mod tests {
     }
 
     #[test]
-    fn a_merge_that_was_left_half_way_is_one_mistake() {
+    fn a_merge_conflict_is_one_mistake() {
         let text = "name = 'x'\n<<<<<<< ours\na = 1\n=======\na = 2\n>>>>>>> theirs\n";
         let found = messages(text, |_, _| Some(()));
         assert_eq!(found, ["a.toml:2: the file has conflict markers from git [spile::toml::conflict]"]);

@@ -1,4 +1,4 @@
-//! Values of settings: TOML on the way in, JSON inside, compared as values and not as text.
+//! Values of settings: read from TOML, stored as JSON, and compared as values rather than as text.
 
 pub mod duration;
 pub mod expansion;
@@ -13,19 +13,19 @@ use toml::de::{DeArray, DeTable, DeValue};
 
 use crate::name::SettingName;
 
-/// Settings by name, nested names joined by dots. They have the order of their file where one of them is part of another, as
-/// `maps.b` and `maps.a` are of `maps`; see [`sorted`].
+/// Settings by name, with nested names joined by dots. Settings that are parts of one setting, for example `maps.b` and
+/// `maps.a`, keep the order of their file; see [`sorted`].
 pub type Settings = IndexMap<String, Value>;
 
-/// Sorts settings by the first parts of their names: the order of the others does not matter, so that the same
-/// settings are written in one order.
+/// Sorts settings by the first parts of their names, so that the same settings are always written in the same order.
+/// The order of unrelated settings does not matter.
 #[must_use]
 pub fn sorted(mut settings: Settings) -> Settings {
     settings.sort_by(|a, _, b, _| SettingName::new(a).first().cmp(SettingName::new(b).first()));
     settings
 }
 
-/// Writes settings in one order, whatever the order of their file.
+/// Serializes settings in a fixed order, whatever their order in the file.
 ///
 /// # Errors
 /// Those of the serializer.
@@ -42,14 +42,14 @@ pub fn serialize_in_one_order<S: Serializer>(settings: &Settings, serializer: S)
 /// Why a TOML value cannot be a setting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NotAValue {
-    /// An integer beyond 64 bits, `nan` or `inf`: neither JSON nor YAML carry them everywhere.
+    /// An integer beyond 64 bits, `nan` or `inf`, which JSON and YAML cannot express everywhere.
     Number,
 }
 
-/// Returns a TOML value as JSON: datetimes become RFC 3339 strings, floats keep their value.
+/// Returns a TOML value as JSON. Datetimes become RFC 3339 strings, and floats keep their value.
 ///
 /// # Errors
-/// When it holds a number that JSON has no form for.
+/// When it contains a number that JSON cannot express.
 pub fn from_toml(value: &DeValue<'_>) -> Result<Value, NotAValue> {
     Ok(match value {
         DeValue::String(text) => Value::String(text.to_string()),
@@ -69,7 +69,7 @@ fn integer_from(integer: &toml::de::DeInteger<'_>) -> Result<Number, NotAValue> 
     whole(integer).map(Number::from).ok_or(NotAValue::Number)
 }
 
-/// Returns a whole number, which may be written as `0x20` too; `None` for one beyond 64 bits.
+/// Returns a whole number, which may also be written as `0x20`; `None` if it does not fit in 64 bits.
 #[must_use]
 pub fn whole(integer: &toml::de::DeInteger<'_>) -> Option<i64> {
     i64::from_str_radix(integer.as_str(), integer.radix()).ok()
@@ -83,21 +83,21 @@ fn table_from(table: &DeTable<'_>) -> Result<Value, NotAValue> {
     table.iter().map(|(key, value)| Ok((key.get_ref().to_string(), from_toml(value.get_ref())?))).collect()
 }
 
-/// Why a value has no form in TOML, as a phrase of what it is.
+/// Why TOML cannot express a value, as a phrase that describes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NotToml {
-    /// To leave it out would move what comes behind it.
+    /// A null in a list. Omitting it would move the items after it.
     #[error("a list that contains a null")]
     Null,
-    /// TOML's integers have 64 bits with a sign.
+    /// An integer that does not fit in TOML's signed 64 bits.
     #[error("an integer that does not fit in 64 bits")]
     Number,
 }
 
-/// Returns a value as TOML. What is null is not written, for TOML has no word for it: neither by itself nor in a table.
+/// Returns a value as TOML. Omits nulls, alone and in tables, because TOML has no null.
 ///
 /// # Errors
-/// When it holds what TOML has no form for.
+/// When it contains something that TOML cannot express.
 pub fn to_toml(value: &Value) -> Result<Option<toml_edit::Value>, NotToml> {
     Ok(Some(match value {
         Value::Null => return Ok(None),
@@ -124,7 +124,7 @@ pub fn to_toml(value: &Value) -> Result<Option<toml_edit::Value>, NotToml> {
     }))
 }
 
-/// Tells whether two values are the same: numbers by value (`1` is `1.0`), lists in order.
+/// Tells whether two values are equal: numbers by value (`1` equals `1.0`), lists in order.
 #[must_use]
 pub fn same(a: &Value, b: &Value) -> bool {
     match (a, b) {
@@ -137,8 +137,8 @@ pub fn same(a: &Value, b: &Value) -> bool {
     }
 }
 
-/// Tells whether the tables of two values that are the same have one order: of rules that are applied one after the
-/// other the last wins.
+/// Tells whether the tables in two equal values have the same order. It matters for rules that are applied one after
+/// the other, because the last one wins.
 #[must_use]
 pub fn same_order(a: &Value, b: &Value) -> bool {
     match (a, b) {
@@ -148,13 +148,13 @@ pub fn same_order(a: &Value, b: &Value) -> bool {
     }
 }
 
-/// Does what [`same_order`] does, for two tables.
+/// Does the same as [`same_order`] for two tables.
 #[must_use]
 pub fn tables_in_order(a: &Map<String, Value>, b: &Map<String, Value>) -> bool {
     a.iter().zip(b).all(|((a_key, a), (b_key, b))| a_key == b_key && same_order(a, b))
 }
 
-/// Returns what a value is called in a message.
+/// Returns the kind of a value for a message.
 #[must_use]
 pub fn kind_of(value: &Value) -> &'static str {
     match value {
@@ -179,21 +179,21 @@ mod tests {
     }
 
     #[test]
-    fn datetimes_become_text_and_floats_keep_their_value() {
+    fn datetimes_become_strings_and_floats_keep_their_value() {
         let value = parsed("a = 2024-01-01T00:00:00Z\nb = 1.50\nc = 0xff\nd = [1, {e = true}]\nf = 1_000").unwrap();
         let wanted = json!({"a": "2024-01-01T00:00:00Z", "b": 1.5, "c": 255, "d": [1, {"e": true}], "f": 1000});
         assert_eq!(value, wanted);
     }
 
     #[test]
-    fn numbers_without_a_json_form_are_refused() {
+    fn numbers_without_a_json_form_are_rejected() {
         for text in ["a = nan", "a = [inf]", "a = 99999999999999999999"] {
             assert_eq!(parsed(text), Err(NotAValue::Number), "{text}");
         }
     }
 
     #[test]
-    fn what_toml_has_no_form_for_is_not_lost() {
+    fn what_toml_cannot_express_is_not_lost() {
         let written = |value: Value| to_toml(&value).map(|value| value.map(|value| value.to_string()));
         let text = written(json!({"a": [1, 2.0, "x"], "b": null, "c": {"d e": true}})).unwrap();
         assert_eq!(text.unwrap(), "{ a = [1, 2.0, \"x\"], c = { \"d e\" = true } }");
@@ -205,13 +205,13 @@ mod tests {
     }
 
     #[test]
-    fn the_order_of_tables_counts_where_it_is_asked_for() {
+    fn the_order_of_tables_counts_if_requested() {
         let (a, b) = (json!({"x": [{"a": 1, "b": 2}]}), json!({"x": [{"b": 2, "a": 1}]}));
         assert!(same(&a, &b) && a == b && !same_order(&a, &b) && same_order(&a, &a));
     }
 
     #[test]
-    fn settings_are_sorted_but_for_those_that_are_part_of_one() {
+    fn settings_are_sorted_except_for_parts_of_the_same_setting() {
         let order = |names: &[&str]| {
             let settings = names.iter().map(|name| ((*name).to_owned(), json!(1))).collect();
             sorted(settings).into_keys().collect::<Vec<_>>().join(" ")

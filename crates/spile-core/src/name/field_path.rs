@@ -7,19 +7,19 @@ use serde::{Deserialize, Serialize};
 
 use super::EnvironmentName;
 
-/// What the path of a field begins with if it holds in one environment.
+/// The start of the path of a field in one environment.
 const ENVIRONMENTS: &str = "environments";
 
 /// The path of a field within a record: `name`, `config.host`, or `environments.prod.config.host`.
 ///
-/// The first period ends the table; what follows is one name in it, whatever it consists of: the name of a setting or a
-/// pattern of streams has periods of its own, with or without a backslash. Paths are sorted as their texts are.
+/// The first period ends the table. The rest is one name in it, whatever it contains: names of settings and stream
+/// patterns have periods of their own, with or without a backslash. Paths are sorted as strings.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct FieldPath(Cow<'static, str>);
 
 impl FieldPath {
-    /// Returns a path that is known beforehand.
+    /// Returns a constant path.
     #[must_use]
     pub const fn of(path: &'static str) -> Self {
         Self(Cow::Borrowed(path))
@@ -37,32 +37,32 @@ impl FieldPath {
         Self(Cow::Owned(format!("{ENVIRONMENTS}.{environment}.{self}")))
     }
 
-    /// Returns the environment that the field holds in, and its path there; `None` if it holds in all of them.
+    /// Returns the environment of the field, and its path there; `None` if it applies to all environments.
     #[must_use]
     pub fn environment(&self) -> Option<(EnvironmentName, Self)> {
         let (name, path) = self.rest().filter(|_| self.first() == ENVIRONMENTS)?.split_once('.')?;
         Some((name.parse().ok()?, Self(Cow::Owned(path.to_owned()))))
     }
 
-    /// Returns the path without the environment that the field holds in.
+    /// Returns the path without its environment.
     #[must_use]
     pub fn in_any_environment(&self) -> Cow<'_, Self> {
         self.environment().map_or(Cow::Borrowed(self), |(_, path)| Cow::Owned(path))
     }
 
-    /// Returns the path as text.
+    /// Returns the path as a string.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Returns the table, or the whole path of a field that is in none.
+    /// Returns the table, or the whole path if the field is not in a table.
     #[must_use]
     pub fn first(&self) -> &str {
         self.split().0
     }
 
-    /// Returns the name in the table; `None` for a field that is in none.
+    /// Returns the name in the table; `None` if the field is not in a table.
     #[must_use]
     pub fn rest(&self) -> Option<&str> {
         self.split().1
@@ -74,7 +74,7 @@ impl FieldPath {
         self.0.split_once('.').map_or((&self.0, None), |(first, rest)| (first, Some(rest)))
     }
 
-    /// Tells whether the field is part of another one, and not that one itself.
+    /// Tells whether the field is part of another one. A field is not part of itself.
     #[must_use]
     pub fn is_within(&self, other: &Self) -> bool {
         self.0.strip_prefix(other.as_str()).is_some_and(|rest| rest.starts_with('.'))
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn a_field_of_an_environment_is_found_within_it() {
+    fn a_field_of_an_environment_is_split_from_it() {
         let prod: EnvironmentName = "prod".parse().unwrap();
         let config: EnvironmentName = "config".parse().unwrap();
         for (inner, environment) in [("config.host", &prod), ("metadata", &prod), ("config.a.b", &config)] {
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_is_within_another_one_where_a_period_parts_them() {
+    fn a_path_is_within_another_one_if_a_period_separates_them() {
         assert!(path("sops.recipients").is_within(&path("sops")));
         assert!(path("environments.prod.metadata.a").is_within(&path("environments.prod.metadata")));
         for (one, other) in [("sops", "sops"), ("sopsy.a", "sops"), ("sops", "sops.recipients"), ("a", "")] {
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn programs_read_a_path_as_text_and_paths_are_sorted_as_texts() {
+    fn programs_read_a_path_as_a_string_and_paths_are_sorted_as_strings() {
         let read: FieldPath = serde_json::from_str("\"config.host\"").unwrap();
         assert_eq!(serde_json::to_string(&read).unwrap(), "\"config.host\"");
         assert!(path("config-x") < path("config.a") && path("config.a") < path("configs"));

@@ -6,43 +6,43 @@ use std::fmt;
 /// The longest name that a connector can define, in bytes.
 const LONGEST: usize = 200;
 
-/// The most parts of a name that a connector can define; those of the hub have up to three.
+/// The most parts of a name that a connector can define. Names in the hub have up to three.
 const MOST_PARTS: usize = 8;
 
-/// The name of a setting, as Meltano has it: `auth.client_id` is `client_id` in the table `auth`.
+/// The name of a setting, as in Meltano: `auth.client_id` is `client_id` in the table `auth`.
 ///
-/// A period behind a backslash belongs to its part, as in Meltano since 4.3 (`split_path` of Meltano 4.4). Any text is a
-/// name, because a `meltano.yml` can contain any; [`is_definable`](Self::is_definable) tells which of them a connector can
-/// define.
+/// A period after a backslash belongs to its part, as in Meltano since 4.3 (`split_path` of Meltano 4.4). Any string is
+/// a name, because a `meltano.yml` can contain any. [`is_definable`](Self::is_definable) tells which ones a connector
+/// can define.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SettingName<'a>(&'a str);
 
 impl<'a> SettingName<'a> {
-    /// Reads a name.
+    /// Wraps a name.
     #[must_use]
     pub const fn new(name: &'a str) -> Self {
         Self(name)
     }
 
-    /// Returns the name of a value, from the names of the tables that it is in to its own.
+    /// Returns the name of a value, given its path from the outermost table.
     #[must_use]
     pub fn join<S: Borrow<str>>(path: &[S]) -> String {
         path.join(".")
     }
 
-    /// Returns the name as text.
+    /// Returns the name as a string.
     #[must_use]
     pub const fn as_str(self) -> &'a str {
         self.0
     }
 
-    /// Returns the first part: the setting that the name is, or is within.
+    /// Returns the first part: the setting itself, or the setting that contains it.
     #[must_use]
     pub fn first(self) -> &'a str {
         self.split().map_or(self.0, |(first, _)| first)
     }
 
-    /// Splits the name into the outermost table that it is in, and its name there; `None` if it is in none.
+    /// Splits the name into its outermost table and the name in it; `None` if it is in no table.
     #[must_use]
     pub fn split(self) -> Option<(&'a str, Self)> {
         self.periods().next().map(|at| (&self.0[..at], Self(&self.0[at + 1..])))
@@ -59,20 +59,21 @@ impl<'a> SettingName<'a> {
         })
     }
 
-    /// Returns the names of the tables that it is in, the outermost first: `a` and `a.b` for `a.b.c`.
+    /// Returns the names of the tables that contain it, outermost first: `a` and `a.b` for `a.b.c`.
     pub fn parents(self) -> impl Iterator<Item = &'a str> {
         self.periods().map(move |at| &self.0[..at])
     }
 
-    /// Tells whether it is in a table of that name.
+    /// Tells whether it is in the table with that name.
     #[must_use]
     pub fn is_within(self, table: &str) -> bool {
         self.parents().any(|parent| parent == table)
     }
 
-    /// Tells whether a connector can define a setting of that name: taps have their own ideas, for example
-    /// `dialect+driver`, and Meltano turns all that is not a letter or digit into `_` where it makes variables of them.
-    /// Each period is a table within a table, and there are several ways to write it: their number doubles with each.
+    /// Tells whether a connector can define a setting with that name. Most characters are allowed: taps use names like
+    /// `dialect+driver`, and Meltano replaces everything that is not a letter or digit with `_` in variables. The
+    /// number of parts is limited: each period is another nested table, and doubles the number of ways to write the
+    /// name.
     #[must_use]
     pub fn is_definable(self) -> bool {
         let odd = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '"' | '\'' | '`' | '\\');
@@ -80,7 +81,7 @@ impl<'a> SettingName<'a> {
         is_bounded && self.parts().all(|part| !part.is_empty() && !part.contains(odd))
     }
 
-    /// Returns where the periods are that part it.
+    /// Returns the positions of the periods that separate its parts.
     fn periods(self) -> impl Iterator<Item = usize> + 'a {
         self.0.match_indices('.').map(|(at, _)| at).filter(move |at| !self.0[..*at].ends_with('\\'))
     }
@@ -97,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn periods_part_a_name_but_for_those_behind_a_backslash() {
+    fn periods_separate_parts_unless_they_follow_a_backslash() {
         for (text, wanted) in [
             ("host", &["host"][..]),
             ("auth.client.id", &["auth", "client", "id"]),
@@ -127,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_connectors_define_are_bounded_and_have_nothing_that_ends_a_word_or_a_text() {
+    fn names_that_connectors_define_are_bounded_and_contain_nothing_that_ends_a_word_or_a_string() {
         for good in ["host", "9", "dialect+driver", "a.b.c.d.e.f.g.h", "ü", &"a".repeat(LONGEST)] {
             assert!(SettingName::new(good).is_definable(), "{good}");
         }

@@ -1,38 +1,38 @@
-//! What can be wrong with the form of any TOML file.
+//! Mistakes in the form of any TOML file.
 
 use miette::{Diagnostic, SourceSpan};
 
 use super::DEEPEST;
 
-/// What can be wrong with the form of any TOML file.
+/// Mistakes in the form of any TOML file.
 #[derive(Debug, thiserror::Error, Diagnostic)]
 pub enum TomlMistake {
-    /// The text is not TOML.
+    /// A text that is not TOML.
     #[error("not valid TOML: {message}")]
     #[diagnostic(code(spile::toml::syntax), help("write TOML 1.0: https://toml.io/en/v1.0.0"))]
     Syntax {
-        /// The parser's own sentence.
+        /// The parser's own message.
         message: String,
-        /// Where the parser stumbled.
+        /// Where the parser failed.
         #[label("here")]
         span: SourceSpan,
     },
-    /// A merge was left half-way.
+    /// A merge conflict.
     #[error("the file has conflict markers from git")]
     #[diagnostic(
         code(spile::toml::conflict),
         help("resolve the conflict and remove the markers; `spile secrets init --git` lets git merge secrets")
     )]
     Conflict {
-        /// The first mark.
+        /// The first conflict marker.
         #[label("one side starts here")]
         span: SourceSpan,
     },
-    /// Tables in tables without end.
+    /// Tables or arrays that are nested too deeply.
     #[error("this has more than {DEEPEST} levels of tables and arrays")]
     #[diagnostic(code(spile::toml::too_deep), help("remove levels; write a value that needs more as one JSON string"))]
     TooDeep {
-        /// What lies deeper.
+        /// The first value that is too deep.
         #[label("too deep")]
         span: SourceSpan,
     },
@@ -55,11 +55,11 @@ pub enum TomlMistake {
     WrongKind {
         /// The key.
         key: String,
-        /// The kind found.
+        /// The kind of the value.
         found: String,
-        /// The kind asked for.
+        /// The expected kind.
         wanted: &'static str,
-        /// A value that would do.
+        /// A valid value.
         example: &'static str,
         /// The value.
         #[label("{found}")]
@@ -76,11 +76,11 @@ pub enum TomlMistake {
         /// The value.
         #[label("here")]
         span: SourceSpan,
-        /// What is known, or the nearest of it.
+        /// The valid values, or the nearest one.
         #[help]
         help: Option<String>,
     },
-    /// A text that surely is a secret, where everyone who has the file reads it.
+    /// A certain secret in plain text, for everyone with the file to read.
     #[error("`{key}` contains {what} in plain text")]
     #[diagnostic(
         code(spile::toml::secret),
@@ -91,19 +91,19 @@ pub enum TomlMistake {
     Secret {
         /// The key.
         key: String,
-        /// What it is, with its article.
+        /// The kind of secret, with an article.
         what: &'static str,
-        /// The text.
+        /// The secret.
         #[label("a secret")]
         span: SourceSpan,
     },
-    /// A key that has to be there.
+    /// A required key that is missing.
     #[error("`{key}` is missing")]
     #[diagnostic(code(spile::toml::missing_key), help("add `{key} = {example}`"))]
     MissingKey {
         /// The key.
         key: String,
-        /// A value that would do.
+        /// A valid value.
         example: &'static str,
         /// The table that lacks it.
         #[label("needs `{key}`")]

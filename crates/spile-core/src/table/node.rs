@@ -1,4 +1,4 @@
-//! Values that keep their places all the way down, and keeping values out of excerpts.
+//! Values whose members all have places, and hiding values from excerpts.
 
 use std::ops::Range;
 
@@ -10,22 +10,22 @@ use toml::de::DeValue;
 use crate::problem::Problems;
 use crate::source::{Place, Placed, Source};
 
-/// A key and its value with their places; those of a table's members too, for a dotted key has its value in one of
-/// those.
+/// A key and its value with their places. Members of tables have places too, because the value of a dotted key is in
+/// one of them.
 #[derive(Debug, Clone)]
 pub struct Node {
     /// Where the key is.
     pub key: Place,
-    /// Where the value is; a table under a head, or of a dotted key, has the place of that.
+    /// Where the value is. For a table under a header or of a dotted key, the place of the header or key.
     pub place: Place,
     /// The value.
     pub content: Content,
-    /// The places that together hold all of the value: several, or those of members, where the place is a head.
+    /// The places that together contain the whole value. Used if the place is only a header or key.
     written: Vec<Range<usize>>,
 }
 
-/// What a node holds. A table is only its members: were it a value as well, each level of a nested table would be kept
-/// once more for every level above it.
+/// The content of a node. A table is only stored as its members: if it were stored as a value too, each level of a
+/// nested table would be copied once for every level above it.
 #[derive(Debug, Clone)]
 pub enum Content {
     /// A value that is not a table.
@@ -39,14 +39,14 @@ impl Node {
         let source = &key.source;
         let mut places = Vec::new();
         match content {
-            // The members know theirs.
+            // The members have their own places.
             Content::Members(_) if is_under_head(source, found) => {}
             Content::Members(_) | Content::Leaf(_) => written(source, found, &mut places),
         }
         Self { place: source.place(found.span()), key, content, written: places }
     }
 
-    /// Replaces what it holds, keeping the places.
+    /// Replaces the content and keeps the places.
     #[must_use]
     pub fn map(self, change: impl FnOnce(Content) -> Content) -> Self {
         Self { content: change(self.content), ..self }
@@ -63,13 +63,13 @@ impl Node {
         }
     }
 
-    /// Returns the whole value and where it is.
+    /// Returns the whole value with its place.
     #[must_use]
     pub fn placed(&self) -> Placed<Value> {
         Placed { value: self.value(), place: self.place.clone() }
     }
 
-    /// Returns the members, where the value is a table.
+    /// Returns the members if the value is a table.
     #[must_use]
     pub fn members(&self) -> Option<&IndexMap<String, Node>> {
         match &self.content {
@@ -78,7 +78,7 @@ impl Node {
         }
     }
 
-    /// Keeps the value, and what is in it, out of every excerpt.
+    /// Keeps the value, including its members, out of all excerpts.
     pub fn hide(&self, problems: &mut Problems) {
         for span in &self.written {
             problems.hide(&self.place.source.place(span.clone()));
@@ -89,8 +89,8 @@ impl Node {
     }
 }
 
-/// Finds the places that together hold all of a value. A table under a head, or of a dotted key, has the place of that,
-/// and so has an array of tables: what is in those is at the places of its values.
+/// Finds the places that together contain a whole value. The place of a table under a header or of a dotted key, and of
+/// an array of tables, is only the header or key; the contents are at the places of its values.
 pub(super) fn written(source: &Source, value: &Spanned<DeValue<'_>>, found: &mut Vec<Range<usize>>) {
     match value.get_ref() {
         DeValue::Table(table) if is_under_head(source, value) => {
@@ -107,7 +107,7 @@ pub(super) fn written(source: &Source, value: &Spanned<DeValue<'_>>, found: &mut
     }
 }
 
-/// Tells whether what a table or an array holds is elsewhere than at its place.
+/// Tells whether the contents of a table or an array are not at its place.
 fn is_under_head(source: &Source, value: &Spanned<DeValue<'_>>) -> bool {
     let span = value.span();
     match value.get_ref() {
@@ -117,7 +117,7 @@ fn is_under_head(source: &Source, value: &Spanned<DeValue<'_>>) -> bool {
     }
 }
 
-/// The keys whose values are no secrets, whatever is around them.
+/// Keys whose values are never secrets, whatever is around them.
 const PLAIN: [&str; 13] = [
     "id",
     "type",
@@ -134,8 +134,8 @@ const PLAIN: [&str; 13] = [
     "docs",
 ];
 
-/// Keeps out of excerpts what may be a secret in a text that is not TOML: nobody can tell there what is a value of
-/// what, so everything is hidden but heads, comments and the values of spile's own keys.
+/// Keeps possible secrets in a text that is not TOML out of excerpts. Keys and values cannot be told apart reliably
+/// there, so everything is hidden except headers, comments and the values of spile's own keys.
 pub(super) fn hide_values(source: &Source, problems: &mut Problems) {
     let mut start = 0;
     for line in source.text().split_inclusive('\n') {

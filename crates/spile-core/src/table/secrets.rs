@@ -1,4 +1,4 @@
-//! Secrets in plain text, anywhere in a file: every string in a table is checked, whatever its key is called.
+//! Finds secrets in plain text anywhere in a file: checks every string in a table, whatever its key is called.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -11,12 +11,12 @@ use crate::problem::Problems;
 use crate::secrecy::{Use, sightings};
 use crate::source::Source;
 
-/// Keys whose texts are for people.
+/// Keys whose strings are for people.
 const PROSE: [&str; 3] = ["name", "description", "tags"];
 
 impl Table<'_> {
-    /// Reports the texts of this table that surely are secrets, the names of keys included, and keeps them out of excerpts.
-    /// The values below keys that are checked elsewhere are left to those.
+    /// Reports strings of this table that are certainly secrets, including the names of keys, and keeps them out of
+    /// excerpts. Skips the values of keys that are checked `elsewhere`.
     pub fn plain_secrets(&self, elsewhere: &[&str], problems: &mut Problems) {
         for (key, value) in self.entries {
             look_at_key(self.source, key, problems);
@@ -28,7 +28,7 @@ impl Table<'_> {
         }
     }
 
-    /// Reports the same of one key alone.
+    /// Does the same for one key only.
     pub fn plain_secret(&self, key: &str, problems: &mut Problems) {
         if let Some((_, value)) = self.entries.iter().find(|(known, _)| known.get_ref() == key) {
             look(self.source, key, value, problems);
@@ -53,19 +53,19 @@ fn look(source: &Source, key: &str, value: &Spanned<DeValue<'_>>, problems: &mut
     }
 }
 
-/// No secret of a known form that has small letters alone is shorter: `sk_test_` and ten more.
+/// The shortest secret of a known form that contains only lowercase letters: `sk_test_` and ten more.
 const SHORTEST: usize = 18;
 
 fn look_at_key(source: &Source, key: &Spanned<Cow<'_, str>>, problems: &mut Problems) {
     let is_small = |letter: u8| letter.is_ascii_lowercase() || letter == b'_';
-    // Nearly all keys are short words, and all of a project are many.
+    // Most keys are short words, and a project has many of them.
     if key.get_ref().len() < SHORTEST && key.get_ref().bytes().all(is_small) {
         return;
     }
     report(source, key.get_ref(), UsedText { text: key.get_ref(), used: Use::Value, span: key.span() }, problems);
 }
 
-/// Looks at the names of keys alone, all the way down.
+/// Checks only the names of keys, on all levels.
 fn look_at_names(source: &Source, value: &Spanned<DeValue<'_>>, problems: &mut Problems) {
     match value.get_ref() {
         DeValue::Array(items) => items.iter().for_each(|item| look_at_names(source, item, problems)),
@@ -79,8 +79,8 @@ fn look_at_names(source: &Source, value: &Spanned<DeValue<'_>>, problems: &mut P
     }
 }
 
-/// Tells whether a text is in the form of what sops encrypts: a value, or the key of a file wrapped for age. In neither
-/// is there a letter that base64 does not have, and every file has several hundred of them.
+/// Tells whether a string has the form of sops' output: an encrypted value, or a file key wrapped for age. Both consist
+/// of base64 characters, and a file contains several hundred of them.
 fn is_ciphertext(text: &str) -> bool {
     let is_base64 = |letter: u8| letter.is_ascii_alphanumeric() || b"+/=".contains(&letter);
     let is_value = |inner: &str| {
@@ -94,7 +94,7 @@ fn is_ciphertext(text: &str) -> bool {
     value.is_some_and(is_value) || wrapped.is_some_and(|lines| lines.bytes().all(|at| at == b'\n' || is_base64(at)))
 }
 
-/// A text of a file, and how it is used.
+/// A string in a file, and how it is used.
 struct UsedText<'a> {
     text: &'a str,
     used: Use,

@@ -1,6 +1,6 @@
-//! Texts as trees. A parser bounds the brackets around a value and the parts of a key, and not what both make together:
-//! a text of 13 KB nests 6,400 tables, and whatever walks those by calling itself, the letting go of them included,
-//! runs out of stack. So every text is measured, without calling anything twice, before somebody walks its tree.
+//! Parses texts into trees of limited depth. The parser limits the brackets around a value and the parts of a key, but
+//! not the product of both: a text of 13 KB can nest 6,400 tables, and everything that walks them recursively, even
+//! dropping them, overflows the stack. So every text is measured without recursion before its tree is walked.
 
 use std::ops::Range;
 
@@ -9,22 +9,22 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue, Error};
 use toml_edit::{Document, DocumentMut, TomlError};
 
-/// How many levels of tables and arrays a file may have.
+/// The most levels of tables and arrays in a file.
 pub const DEEPEST: usize = 32;
 
-/// Why a text is not a tree that can be walked.
+/// Why a text has no tree that can be walked.
 #[derive(Debug)]
 pub enum NotATree {
-    /// It is not TOML, for all these reasons.
+    /// It is not TOML, for these reasons.
     Syntax(Vec<Error>),
-    /// It has more levels than the limit.
+    /// It has more levels than [`DEEPEST`].
     TooDeep(Range<usize>),
 }
 
 /// Parses a text.
 ///
 /// # Errors
-/// When it is not TOML, or too deep.
+/// When it is not TOML, or nested too deeply.
 pub fn tree(text: &str) -> Result<DeTable<'_>, NotATree> {
     let (document, errors) = DeTable::parse_recoverable(text);
     let mut table = document.into_inner();
@@ -39,11 +39,11 @@ pub fn tree(text: &str) -> Result<DeTable<'_>, NotATree> {
     Err(deep.filter(|_| errors.is_empty()).map_or(NotATree::Syntax(errors), NotATree::TooDeep))
 }
 
-/// Ends the lines of texts as they end in git: `core.autocrlf` writes a file with other ends, and says the same. TOML
-/// leaves it to its readers (<https://toml.io/en/v1.0.0#string>).
+/// Converts line endings in strings to those in git: `core.autocrlf` changes the line endings of a file, but not its
+/// meaning. TOML leaves that to its parsers (<https://toml.io/en/v1.0.0#string>).
 fn unify(text: &str, value: &mut Spanned<DeValue<'_>>) {
     let written = text.get(value.span()).unwrap_or_default();
-    // An `\r` that somebody has written is one.
+    // An `\r` escape is intended.
     let is_meant = written.starts_with("\"\"\"") && written.contains("\\r");
     match value.get_mut() {
         DeValue::String(said) if said.contains("\r\n") && written.contains("\r\n") && !is_meant => {
@@ -58,22 +58,22 @@ fn unify(text: &str, value: &mut Spanned<DeValue<'_>>) {
 /// Parses a text that will be edited and rewritten.
 ///
 /// # Errors
-/// When it is not TOML, or too deep.
+/// When it is not TOML, or nested too deeply.
 pub fn editable(text: &str) -> Result<DocumentMut, TomlError> {
     measure(text)?;
     text.parse()
 }
 
-/// Parses a text for the places of its comments and blanks too.
+/// Parses a text with the places of its comments and blanks.
 ///
 /// # Errors
-/// When it is not TOML, or too deep.
+/// When it is not TOML, or nested too deeply.
 pub fn layout(text: &str) -> Result<Document<&str>, TomlError> {
     measure(text)?;
     Document::parse(text)
 }
 
-/// The parser that follows reports text that is not TOML better, and stops there.
+/// Checks the depth of a text. Leaves syntax errors to the parser that follows, which reports them better.
 fn measure(text: &str) -> Result<(), TomlError> {
     match tree(text) {
         Ok(_) | Err(NotATree::Syntax(_)) => Ok(()),
@@ -83,7 +83,7 @@ fn measure(text: &str) -> Result<(), TomlError> {
     }
 }
 
-/// Returns the first place that lies too deep.
+/// Returns the first place that is nested too deeply.
 fn too_deep(table: &DeTable<'_>) -> Option<Range<usize>> {
     let mut found: Option<Range<usize>> = None;
     let mut left: Vec<_> = table.values().map(|value| (value, 1)).collect();
@@ -102,7 +102,7 @@ fn too_deep(table: &DeTable<'_>) -> Option<Range<usize>> {
     found
 }
 
-/// Lets go of a table level by level.
+/// Drops a table level by level.
 fn take_apart(table: DeTable<'_>) {
     let mut left = vec![DeValue::Table(table)];
     while let Some(value) = left.pop() {
@@ -118,19 +118,19 @@ fn take_apart(table: DeTable<'_>) {
 mod tests {
     use super::*;
 
-    /// As deep as the parser lets a text of this form be.
+    /// A text of this form that is as deep as the parser allows.
     fn bottomless(broken: &str) -> String {
         let key = ["x"; 79].join(".");
         format!("{}x = 1{}{broken}", format!("{key} = {{ ").repeat(78), " }".repeat(78))
     }
 
-    /// Runs something on a stack as small as those that files are read on.
+    /// Runs something on a stack as small as those on which files are read.
     fn on_a_small_stack(run: impl FnOnce() + Send + 'static) {
         std::thread::Builder::new().stack_size(2 << 20).spawn(run).unwrap().join().unwrap();
     }
 
     #[test]
-    fn a_text_of_thousands_of_levels_is_refused_by_every_parser() {
+    fn a_text_of_thousands_of_levels_is_rejected_by_every_parser() {
         on_a_small_stack(|| {
             let text = bottomless("");
             assert!(text.len() < 20_000);
@@ -143,15 +143,15 @@ mod tests {
     }
 
     #[test]
-    fn lines_that_git_has_ended_otherwise_say_the_same() {
+    fn line_endings_that_git_changed_do_not_change_the_values() {
         let text = "a = \"\"\"\nx\ny\"\"\"\nb = [{c = '''x\ny'''}]\nd = \"x\\r\\ny\"\n";
         let said = |text: &str| serde_json::to_string(&crate::sops::node::from_toml(&tree(text).unwrap())).unwrap();
         assert_eq!(said(&text.replace('\n', "\r\n")), said(text));
-        assert!(said(text).contains(r"x\r\ny"), "what is written stays");
+        assert!(said(text).contains(r"x\r\ny"), "an escape stays");
     }
 
     #[test]
-    fn as_many_levels_as_may_be_are_taken() {
+    fn the_greatest_allowed_depth_is_accepted() {
         let nested = |levels: usize| format!("a = {}1{}", "[".repeat(levels), "]".repeat(levels));
         assert!(tree(&nested(DEEPEST)).is_ok());
         let Err(NotATree::TooDeep(place)) = tree(&nested(DEEPEST + 1)) else { panic!("it is taken") };

@@ -8,7 +8,7 @@ use crate::problem::Problems;
 use crate::source::{Place, Placed};
 
 impl<'a> Table<'a> {
-    /// Returns every key with its place and its table, for tables whose keys are the user's names.
+    /// Returns every key with its place and its table, for tables whose keys are chosen by the user.
     pub fn named_tables(&self, problems: &mut Problems) -> Vec<(Placed<String>, Table<'a>)> {
         let mut named = Vec::new();
         for (key, found) in self.entries {
@@ -23,7 +23,7 @@ impl<'a> Table<'a> {
         named
     }
 
-    /// Returns every key with its text, for tables whose keys are names.
+    /// Returns every key with its string, for tables whose keys are names.
     pub fn named_texts(&self, problems: &mut Problems) -> Vec<(String, Placed<String>)> {
         let mut named = Vec::new();
         for (key, found) in self.entries {

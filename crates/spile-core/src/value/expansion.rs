@@ -1,7 +1,7 @@
-//! Variables in strings: what Meltano puts into `$NAME` and `${NAME}`, and how a string escapes them.
+//! Variables in strings: what Meltano expands in `$NAME` and `${NAME}`, and how a string escapes them.
 //!
-//! In spile's files a string is literal, unless all of it is a reference. Past the files it has Meltano's form: there
-//! a variable is replaced wherever no backslash precedes it (`ENV_VAR_PATTERN` of Meltano 4.4).
+//! In spile's files, a string is literal unless all of it is a reference. Elsewhere, it has Meltano's form, in which a
+//! variable is expanded unless a backslash precedes it (`ENV_VAR_PATTERN` of Meltano 4.4).
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -14,16 +14,17 @@ use serde_json::{Value, json};
 static VARIABLE: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"(?<escape>\\)?\$(?:\{(?<curly>\w+)\}|(?<normal>[A-Z][A-Z0-9_]*))").unwrap());
 
-/// The key of the table that stands for a text with variables in it: `{ env = "NAME" }`, `{ env = "Bearer ${TOKEN}" }`.
+/// The key of a table that stands for a string with variables: `{ env = "NAME" }`, `{ env = "Bearer ${TOKEN}" }`.
 pub const KEY: &str = "env";
 
-/// Returns the variables that Meltano puts into a text.
+/// Returns the variables that Meltano expands in a string.
 pub fn variables(text: &str) -> impl Iterator<Item = &str> {
     let found = may_have_one(text).then(|| VARIABLE.captures_iter(text)).into_iter().flatten();
     found.filter(|found| found.name("escape").is_none()).filter_map(|found| name(&found))
 }
 
-/// Most texts have no dollar, and most projects no text with one: for them the pattern is not even compiled.
+/// Tells whether a string may contain a variable. Most strings contain no dollar sign, and most projects have no string
+/// with one, so the pattern is not even compiled.
 fn may_have_one(text: &str) -> bool {
     text.contains('$')
 }
@@ -32,13 +33,13 @@ fn name<'a>(found: &Captures<'a>) -> Option<&'a str> {
     found.name("curly").or_else(|| found.name("normal")).map(|name| name.as_str())
 }
 
-/// Tells whether Meltano puts a variable into a text.
+/// Tells whether Meltano expands a variable in a string.
 #[must_use]
 pub fn has_variable(text: &str) -> bool {
     variables(text).next().is_some()
 }
 
-/// Returns the variable that a text names and nothing else: `$NAME`, `${NAME}`.
+/// Returns the variable of a string that consists of a reference: `$NAME`, `${NAME}`.
 #[must_use]
 pub fn reference(text: &str) -> Option<&str> {
     let found = may_have_one(text).then(|| VARIABLE.captures(text))?.filter(|found| found.name("escape").is_none())?;
@@ -46,8 +47,8 @@ pub fn reference(text: &str) -> Option<&str> {
     name(&found)
 }
 
-/// Returns a string of a file in a form that Meltano passes on unchanged: a backslash escapes what it would take for a
-/// variable. A reference stays one, and so does what has its backslash.
+/// Converts a string from a file so that Meltano passes it on unchanged: a backslash escapes what it would take for a
+/// variable. A reference stays one, and existing backslashes are kept.
 #[must_use]
 pub fn escaped(text: &str) -> Cow<'_, str> {
     if !may_have_one(text) || reference(text).is_some() {
@@ -59,7 +60,7 @@ pub fn escaped(text: &str) -> Cow<'_, str> {
     })
 }
 
-/// Returns what a plugin is given for a text of Meltano's form; `None` where that depends on variables.
+/// Returns what a plugin gets for a string in Meltano's form; `None` if that depends on variables.
 #[must_use]
 pub fn plain(text: &str) -> Option<Cow<'_, str>> {
     if !may_have_one(text) {
@@ -71,7 +72,7 @@ pub fn plain(text: &str) -> Option<Cow<'_, str>> {
     Some(VARIABLE.replace_all(text, |found: &Captures<'_>| found[0][1..].to_owned()))
 }
 
-/// Does what [`plain`] does, for all texts of a value.
+/// Does the same as [`plain`] for all strings in a value.
 #[must_use]
 pub fn given(value: &Value) -> Option<Value> {
     Some(match value {
@@ -85,7 +86,7 @@ pub fn given(value: &Value) -> Option<Value> {
     })
 }
 
-/// Adds the variables that Meltano puts into any text of a value.
+/// Adds the variables that Meltano expands in any string of a value.
 pub fn named(value: &Value, found: &mut BTreeSet<String>) {
     match value {
         Value::String(text) => found.extend(variables(text).map(str::to_owned)),
@@ -95,7 +96,7 @@ pub fn named(value: &Value, found: &mut BTreeSet<String>) {
     }
 }
 
-/// Returns the text of Meltano's form that a table stands for; `None` of a table that is only a table.
+/// Returns the string in Meltano's form that a table stands for; `None` if it is just a table.
 #[must_use]
 pub fn of_table(value: &Value) -> Option<String> {
     let text = value.as_object().filter(|table| table.len() == 1)?.get(KEY)?.as_str()?;
@@ -105,13 +106,13 @@ pub fn of_table(value: &Value) -> Option<String> {
     is_name(text).then(|| format!("${{{text}}}"))
 }
 
-/// Tells whether a word is the name of a variable as everyone writes one. Lower-case words are data more often.
+/// Tells whether a word is a conventional variable name. Lowercase words are more often data.
 fn is_name(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_uppercase() || c == '_')
         && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
 }
 
-/// Returns a value of a file in Meltano's form, and reports each string whose variable is not replaced.
+/// Converts a value from a file to Meltano's form, and reports each string with a variable that is not expanded.
 #[must_use]
 pub fn from_file(value: &Value, literal: &mut dyn FnMut(&str)) -> Value {
     match value {
@@ -130,7 +131,7 @@ pub fn from_file(value: &Value, literal: &mut dyn FnMut(&str)) -> Value {
     }
 }
 
-/// Returns a value of Meltano's form as a file says it.
+/// Converts a value from Meltano's form to the form in files.
 #[must_use]
 pub fn to_file(value: &Value) -> Value {
     match value {
@@ -146,7 +147,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_variable_is_what_meltano_takes_for_one() {
+    fn variables_are_recognized_as_in_meltano() {
         let found = |text: &str| variables(text).map(str::to_owned).collect::<Vec<_>>();
         assert_eq!(found("cost in $USD or ${eur}"), ["USD", "eur"]);
         for text in ["pa$$word", "$.page", "$5", "$usd", "${a-b}", r"cost in \$USD", r"\${X}"] {
@@ -159,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_of_a_file_reaches_the_plugin_as_it_is_written() {
+    fn a_string_in_a_file_reaches_the_plugin_as_written() {
         for text in ["cost in $USD", "a${b}c$D", r"\\$A", "$A$B", "x$$Y"] {
             let escaped = escaped(text);
             assert_eq!(super::escaped(&escaped), escaped, "{text}");
@@ -170,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn what_holds_variables_is_said_as_a_table_and_read_back() {
+    fn strings_with_variables_are_written_as_tables_and_read_back() {
         let values = json!(["cost in ${USD}", "$USD", r"\$USD", {"a": ["x$Y", 1, null]}]);
         let file = to_file(&values);
         assert_eq!(file, json!([{"env": "cost in ${USD}"}, "$USD", r"\$USD", {"a": [{"env": "x$Y"}, 1, null]}]));

@@ -1,8 +1,8 @@
-//! Periods in the keys of tables: Meltano flattens a setting into names joined by periods and nests it again, so a key like
-//! `main.orders` comes out as two tables, or not at all where the value comes from a variable.
+//! Periods in the keys of tables. Meltano flattens a setting into names joined by periods and nests it again, so a key
+//! like `main.orders` becomes two tables, or fails if the value comes from a variable.
 //!
-//! Since 4.3 Meltano takes `\.` for a period that belongs to a key, in files and in variables (`split_path` and `process_config`
-//! of Meltano 4.4). In a list it does not look at keys, so there they stay as they are.
+//! Since 4.3, Meltano takes `\.` for a period that belongs to a key, in files and in variables (`split_path` and
+//! `process_config` of Meltano 4.4). It ignores keys in lists, so they are not changed there.
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
@@ -12,11 +12,11 @@ use serde_json::{Map, Value};
 
 use crate::name::SettingName;
 
-/// A period, with the backslash that makes it part of a key, where there is one.
+/// A period, with the backslash that makes it part of a key, if there is one.
 #[expect(clippy::unwrap_used, reason = "the pattern is a constant, and tests compile it")]
 static PERIOD: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\\?\.").unwrap());
 
-/// Returns a setting's value with keys that Meltano passes on whole. A key that has its backslashes keeps them.
+/// Returns a setting's value with keys that Meltano does not split. Existing backslashes are kept.
 #[must_use]
 pub fn escaped(value: &Value) -> Value {
     match value {
@@ -27,7 +27,7 @@ pub fn escaped(value: &Value) -> Value {
     }
 }
 
-/// Does what [`escaped`] does for a value that is written as JSON; `None` where nothing has to be escaped.
+/// Does the same as [`escaped`] for a value that is written as JSON; `None` if nothing has to be escaped.
 #[must_use]
 pub fn escaped_json(text: &str) -> Option<String> {
     let value: Value = serde_json::from_str(text).ok().filter(Value::is_object)?;
@@ -39,8 +39,8 @@ fn escaped_key(key: &str) -> Cow<'_, str> {
     PERIOD.replace_all(key, r"\.")
 }
 
-/// Returns a value of a `meltano.yml` with the tables that Meltano makes of its keys: `main.orders` is `orders` in `main` there.
-/// `None` where two of them cannot be one.
+/// Returns a value of a `meltano.yml` with the tables that Meltano makes of its keys: `main.orders` becomes `orders` in
+/// `main`. Returns `None` if two of them conflict.
 #[must_use]
 pub fn nested(value: &Value) -> Option<Value> {
     let Value::Object(members) = value else { return Some(value.clone()) };
@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_period_in_a_key_is_escaped_once_and_only_where_meltano_looks_at_keys() {
+    fn a_period_in_a_key_is_escaped_once_and_only_where_meltano_splits_keys() {
         let value = json!({"main.orders": {"a.b": "x.y", "l": [{"c.d": 1}]}, "plain": {}});
         let wanted = json!({r"main\.orders": {r"a\.b": "x.y", "l": [{"c.d": 1}]}, "plain": {}});
         assert_eq!(escaped(&value), wanted);
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_of_a_meltano_yml_are_the_tables_that_meltano_makes_of_them() {
+    fn keys_of_a_meltano_yml_become_the_tables_that_meltano_makes_of_them() {
         let value = json!({"main.orders": {"a": 1}, "main": {"users": 2}, r"b\.c": {"d.e": 3}, "l": [{"f.g": 4}]});
         let wanted = json!({"main": {"orders": {"a": 1}, "users": 2}, r"b\.c": {"d": {"e": 3}}, "l": [{"f.g": 4}]});
         assert_eq!(nested(&value), Some(wanted));
