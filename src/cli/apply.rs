@@ -125,7 +125,7 @@ async fn exec_saved(path: &Path, args: &Args, global: &Global, output: &mut Outp
 }
 
 impl Args {
-    /// Applies a plan, and removes the bookmarks of what is to be read again.
+    /// Applies a plan, and removes the bookmarks of streams that the next sync reads again.
     async fn carry_out(&self, session: Session, proposal: Proposal<'_>, output: &mut Output) -> Result<u8, Error> {
         let streams = self.resync.as_deref();
         ops::state::has_resyncs(proposal.plan, streams.unwrap_or_default())?;

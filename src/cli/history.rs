@@ -13,7 +13,7 @@ use spile_view as view;
 /// How often to look for new lines of a followed log.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// Show what was applied to this environment, when and by whom
+/// Show what was applied to this environment, when, and who did it
 #[derive(Debug, clap::Args)]
 pub struct HistoryArgs {
     /// Number of applies to show

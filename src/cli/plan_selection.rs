@@ -23,7 +23,7 @@ pub struct PlanSelection {
 }
 
 impl PlanSelection {
-    /// Tells whether rows are to be adopted, which are in the registry.
+    /// Tells whether the plan adopts rows, which are in the registry.
     pub(super) fn adopts(&self) -> bool {
         !self.adopt.is_empty()
     }

@@ -73,6 +73,18 @@ fn messages_of_the_program_are_plain_english() {
 }
 
 #[test]
+fn comments_are_plain_english() {
+    let code = Regex::new(r"`[^`]*`").unwrap();
+    let mut found = Vec::new();
+    for file in sources::all() {
+        for line in file.code.lines().map(str::trim_start).filter(|line| line.starts_with("//")) {
+            report(&mut found, &file.path.display().to_string(), &code.replace_all(line, ""));
+        }
+    }
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+#[test]
 fn documentation_and_pages_are_plain_english() {
     let top = Path::new(env!("CARGO_MANIFEST_DIR"));
     let fence = Regex::new(r"(?s)```.*?```|\{[%#].*?[%#]\}|\{\{.*?\}\}|`[^`\n]*`").unwrap();

@@ -26,7 +26,7 @@ pub use record::{Entry, Side, between, history};
 pub use resync::{has_resyncs, resyncs};
 pub use transfer::{Export, Exported, export, read_export};
 
-/// For whom and where a state is looked at or changed.
+/// The environment and the actor of an operation on states.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// The environment.
@@ -46,6 +46,6 @@ pub struct Scope<'a> {
     pub world: &'a spile_world::World,
     /// The project's files.
     pub loaded: &'a crate::Loaded,
-    /// For whom and where.
+    /// The environment and the actor.
     pub options: &'a Options,
 }

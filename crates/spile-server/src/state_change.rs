@@ -19,7 +19,7 @@ pub struct MadeChange {
     pub change: Option<StateChange>,
 }
 
-/// Returns for whom and where bookmarks are looked at or changed.
+/// Returns the environment and the actor for reading and changing bookmarks.
 pub fn options(app: &App, desk: &ProjectView, who: &Caller) -> Options {
     let runs = app.options(desk);
     Options {

@@ -1,4 +1,4 @@
-//! Logs of runs: which file is read, how much of it, and by whom.
+//! Logs of runs: which file is read, how much of it, and who may read it.
 
 use std::io::Write;
 use std::net::TcpStream;

@@ -1,4 +1,4 @@
-//! Schedules with the real Meltano: what is due runs once, whoever checks, however often, and whatever is killed.
+//! Schedules with the real Meltano: what is due runs once, no matter who checks, how often, and what is killed.
 
 use std::ops::{Deref, DerefMut};
 use std::process::{Child, Stdio};

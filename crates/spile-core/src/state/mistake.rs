@@ -65,7 +65,7 @@ pub enum StateMistake {
         expected: &'static str,
         /// What was typed.
         word: String,
-        /// What is there.
+        /// The value that the bookmark has.
         present: String,
     },
 }

@@ -85,7 +85,7 @@ impl Looked {
                 self.seen.whole.extend([AlertKind::ActionRequired, AlertKind::Misconfigured]);
             }
             Err(Error::Problems(report)) => self.seen.alerts.extend(files(&report, now)),
-            // A temporary failure is nobody's mistake.
+            // A temporary failure needs no correction.
             Err(Error::Target(error)) if error.is_of_the_moment() => self.unseen.push(unseen(&Error::Target(error))),
             Err(error) => self.seen.alerts.push(refusal("plan", &error, now)),
         }

@@ -1,7 +1,7 @@
 //! Where a sync continues: its stored bookmarks, and other places that have bookmarks.
 //!
 //! A sync never starts from nothing if bookmarks exist somewhere. The registry copies them from a machine or an earlier
-//! run. For any other backend, Meltano is told what would be missing there.
+//! run. For any other backend, Meltano gets what would be missing there.
 
 use std::sync::Arc;
 

@@ -109,7 +109,7 @@ impl Job {
             return Ok(run);
         }
         let Some(unfinished) = refresh::unfinished(self.known().await?, run.loader, run.id) else { return Ok(run) };
-        // Who has changed the state since then wants what is there now.
+        // A change by hand since then replaces the interrupted refresh.
         let changed = StateChanges::of(&self.world).last(self.integration.id, &run.environment).await?;
         let broke_off = self.known().await?.iter().find(|known| known.id == unfinished.run);
         if broke_off.is_some_and(|known| changed.is_some_and(|changed| changed > known.started_at)) {

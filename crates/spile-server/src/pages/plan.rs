@@ -66,7 +66,7 @@ pub struct TargetChange {
 /// The changes of a plugin.
 #[derive(Debug, Clone, Serialize)]
 pub struct Upgraded {
-    /// Which, and for whom.
+    /// The plugin, and the integrations that use it.
     pub head: Phrase,
     /// What.
     pub phrases: Vec<Phrase>,

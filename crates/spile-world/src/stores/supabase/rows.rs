@@ -112,7 +112,7 @@ impl Declared {
     pub(super) fn into_row(self) -> Result<Row, String> {
         let Self { slug, connector, name, enabled, config, secrets } = self;
         let slug = slug.parse().map_err(|error: NotAName| error.to_string())?;
-        // The parser's sentence would quote what is there.
+        // The parser's sentence would quote the value.
         let secrets = sealed(secrets).map_err(|_| "`secrets` was not written by spile".to_owned())?;
         Ok(Row { slug, connector, name, enabled, config, secrets })
     }
