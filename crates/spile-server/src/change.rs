@@ -15,7 +15,7 @@ use super::caller::Caller;
 use super::project_view::ProjectView;
 use super::refusal::Refusal;
 use super::setup::Writing;
-use super::start_run::{Begun, begin};
+use super::start_run::{Begun, RunRequest, begin};
 use spile_core::connector::{Connector, Role};
 use spile_core::name::Slug;
 use spile_core::plan::guard::Allowance;
@@ -187,19 +187,13 @@ pub async fn apply(app: &App, desk: &ProjectView, who: &Caller, plan: &Plan) -> 
 ///
 /// # Errors
 /// If the run is refused.
-pub async fn run(
-    app: &App,
-    who: &Caller,
-    desk: &Arc<ProjectView>,
-    kind: RunKind,
-    slug: &Slug,
-) -> Result<Begun, Refusal> {
-    let begun = begin(app, desk, kind, slug).await;
+pub async fn run(app: &App, who: &Caller, desk: &Arc<ProjectView>, asked: &RunRequest) -> Result<Begun, Refusal> {
+    let begun = begin(app, desk, asked).await;
     let result = match &begun {
         Ok(begun) => format!("run {}", begun.id),
         Err(refusal) => format!("failed: {}", refusal.code),
     };
-    let noted = app.note(who, kind.word(), std::slice::from_ref(slug), Some(result));
+    let noted = app.note(who, asked.kind.word(), std::slice::from_ref(&asked.slug), Some(result));
     let begun = begun?;
     noted?;
     Ok(begun)
@@ -250,7 +244,7 @@ pub async fn bulk(app: &App, who: &Caller, action: Bulk, slugs: &[Slug]) -> Resu
     let desk = app.desk().await?;
     let mut done = Done { runs: BTreeMap::new(), refused: BTreeMap::new(), made: None };
     for slug in slugs {
-        match run(app, who, &desk, kind, slug).await {
+        match run(app, who, &desk, &RunRequest::of(kind, slug)).await {
             Ok(begun) => drop(done.runs.insert(slug.clone(), begun.id)),
             Err(refusal) => drop(done.refused.insert(slug.clone(), refusal)),
         }

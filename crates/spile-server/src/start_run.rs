@@ -10,9 +10,29 @@ use super::app::App;
 use super::project_view::ProjectView;
 use super::refusal::{Refusal, internal};
 use spile_core::name::Slug;
-use spile_core::run::{Run, RunKind};
-use spile_ops::run::{Options, RefusalReason, RefusedRun};
+use spile_core::run::{Run, RunKind, StreamFilter};
+use spile_ops::run::{From, Options, RefusalReason, RefusedRun};
 use spile_ops::{self as ops, Event, RunSelection};
+
+/// A run that somebody asks for.
+#[derive(Debug, Clone)]
+pub struct RunRequest {
+    /// What it does.
+    pub kind: RunKind,
+    /// The integration.
+    pub slug: Slug,
+    /// Which streams a sync reads.
+    pub streams: StreamFilter,
+    /// From where it reads.
+    pub from: From,
+}
+
+impl RunRequest {
+    /// Asks for all streams, each from its bookmark.
+    pub fn of(kind: RunKind, slug: &Slug) -> Self {
+        Self { kind, slug: slug.clone(), streams: StreamFilter::default(), from: From::Bookmark }
+    }
+}
 
 /// A run that started or waits for its turn.
 pub struct Begun {
@@ -28,11 +48,12 @@ pub struct Begun {
 ///
 /// # Errors
 /// If the run is refused: the integration is already running, or the run cannot start.
-pub(super) async fn begin(app: &App, desk: &Arc<ProjectView>, kind: RunKind, slug: &Slug) -> Result<Begun, Refusal> {
+pub(super) async fn begin(app: &App, desk: &Arc<ProjectView>, asked: &RunRequest) -> Result<Begun, Refusal> {
     let (started, has_started) = oneshot::channel();
     let (finished, ended) = oneshot::channel();
-    let mut options = app.options(desk);
-    options.which = RunSelection::exactly([slug.clone()]);
+    let which = RunSelection::exactly([asked.slug.clone()]);
+    let (streams, from, kind) = (asked.streams.clone(), asked.from.clone(), asked.kind);
+    let options = Options { which, streams, from, ..app.options(desk) };
     let (here, app, desk) = (app, app.clone(), desk.clone());
     here.jobs().spawn(async move {
         let (mut started, mut queued) = (Some(started), None);
@@ -84,7 +105,7 @@ async fn carry_out(desk: &ProjectView, kind: RunKind, options: &Options, tell: o
     }
 }
 
-impl From<RefusedRun> for Refusal {
+impl std::convert::From<RefusedRun> for Refusal {
     fn from(RefusedRun { run, why }: RefusedRun) -> Self {
         match why {
             RefusalReason::Busy => Self::new(StatusCode::CONFLICT, "spile::run::busy", run.error.unwrap_or_default())

@@ -72,7 +72,7 @@ const OPERATIONS: [Operation; 29] = [
     },
     Operation {
         method: "post",
-        query: &[("wait", "integer")],
+        query: &[("wait", "integer"), ("stream", "string"), ("full_refresh", "string")],
         gives: ("202", "RunAnswer"),
         ..get("/api/integrations/{id}/sync", "syncIntegration", "Starts a sync; `wait` waits for it to end", "")
     },

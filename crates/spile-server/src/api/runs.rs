@@ -16,8 +16,10 @@ use crate::caller::{Caller, Role};
 use crate::change;
 use crate::project_view::ProjectView;
 use crate::refusal::Refusal;
+use crate::start_run::RunRequest;
 use spile_core::name::Slug;
-use spile_core::run::{Run, RunKind, RunStatus};
+use spile_core::run::{Run, RunKind, RunStatus, StreamFilter};
+use spile_ops::run::From;
 use spile_ops::{self as ops, Error, RunSelection};
 
 /// The default and the largest number of runs in a response.
@@ -31,6 +33,34 @@ const LONGEST: u64 = 100;
 pub struct Wait {
     /// In seconds; 0 does not wait.
     wait: Option<u64>,
+}
+
+/// What a sync reads, and how long a request waits for it.
+#[derive(Debug, Deserialize)]
+pub struct SyncQuery {
+    /// In seconds; 0 does not wait.
+    wait: Option<u64>,
+    /// Only the streams of these names or patterns, separated by commas.
+    stream: Option<String>,
+    /// `true` reads everything again; names of streams, separated by commas, only those.
+    full_refresh: Option<String>,
+}
+
+impl SyncQuery {
+    /// Returns the sync that it asks for.
+    fn request(&self, slug: &Slug) -> RunRequest {
+        let names = |text: &Option<String>| -> Vec<String> {
+            let names = text.iter().flat_map(|text| text.split(',')).map(str::trim);
+            names.filter(|name| !name.is_empty()).map(str::to_owned).collect()
+        };
+        let (from, refresh) = match self.full_refresh.as_deref() {
+            Some("true") => (From::Beginning, Vec::new()),
+            None | Some("false") => (From::Bookmark, Vec::new()),
+            Some(_) => (From::Bookmark, names(&self.full_refresh)),
+        };
+        let streams = StreamFilter { only: names(&self.stream), refresh };
+        RunRequest { kind: RunKind::Sync, slug: slug.clone(), streams, from }
+    }
 }
 
 /// The query of a list of runs.
@@ -49,24 +79,30 @@ pub async fn test(
     wait: Result<Query<Wait>, QueryRejection>,
 ) -> Result<Response, Refusal> {
     let seconds = wait?.0.wait.unwrap_or(LONGEST);
-    begin(&who, &app, RunKind::Test, &id, seconds).await
+    begin(&who, &app, &id, seconds, |slug| RunRequest::of(RunKind::Test, slug)).await
 }
 
 pub async fn sync(
     who: Caller,
     State(app): State<App>,
     Path(id): Path<String>,
-    wait: Result<Query<Wait>, QueryRejection>,
+    query: Result<Query<SyncQuery>, QueryRejection>,
 ) -> Result<Response, Refusal> {
-    let seconds = wait?.0.wait.unwrap_or(0);
-    begin(&who, &app, RunKind::Sync, &id, seconds).await
+    let query = query?.0;
+    begin(&who, &app, &id, query.wait.unwrap_or(0), |slug| query.request(slug)).await
 }
 
-async fn begin(who: &Caller, app: &App, kind: RunKind, id: &str, seconds: u64) -> Result<Response, Refusal> {
+async fn begin(
+    who: &Caller,
+    app: &App,
+    id: &str,
+    seconds: u64,
+    ask: impl FnOnce(&Slug) -> RunRequest,
+) -> Result<Response, Refusal> {
     who.may(Role::Editor)?;
     let desk = app.desk().await?;
-    let slug = find(&desk, id)?.slug.clone();
-    let begun = change::run(app, who, &desk, kind, &slug).await?;
+    let request = ask(&find(&desk, id)?.slug);
+    let begun = change::run(app, who, &desk, &request).await?;
     let ended = tokio::time::timeout(Duration::from_secs(seconds.min(LONGEST)), begun.ended).await;
     if let Ok(Ok(ended)) = ended {
         return Ok(ended_as(&ended?));
@@ -78,7 +114,7 @@ async fn begin(who: &Caller, app: &App, kind: RunKind, id: &str, seconds: u64) -
         Err(refusal) => return Err(refusal),
     };
     let has = if begun.is_waiting { "is waiting for its turn" } else { "has started" };
-    let message = format!("the {} of `{slug}` {has}", kind.word());
+    let message = format!("the {} of `{}` {has}", request.kind.word(), request.slug);
     Ok((StatusCode::ACCEPTED, Json(json!({ "success": true, "message": message, "run": run }))).into_response())
 }
 
@@ -148,5 +184,24 @@ pub async fn found(app: &App, desk: &ProjectView, id: &str) -> Result<RunStatusP
     match app.queue().find(id) {
         Some(waiting) => Ok(RunStatusPage { run: waiting?, is_waiting: true }),
         None => Ok(RunStatusPage { run: desk.world.runs.get(id).await?.ok_or_else(unknown)?, is_waiting: false }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sync_reads_the_streams_that_the_query_names() {
+        let request = |stream: Option<&str>, full_refresh: Option<&str>| {
+            let (stream, full_refresh) = (stream.map(str::to_owned), full_refresh.map(str::to_owned));
+            let request = SyncQuery { wait: None, stream, full_refresh }.request(&"shop".parse().unwrap());
+            (request.streams.only.join(" "), request.streams.refresh.join(" "), request.from)
+        };
+        let expected = |only: &str, refresh: &str, from| (only.to_owned(), refresh.to_owned(), from);
+        assert_eq!(request(None, None), expected("", "", From::Bookmark));
+        assert_eq!(request(Some("orders, public-*,"), Some("true")), expected("orders public-*", "", From::Beginning));
+        assert_eq!(request(None, Some("orders,refunds")), expected("", "orders refunds", From::Bookmark));
+        assert_eq!(request(Some(""), Some("false")), expected("", "", From::Bookmark));
     }
 }
