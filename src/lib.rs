@@ -17,7 +17,7 @@
 //! integrations/shop.toml
 //!   -> spile_world::Project             reads it as a Source
 //!   -> spile_core::integration::draft   Source -> Draft: what it says, each value with its place
-//!   -> spile_core::integration::check   Draft + Connector -> Integration, or Problems
+//!   -> spile_core::integration::merge   Draft + Connector -> Integration, or Problems; calls `check`
 //!   -> spile_core::plan::desired        Integration -> Row (registry) and Entry (meltano.yml)
 //!   -> spile_core::render               entries -> the text of meltano.yml, read back and compared
 //!   -> spile_core::plan::Plan           two Snapshots + the desired records -> two Steps

@@ -3,7 +3,7 @@
 //! Its diagnostics are the problems of `check`, with the editor's open buffers in place of the files on disk.
 
 mod actions;
-mod answers;
+mod completion;
 mod diagnose;
 mod range;
 mod rename;
@@ -133,8 +133,8 @@ fn heard(desk: &mut Workspace, said: Notification) {
 async fn answer(desk: &Workspace, request: Request, connection: &Connection) -> Response {
     let Request { id, method, params } = request;
     let found = match method.as_str() {
-        "textDocument/completion" => answers::completion(desk, params),
-        "textDocument/hover" => answers::hover(desk, params),
+        "textDocument/completion" => completion::completion(desk, params),
+        "textDocument/hover" => completion::hover(desk, params),
         "textDocument/codeAction" => actions::actions(desk, params),
         "textDocument/rename" => rename::rename(desk, params),
         "workspace/executeCommand" => actions::execute(desk, params, connection).await,

@@ -7,9 +7,9 @@ use super::{Cli, Command, Global, Output};
 use spile_ops::Error;
 use spile_world::files::io_error::IoError;
 use spile_world::files::own_folder::Own;
+use spile_world::files::process_lock::{self, Introduction};
 use spile_world::files::project::{Trust, is_interrupted, recover};
 use spile_world::files::refusal::FileRefusal;
-use spile_world::files::run_lock::{self, Introduction};
 
 /// How a command uses the files of a project.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,7 +116,7 @@ fn mention(global: &Global, output: &mut Output) {
 /// Describes this process to others that wait for its lock.
 pub(super) fn introduce(command: &str) {
     let patience = super::variable("SPILE_LOCK_TIMEOUT").and_then(|seconds| seconds.parse().ok());
-    run_lock::introduce(Introduction {
+    process_lock::introduce(Introduction {
         command: format!("spile {command}"),
         patience: patience.map(std::time::Duration::from_secs),
         tell: super::output::waiting,

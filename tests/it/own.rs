@@ -285,7 +285,8 @@ fn a_lock_on_the_projects_folder_keeps_nobody_waiting() {
 fn a_waiting_command_names_the_lock_holder_and_gives_up_eventually() {
     let folder = Folder::project();
     let own = spile_world::files::own_folder::Own::at(&folder.join(".spile"));
-    let held = spile_world::files::run_lock::RunLock::hold(&own, spile_world::files::run_lock::Lock::Project).unwrap();
+    let held =
+        spile_world::files::process_lock::RunLock::hold(&own, spile_world::files::process_lock::Lock::Project).unwrap();
     let mut command = folder.command("disable fruit");
     let came = crate::cli::program::run(command.env("SPILE_LOCK_TIMEOUT", "2")).exits(1);
     let pid = format!("process {}", std::process::id());

@@ -11,8 +11,11 @@
 //! | | [`form`], [`assist`], [`schema`], [`format`](mod@format), [`lint`] | questions, editors, JSON Schemas, `fmt`, warnings that can become errors |
 //! | 1 declared | [`connector`], [`integration`], [`settings`], [`sops`] | one module for each kind of file: text in, checked values out |
 //! | 0 words | [`name`], [`source`], [`problem`], [`phrase`](mod@phrase) | names, places in files, mistakes, sentences |
-//! | | [`secret`], [`secrecy`], [`visible`] | secrets, recognizing secrets, invisible characters |
+//! | | [`secret`], [`secrecy`], [`visible`] | secrets, recognizing secrets and striking them from text, invisible characters |
 //! | | [`table`], [`toml_text`], [`yaml`], [`value`], [`digest`] | reading and writing TOML, YAML with places, values, digests |
+//!
+//! Of time: [`integration::schedule`] is the rule, [`integration::timing`] how it is kept, [`integration::timetable`] its
+//! moments, and [`run::due`] the one that is due now.
 //!
 //! Modules only use floors below their own; `tests/it/floors.rs` enforces that.
 //!

@@ -11,7 +11,7 @@ pub mod output;
 pub mod price;
 pub mod scope;
 pub mod selection;
-pub mod state;
+pub mod snapshot;
 pub mod step;
 pub mod upgrade;
 
@@ -38,7 +38,7 @@ pub use output::{OutputStep, Outputs};
 pub use price::{Price, StreamPrice};
 pub use scope::Scope;
 pub use selection::{Selected, Selection, Selector};
-pub use state::{Foreign, Last, LastDocument, Revision, Snapshot, State};
+pub use snapshot::{Foreign, Last, LastDocument, Revision, Snapshot, State};
 pub use step::Step;
 pub use upgrade::PluginUpgrade;
 

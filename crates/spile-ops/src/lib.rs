@@ -9,6 +9,7 @@
 //! | compare and change | [`plan`](mod@plan), [`apply`](mod@apply), [`pull`](mod@pull), [`rollback`], [`history`] | the registry, `meltano.yml`, outputs |
 //! | write files | [`new`], [`author`], [`edits`], [`switch`], [`import`], [`init`](mod@init), [`import_rows`], [`connectors`], [`secrets`] | files of the project |
 //! | run | [`run`], [`discover`](mod@discover), [`verify`](mod@verify), [`exec`](mod@exec), [`contract`] | the records of runs |
+//! | set up and look after | [`up`](mod@up), [`migrate`](mod@migrate), [`doctor`] | all of the above; tables of the registry; nothing |
 //! | change bookmarks | [`state`] | what a sync continues from |
 //! | keep schedules | [`schedules`](mod@schedules), [`run_due`](mod@run_due), [`scheduler`], [`notify`] | the records of runs, and what was sent |
 //!

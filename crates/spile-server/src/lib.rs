@@ -5,7 +5,8 @@
 //! ```
 //!
 //! `api` answers with JSON and is described by `api/openapi.rs`; `ui` answers with HTML, which [`pages`] renders from values
-//! and templates without side effects. A new integration stays in a draft until it is saved.
+//! and templates (`/templates/ui`) without side effects. A refused request is a `refusal` (RFC 9457): `caller` refuses
+//! roles, and `guard` refuses foreign pages. A new integration stays in a draft until it is saved.
 //!
 //! ```
 //! // Templates are part of the program, and escape every value.

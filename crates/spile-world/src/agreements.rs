@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::files::door::replace_private;
 use crate::files::own_folder::Own;
-use crate::files::run_lock::{Lock, RunLock};
+use crate::files::process_lock::{Lock, RunLock};
 use crate::files::user_files::{UserFolders, read_own};
 use spile_core::problem::Problems;
 use spile_core::settings::{self, Agreement, Sent, TRUST_OPTION, TRUST_VARIABLE, TrustedHost};

@@ -9,7 +9,7 @@ use lsp_types::{
 use serde_json::Value;
 
 use super::ENCRYPT;
-use super::answers::Response;
+use super::completion::Response;
 use super::diagnose::diagnostic;
 use super::workspace::{self, Workspace};
 use spile_core::problem::Problem;

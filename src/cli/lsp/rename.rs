@@ -6,7 +6,7 @@ use lsp_types::{
 };
 use serde_json::Value;
 
-use super::answers::{Response, is_integration};
+use super::completion::{Response, is_integration};
 use super::workspace::{self, Workspace};
 use spile_core::assist::{Cursor, Spot};
 use spile_core::integration::Integration;

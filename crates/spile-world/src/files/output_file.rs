@@ -10,8 +10,8 @@ use crate::files::door::sweep_temporary;
 use crate::files::io_error::IoError;
 use crate::files::meltano_file::MOST_BYTES;
 use crate::files::own_folder::Own;
+use crate::files::process_lock::{Lock, RunLock};
 use crate::files::project::Project;
-use crate::files::run_lock::{Lock, RunLock};
 use spile_core::plan::OutputStep;
 use spile_core::render::output::is_rendered;
 

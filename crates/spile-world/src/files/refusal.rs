@@ -6,8 +6,8 @@ use std::io;
 use miette::Diagnostic;
 
 use crate::files::own_folder::NotOwn;
+use crate::files::process_lock::Busy;
 use crate::files::project::BadJournal;
-use crate::files::run_lock::Busy;
 
 /// A refusal that travels inside an [`io::Error`].
 #[derive(Debug, thiserror::Error, Diagnostic)]

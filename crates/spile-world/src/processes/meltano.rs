@@ -12,16 +12,16 @@ mod compare;
 mod discover;
 mod error;
 mod extractor_lock;
-mod given;
 mod host;
 mod install;
 mod kept_state;
 mod leftovers;
 mod listener;
+mod liveness;
 mod loader_test;
 mod mask;
+mod outside_variables;
 mod plugins;
-mod processes;
 mod request;
 mod run_folder;
 mod run_log;
@@ -53,16 +53,18 @@ pub use compare::{Comparison, Question};
 pub use discover::Discovery;
 pub use error::{InstallError, RunError};
 pub use extractor_lock::{Hold, NotHeld};
-pub use given::{DOTENV, Given, dotenv};
 pub use host::{Host, Python};
 pub use kept_state::{Database, LocalWrite};
+pub use outside_variables::{DOTENV, Given, dotenv};
 pub use request::{Catalog, Finished, Mapper, Outcome, Progress, Request, Span, Surroundings};
 pub use run_folder::Holder;
 pub use run_log::{before as log_before, keep_logs};
 pub use spile_core::run::log::CatalogFacts;
 
-/// Starts Meltano with a counter of records between tap and target.
+/// The file that names the streams of a run, for `launch.py`.
 const STREAMS: &str = "streams.json";
+
+/// Starts Meltano with a counter of records between tap and target.
 const LAUNCH: &str = include_str!("meltano/launch.py");
 
 /// Counts the rows in a loader's tables.

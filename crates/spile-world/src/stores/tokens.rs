@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::files::own_folder::Own;
-use crate::files::run_lock::{Lock, RunLock};
+use crate::files::process_lock::{Lock, RunLock};
 use spile_core::digest::hash;
 
 /// The prefix of tokens, which secret scanners recognize.

@@ -15,7 +15,7 @@ use super::OWN_FOLDER;
 use crate::files::door::{Door, Shut, is_private};
 use crate::files::io_error::IoError;
 use crate::files::own_folder::{Own, OwnFolder};
-use crate::files::run_lock::{Lock, RunLock};
+use crate::files::process_lock::{Lock, RunLock};
 
 /// The journal's name, in spile's own folder.
 const NAME: &str = "edits.json";

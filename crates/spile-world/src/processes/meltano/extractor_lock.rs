@@ -7,7 +7,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::processes::Identity;
+use super::liveness::Identity;
 use super::run_folder::{self, Holder, NoRunFolder, Private};
 use super::{Meltano, Request, RunError, system_db};
 use crate::files::own_folder::Own;

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use super::venv::Venv;
 use super::{Host, InstallError, Meltano, run_folder};
 use crate::files::door::replace;
-use crate::files::run_lock::{Lock, RunLock};
+use crate::files::process_lock::{Lock, RunLock};
 
 /// The file that is written last. An environment without it is incomplete.
 const MARKER: &str = ".spile-installed";

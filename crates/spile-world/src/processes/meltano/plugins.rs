@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use super::{Bookmarks, InstallError, Meltano, Outcome, Request, RunError};
 use crate::files::door::replace;
 use crate::files::own_folder::OwnFolder;
-use crate::files::run_lock::Lock;
+use crate::files::process_lock::Lock;
 use crate::processes::bundled;
 use spile_core::connector::bundled::{Bundled, FOLDER};
 use spile_core::connector::{Plugin, Role};

@@ -21,10 +21,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::processes;
+use super::liveness;
 use crate::files::door::make_private;
 use crate::files::own_folder::{Own, OwnFolder};
-use crate::files::run_lock::{Lock, RunLock};
+use crate::files::process_lock::{Lock, RunLock};
 
 /// The parent of run folders, inside spile's own folder.
 pub(super) const RUNS: &str = "runs";
@@ -53,7 +53,7 @@ pub struct Holder {
     /// When the run started.
     pub since: Timestamp,
     /// The spile process that started it.
-    pub process: processes::Identity,
+    pub process: liveness::Identity,
 }
 
 /// Why a run gets no folder.
@@ -236,7 +236,7 @@ fn end_orphan(folder: &Path) -> io::Result<()> {
     match fs::metadata(&marker) {
         // If the clock was set back, this waits longer.
         Ok(since) if since.modified()?.elapsed().is_ok_and(|age| age > GRACE) => {
-            processes::kill_all_of(folder);
+            liveness::kill_all_of(folder);
             Ok(())
         }
         Ok(_) => Ok(()),
@@ -293,7 +293,7 @@ mod tests {
             plugins: plugins.iter().map(ToString::to_string).collect(),
             claims: plugins.first().map(ToString::to_string),
             since: Timestamp::UNIX_EPOCH,
-            process: processes::Identity::own(),
+            process: liveness::Identity::own(),
         }
     }
 

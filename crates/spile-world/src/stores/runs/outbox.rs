@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use uuid::Uuid;
 
 use crate::files::own_folder::Own;
-use crate::files::run_lock::{Lock, RunLock};
+use crate::files::process_lock::{Lock, RunLock};
 use spile_core::name::EnvironmentName;
 use spile_core::run::Run;
 
