@@ -12,6 +12,7 @@ use crate::name::{EnvironmentName, IntegrationId, Slug};
 use crate::problem::Problems;
 use crate::source::{Placed, Source};
 use crate::table::{self, Content, Node, Table};
+use crate::value::expansion;
 
 /// The content of one file. Overlays have the same shape.
 #[derive(Debug, Clone)]
@@ -189,7 +190,8 @@ impl Draft {
 /// Merges two tables: shared keys keep their place, new keys follow, in the order in which Meltano goes through them.
 fn merged_nodes(mut base: IndexMap<String, Node>, over: IndexMap<String, Node>) -> IndexMap<String, Node> {
     for (name, node) in over {
-        let before = base.get(&name).map(|before| before.content.clone());
+        let before = base.get(&name).filter(|before| !is_reference(before) && !is_reference(&node));
+        let before = before.map(|before| before.content.clone());
         let node = node.map(|over| match (before, over) {
             (Some(Content::Members(before)), Content::Members(over)) => Content::Members(merged_nodes(before, over)),
             (_, over) => over,
@@ -197,6 +199,11 @@ fn merged_nodes(mut base: IndexMap<String, Node>, over: IndexMap<String, Node>) 
         base.insert(name, node);
     }
     base
+}
+
+/// Tells whether a node is a single value that is written as a table, `{ env = "NAME" }`.
+fn is_reference(node: &Node) -> bool {
+    node.members().is_some_and(|members| members.len() == 1) && expansion::of_table(&node.value()).is_some()
 }
 
 fn merged(base: Placed<Value>, over: Placed<Value>) -> Placed<Value> {
@@ -243,5 +250,20 @@ mod tests {
         let config: std::collections::BTreeMap<_, _> =
             merged.config.iter().map(|(k, e)| (k.as_str(), e.value())).collect();
         assert_eq!(json!(config), json!({"a": 1, "b": {"x": 1, "y": 3}, "c": 4}));
+    }
+
+    #[test]
+    fn a_reference_and_a_table_replace_each_other() {
+        let draft_of = |maps: &str| draft(&format!("[config]\nmaps = {{ users = {maps} }}\n"));
+        for (base, over) in [
+            ("{ id = 1 }", "{ env = 'USERS' }"),
+            ("{ env = 'USERS' }", "{ id = 1 }"),
+            ("{ env = 'USERS' }", "{ env = 'OTHERS' }"),
+        ] {
+            let (base, over) = (draft_of(base), draft_of(over));
+            assert_eq!(base.overlaid(&over).config["maps"].value(), over.config["maps"].value());
+        }
+        let merged = draft_of("{ env = 'prod' }").overlaid(&draft_of("{ id = 1 }"));
+        assert_eq!(merged.config["maps"].value(), json!({"users": {"env": "prod", "id": 1}}), "it is plain data");
     }
 }
