@@ -1,7 +1,11 @@
-//! Generated projects that nobody would write: an import must preserve every answer of Meltano.
+//! Generated projects that nobody would write: an import must preserve every answer of Meltano, and the project that is
+//! rendered from spile's files must mean what they declare.
 
+mod files;
+mod model;
 mod projects;
 mod proof;
+mod rendered;
 mod written;
 
 use std::sync::LazyLock;
@@ -168,4 +172,9 @@ fn an_import_preserves_every_answer_of_meltano() {
 #[test]
 fn what_the_proof_of_an_import_calls_equal_is_equal_to_meltano() {
     hold(&Law { cases: proof::case, holds: proof::agrees });
+}
+
+#[test]
+fn what_is_rendered_means_to_meltano_what_the_files_declare() {
+    hold(&Law { cases: files::project, holds: rendered::means_what_is_declared });
 }

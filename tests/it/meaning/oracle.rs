@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{LazyLock, Mutex, OnceLock, PoisonError};
 
 use serde_json::{Map, Value, json};
 
@@ -12,6 +12,12 @@ use crate::project::seed;
 
 /// The discovery result of every tap: streams and fields that the rules of the projects refer to.
 const DISCOVERY: &str = include_str!("../../meaning/discovery.json");
+
+/// Returns the parsed discovery result of every tap.
+pub fn discovery() -> &'static Value {
+    static DISCOVERED: LazyLock<Value> = LazyLock::new(|| serde_json::from_str(DISCOVERY).unwrap());
+    &DISCOVERED
+}
 
 /// A running oracle.
 pub struct Oracle {
@@ -42,8 +48,7 @@ impl Oracle {
 
     /// Returns the meaning of a project, or why Meltano refuses it.
     pub fn ask(&mut self, folder: &Path, variables: &Variables) -> Result<Value, String> {
-        let discovery: Value = serde_json::from_str(DISCOVERY).unwrap();
-        self.answer(&json!({ "folder": folder, "environment": variables, "discovery": discovery }))
+        self.answer(&json!({ "folder": folder, "environment": variables, "discovery": discovery() }))
     }
 
     /// Makes Meltano rewrite a project's files, as it does whenever it sets something.
