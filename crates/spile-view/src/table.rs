@@ -27,16 +27,24 @@ impl<T: Into<String>> From<T> for Cell {
 /// Returns a table with a header row.
 #[must_use]
 pub fn table<const COLUMNS: usize>(head: [&str; COLUMNS], rows: &[[Cell; COLUMNS]]) -> String {
-    let width = |column: usize| {
-        let cells = rows.iter().map(|row| row[column].text.chars().count());
-        cells.chain([head[column].chars().count()]).max().unwrap_or(0)
-    };
-    let widths: [usize; COLUMNS] = std::array::from_fn(width);
     let head = head.map(|name| Cell::styled(name.to_uppercase(), super::QUIET));
+    lines(std::iter::once(head.as_slice()).chain(rows.iter().map(<[Cell; COLUMNS]>::as_slice)))
+}
+
+/// Returns a table of rows of the same length, the first of which is its header.
+#[must_use]
+pub fn lines<'a>(rows: impl Iterator<Item = &'a [Cell]> + Clone) -> String {
+    let mut widths = Vec::new();
+    for row in rows.clone() {
+        widths.resize(row.len().max(widths.len()), 0);
+        for (cell, width) in row.iter().zip(&mut widths) {
+            *width = cell.text.chars().count().max(*width);
+        }
+    }
     let mut text = String::new();
-    for row in std::iter::once(&head).chain(rows) {
+    for row in rows {
         let mut line = String::new();
-        for (cell, width) in row.iter().zip(widths) {
+        for (cell, width) in row.iter().zip(&widths) {
             let Cell { text, style } = cell;
             let padding = " ".repeat(width - text.chars().count() + 2);
             // Writing to a string cannot fail.
