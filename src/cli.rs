@@ -26,6 +26,7 @@ pub mod output;
 mod own_folder;
 pub mod plan;
 pub mod plan_selection;
+mod preview;
 mod progress;
 pub mod rollback;
 pub mod run;
@@ -233,6 +234,11 @@ impl Cli {
     fn misfit(&self, name: &str) -> Option<clap::Error> {
         if let Command::Serve(args) = &self.command
             && let Some(sentence) = args.misfit()
+        {
+            return Some(command().error(clap::error::ErrorKind::ArgumentConflict, sentence));
+        }
+        if let Command::Sync(args) = &self.command
+            && let Some(sentence) = args.misfit(self.global.format)
         {
             return Some(command().error(clap::error::ErrorKind::ArgumentConflict, sentence));
         }

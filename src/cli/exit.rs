@@ -43,6 +43,7 @@ pub fn code(error: &Error) -> u8 {
         | Error::Run(_)
         | Error::State(_)
         | Error::Discover(_)
+        | Error::Preview(_)
         | Error::Verify(_)
         | Error::About(_)
         | Error::Secrets(_)

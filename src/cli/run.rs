@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 
 use super::selection_args::SelectionArgs;
-use super::{Format, Global, Output, exit, host};
+use super::{Format, Global, Output, exit, host, preview};
 use spile_core::name::EnvironmentName;
 use spile_core::run::{Run, StreamFilter};
 use spile_core::settings::{Sync, Verify};
@@ -52,6 +52,9 @@ pub struct SyncArgs {
     /// Show what would be synced and from which bookmark, without starting anything
     #[arg(long)]
     dry_run: bool,
+    /// Only read N records of each stream and show them, without bookmarks and without the loader; needs one name
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000), conflicts_with_all = NOT_PREVIEWED)]
+    preview: Option<u32>,
     /// Whether to count the rows of the destination before and after [default: from `[sync]`]
     #[arg(long, value_name = "HOW", num_args = 0..=1, require_equals = true, default_missing_value = "count", value_parser = verify())]
     verify: Option<Verify>,
@@ -62,6 +65,10 @@ pub struct SyncArgs {
     #[arg(long, value_name = "N")]
     retries: Option<u16>,
 }
+
+/// The flags that a preview has no use for: it reads one integration once, from the beginning.
+const NOT_PREVIEWED: [&str; 10] =
+    ["all", "failed", "jobs", "full_refresh", "since", "take_bookmark", "dry_run", "verify", "no_wait", "retries"];
 
 /// Where a sync starts reading
 #[derive(Debug, Clone, clap::Args)]
@@ -136,6 +143,23 @@ impl Pace {
 }
 
 impl SyncArgs {
+    /// Returns why a preview cannot be made like this.
+    pub(super) fn misfit(&self, format: Format) -> Option<&'static str> {
+        self.preview?;
+        if self.run.which.only_name().is_none() {
+            return Some("`--preview` needs the whole name of one integration");
+        }
+        (format == Format::Junit).then_some("`--preview` supports only the formats text, json")
+    }
+
+    /// Returns what to preview.
+    fn previewed(&self, records: u32) -> preview::Args<'_> {
+        let Pace { timeout, .. } = self.run.pace;
+        // Another selection was refused as a misfit.
+        let slug = self.run.which.only_name().unwrap_or_default();
+        preview::Args { slug, records, streams: &self.stream, timeout }
+    }
+
     fn options(&self, settings: &Sync, environment: EnvironmentName) -> Options {
         let (from, refresh) = match (&self.start.full_refresh, &self.start.since) {
             (_, Some(moment)) => (From::Moment(moment.clone()), Vec::new()),
@@ -164,6 +188,9 @@ pub(super) async fn test(args: &Args, global: &Global, output: &mut Output) -> R
 }
 
 pub(super) async fn sync(args: &SyncArgs, global: &Global, output: &mut Output) -> Result<u8, Error> {
+    if let Some(records) = args.preview {
+        return preview::exec(args.previewed(records), global, output).await;
+    }
     let (loaded, world, environment) = global.open(output)?;
     let options = args.options(&loaded.settings.sync, environment);
     if args.dry_run {

@@ -25,6 +25,14 @@ impl SelectionArgs {
         ops::RunSelection { words: self.words.clone(), state }
     }
 
+    /// Returns the name if exactly one integration is named, by its whole name.
+    pub(super) fn only_name(&self) -> Option<&str> {
+        match self.words.as_slice() {
+            [Selector::Name(slug)] => Some(slug.as_str()),
+            _ => None,
+        }
+    }
+
     /// Tells whether only failing integrations are selected.
     pub(super) fn names_failed(&self) -> bool {
         self.failed

@@ -15,6 +15,7 @@ mod machines;
 mod mappers;
 mod naming;
 mod periods;
+mod preview;
 mod prices;
 mod refreshes;
 mod schedules;

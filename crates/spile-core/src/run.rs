@@ -6,6 +6,7 @@ pub mod due;
 pub mod error_line;
 pub mod finding;
 pub mod log;
+pub mod preview;
 pub mod refresh;
 pub mod stats;
 mod stream_filter;

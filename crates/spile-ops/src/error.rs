@@ -247,7 +247,11 @@ pub enum Error {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Discover(#[from] super::discover::DiscoverError),
-    /// A source and its destination cannot be compared, or differ.
+    /// A source cannot be previewed.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Preview(#[from] super::preview::PreviewError),
+    /// A source and its destination are not compared, or do not agree.
     #[error(transparent)]
     #[diagnostic(transparent)]
     Verify(#[from] super::verify::VerifyError),

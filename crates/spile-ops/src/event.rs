@@ -40,6 +40,11 @@ pub enum Event {
         /// The integration.
         slug: Slug,
     },
+    /// The first records of a source are being read.
+    Previewing {
+        /// The integration.
+        slug: Slug,
+    },
     /// A source and its destination are being compared.
     Comparing {
         /// The integration.

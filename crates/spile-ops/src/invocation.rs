@@ -117,9 +117,21 @@ pub(crate) fn without_secrets(
     })
 }
 
-/// Returns a `meltano.yml` with only what the run needs, so that Meltano starts as fast in a large project as in a small
-/// one. It contains all imported plugins, because they may inherit from each other. `MELTANO_PROJECT_ROOT` in values still
-/// means the user's project.
+/// The setting of every extractor that narrows its selection: an extra of Meltano's.
+const SELECT_FILTER: &str = "_select_filter";
+
+/// Narrows a request to some of the streams that are selected.
+pub(crate) fn narrow(request: &mut Request, filter: &StreamFilter) {
+    if !filter.only.is_empty() {
+        let variable = environment_variable(&request.extractor, SELECT_FILTER);
+        request.settings.insert(variable, serde_json::json!(filter.select_filter()).to_string());
+    }
+    request.filter = filter.clone();
+}
+
+/// Returns a `meltano.yml` of only what the run needs, so that Meltano starts as fast in a large project as in
+/// a small one. Imported plugins are all there, for one may inherit from another. `MELTANO_PROJECT_ROOT` in values
+/// means the user's project there too.
 pub(crate) fn project_file(root: &Path, loaded: &Loaded, those: &Integrations) -> Result<String, Error> {
     let is_there = |one: &Integration| one.plugin.is_some() || those.get(&one.id).is_some();
     let there = loaded.integrations.filtered(is_there);

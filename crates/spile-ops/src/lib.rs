@@ -8,9 +8,7 @@
 //! | read and check files | [`check`](mod@check), [`fmt`], [`schema`], [`explain`] | nothing, or the format of files |
 //! | compare and change | [`plan`](mod@plan), [`apply`](mod@apply), [`pull`](mod@pull), [`rollback`], [`history`] | the registry, `meltano.yml`, outputs |
 //! | write files | [`new`], [`author`], [`edits`], [`switch`], [`import`], [`init`](mod@init), [`import_rows`], [`connectors`], [`secrets`] | files of the project |
-//! | run | [`run`], [`discover`](mod@discover), [`verify`](mod@verify), [`exec`](mod@exec), [`contract`] | the records of runs |
-//! | set up and look after | [`up`](mod@up), [`migrate`](mod@migrate), [`doctor`] | all of the above; tables of the registry; nothing |
-//! | change bookmarks | [`state`] | what a sync continues from |
+//! | run | [`run`], [`up`](mod@up), [`discover`](mod@discover), [`preview`](mod@preview), [`verify`](mod@verify), [`exec`](mod@exec), [`contract`] | the records of runs |
 //! | keep schedules | [`schedules`](mod@schedules), [`run_due`](mod@run_due), [`scheduler`], [`notify`] | the records of runs, and what was sent |
 //!
 //! ```
@@ -58,6 +56,7 @@ pub mod migrate;
 pub mod new;
 pub mod notify;
 pub mod plan;
+pub mod preview;
 pub mod pull;
 pub mod rollback;
 pub mod run;
@@ -83,6 +82,7 @@ pub use exec::exec;
 pub use history::{applies, drifted, runs, status};
 pub use init::init;
 pub use plan::plan;
+pub use preview::preview;
 pub use pull::{pull, pull_edits};
 pub use run::{sync, test};
 pub use run_due::run_due;

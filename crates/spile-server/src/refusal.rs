@@ -229,6 +229,7 @@ fn status(error: &Error) -> StatusCode {
         | Error::Install(_)
         | Error::Run(_)
         | Error::Discover(_)
+        | Error::Preview(_)
         | Error::Verify(_)
         | Error::About(_)
         | Error::Hub(_)

@@ -27,6 +27,7 @@ pub mod plan;
 pub mod plan_changes;
 pub mod plan_data;
 pub mod plan_markdown;
+pub mod preview;
 pub mod pulled;
 pub mod report;
 pub mod results;

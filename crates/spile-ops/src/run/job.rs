@@ -27,10 +27,7 @@ use spile_world::stores::state_changes::StateChanges;
 use spile_world::stores::supabase::NotKept;
 use spile_world::{World, machine};
 
-/// The setting of every extractor that narrows its selection. It is one of Meltano's extras.
-const SELECT_FILTER: &str = "_select_filter";
-
-/// A run, with everything that it needs.
+/// One run, with all it needs.
 pub(super) struct Job {
     pub id: Uuid,
     pub world: World,
@@ -338,11 +335,7 @@ impl Job {
                 request.settings.insert(variable, moment.clone());
             }
         }
-        if is_narrow {
-            let variable = environment_variable(&self.integration.plugin_name(), SELECT_FILTER);
-            request.settings.insert(variable, serde_json::json!(run.details.filter.select_filter()).to_string());
-        }
-        request.filter = run.details.filter.clone();
+        invocation::narrow(&mut request, &run.details.filter);
         Ok(request)
     }
 

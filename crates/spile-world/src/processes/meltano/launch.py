@@ -12,6 +12,7 @@ be imported, and every further file would be written, found and compiled again i
 - Gives a tap that discovers nothing that an earlier run has left.
 - Discovers a catalog again if it is too old, and reports how it differs from the selection: selected streams that are
   missing, and streams that arrive without being selected.
+- Reads only the first records of each stream in place of a test, if there is a file `preview.json` next to this file.
 - Queries both plugins instead of running them, if there is a folder `compare` next to this file.
 - Asks Meltano to stop when spile dies, so that it closes its run, and kills it with its plugins if it does not.
 - Starts faster: garbage collection is off during imports, because nothing that Meltano imports becomes garbage.
@@ -23,6 +24,7 @@ import sys
 # libraries.
 sys.path.pop(0)
 
+import asyncio
 import atexit
 import fnmatch
 import gc
@@ -789,6 +791,152 @@ def discover_afresh():
     SingerTap.exec_args = lambda self, invoker: ["--config", invoker.files["config"]]
 
 
+class Preview:
+    """Reads the first records of each selected stream.
+
+    The tap reads its streams in its own order. If it goes on with a stream that has enough records, it is stopped and
+    started again without the streams that have enough, so that a large stream is not read to its end before the next.
+    """
+
+    # The most bytes of a line.
+    LONGEST = 16 * 1024 * 1024
+    # How many superfluous records in a row stop the tap. Records of related streams may arrive alternately.
+    SURPLUS = 100
+    # How many seconds the tap may take to stop.
+    PATIENCE = 5
+
+    def __init__(self, most):
+        self.most = most
+        self.records, self.schemas = {}, set()
+        # The names of each selected stream: its id, and the name in its messages. `None` without a catalog.
+        self.selected = None
+        self.is_cut = False
+
+    async def validate(self, invoker):
+        while (failed := await self.read(invoker)) is None:
+            pass
+        if not failed:
+            without = [sorted(names)[0] for names in self.selected or [] if not names & self.records.keys()]
+            self.write(json.dumps({"type": "PREVIEW", "without": without, "is_cut": self.is_cut}) + "\n")
+        return not failed, failed
+
+    async def read(self, invoker):
+        """Runs the tap until it ends or is stopped. Returns why it failed, "" if all is read, `None` to start it again."""
+        deselected = self.full()
+        process = await invoker.invoke_async(stdout=asyncio.subprocess.PIPE, limit=self.LONGEST)
+        surplus = 0
+        try:
+            async for line in process.stdout:
+                stream = self.take(line.decode(errors="replace"))
+                if stream is None:
+                    continue
+                surplus = surplus + 1 if self.records[stream] > self.most else 0
+                if self.records[stream] == self.most and self.has_enough():
+                    return ""
+                if surplus == self.SURPLUS:
+                    # If the tap reads a stream although it is deselected, it would do so again.
+                    self.is_cut = self.selected is None or stream in deselected
+                    return "" if self.is_cut else None
+            code = await process.wait()
+            return f"the tap ended with exit code {code}" if code else ""
+        except ValueError:
+            return f"the tap wrote a line of more than {self.LONGEST >> 20} MiB"
+        finally:
+            await self.stop(process)
+
+    def take(self, line):
+        """Passes on a schema, or a record of a stream that has not enough. Returns the stream of a record."""
+        if '"RECORD"' in line:
+            usual = USUAL.match(line)
+            stream = usual.group(1) if usual else Counter.parsed(line)
+            if stream is not None:
+                self.records[stream] = self.records.get(stream, 0) + 1
+                if self.records[stream] <= self.most:
+                    self.write(line)
+            return stream
+        if '"SCHEMA"' in line and hash(line) not in self.schemas:
+            self.schemas.add(hash(line))
+            self.write(line)
+        return None
+
+    @staticmethod
+    def write(line):
+        sys.stdout.write(line if line.endswith("\n") else line + "\n")
+        sys.stdout.flush()
+
+    def full(self):
+        return {stream for stream, count in self.records.items() if count >= self.most}
+
+    def has_enough(self):
+        full = self.full()
+        return self.selected is not None and all(names & full for names in self.selected)
+
+    async def stop(self, process):
+        """Stops the tap. Reads what it has written, because it may wait for that."""
+        for end in (process.terminate, process.kill):
+            if process.returncode is not None:
+                return
+            end()
+            try:
+                await asyncio.wait_for(process.communicate(), self.PATIENCE)
+            except asyncio.TimeoutError:
+                pass
+
+    def narrow(self, path):
+        """Deselects the streams that have enough records, in the catalog that the tap is about to get."""
+        with open(path) as file:
+            catalog = json.load(file)
+        streams = [stream for stream in catalog.get("streams", []) if isinstance(stream, dict)]
+        selected = {id(stream): self.names(stream) for stream in streams if Catalogs.is_selected(stream)}
+        if self.selected is None:
+            self.selected = list(selected.values())
+        full = self.full()
+        for stream in streams:
+            if selected.get(id(stream), set()) & full:
+                self.deselect(stream)
+        with open(path, "w") as file:
+            json.dump(catalog, file)
+
+    @staticmethod
+    def names(stream):
+        return {str(stream[key]) for key in ("tap_stream_id", "stream") if stream.get(key)}
+
+    @staticmethod
+    def deselect(stream):
+        own = [one["metadata"] for one in stream.get("metadata", []) if not one.get("breadcrumb")]
+        for says in own or [stream]:
+            says["selected"] = False
+            if says.get("inclusion") == "automatic":
+                says["inclusion"] = "available"
+
+
+def take_preview():
+    """Reads how many records of each stream spile asks for; `None` if it asks for no preview."""
+    try:
+        with open(os.path.join(os.environ["MELTANO_PROJECT_ROOT"], "preview.json")) as file:
+            return Preview(json.load(file))
+    except FileNotFoundError:
+        return None
+
+
+def preview_instead(preview):
+    """Hooks into Meltano where it tests a tap, and into where it applies the selection."""
+    from meltano.core.plugin.singer.tap import SingerTap
+    from meltano.core.plugin_test_service import ExtractorTestService
+
+    apply = SingerTap.apply_catalog_rules
+
+    async def apply_catalog_rules(self, invoker, *args, **kwargs):
+        await apply(self, invoker, *args, **kwargs)
+        preview.narrow(invoker.files["catalog"])
+
+    async def validate(self, **kwargs):
+        return await preview.validate(self.plugin_invoker)
+
+    SingerTap.apply_catalog_rules = apply_catalog_rules
+    ExtractorTestService.validate = validate
+
+
 def compare_instead(folder):
     """Has both plugins queried instead of run, if spile wants to compare them."""
     asked = os.path.join(folder, "asked.json")
@@ -812,7 +960,9 @@ if __name__ == "__main__":
     gc.disable()
     threading.Thread(target=stop_with, args=(int(sys.argv.pop(1)),), daemon=True).start()
     wanted, told = sys.argv.pop(1), take_bookmarks()
-    streams = take_streams() if "run" in sys.argv else None
+    # The file is also there while plugins are installed for a preview, without a test.
+    preview = take_preview() if "test" in sys.argv else None
+    streams = take_streams() if preview or "run" in sys.argv else None
     # Not tried: without it, more would be read and other bookmarks would change.
     if streams:
         narrow_state(streams)
@@ -833,6 +983,9 @@ if __name__ == "__main__":
         print(f"records are not counted, bookmarks are not reported or guarded, or catalogs are not watched: {error}", file=sys.stderr)
     if streams:
         narrow_run(streams)
+    # Not tried: without it, the tap would be tested.
+    if preview:
+        preview_instead(preview)
     # Not tried: without it both would run.
     compare_instead(os.path.join(os.path.dirname(os.path.abspath(__file__)), "compare"))
     from meltano.cli import main

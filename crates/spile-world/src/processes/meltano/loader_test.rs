@@ -1,4 +1,4 @@
-//! Tests a loader by feeding it one record and checking how it ends.
+//! Feeds a loader without a tap, and tests it by feeding it one record and checking how it ends.
 //!
 //! `meltano config test` cannot do this: in Meltano 4.4.1 it exits with code 1 and a `ProcessLookupError` whether the
 //! loader succeeded or not.
@@ -33,8 +33,23 @@ impl Meltano {
         request: &Request,
         interrupt: &mut watch::Receiver<bool>,
     ) -> Result<Finished, RunError> {
+        self.load(request, MESSAGES, interrupt).await
+    }
+
+    /// Feeds messages to a loader, without a tap.
+    ///
+    /// The request is the loader's own, as in [`Meltano::test_loader`].
+    ///
+    /// # Errors
+    /// When Meltano cannot be started or the log cannot be written. A loader that fails is an outcome, not an error.
+    pub async fn load(
+        &self,
+        request: &Request,
+        messages: &str,
+        interrupt: &mut watch::Receiver<bool>,
+    ) -> Result<Finished, RunError> {
         let arguments = ["invoke", "--no-install", &request.extractor].map(str::to_owned);
-        let call = Call { input: MESSAGES, ..Call::from(&arguments) };
+        let call = Call { input: messages, ..Call::from(&arguments) };
         Ok(self.invoke(request, call, interrupt, &mut |_| ()).await?.0)
     }
 }
