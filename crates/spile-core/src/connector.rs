@@ -10,6 +10,7 @@ pub mod naming;
 pub mod passthrough_keys;
 pub mod pip;
 pub mod quota;
+pub mod range;
 pub mod read;
 pub mod search;
 
@@ -25,6 +26,7 @@ pub use head::Head;
 pub use kind::Kind;
 pub use naming::Naming;
 pub use quota::Quota;
+pub use range::RangeSettings;
 
 /// Which side of a pipeline a plugin is: Meltano's `extractors` or `loaders`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -100,7 +102,9 @@ pub struct Connector {
     pub naming: Option<Naming>,
     /// How many calls its source allows, and how many rows a call returns, if known.
     pub quota: Option<Quota>,
-    /// Whether its settings name its streams. If so, two of its integrations share streams only if a discovery says so.
+    /// Which of its settings limit what it reads in time, if its definition says so.
+    pub range: Option<RangeSettings>,
+    /// Whether its settings name its streams: two integrations of it have none in common unless a discovery says so.
     pub own_streams: bool,
     /// The definition that it was generated from, if any.
     pub lock: Option<Lock>,

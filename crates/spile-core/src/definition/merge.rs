@@ -14,6 +14,10 @@ pub fn merge(older: &Connector, newer: Connector) -> (Connector, Vec<String>) {
     merged.losses.clone_from(&older.losses);
     merged.naming.clone_from(&older.naming);
     merged.quota = older.quota;
+    let has = |name: &String| merged.setting(name).is_some();
+    if let Some(range) = older.range.as_ref().filter(|range| range.start.iter().chain(&range.end).all(has)) {
+        merged.range = Some(range.clone());
+    }
     merged.own_streams = older.own_streams;
     if older.head.category.is_some() {
         merged.head.category.clone_from(&older.head.category);
@@ -114,6 +118,14 @@ mod tests {
         assert_eq!(after("tap-x==1.0", "tap-x==2.0"), "tap-x==2.0");
         assert_eq!(after("tap-x", "tap-x~=2.0"), "tap-x~=2.0");
         assert_eq!(after("", "tap-x"), "tap-x");
+    }
+
+    #[test]
+    fn a_range_stays_as_long_as_its_settings_exist() {
+        let older = connector("settings = [{name = 'a'}]\nrange = {end = 'a'}");
+        let after = |newer: &str| merge(&older, connector(newer)).0.range;
+        assert_eq!(after("settings = [{name = 'a'}]"), older.range);
+        assert_eq!(after("settings = [{name = 'b'}]"), None);
     }
 
     #[test]

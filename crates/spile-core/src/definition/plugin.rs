@@ -10,7 +10,7 @@ use super::{Definition, DefinitionHints, DefinitionMistake, Members, Notes, grou
 use crate::connector::passthrough_keys;
 use crate::connector::pip;
 use crate::connector::read::is_word;
-use crate::connector::{Connector, Head, Plugin, Role};
+use crate::connector::{Connector, Head, Plugin, RangeSettings, Role};
 use crate::problem::{Problems, listed};
 use crate::source::Source;
 
@@ -110,6 +110,7 @@ pub(super) fn read(
     let settings = settings::settings(&members, &mut reader);
     let groups = groups::groups(&members, &settings, &mut reader);
     let keywords = reader.texts(&members, "keywords");
+    let range = RangeSettings::recognized(&settings).filter(|_| role == Role::Extractor);
     let connector = Connector {
         head: Head {
             label: reader.text(&members, "label").unwrap_or_else(|| connector_name.clone()),
@@ -130,6 +131,7 @@ pub(super) fn read(
         losses: Vec::new(),
         naming: None,
         quota: None,
+        range,
         own_streams: false,
         lock: None,
     };

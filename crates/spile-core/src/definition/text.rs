@@ -5,7 +5,7 @@ use std::fmt::Write;
 use serde_json::{Map, Value, json};
 
 use crate::connector::kind::word_of;
-use crate::connector::{Connector, Kind, Naming, Plugin, Quota, Setting};
+use crate::connector::{Connector, Kind, Naming, Plugin, Quota, RangeSettings, Setting};
 use crate::toml_text::{key, value};
 
 /// Returns the text of a connector's file `<stem>.toml`. Reading it gives the same connector.
@@ -57,6 +57,14 @@ pub fn text(connector: &Connector, stem: &str) -> String {
         let counts = [("rows_per_call", rows_per_call), ("calls_per_day", calls_per_day)];
         for (key, count) in counts.into_iter().filter_map(|(key, count)| Some((key, count?))) {
             line(&mut text, key, &json!(count));
+        }
+    }
+    if let Some(RangeSettings { start, end }) = &connector.range {
+        text.push_str("\n[range]\n");
+        for (key, name) in
+            [("start", start), ("end", end)].into_iter().filter_map(|(key, name)| Some((key, name.as_ref()?)))
+        {
+            line(&mut text, key, &json!(name));
         }
     }
     for (stream, metadata) in &connector.metadata {

@@ -26,6 +26,7 @@ pub(super) fn schema() -> Value {
         ("losses", tables(&loss(), "What it loses from the records that it moves.")),
         ("naming", naming()),
         ("quota", quota()),
+        ("range", range()),
         ("own_streams", flag("Whether its settings choose its streams.")),
         ("lock", lock()),
     ];
@@ -112,6 +113,14 @@ fn quota() -> Value {
     let keys = [
         ("rows_per_call", count("The most rows that one call to the source's API returns.")),
         ("calls_per_day", count("The most calls that the source allows in 24 hours.")),
+    ];
+    table(keys, &[])
+}
+
+fn range() -> Value {
+    let keys = [
+        ("start", text("The setting for the time from which it reads; the default is `start_date`.")),
+        ("end", text("The setting for the time before which it stops reading.")),
     ];
     table(keys, &[])
 }

@@ -53,6 +53,7 @@ pub fn show(shown: &[ShownConnector]) -> Value {
             "losses": connector.losses,
             "naming": connector.naming,
             "quota": connector.quota,
+            "range": connector.range,
             "own_streams": connector.own_streams,
         })
     };
