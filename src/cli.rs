@@ -2,6 +2,7 @@
 //! prompts.
 
 pub mod apply;
+mod backfill;
 pub mod check;
 pub mod connectors;
 pub mod discover;

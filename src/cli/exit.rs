@@ -34,6 +34,8 @@ pub fn code(error: &Error) -> u8 {
         | Error::AmbiguousApply { .. }
         | Error::NotPulled { .. }
         | Error::Declined
+        | Error::Range(_)
+        | Error::BackfillDeclined
         | Error::NotConverged { .. }
         | Error::NotRunnable { .. }
         | Error::VariableMissing { .. }

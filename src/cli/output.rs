@@ -257,6 +257,9 @@ impl Output {
             Event::Reread { integrations } => {
                 self.step("Reloaded", &format!("the project: {}", spile_ops::counted(*integrations, "integration")));
             }
+            Event::Piece { slug, number, of, range } => {
+                self.step("Backfilling", &format!("`{slug}`, piece {number} of {of}: {range}"));
+            }
             Event::ResumedRefresh { slug, unfinished } => {
                 self.step("Continuing", &view::runs::resumed(slug, unfinished));
             }

@@ -5,14 +5,17 @@ use std::time::Duration;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 
+use super::backfill::RangeArgs;
 use super::selection_args::SelectionArgs;
 use super::{Format, Global, Output, exit, host, preview};
 use spile_core::name::EnvironmentName;
 use spile_core::run::{Run, StreamFilter};
 use spile_core::settings::{Sync, Verify};
+use spile_ops::run::backfill::Backfill;
 use spile_ops::run::{From, Options, Results, Retries, RunSlots, WhenBusy, jobs};
 use spile_ops::{self as ops, Error, Loaded};
 use spile_view as view;
@@ -49,6 +52,8 @@ pub struct SyncArgs {
     stream: Vec<String>,
     #[command(flatten)]
     start: Start,
+    #[command(flatten)]
+    range: RangeArgs,
     /// Show what would be synced and from which bookmark, without starting anything
     #[arg(long)]
     dry_run: bool,
@@ -78,7 +83,7 @@ struct Start {
     full_refresh: Option<Vec<String>>,
     /// Read everything again since this moment; needs a tap with a `start_date`
     #[arg(long, value_name = "DATE", value_parser = moment)]
-    since: Option<String>,
+    since: Option<Timestamp>,
     /// Copy a bookmark from its previous store if the current store has none
     #[arg(long, conflicts_with_all = ["full_refresh", "since"])]
     take_bookmark: bool,
@@ -95,13 +100,14 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
     parsed.ok_or_else(|| "use a number of seconds above 0, or a duration like `90s`, `10m` or `2h`".to_owned())
 }
 
-/// Returns a `start_date` as taps accept it: a time in UTC.
-fn moment(text: &str) -> Result<String, String> {
-    if let Ok(moment) = text.parse::<Timestamp>() {
-        return Ok(moment.to_string());
+/// Parses a moment; a date is its midnight in UTC.
+pub(super) fn moment(text: &str) -> Result<Timestamp, String> {
+    if let Ok(moment) = text.parse() {
+        return Ok(moment);
     }
-    let date = text.parse::<Date>().map(|date| format!("{date}T00:00:00Z"));
-    date.map_err(|_| "use a date like `2026-01-31`, or a time like `2026-01-31T06:00:00Z`".to_owned())
+    let date = text.parse::<Date>().and_then(|date| date.to_zoned(TimeZone::UTC));
+    date.map(|midnight| midnight.timestamp())
+        .map_err(|_| "use a date like `2026-01-31`, or a time like `2026-01-31T06:00:00Z`".to_owned())
 }
 
 /// Returns the parser for how a sync verifies that its records arrived.
@@ -162,7 +168,7 @@ impl SyncArgs {
 
     fn options(&self, settings: &Sync, environment: EnvironmentName) -> Options {
         let (from, refresh) = match (&self.start.full_refresh, &self.start.since) {
-            (_, Some(moment)) => (From::Moment(moment.clone()), Vec::new()),
+            (_, Some(moment)) => (From::Moment(moment.to_string()), Vec::new()),
             (Some(streams), None) if streams.is_empty() => (From::Beginning, Vec::new()),
             (Some(streams), None) => (From::Bookmark, streams.clone()),
             (None, None) => (From::Bookmark, Vec::new()),
@@ -193,6 +199,17 @@ pub(super) async fn sync(args: &SyncArgs, global: &Global, output: &mut Output) 
     }
     let (loaded, world, environment) = global.open(output)?;
     let options = args.options(&loaded.settings.sync, environment);
+    if let Some(request) = args.range.request() {
+        let backfills = ops::run::backfill::plan(&world, &loaded, &options, &request).await?;
+        if args.dry_run {
+            let data = serde_json::json!({ "would_backfill": backfills });
+            output.result(|| view::backfill::planned(&backfills), &data);
+            return Ok(0);
+        }
+        args.range.agree(&backfills, output)?;
+        let results = runs(&world, &loaded, RunRequest::Backfills(&backfills), options, output).await?;
+        return Ok(show_all(&world, &loaded, &results.all(), output));
+    }
     if args.dry_run {
         let found = ops::run::would(&world, &loaded, &options).await?;
         output.result(|| view::results::would(&found), &serde_json::json!({ "would_sync": found }));
@@ -214,20 +231,22 @@ pub(super) async fn due(
 
 /// What to run.
 #[derive(Debug, Clone, Copy)]
-enum RunRequest {
+enum RunRequest<'a> {
     /// Tests of the selected integrations.
     Tests,
     /// Syncs of the selected integrations.
     Syncs,
     /// Syncs that are due by their schedules.
     Due,
+    /// Pieces of backfills.
+    Backfills(&'a [Backfill]),
 }
 
 /// Runs, and passes on the signals of the terminal.
 async fn runs(
     world: &World,
     loaded: &Arc<Loaded>,
-    asked: RunRequest,
+    asked: RunRequest<'_>,
     mut options: Options,
     output: &mut Output,
 ) -> Result<Results, Error> {
@@ -239,6 +258,7 @@ async fn runs(
         RunRequest::Tests => ops::test(world, loaded, &options, &mut tell).await,
         RunRequest::Syncs => ops::sync(world, loaded, &options, &mut tell).await,
         RunRequest::Due => ops::run_due(world, loaded, &options, &mut tell).await,
+        RunRequest::Backfills(all) => ops::run::backfill::carry_out(world, loaded, &options, all, &mut tell).await,
     };
     signals.abort();
     results
@@ -268,6 +288,11 @@ pub(super) fn show(world: &World, loaded: &Loaded, runs: &[Run], output: &mut Ou
         );
         return 0;
     }
+    show_all(world, loaded, runs, output)
+}
+
+/// Writes the results, also if there are none.
+fn show_all(world: &World, loaded: &Loaded, runs: &[Run], output: &mut Output) -> u8 {
     let results: Vec<_> = runs.iter().map(|run| (run.clone(), ops::run::mend(world, loaded, run))).collect();
     match output.format() {
         Format::Junit => output.text(&view::results::junit(&results)),

@@ -40,6 +40,17 @@ secret = true
 name = "extra"
 kind = "object"
 secret = true
+
+[[settings]]
+name = "start_date"
+kind = "date_iso8601"
+
+[[settings]]
+name = "end_date"
+kind = "date_iso8601"
+
+[range]
+end = "end_date"
 "#;
 
 /// The settings of a project with that tap; a variable tells the tap where to leave notes.

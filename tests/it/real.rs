@@ -2,6 +2,7 @@
 
 mod api;
 mod arrivals;
+mod backfill;
 mod beside;
 mod catalogs;
 mod causes;

@@ -1,6 +1,7 @@
 //! A run: one test or sync of one integration, as recorded in the registry.
 
 pub mod arrival;
+pub mod backfill;
 mod cause;
 pub mod due;
 pub mod error_line;
@@ -24,6 +25,7 @@ use crate::connector::Role;
 use crate::name::{EnvironmentName, IntegrationId, Slug};
 
 pub use arrival::{Arrival, Arrived};
+pub use backfill::TimeRange;
 pub use cause::Cause;
 pub use due::Tries;
 pub use stream_filter::StreamFilter;
@@ -219,6 +221,9 @@ pub struct Details {
     /// The side whose plugin made it fail, if known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failed: Option<Role>,
+    /// The range of time that it reads as a piece of a backfill.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub range: Option<TimeRange>,
 }
 
 impl Details {
@@ -251,7 +256,20 @@ impl Run {
         arrival::arrived(&self.streams, &self.details.arrivals)
     }
 
-    /// Returns the next step after a failure, with `NAME` as a placeholder for the file to look at.
+    /// Tells whether it belongs to the live pipeline. A piece of a backfill does not: it has a state of its own, and says
+    /// nothing about how the integration is or where its next sync continues.
+    #[must_use]
+    pub fn is_live(&self) -> bool {
+        self.details.range.is_none()
+    }
+
+    /// Returns what becomes of its integration's `status` now; `None` where it says nothing.
+    #[must_use]
+    pub fn integration_status(&self) -> Option<&'static str> {
+        self.status.integration_status().filter(|_| self.is_live())
+    }
+
+    /// Returns the next step after a failure, with `NAME` where the file to look at is named.
     #[must_use]
     pub fn help(&self) -> Option<&'static str> {
         self.cause.map(|cause| cause.help_for(self.details.failed))

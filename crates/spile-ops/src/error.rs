@@ -209,7 +209,15 @@ pub enum Error {
         /// The variables.
         names: Vec<String>,
     },
-    /// A run crashed in spile's own code.
+    /// A range of a backfill cannot be read.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Range(#[from] spile_core::run::backfill::RangeError),
+    /// The user does not want a backfill that reads more than its range.
+    #[error("nothing was read")]
+    #[diagnostic(code(spile::backfill::declined), help("answer `yes`, or use `--yes` to skip the question"))]
+    BackfillDeclined,
+    /// A run ended in the middle of our own code.
     #[error("the run of `{slug}` crashed")]
     #[diagnostic(
         code(spile::run::broken_off),

@@ -10,7 +10,7 @@ use spile_core::name::{ChannelName, Slug};
 use spile_core::plan::Summary;
 use spile_core::record::Target;
 use spile_core::run::refresh::Unfinished;
-use spile_core::run::{Run, RunKind};
+use spile_core::run::{Run, RunKind, TimeRange};
 
 /// An event that an operation reports while it works.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -138,7 +138,18 @@ pub enum Event {
         /// The next step.
         help: Option<String>,
     },
-    /// A run continues an unfinished full refresh.
+    /// A piece of a backfill comes next.
+    Piece {
+        /// The integration.
+        slug: Slug,
+        /// Its number, from 1.
+        number: usize,
+        /// How many there are.
+        of: usize,
+        /// What it reads.
+        range: TimeRange,
+    },
+    /// A run goes on with a full refresh that broke off.
     ResumedRefresh {
         /// The integration.
         slug: Slug,

@@ -105,6 +105,7 @@ pub(crate) fn without_secrets(
         plugins: those.iter().map(|one| (one.role(), installed(one, &project_file))).collect(),
         project_file,
         span: Span::New,
+        state_suffix: None,
         filter: StreamFilter::default(),
         verify: Verify::Off,
         catalog: Catalog::Kept,

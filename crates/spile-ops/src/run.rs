@@ -1,5 +1,6 @@
 //! `test` and `sync`: run Meltano, several runs at a time, and record each run in the registry.
 
+pub mod backfill;
 pub(crate) mod bookmarks;
 mod catalog;
 mod died;
@@ -34,7 +35,7 @@ use job::Job;
 use obstacle::Obstacle;
 use spile_core::integration::Integration;
 use spile_core::name::{EnvironmentName, IntegrationId};
-use spile_core::run::{Run, RunKind, StreamFilter};
+use spile_core::run::{Run, RunKind, StreamFilter, TimeRange};
 use spile_core::settings::{Sync, Verify};
 use spile_world::World;
 use spile_world::processes::meltano::{Host, Missing};
@@ -110,8 +111,20 @@ pub enum From {
     Bookmark,
     /// From the beginning.
     Beginning,
-    /// At that time, which is passed to the setting `start_date`.
+    /// From that moment on, given to the setting `start_date` or the one that the definition names.
     Moment(String),
+    /// Of that range alone, as a piece of a backfill with a state of its own.
+    Range(TimeRange),
+}
+
+impl From {
+    /// Tells whether the live pipeline reads everything again.
+    fn is_full_refresh(&self) -> bool {
+        match self {
+            Self::Beginning | Self::Moment(_) => true,
+            Self::Bookmark | Self::Range(_) => false,
+        }
+    }
 }
 
 impl Options {
@@ -290,9 +303,6 @@ async fn chosen(
 
 /// The default time limit of a test: discovery of a large Salesforce takes minutes.
 const TEST: Duration = Duration::from_mins(5);
-
-/// The setting that tells taps from which date to read. It is a convention of Singer taps.
-const START: &str = "start_date";
 
 #[cfg(test)]
 mod tests {

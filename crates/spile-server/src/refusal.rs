@@ -237,6 +237,8 @@ fn status(error: &Error) -> StatusCode {
         // No request can cause these.
         Error::NoProject(_)
         | Error::Declined
+        | Error::Range(_)
+        | Error::BackfillDeclined
         | Error::Stopped
         | Error::BrokenOff { .. }
         | Error::NotHosted

@@ -13,6 +13,7 @@
 //! ```
 
 mod access;
+pub mod backfill;
 pub mod changes;
 pub mod check;
 pub mod connectors;

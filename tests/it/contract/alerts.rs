@@ -57,6 +57,7 @@ async fn the_newest_runs_are_told_by_how_they_ended(alerts: &dyn Alerts, runs: &
         ended(5, RunKind::Sync, RunStatus::Cancelled),
         Run { integration: id(20), ..ended(6, RunKind::Test, RunStatus::Failed) },
         Run { integration: id(20), ..ended(7, RunKind::Sync, RunStatus::Running) },
+        super::runs::piece(8, RunStatus::Failed),
     ];
     for run in &story {
         runs.record(run).await.unwrap();

@@ -1,7 +1,7 @@
-//! What every run store guarantees about schedules.
+//! What every run store guarantees about schedules and backfills.
 
 use jiff::Timestamp;
-use spile_core::run::{Cause, Run, RunStatus, Tries};
+use spile_core::run::{Cause, Run, RunStatus, TimeRange, Tries};
 use spile_world::stores::memory::MemoryRuns;
 use spile_world::{Local, Runs};
 use uuid::Uuid;
@@ -40,6 +40,48 @@ async fn the_tries_of_the_newest_moment_are_known(runs: &dyn Runs) {
     assert_eq!(before[&id(10)], tries(2000, 1, 0), "future runs do not count");
     assert_eq!(runs.tries(second(3000)).await.unwrap()[&id(10)].moment, second(3000));
     assert!(runs.tries(second(999)).await.unwrap().is_empty());
+}
+
+/// A run that is a piece of a backfill.
+pub(super) fn piece(number: u8, status: RunStatus) -> Run {
+    let mut run = run(number, status);
+    run.details.range = Some(TimeRange { from: second(0), to: second(3600) });
+    run
+}
+
+async fn pieces_of_backfills_are_kept_apart(runs: &dyn Runs) {
+    let pieces = [piece(2, RunStatus::Ok), piece(3, RunStatus::Failed)];
+    let elsewhere = Run { integration: id(20), ..piece(4, RunStatus::Ok) };
+    for run in [&run(1, RunStatus::Ok), &pieces[0], &pieces[1], &elsewhere] {
+        runs.record(run).await.unwrap();
+    }
+    let [first, second] = pieces;
+    assert_eq!(runs.newest(Some(id(10)), 10).await.unwrap().len(), 3);
+    assert_eq!(runs.newest_live(id(10), 1).await.unwrap(), [run(1, RunStatus::Ok)]);
+    assert_eq!(runs.newest_live(id(20), 10).await.unwrap(), []);
+    assert_eq!(runs.backfills(id(10)).await.unwrap(), [second, first]);
+    assert_eq!(runs.newest_of_each().await.unwrap(), [(id(10), run(1, RunStatus::Ok))].into());
+}
+
+#[tokio::test]
+async fn pieces_of_backfills_are_kept_apart_in_memory() {
+    pieces_of_backfills_are_kept_apart(&MemoryRuns::default()).await;
+}
+
+#[tokio::test]
+async fn pieces_of_backfills_are_kept_apart_in_the_local_registry() {
+    let folder = Folder::new();
+    let local = Local::new(folder.join("x/registry.db"), "acme", &"dev".parse().unwrap());
+    pieces_of_backfills_are_kept_apart(&local).await;
+}
+
+#[tokio::test]
+async fn pieces_of_backfills_are_kept_apart_in_the_hosted_registry() {
+    let Some(hosted) = HostedRows::start() else { return };
+    let target = hosted.of("acme", "dev");
+    hosted.holds(&[10]).await;
+    pieces_of_backfills_are_kept_apart(&target).await;
+    assert_eq!(target.standings().await.unwrap()[&id(10)].status, "active", "the failed piece does not count");
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 import argparse
 import base64
+import datetime
 import fcntl
 import hashlib
 import html
@@ -193,6 +194,27 @@ def three(state):
         say({"type": "STATE", "value": {"bookmarks": bookmarks}})
 
 
+def hours(config, state):
+    """Reads a record for each hour from its bookmark or its start on, up to its end; without an end, three hours.
+
+    Which hours it is asked for is noted beside it, for the tests to see.
+    """
+
+    def hour(moment):
+        return int(datetime.datetime.fromisoformat(moment.replace("Z", "+00:00")).timestamp()) // 3600
+
+    last = state.get("bookmarks", {}).get("things", {}).get("last")
+    begin = hour(config["start_date"]) if last is None else last + 1
+    end = hour(config["end_date"]) if config.get("end_date") else begin + 3
+    with open(os.path.join(os.environ["TAP_FAULT_NOTES"], "hours"), "a") as notes:
+        notes.write(f"{begin} {end}\n")
+    say({"type": "SCHEMA", "stream": "things", "schema": SCHEMA, "key_properties": ["id"]})
+    for number in range(begin, end):
+        say({"type": "RECORD", "stream": "things", "record": {"id": number}})
+        say({"type": "STATE", "value": {"bookmarks": {"things": {"last": number}}}})
+        time.sleep(0.02)
+
+
 def main():
     parser = argparse.ArgumentParser()
     for name in ("--config", "--state", "--catalog", "--properties"):
@@ -242,6 +264,8 @@ def main():
             print(f"{number} of {FLOOD}: {'x' * 1000}", file=sys.stderr)
     if mode == "step":
         return step(load(arguments.state))
+    if mode == "hours":
+        return hours(config, load(arguments.state))
     if mode == "three":
         return three(load(arguments.state))
     first = load(arguments.state).get("bookmarks", {}).get("things", {}).get("last", 0) + 1

@@ -25,7 +25,8 @@ pub struct AllEnds(BTreeMap<IntegrationId, Ends>);
 impl FromIterator<Run> for AllEnds {
     fn from_iter<I: IntoIterator<Item = Run>>(runs: I) -> Self {
         let mut all = Self::default();
-        for run in runs.into_iter().filter(|run| run.status.succeeded() || run.status == RunStatus::Failed) {
+        let says = |run: &Run| run.is_live() && (run.status.succeeded() || run.status == RunStatus::Failed);
+        for run in runs.into_iter().filter(says) {
             let key = (run.kind.word(), run.status.word());
             let ends = all.0.entry(run.integration).or_default();
             if ends.0.get(&key).is_none_or(|known| (known.started_at, known.id) <= (run.started_at, run.id)) {

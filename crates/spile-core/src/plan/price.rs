@@ -147,7 +147,7 @@ struct History<'a> {
 
 impl<'a> History<'a> {
     fn of(integration: &Integration, runs: &'a [Run]) -> Self {
-        let runs = runs.iter().filter(|run| run.kind == RunKind::Sync).collect();
+        let runs = runs.iter().filter(|run| run.kind == RunKind::Sync && run.is_live()).collect();
         Self { runs, forgets: integration.forgets() }
     }
 

@@ -329,3 +329,12 @@ impl Record for Entry {
 pub fn state_id(environment: &EnvironmentName, extractor: &str, loader: &str) -> String {
     format!("{environment}:{extractor}-to-{loader}")
 }
+
+/// The suffix of the state id of backfills, so that they never touch the live bookmarks: Meltano's `--state-id-suffix`.
+pub const BACKFILL: &str = "backfill";
+
+/// Returns the id under which backfills keep their state beside the live one.
+#[must_use]
+pub fn backfill_state_id(live: &str) -> String {
+    format!("{live}:{BACKFILL}")
+}

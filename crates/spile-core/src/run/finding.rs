@@ -94,8 +94,8 @@ pub struct Expectations<'a> {
 pub fn of_records(run: &Run, known: &Expectations<'_>, severity: Severity) -> Vec<Finding> {
     let is_like = |one: &&Run| {
         let same = one.kind == RunKind::Sync && one.loader == run.loader && one.environment == run.environment;
-        // A sync of some streams says nothing about the others.
-        same && one.id != run.id && one.status.succeeded() && one.details.filter.only.is_empty()
+        // What only some streams were read of says nothing about the others.
+        same && one.id != run.id && one.is_live() && one.status.succeeded() && one.details.filter.only.is_empty()
     };
     let earlier: Vec<&Run> = known.earlier.iter().filter(is_like).collect();
     if run.records.unwrap_or_default() > 0 {

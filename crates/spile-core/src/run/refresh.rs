@@ -32,7 +32,7 @@ pub enum RefreshRemains {
 pub fn unfinished(runs: &[Run], loader: Option<IntegrationId>, except: Uuid) -> Option<Unfinished> {
     // A sync of some streams neither continues nor replaces a refresh.
     let is_of = |run: &&Run| {
-        let is_whole = run.kind == RunKind::Sync && run.details.filter.only.is_empty();
+        let is_whole = run.kind == RunKind::Sync && run.is_live() && run.details.filter.only.is_empty();
         is_whole && run.loader == loader && run.id != except
     };
     let mut broken_off = runs.iter().filter(is_of).take_while(|run| run.full_refresh && !run.status.succeeded());

@@ -34,7 +34,7 @@ pub struct Stats {
 pub fn stats(runs: &[Run]) -> Vec<Stats> {
     let mut by_integration: BTreeMap<IntegrationId, Vec<&Run>> = BTreeMap::new();
     let has_ended = |run: &Run| run.status.succeeded() || run.status == RunStatus::Failed;
-    let ended = |run: &&Run| has_ended(run) && run.kind == RunKind::Sync;
+    let ended = |run: &&Run| has_ended(run) && run.kind == RunKind::Sync && run.is_live();
     for run in runs.iter().filter(ended) {
         by_integration.entry(run.integration).or_default().push(run);
     }

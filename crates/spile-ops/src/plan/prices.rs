@@ -39,7 +39,7 @@ pub(super) async fn prices(
             && let Some(integration) = waiting.next()
         {
             let runs = world.runs.clone();
-            asking.spawn(async move { (runs.newest(Some(integration.id), RUNS).await, integration) });
+            asking.spawn(async move { (runs.newest_live(integration.id, RUNS).await, integration) });
         }
         let Some(asked) = asking.join_next().await else { return Ok(prices) };
         let Ok((runs, integration)) = asked else { continue };

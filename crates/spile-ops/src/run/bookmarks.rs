@@ -61,7 +61,7 @@ impl Job {
         }
         self.follow_rename(run, request).await?;
         let known = match (&backend, &self.options.from) {
-            (_, super::From::Beginning | super::From::Moment(_)) => None,
+            (_, super::From::Beginning | super::From::Moment(_) | super::From::Range(_)) => None,
             (Backend::Local, super::From::Bookmark) if self.world.supabase.is_none() => None,
             // Bookmarks from Meltano's own database would be copied onto themselves.
             (Backend::Local, super::From::Bookmark) => self.elsewhere(id).await?.filter(KnownBookmarks::is_of_a_run),
@@ -145,6 +145,10 @@ impl Job {
 
     /// Returns the state id of the last sync, if only names have changed since: the integration's or its loader's.
     pub(super) async fn renamed_from(&self, run: &Run) -> Result<Option<String>, Error> {
+        // A backfill begins without a state, and takes nobody else's.
+        if !run.is_live() {
+            return Ok(None);
+        }
         let earlier = self.known().await?.iter().filter(|known| known.id != run.id);
         let (environment, loader, id) = (&run.environment, run.loader, run.state_id.as_deref());
         Ok(Pipeline { extractor: &self.integration, environment, loader, id }.renamed_from(earlier))

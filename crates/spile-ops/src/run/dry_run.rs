@@ -50,7 +50,7 @@ pub async fn would(world: &World, loaded: &Arc<Loaded>, options: &Options) -> Re
         let slug = integration.at(environment).loader.clone();
         let to = slug.as_ref().and_then(|slug| loaded.integrations.find(slug.as_str()));
         let state_id = to.map(|to| state_id(environment, &integration.plugin_name(), &to.plugin_name()));
-        let mut known = world.runs.newest(Some(integration.id), 100).await?;
+        let mut known = world.runs.newest_live(integration.id, 100).await?;
         let is_running = known.iter().any(|run| run.kind == RunKind::Sync && run.status == RunStatus::Running);
         let pipeline =
             Pipeline { extractor: &integration, environment, loader: to.map(|to| to.id), id: state_id.as_deref() };

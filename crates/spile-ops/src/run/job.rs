@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::ended::{How, RefusalReason, RefusedRun, RunEnd, cause, error_line, finish, took_in};
 use super::run_lock::NotHere;
-use super::{From, Options, START};
+use super::{From, Options};
 use crate::discover::DiscoverError;
 use crate::invocation::{self, Invocation};
 use crate::{Error, Event, Loaded, loader_test};
@@ -16,7 +16,7 @@ use spile_core::connector::Role;
 use spile_core::integration::Integration;
 use spile_core::integration::check::environment_variable;
 use spile_core::name::EnvironmentName;
-use spile_core::record::entry::state_id;
+use spile_core::record::entry::{BACKFILL, backfill_state_id, state_id};
 use spile_core::run::finding::Finding;
 use spile_core::run::refresh::{self, RefreshRemains};
 use spile_core::run::{Cause, Details, Run, RunKind, RunStatus, Start, StreamFilter, Tries};
@@ -57,10 +57,10 @@ pub(super) struct SourceFacts<'a> {
 }
 
 impl Job {
-    /// Returns the latest runs of the integration. Reads them only once: the integration is already held at the first call,
-    /// so no other run of it can start.
+    /// Returns the newest live runs of the integration, read once: it is held from before the first call on, so that no other run
+    /// of it comes.
     pub(super) async fn known(&self) -> Result<&[Run], Error> {
-        let read = || self.world.runs.newest(Some(self.integration.id), 100);
+        let read = || self.world.runs.newest_live(self.integration.id, 100);
         Ok(self.known.get_or_try_init(read).await?)
     }
 
@@ -194,8 +194,11 @@ impl Job {
     pub(super) fn begun(&self) -> Run {
         let environment = self.options.environment.clone();
         let loader = self.loader();
-        let state_id =
-            loader.map(|loader| state_id(&environment, &self.integration.plugin_name(), &loader.plugin_name()));
+        let live = loader.map(|loader| state_id(&environment, &self.integration.plugin_name(), &loader.plugin_name()));
+        let (range, state_id) = match &self.options.from {
+            From::Range(range) => (Some(*range), live.as_deref().map(backfill_state_id)),
+            From::Bookmark | From::Beginning | From::Moment(_) => (None, live),
+        };
         let start = Start {
             id: self.id,
             integration: self.integration.id,
@@ -207,10 +210,10 @@ impl Job {
         Run {
             state_id,
             loader: loader.map(|loader| loader.id),
-            full_refresh: self.options.from != From::Bookmark && self.options.streams.only.is_empty(),
+            full_refresh: self.options.from.is_full_refresh() && self.options.streams.only.is_empty(),
             scheduled_for: self.options.scheduled_for.get(&self.integration.id).copied(),
             host: Some(machine::name()),
-            details: Details { filter: self.filter(), ..Details::default() },
+            details: Details { filter: self.filter(), range, ..Details::default() },
             ..Run::start(start)
         }
     }
@@ -331,15 +334,28 @@ impl Job {
             From::Beginning => request.span = span,
             From::Moment(moment) => {
                 request.span = span;
-                let variable = environment_variable(&self.integration.plugin_name(), START);
-                request.settings.insert(variable, moment.clone());
+                self.set(&mut request, self.integration.connector.start_setting(), moment.clone());
+            }
+            From::Range(range) => {
+                // Its state is its own, and nothing of an earlier piece may narrow it.
+                request.span = Span::Everything;
+                request.state_suffix = Some(BACKFILL);
+                let connector = &self.integration.connector;
+                self.set(&mut request, connector.start_setting(), range.from.to_string());
+                self.set(&mut request, connector.end_setting(), range.to.to_string());
             }
         }
         invocation::narrow(&mut request, &run.details.filter);
         Ok(request)
     }
 
-    /// Moves the bookmarks of the last sync if only names have changed since.
+    /// Gives a setting of the tap another value for this run, if the tap has it.
+    fn set(&self, request: &mut Request, setting: Option<&str>, value: String) {
+        let Some(setting) = setting else { return };
+        request.settings.insert(environment_variable(&self.integration.plugin_name(), setting), value);
+    }
+
+    /// Moves the bookmarks of the last sync when only names have changed since.
     ///
     /// This happens here and not in apply, because apply may run without Meltano.
     pub(super) async fn follow_rename(&self, run: &Run, request: &Request) -> Result<(), Error> {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::{From, Loaded, Options, START};
+use super::{From, Loaded, Options};
 use spile_core::connector::Role;
 use spile_core::discovered::can_select;
 use spile_core::integration::Integration;
@@ -63,7 +63,13 @@ pub(super) fn of(integration: &Integration, jobs: &[Job], kind: RunKind, options
     if kind == RunKind::Sync && integration.at(&options.environment).loader.is_none() {
         return Some(Obstacle::new(NO_LOADER.0, NO_LOADER.1));
     }
-    let has_start = || integration.connector.settings.iter().any(|setting| setting.name == START);
+    let has_start = || integration.connector.start_setting().is_some();
+    if matches!(options.from, From::Range(_)) && !has_start() {
+        return Some(Obstacle::new(
+            "has a tap without a setting that says from when it reads, so a range cannot be read",
+            "read everything again with `--full-refresh`, or name the setting under `[range]` in the connector's definition",
+        ));
+    }
     if matches!(options.from, From::Moment(_)) && !has_start() {
         return Some(Obstacle::new(
             "has no setting `start_date`",

@@ -39,6 +39,12 @@ impl Results {
         }
     }
 
+    pub(super) fn extend(&mut self, later: Self) {
+        self.ran.extend(later.ran);
+        self.refused.extend(later.refused);
+        self.left.extend(later.left);
+    }
+
     pub(super) fn sort(&mut self) {
         self.ran.sort_by(|a, b| a.slug.cmp(&b.slug));
         self.refused.sort_by(|a, b| a.run.slug.cmp(&b.run.slug));

@@ -59,11 +59,12 @@ impl Job {
         }
     }
 
-    /// Compares the records of a sync with earlier syncs. There is no comparison for a sync that starts at a given time or
-    /// reads only some streams.
+    /// Compares the records of a sync with those of earlier ones. Nobody knows what is usual for a sync from a moment on, for
+    /// a piece of a backfill, or for one of some streams.
     async fn of_records(&self, run: &Run) -> Result<Vec<Finding>, Error> {
         let severity = self.loaded.settings.sync.empty;
-        let is_usual = !matches!(self.options.from, From::Moment(_)) && self.options.streams.only.is_empty();
+        let is_usual =
+            !matches!(self.options.from, From::Moment(_) | From::Range(_)) && self.options.streams.only.is_empty();
         if self.kind != RunKind::Sync || severity == Severity::Ok || !is_usual {
             return Ok(Vec::new());
         }

@@ -75,6 +75,7 @@ pub fn facts(run: &Run, applied: Option<&Applied>) -> Vec<Fact> {
         ("Environment", Some(run.environment.to_string())),
         ("Machine", run.host.clone()),
         ("Schedule", run.scheduled_for.map(moment)),
+        ("Range", run.details.range.map(|range| range.to_string())),
         ("Plan", applied.map(|applied| format!("{}, applied {}", applied.plan, moment(applied.at)))),
         ("Catalog", run.details.catalog.as_ref().map(|hash| format!("sha256 {hash}"))),
         ("State ID", run.state_id.clone()),

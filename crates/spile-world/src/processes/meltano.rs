@@ -135,6 +135,9 @@ impl Meltano {
         if request.span == Span::Everything {
             arguments.push("--full-refresh".to_owned());
         }
+        if let Some(suffix) = request.state_suffix {
+            arguments.extend(["--state-id-suffix".to_owned(), suffix.to_owned()]);
+        }
         arguments.push(request.extractor.clone());
         arguments.extend(request.mappers.iter().map(|mapper| mapper.mapping.clone()));
         arguments.extend(request.loader.clone());

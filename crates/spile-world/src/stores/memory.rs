@@ -183,9 +183,19 @@ impl Runs for MemoryRuns {
         Ok(runs)
     }
 
+    async fn newest_live(&self, of: IntegrationId, most: usize) -> Result<Vec<Run>, TargetError> {
+        let runs = self.newest(Some(of), usize::MAX).await?;
+        Ok(runs.into_iter().filter(Run::is_live).take(most).collect())
+    }
+
+    async fn backfills(&self, of: IntegrationId) -> Result<Vec<Run>, TargetError> {
+        let runs = self.newest(Some(of), usize::MAX).await?;
+        Ok(runs.into_iter().filter(|run| !run.is_live()).collect())
+    }
+
     async fn newest_of_each(&self) -> Result<BTreeMap<IntegrationId, Run>, TargetError> {
         let runs = self.newest(None, usize::MAX).await?;
-        Ok(runs.into_iter().rev().map(|run| (run.integration, run)).collect())
+        Ok(runs.into_iter().filter(Run::is_live).rev().map(|run| (run.integration, run)).collect())
     }
 
     async fn tries(&self, now: Timestamp) -> Result<BTreeMap<IntegrationId, Tries>, TargetError> {
@@ -211,7 +221,7 @@ impl Runs for MemoryRuns {
         let runs = self.newest(None, usize::MAX).await?;
         let mut standings = BTreeMap::new();
         for run in runs.iter().rev() {
-            let Some(status) = run.status.integration_status() else { continue };
+            let Some(status) = run.integration_status() else { continue };
             let at = run.finished_at.unwrap_or(Timestamp::UNIX_EPOCH);
             standings.insert(run.integration, Standing { status: status.to_owned(), created_at: at, updated_at: at });
         }

@@ -28,7 +28,13 @@ pub trait Runs: Send + Sync {
     /// Returns the newest runs of an integration, or of all, newest first.
     async fn newest(&self, of: Option<IntegrationId>, most: usize) -> Result<Vec<Run>, TargetError>;
 
-    /// Returns the newest run of each integration.
+    /// Returns the newest runs of an integration's live pipeline, newest first: no pieces of backfills.
+    async fn newest_live(&self, of: IntegrationId, most: usize) -> Result<Vec<Run>, TargetError>;
+
+    /// Returns all runs of an integration that were pieces of backfills, newest first.
+    async fn backfills(&self, of: IntegrationId) -> Result<Vec<Run>, TargetError>;
+
+    /// Returns the newest live run of each integration.
     async fn newest_of_each(&self) -> Result<BTreeMap<IntegrationId, Run>, TargetError>;
 
     /// Returns, for each integration, the attempts for the latest scheduled time that is not after `now`.

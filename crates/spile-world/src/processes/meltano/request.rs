@@ -43,6 +43,8 @@ pub struct Request {
     pub surroundings: Surroundings,
     /// How much a run reads.
     pub span: Span,
+    /// What is added to the id of its state, so that it is not the live one.
+    pub state_suffix: Option<&'static str>,
     /// Which streams it reads, and which of them from their beginning.
     pub filter: StreamFilter,
     /// Whether the loader's tables are counted.

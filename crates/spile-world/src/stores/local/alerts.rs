@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use rusqlite::{OptionalExtension, params};
 
 use super::rows::json;
-use super::runs::run;
+use super::runs::{is_live, run};
 use super::{Local, version};
 use crate::stores::delivery_log::DeliveryRecord;
 use crate::{Alerts, TargetError};
@@ -17,10 +17,11 @@ impl Alerts for Local {
     async fn ends(&self, of: Option<&[IntegrationId]>) -> Result<Vec<Run>, TargetError> {
         let Some(connection) = self.open()? else { return Ok(Vec::new()) };
         let columns = self.columns(&connection)?;
+        let is_live = is_live(self.version_of(&connection)?);
         let sql = format!(
             "select {columns} from (select *, row_number() over \
              (partition by integration_id, kind, status order by started_at desc, id desc) as place \
-             from integration_runs where environment = ?1 and status in ('ok', 'warning', 'failed') \
+             from integration_runs where environment = ?1 and status in ('ok', 'warning', 'failed') and {is_live} \
              and (?2 is null or integration_id in (select value from json_each(?2)))) where place = 1"
         );
         let of = of.map(|ids| json(&ids.iter().map(ToString::to_string).collect::<Vec<_>>()));

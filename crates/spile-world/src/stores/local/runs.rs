@@ -48,28 +48,25 @@ impl Runs for Local {
     }
 
     async fn newest(&self, of: Option<IntegrationId>, most: usize) -> Result<Vec<Run>, TargetError> {
-        let Some(connection) = self.open()? else { return Ok(Vec::new()) };
-        let columns = self.columns(&connection)?;
-        let sql = format!(
-            "select {columns} from integration_runs where environment = ?1 and (?2 is null or integration_id = ?2) \
-             order by started_at desc, id desc limit ?3"
-        );
-        let most = i64::try_from(most).unwrap_or(i64::MAX);
-        let read = || -> rusqlite::Result<Vec<Run>> {
-            let mut statement = connection.prepare(&sql)?;
-            let of = of.map(|id| id.to_string());
-            statement.query_map(params![self.environment.as_str(), of, most], run)?.collect()
-        };
-        read().map_err(|source| self.failed(source))
+        self.newest_where(of, most, |_| "true".to_owned())
+    }
+
+    async fn newest_live(&self, of: IntegrationId, most: usize) -> Result<Vec<Run>, TargetError> {
+        self.newest_where(Some(of), most, is_live)
+    }
+
+    async fn backfills(&self, of: IntegrationId) -> Result<Vec<Run>, TargetError> {
+        self.newest_where(Some(of), usize::MAX, |version| format!("not {}", is_live(version)))
     }
 
     async fn newest_of_each(&self) -> Result<BTreeMap<IntegrationId, Run>, TargetError> {
         let Some(connection) = self.open()? else { return Ok(BTreeMap::new()) };
         let columns = self.columns(&connection)?;
+        let is_live = is_live(self.version_of(&connection)?);
         let sql = format!(
             "select {columns} from (select *, row_number() over \
              (partition by integration_id order by started_at desc, id desc) as place \
-             from integration_runs where environment = ?1) where place = 1"
+             from integration_runs where environment = ?1 and {is_live}) where place = 1"
         );
         let read = || -> rusqlite::Result<BTreeMap<_, _>> {
             let mut statement = connection.prepare(&sql)?;
@@ -147,7 +144,7 @@ impl Local {
         let mut write = || -> rusqlite::Result<()> {
             let transaction = connection.transaction()?;
             upsert(&transaction, run)?;
-            if let Some(status) = run.status.integration_status() {
+            if let Some(status) = run.integration_status() {
                 let sql = "update integrations set status = ?3 \
                            where environment = ?1 and id = ?2 and managed_by = ?4 and status <> 'paused'";
                 let (environment, id) = (run.environment.as_str(), run.integration.to_string());
@@ -168,13 +165,45 @@ impl Local {
         }
     }
 
+    /// Returns the newest runs for which a condition holds, which depends on the version of the database.
+    fn newest_where(
+        &self,
+        of: Option<IntegrationId>,
+        most: usize,
+        condition: impl FnOnce(i64) -> String,
+    ) -> Result<Vec<Run>, TargetError> {
+        let Some(connection) = self.open()? else { return Ok(Vec::new()) };
+        let columns = self.columns(&connection)?;
+        let condition = condition(self.version_of(&connection)?);
+        let sql = format!(
+            "select {columns} from integration_runs where environment = ?1 and (?2 is null or integration_id = ?2) \
+             and {condition} order by started_at desc, id desc limit ?3"
+        );
+        let most = i64::try_from(most).unwrap_or(i64::MAX);
+        let read = || -> rusqlite::Result<Vec<Run>> {
+            let mut statement = connection.prepare(&sql)?;
+            let of = of.map(|id| id.to_string());
+            statement.query_map(params![self.environment.as_str(), of, most], run)?.collect()
+        };
+        read().map_err(|source| self.failed(source))
+    }
+
+    pub(super) fn version_of(&self, connection: &Connection) -> Result<i64, TargetError> {
+        version(connection).map_err(|source| self.failed(source))
+    }
+
     /// Returns the columns to select for a run, in the order that [`run`] reads them.
     pub(super) fn columns(&self, connection: &Connection) -> Result<String, TargetError> {
-        let version = version(connection).map_err(|source| self.failed(source))?;
+        let version = self.version_of(connection)?;
         let column =
             |since| move |(name, without): (&'static str, &'static str)| if version >= since { name } else { without };
         Ok(format!("{COLUMNS}, {}, {}", COLUMNS_3.map(column(3)).join(", "), column(5)(DETAILS)))
     }
+}
+
+/// Returns the condition that a run is no piece of a backfill, in a database of that version: an older one has none.
+pub(super) fn is_live(version: i64) -> String {
+    if version >= 5 { "(json_extract(details, '$.range') is null)" } else { "true" }.to_owned()
 }
 
 fn upsert(connection: &Connection, run: &Run) -> rusqlite::Result<()> {

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Supabase, SupabaseError};
+use super::{PAGE, Supabase, SupabaseError};
 use crate::files::io_error::IoError;
 use crate::stores::runs::Standing;
 use crate::{Runs, TargetError};
@@ -116,7 +116,7 @@ impl Supabase {
     /// Sends a run, and updates the status of its integration.
     async fn send(&self, run: &Run) -> Result<(), SupabaseError> {
         self.client.upsert("integration_runs", &self.written_run(run)).await?;
-        let Some(status) = run.status.integration_status() else { return Ok(()) };
+        let Some(status) = run.integration_status() else { return Ok(()) };
         let query = [
             ("id", format!("eq.{}", run.integration)),
             ("managed_by", format!("eq.{}", self.project)),
@@ -166,6 +166,35 @@ impl Runs for Supabase {
         let mut query = vec![("limit", most.to_string())];
         query.extend(of.map(|id| ("integration_id", format!("eq.{id}"))));
         Ok(self.runs(query).await?)
+    }
+
+    async fn newest_live(&self, of: IntegrationId, most: usize) -> Result<Vec<Run>, TargetError> {
+        let query = vec![
+            ("limit", most.to_string()),
+            ("integration_id", format!("eq.{of}")),
+            ("details->range", "is.null".to_owned()),
+        ];
+        Ok(self.runs(query).await?)
+    }
+
+    async fn backfills(&self, of: IntegrationId) -> Result<Vec<Run>, TargetError> {
+        // Before the next piece is chosen, those count that could not be sent earlier.
+        self.send_kept().await;
+        let mut all = Vec::new();
+        loop {
+            let page = vec![
+                ("limit", PAGE.to_string()),
+                ("offset", all.len().to_string()),
+                ("integration_id", format!("eq.{of}")),
+                ("details->range", "not.is.null".to_owned()),
+            ];
+            let page = self.runs(page).await?;
+            let is_last = page.len() < PAGE;
+            all.extend(page);
+            if is_last {
+                return Ok(all);
+            }
+        }
     }
 
     async fn newest_of_each(&self) -> Result<BTreeMap<IntegrationId, Run>, TargetError> {

@@ -156,13 +156,14 @@ language sql stable security invoker set search_path = '' as $$
 $$;
 comment on function public.spile_left(jsonb) is 'What the apply {"managed_by", "environment", "apply_id"} left.';
 
--- The newest run of each integration in a project's environment.
+-- The newest run of each integration in a project's environment. Pieces of backfills say nothing about it.
 create or replace function public.spile_last_runs(payload jsonb) returns jsonb
 language sql stable security invoker set search_path = '' as $$
   select coalesce(jsonb_agg(to_jsonb(r)), '[]') from (
     select distinct on (r.integration_id) r.*
       from public.integration_runs r
      where r.managed_by = payload->>'managed_by' and r.environment = payload->>'environment'
+       and r.details->'range' is null
      order by r.integration_id, r.started_at desc, r.id desc
   ) r
 $$;
@@ -205,6 +206,7 @@ begin
         from public.integration_runs r
        where r.managed_by = payload->>'managed_by' and r.environment = payload->>'environment'
          and r.status in ('ok', 'warning', 'failed') and (ids is null or r.integration_id = any(ids))
+         and r.details->'range' is null
        order by r.integration_id, r.kind, r.status, r.started_at desc, r.id desc
     ) r);
 end $$;

@@ -1,0 +1,174 @@
+//! `sync --from --to`: a range of time that is read again in pieces, each by a run of its own.
+//!
+//! The live pipeline does not notice: pieces have a state of their own, and between two of them its syncs can run.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::{From, Options, Results, RunKind, chosen, runs};
+use crate::{Error, Event, Loaded, RunSelection, Tell};
+use spile_core::integration::Integration;
+use spile_core::name::Slug;
+use spile_core::run::TimeRange;
+use spile_core::run::backfill::{Backfilled, Piece, PieceLength, pieces};
+use spile_world::World;
+
+/// What to read again.
+#[derive(Debug, Clone, Copy)]
+pub struct BackfillRequest {
+    /// The range.
+    pub range: TimeRange,
+    /// How much of it one run reads; all of it, if this is not set.
+    pub length: Option<PieceLength>,
+    /// What happens to pieces that earlier runs have read.
+    pub when_done: WhenDone,
+}
+
+/// What happens to pieces of a backfill that earlier runs have read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WhenDone {
+    /// They are skipped.
+    Skip,
+    /// They are read again.
+    ReadAgain,
+}
+
+/// A backfill of one integration.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Backfill {
+    /// The integration.
+    pub slug: Slug,
+    /// The whole range.
+    pub range: TimeRange,
+    /// Where a run stops.
+    pub reach: Reach,
+    /// Its pieces, in order.
+    pub pieces: Vec<Piece>,
+    /// The piece that an earlier run began and did not finish, if it comes next.
+    pub unfinished: Option<TimeRange>,
+}
+
+/// Where the runs of a backfill stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reach {
+    /// At the end of each piece.
+    End,
+    /// At the present, because the tap has no setting for an end.
+    Present,
+}
+
+impl Backfill {
+    /// Returns how many pieces are done.
+    #[must_use]
+    pub fn done(&self) -> usize {
+        self.pieces.iter().filter(|piece| piece.done.is_some()).count()
+    }
+
+    /// Tells whether nothing is left to read.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        self.done() == self.pieces.len()
+    }
+}
+
+/// Works out the pieces of a backfill for each integration, and which are done. Reads nothing.
+///
+/// # Errors
+/// When the range cannot be read in these pieces, or an integration cannot be backfilled.
+pub async fn plan(
+    world: &World,
+    loaded: &Arc<Loaded>,
+    options: &Options,
+    request: &BackfillRequest,
+) -> Result<Vec<Backfill>, Error> {
+    let all = pieces(request.range, request.length, (world.clock)())?;
+    let options = Options { from: From::Range(request.range), ..options.clone() };
+    let mut backfills = Vec::new();
+    for integration in chosen(world, loaded, RunKind::Sync, &options).await? {
+        let declared = integration.at(&options.environment);
+        let loader = declared.loader.as_ref().and_then(|slug| loaded.integrations.find(slug.as_str()));
+        refuse_overwriting(&integration, loader, &options)?;
+        let has_end = integration.connector.end_setting().is_some();
+        let reach = if has_end { Reach::End } else { Reach::Present };
+        let ranges = if has_end { all.clone() } else { vec![request.range] };
+        let earlier = match request.when_done {
+            WhenDone::Skip => world.runs.backfills(integration.id).await?,
+            WhenDone::ReadAgain => Vec::new(),
+        };
+        let like = Backfilled { loader: loader.map(|loader| loader.id), streams: &options.streams.only };
+        let pieces = like.progress(&ranges, &earlier);
+        let next = spile_core::run::backfill::next(&pieces);
+        let unfinished = next.filter(|next| earlier.iter().any(|run| run.details.range.as_ref() == Some(next)));
+        backfills.push(Backfill { slug: integration.slug.clone(), range: request.range, reach, pieces, unfinished });
+    }
+    Ok(backfills)
+}
+
+/// Refuses a loader that empties its tables first: each piece would delete those before it, and the live rows.
+fn refuse_overwriting(
+    integration: &Integration,
+    loader: Option<&Arc<Integration>>,
+    options: &Options,
+) -> Result<(), Error> {
+    let Some(loader) = loader else { return Ok(()) };
+    let method = loader.at(&options.environment).config.get(LOAD_METHOD);
+    if method.and_then(serde_json::Value::as_str) != Some("overwrite") {
+        return Ok(());
+    }
+    Err(Error::NotRunnable {
+        slug: integration.slug.clone(),
+        reason: format!("has the loader `{}`, which empties its tables before each run", loader.slug).into(),
+        help: format!(
+            "set `{LOAD_METHOD} = \"upsert\"` in `{}`, or read everything again with `--full-refresh`",
+            loader.path.display()
+        )
+        .into(),
+    })
+}
+
+/// The setting of loaders that are built on Meltano's SDK for how they write.
+const LOAD_METHOD: &str = "load_method";
+
+/// Reads the pieces that are not done, in order. Stops an integration's backfill at the first piece that fails.
+///
+/// # Errors
+/// When nothing can be started; a run that fails is a result.
+pub async fn carry_out(
+    world: &World,
+    loaded: &Arc<Loaded>,
+    options: &Options,
+    backfills: &[Backfill],
+    tell: Tell<'_>,
+) -> Result<Results, Error> {
+    let mut results = Results::default();
+    for backfill in backfills {
+        for (index, piece) in backfill.pieces.iter().enumerate().filter(|(_, piece)| piece.done.is_none()) {
+            if *options.interrupt.borrow() {
+                return Ok(results);
+            }
+            let range = match backfill.reach {
+                Reach::End => piece.range,
+                Reach::Present => TimeRange { to: until_now((world.clock)(), piece.range), ..piece.range },
+            };
+            let (slug, of) = (backfill.slug.clone(), backfill.pieces.len());
+            tell(Event::Piece { slug: slug.clone(), number: index + 1, of, range });
+            let which = RunSelection::exactly([slug]);
+            let piece = Options { which, from: From::Range(range), ..options.clone() };
+            let ended = runs(world, loaded, RunKind::Sync, &piece, tell).await?;
+            let has_succeeded = !ended.ran.is_empty() && ended.all().iter().all(|run| run.status.succeeded());
+            results.extend(ended);
+            if !has_succeeded {
+                break;
+            }
+        }
+    }
+    Ok(results)
+}
+
+/// Returns the present in whole seconds, but no earlier than the end of the range.
+fn until_now(now: Timestamp, range: TimeRange) -> Timestamp {
+    Timestamp::from_second(now.as_second()).unwrap_or(now).max(range.to)
+}
