@@ -1,5 +1,7 @@
 //! The first records of a source, as text for people and as data.
 
+use std::fmt::Write;
+
 use serde_json::{Map, Value, json};
 
 use super::table::{Cell, lines};
@@ -18,14 +20,18 @@ const WIDTH: usize = 32;
 #[must_use]
 pub fn text(previewed: &Previewed) -> String {
     let Previewed { file, preview, .. } = previewed;
-    let mut text: String = preview.streams.iter().map(|stream| format!("{}\n", of_stream(stream, preview))).collect();
+    let mut text = String::new();
+    for stream in &preview.streams {
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "{}", of_stream(stream, preview));
+    }
     if preview.streams.is_empty() {
         text.push_str("the tap wrote nothing: check that `select` takes a stream\n");
     }
     if preview.is_cut {
         let note = styled(CHANGED, "note:");
         let why = "the tap cannot skip streams that have enough records, so it was stopped; later streams are missing";
-        text.push_str(&format!("{note} {why}\n"));
+        let _ = writeln!(text, "{note} {why}");
     }
     if let Some(file) = file {
         let hidden = preview.streams.iter().flat_map(|stream| &stream.columns).filter(|one| one.is_masked).count();

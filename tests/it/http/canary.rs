@@ -93,7 +93,9 @@ async fn no_secret_is_in_any_response_of_the_server() {
             asked.push_str("?integration=things");
         }
         let (status, body) = reader.read(&asked, server.ask(Method::GET, &asked)).await;
-        assert_eq!(status, StatusCode::OK, "{asked}: {body}");
+        // The tap of this test leaves no bookmark.
+        let expected = if path.ends_with("/state") { StatusCode::NOT_FOUND } else { StatusCode::OK };
+        assert_eq!(status, expected, "{asked}: {body}");
     }
     let events = server.ask(Method::GET, &format!("/api/runs/{run}/logs")).header("accept", "text/event-stream");
     reader.read("events of a log", events).await;

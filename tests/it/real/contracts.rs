@@ -249,7 +249,7 @@ async fn changes_in_a_source_are_left_out_and_accepted_by_page_and_api() {
     let browser = server.browser().await;
     let page = browser.page("/integrations/things").await;
     assert!(page.contains("The source has changed") && page.contains("Accept these changes"), "{page}");
-    assert!(page.contains("keep `reason` empty until"), "{page}");
+    assert!(page.contains("keep <code>reason</code> empty until"), "{page}");
     let at = told["discovered_at"].as_str().unwrap();
     let seen = [("wish", "leave_out"), ("at", at), ("stream", "orders"), ("column", "reason")];
     let goes = browser.goes("/integrations/things/contract", &seen).await;

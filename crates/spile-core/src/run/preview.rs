@@ -3,6 +3,7 @@
 //! Separate from everything that shows or stores records, so that both only ever get masked ones.
 
 use std::collections::BTreeSet;
+use std::fmt::Write;
 
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -113,11 +114,12 @@ impl Preview {
         for stream in &self.streams {
             let Some(table) = &stream.table else { continue };
             let columns = stream.columns.iter().map(|column| (column.name.clone(), column.schema.clone()));
-            let schema = json!({ "type": "object", "properties": Map::from_iter(columns) });
+            let schema = json!({ "type": "object", "properties": columns.collect::<Map<_, _>>() });
             let schema = json!({ "type": "SCHEMA", "stream": table, "schema": schema, "key_properties": [] });
             let record = |record| json!({ "type": "RECORD", "stream": table, "record": record });
             for message in std::iter::once(schema).chain(stream.records.iter().map(record)) {
-                text.push_str(&format!("{message}\n"));
+                // Writing to a string cannot fail.
+                let _ = writeln!(text, "{message}");
             }
         }
         text

@@ -89,8 +89,8 @@ pub async fn plan(
     let mut backfills = Vec::new();
     for integration in chosen(world, loaded, RunKind::Sync, &options).await? {
         let declared = integration.at(&options.environment);
-        let loader = declared.loader.as_ref().and_then(|slug| loaded.integrations.find(slug.as_str()));
-        refuse_overwriting(&integration, loader, &options)?;
+        let to = declared.loader.as_ref().and_then(|slug| loaded.integrations.find(slug.as_str()));
+        refuse_overwriting(&integration, to, &options)?;
         let has_end = integration.connector.end_setting().is_some();
         let reach = if has_end { Reach::End } else { Reach::Present };
         let ranges = if has_end { all.clone() } else { vec![request.range] };
@@ -98,7 +98,7 @@ pub async fn plan(
             WhenDone::Skip => world.runs.backfills(integration.id).await?,
             WhenDone::ReadAgain => Vec::new(),
         };
-        let like = Backfilled { loader: loader.map(|loader| loader.id), streams: &options.streams.only };
+        let like = Backfilled { loader: to.map(|to| to.id), streams: &options.streams.only };
         let pieces = like.progress(&ranges, &earlier);
         let next = spile_core::run::backfill::next(&pieces);
         let unfinished = next.filter(|next| earlier.iter().any(|run| run.details.range.as_ref() == Some(next)));

@@ -193,7 +193,9 @@ fn extractor() -> impl Strategy<Value = Integration> {
     let schedule = option::of(select(vec!["@daily", "5 4 * * 1"]));
     let parts = (declaration(), option::weighted(0.4, declaration()), mappers, schedule, secrets());
     parts.prop_map(|(base, mut overlay, mappers, schedule, secrets)| {
-        overlay.iter_mut().for_each(|overlay| keep_kinds(&base.config, &mut overlay.config));
+        if let Some(overlay) = &mut overlay {
+            keep_kinds(&base.config, &mut overlay.config);
+        }
         Integration { base, overlay, mappers, schedule, secrets }
     })
 }
@@ -215,7 +217,9 @@ fn keep_kinds(base: &Map<String, Value>, overlay: &mut Map<String, Value>) {
 fn loader() -> impl Strategy<Value = Integration> {
     let only = |config| Declaration { config, ..Declaration::default() };
     (config(), option::weighted(0.4, config())).prop_map(move |(base, mut overlay)| {
-        overlay.iter_mut().for_each(|overlay| keep_kinds(&base, overlay));
+        if let Some(overlay) = &mut overlay {
+            keep_kinds(&base, overlay);
+        }
         let (mappers, secrets) = (Vec::new(), Map::new());
         Integration { base: only(base), overlay: overlay.map(only), mappers, schedule: None, secrets }
     })
@@ -252,7 +256,7 @@ pub fn overlay(declaration: &Declaration) -> String {
     }
     for (name, value) in tables {
         // If it contains only tables, each gets its own header. Otherwise all of it is one inline table.
-        match value.as_object().filter(|members| members.values().all(|member| is_table(member))) {
+        match value.as_object().filter(|members| members.values().all(is_table)) {
             Some(members) => members.iter().for_each(|(key, member)| {
                 let _ = writeln!(text, "\n[config.{name}.{}]", json!(key));
                 assigned(member, &mut text);
@@ -282,14 +286,11 @@ fn assigned(table: &Value, text: &mut String) {
 /// Returns a value as TOML on one line. Every string of JSON is also one of TOML.
 pub fn inline(value: &Value) -> String {
     match value {
-        Value::Object(table) => match table.get("bare").and_then(Value::as_str) {
-            Some(date) => date.to_owned(),
-            None => {
-                let members: Vec<_> =
-                    table.iter().map(|(key, value)| format!("{} = {}", json!(key), inline(value))).collect();
-                format!("{{ {} }}", members.join(", "))
-            }
-        },
+        Value::Object(table) => {
+            let member = |(key, value): (&String, &Value)| format!("{} = {}", json!(key), inline(value));
+            let members = || table.iter().map(member).collect::<Vec<_>>().join(", ");
+            table.get("bare").and_then(Value::as_str).map_or_else(|| format!("{{ {} }}", members()), str::to_owned)
+        }
         Value::Array(items) => format!("[{}]", items.iter().map(inline).collect::<Vec<_>>().join(", ")),
         value => value.to_string(),
     }

@@ -12,8 +12,8 @@ fn range(from: i64, to: i64) -> TimeRange {
     TimeRange { from: at(from), to: at(to) }
 }
 
-fn length(text: &str) -> Option<PieceLength> {
-    Some(text.parse().unwrap())
+fn length(text: &str) -> PieceLength {
+    text.parse().unwrap()
 }
 
 /// A run of a range, with these streams.
@@ -41,15 +41,15 @@ fn a_length_is_a_number_of_hours_days_or_weeks() {
 #[test]
 fn an_empty_range_one_in_the_future_and_one_of_too_many_pieces_are_refused() {
     let now = at(36_000_000);
-    let refused = |from, to, step| pieces(range(from, to), length(step), now).unwrap_err();
+    let refused = |from, to, step| pieces(range(from, to), Some(length(step)), now).unwrap_err();
     assert!(matches!(refused(5, 5, "1h"), RangeError::Empty { .. }));
     assert!(matches!(refused(6, 5, "1h"), RangeError::Empty { .. }));
     assert!(matches!(refused(5, 36_000_001, "1w"), RangeError::Future { .. }));
-    assert_eq!(pieces(range(0, 36_000_000), length("1h"), now).unwrap().len(), 10_000);
+    assert_eq!(pieces(range(0, 36_000_000), Some(length("1h")), now).unwrap().len(), 10_000);
     assert_eq!(refused(-1, 36_000_000, "1h"), RangeError::Pieces { pieces: 10_001 });
     assert_eq!(pieces(range(0, 36_000_000), None, now), Ok(vec![range(0, 36_000_000)]));
     let last = range(Timestamp::MAX.as_second() - 5, Timestamp::MAX.as_second() - 1);
-    assert_eq!(pieces(last, length("2w"), Timestamp::MAX), Ok(vec![last]));
+    assert_eq!(pieces(last, Some(length("2w")), Timestamp::MAX), Ok(vec![last]));
 }
 
 #[test]
@@ -72,7 +72,7 @@ proptest! {
     #[test]
     fn pieces_cover_a_range_in_order_and_without_gaps(from in 0..1_000_000i64, long in 1..90_000_000i64, hours in 1..500u32) {
         let whole = range(from, from + long);
-        match pieces(whole, length(&format!("{hours}h")), at(i64::from(i32::MAX))) {
+        match pieces(whole, Some(length(&format!("{hours}h"))), at(i64::from(i32::MAX))) {
             Ok(all) => {
                 let step = i64::from(hours) * 3600;
                 prop_assert_eq!((all[0].from, all[all.len() - 1].to), (whole.from, whole.to));
@@ -91,7 +91,7 @@ proptest! {
         count in 1..30i64,
         fails in proptest::collection::vec(any::<bool>(), 0..60),
     ) {
-        let all = pieces(range(0, count * 3600), length("1h"), at(i64::from(i32::MAX))).unwrap();
+        let all = pieces(range(0, count * 3600), Some(length("1h")), at(i64::from(i32::MAX))).unwrap();
         let (mut runs, mut fails): (Vec<Run>, _) = (Vec::new(), fails.into_iter());
         while let Some(piece) = next(&backfilled(&[]).progress(&all, &runs)) {
             let status = if fails.next() == Some(true) { RunStatus::Failed } else { RunStatus::Ok };

@@ -960,8 +960,7 @@ if __name__ == "__main__":
     gc.disable()
     threading.Thread(target=stop_with, args=(int(sys.argv.pop(1)),), daemon=True).start()
     wanted, told = sys.argv.pop(1), take_bookmarks()
-    # The file is also there while plugins are installed for a preview, without a test.
-    preview = take_preview() if "test" in sys.argv else None
+    preview = take_preview()
     streams = take_streams() if preview or "run" in sys.argv else None
     # Not tried: without it, more would be read and other bookmarks would change.
     if streams:
