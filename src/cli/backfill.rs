@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::Output;
-use super::run::moment;
+use super::times::moment;
 use spile_core::run::TimeRange;
 use spile_core::run::backfill::PieceLength;
 use spile_ops::Error;

@@ -6,7 +6,8 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 use tokio::sync::watch;
 
-use super::run::{duration, pass_on};
+use super::signals::pass_on;
+use super::times::duration;
 use super::{Global, Output, exit, host};
 use spile_core::discovered::Change;
 use spile_core::name::EnvironmentName;

@@ -267,7 +267,7 @@ async fn tested(prepared: &Prepared, global: &Global, output: &mut Output) -> Re
     let (interrupted, interrupt) = tokio::sync::watch::channel(false);
     let mut options = pace.options(&prepared.loaded.settings.sync, environment);
     options.interrupt = interrupt;
-    let signals = tokio::spawn(super::run::pass_on(interrupted));
+    let signals = tokio::spawn(super::signals::pass_on(interrupted));
     let run = new::test(&world, prepared, &options, &mut |event| output.event(&event)).await;
     signals.abort();
     run

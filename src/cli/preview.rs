@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::discover::PATIENCE;
-use super::run::pass_on;
+use super::signals::pass_on;
 use super::{Global, Output, host};
 use spile_ops::preview::Options;
 use spile_ops::{self as ops, Error};

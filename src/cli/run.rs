@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use jiff::civil::Date;
-use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use tokio::sync::watch;
 
 use super::backfill::RangeArgs;
 use super::selection_args::SelectionArgs;
+use super::signals::pass_on;
+use super::times::{duration, moment};
 use super::{Format, Global, Output, exit, host, preview};
 use spile_core::name::EnvironmentName;
 use spile_core::run::{Run, StreamFilter};
@@ -87,27 +87,6 @@ struct Start {
     /// Copy a bookmark from its previous store if the current store has none
     #[arg(long, conflicts_with_all = ["full_refresh", "since"])]
     take_bookmark: bool,
-}
-
-/// Parses a duration. A plain number is seconds, as for the shell's `timeout`.
-pub(super) fn duration(text: &str) -> Result<Duration, String> {
-    let parsed = match text.parse() {
-        Ok(seconds) => Some(Duration::from_secs(seconds)),
-        Err(_) => text.parse::<SignedDuration>().ok().map(SignedDuration::unsigned_abs),
-    };
-    // A zero timeout would leave no time to do anything.
-    let parsed = parsed.filter(|duration| !duration.is_zero());
-    parsed.ok_or_else(|| "use a number of seconds above 0, or a duration like `90s`, `10m` or `2h`".to_owned())
-}
-
-/// Parses a moment; a date is its midnight in UTC.
-pub(super) fn moment(text: &str) -> Result<Timestamp, String> {
-    if let Ok(moment) = text.parse() {
-        return Ok(moment);
-    }
-    let date = text.parse::<Date>().and_then(|date| date.to_zoned(TimeZone::UTC));
-    date.map(|midnight| midnight.timestamp())
-        .map_err(|_| "use a date like `2026-01-31`, or a time like `2026-01-31T06:00:00Z`".to_owned())
 }
 
 /// Returns the parser for how a sync verifies that its records arrived.
@@ -262,22 +241,6 @@ async fn runs(
     };
     signals.abort();
     results
-}
-
-/// Reports that the user wants to stop: on Ctrl-C, and on the signal that init systems send.
-pub(super) async fn pass_on(interrupted: watch::Sender<bool>) {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-    else {
-        return;
-    };
-    loop {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-        interrupted.send_replace(true);
-    }
 }
 
 /// Writes the results, with where to fix failures, and returns the exit code.

@@ -7,7 +7,8 @@ use clap::ValueEnum;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use super::run::{Pace, pass_on};
+use super::run::Pace;
+use super::signals::pass_on;
 use super::{Global, Output, Site, host, places};
 use spile_ops::edits::Destination;
 use spile_ops::run::{RunSlots, jobs};

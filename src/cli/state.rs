@@ -94,7 +94,7 @@ impl Session {
     /// Works with an open project.
     pub(super) fn of(world: World, loaded: std::sync::Arc<Loaded>, environment: EnvironmentName) -> Self {
         let (interrupted, interrupt) = watch::channel(false);
-        let signals = tokio::spawn(super::run::pass_on(interrupted));
+        let signals = tokio::spawn(super::signals::pass_on(interrupted));
         let options = Options { environment, actor: actor(), host: host(), interrupt };
         Self { loaded, world, options, signals }
     }

@@ -2,7 +2,8 @@
 
 use tokio::sync::watch;
 
-use super::run::{Pace, pass_on, show};
+use super::run::{Pace, show};
+use super::signals::pass_on;
 use super::{Global, Output, apply};
 use spile_ops::{self as ops, Error, Event};
 

@@ -5,7 +5,8 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::discover::PATIENCE;
-use super::run::{duration, pass_on};
+use super::signals::pass_on;
+use super::times::duration;
 use super::{Global, Output, exit, host};
 use spile_ops::run::WhenBusy;
 use spile_ops::verify::Options;

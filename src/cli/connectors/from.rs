@@ -8,7 +8,8 @@ use tokio::sync::watch;
 
 use super::Output;
 use crate::cli::host;
-use crate::cli::run::{duration, pass_on};
+use crate::cli::signals::pass_on;
+use crate::cli::times::duration;
 use spile_core::definition::{DefinitionHints, MOST_BYTES};
 use spile_core::problem::Problems;
 use spile_core::settings::{self, RunEnvironment};

@@ -5,7 +5,7 @@ use tokio::sync::watch;
 
 use super::ask::{self, Choice, Default};
 use crate::cli::discover::PATIENCE;
-use crate::cli::run::pass_on;
+use crate::cli::signals::pass_on;
 use crate::cli::{Global, Output, host};
 use spile_ops::discover::{Freshness, Offered, Options};
 use spile_ops::new::Prepared;
