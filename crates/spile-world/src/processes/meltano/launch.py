@@ -85,6 +85,8 @@ class Arrivals:
     """
 
     SECONDS = 30
+    # How long it may take to end, in seconds.
+    ENDS = 3
     # The most records whose keys are collected.
     KEYS = 100_000
     # How many streams are reported in one line.
@@ -99,6 +101,8 @@ class Arrivals:
         self.streams, self.keys, self.seen = {}, {}, {}
         self.schemas = set()
         self.left = self.KEYS
+        # In reverse: what counts is asked before it has to end.
+        atexit.register(self.end)
         atexit.register(self.tell)
 
     def start(self, block):
@@ -111,6 +115,17 @@ class Arrivals:
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
         self.block, self.counter = block, subprocess.Popen(command, env=block.invoker.env(), **pipes)
         self.answer()
+
+    def end(self):
+        """Waits for what counts: it must not outlive the run."""
+        if self.counter is None:
+            return
+        try:
+            self.counter.stdin.close()
+            self.counter.wait(self.ENDS)
+        except (OSError, subprocess.TimeoutExpired):
+            self.counter.kill()
+            self.counter.wait()
 
     def ask(self, what):
         try:
