@@ -187,8 +187,7 @@ pub(super) fn agree(
 }
 
 fn question(loaded: &Loaded, environment: &EnvironmentName) -> String {
-    let protected = loaded.settings.environments.get(environment).is_some_and(|settings| settings.protected);
-    let warning = if protected { ", which is protected" } else { "" };
+    let warning = if loaded.settings.protects(environment) { ", which is protected" } else { "" };
     format!("Apply this to the environment `{environment}`{warning}?")
 }
 

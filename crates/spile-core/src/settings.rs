@@ -225,6 +225,12 @@ impl ProjectSettings {
         self.notify.iter().filter(is_told).collect()
     }
 
+    /// Tells whether an environment is protected.
+    #[must_use]
+    pub fn protects(&self, environment: &EnvironmentName) -> bool {
+        self.environments.get(environment).is_some_and(|own| own.protected)
+    }
+
     /// Returns the registry of an environment.
     #[must_use]
     pub fn registry_of(&self, environment: &EnvironmentName) -> &Registry {

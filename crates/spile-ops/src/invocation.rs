@@ -118,6 +118,20 @@ pub(crate) fn without_secrets(
     })
 }
 
+/// Refuses a request in which Meltano would not find variables that settings name.
+///
+/// # Errors
+/// When one is missing, or the project's `.env` cannot be read.
+pub(crate) fn require(
+    world: &World,
+    request: &Request,
+    of: &Integration,
+    names: BTreeSet<String>,
+) -> Result<(), Error> {
+    let names = world.meltano.missing(request, names)?;
+    if names.is_empty() { Ok(()) } else { Err(Error::VariableMissing { slug: of.slug.clone(), names }) }
+}
+
 /// The setting of every extractor that narrows its selection: an extra of Meltano's.
 const SELECT_FILTER: &str = "_select_filter";
 

@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use super::discover::help;
 use super::invocation::{self, Invocation};
-use super::run::LOADER;
+use super::run::{CANNOT_SELECT, LOADER};
 use super::{Error, Event, Loaded, Tell};
 use spile_core::connector::Role;
 use spile_core::discovered::can_select;
@@ -103,7 +103,7 @@ fn refuse(integration: &Integration, options: &Options) -> Result<(), Error> {
         );
     }
     if !options.streams.is_empty() && !can_select(integration) {
-        return refused("has a tap that cannot be told which streams to read", "preview it without `--stream`");
+        return refused(CANNOT_SELECT, "preview it without `--stream`");
     }
     Ok(())
 }
@@ -159,10 +159,7 @@ impl Reader<'_> {
         };
         let mut request = invocation::request(self.world, self.loaded, self.integration, None, special).await?;
         let names = invocation::named_variables(self.integration, environment);
-        let names = self.world.meltano.missing(&request, names)?;
-        if !names.is_empty() {
-            return Err(Error::VariableMissing { slug: self.integration.slug.clone(), names });
-        }
+        invocation::require(self.world, &request, self.integration, names)?;
         let filter = StreamFilter { only: self.options.streams.clone(), refresh: Vec::new() };
         invocation::narrow(&mut request, &filter);
         Ok(request)

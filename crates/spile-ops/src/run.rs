@@ -46,7 +46,7 @@ pub use dry_run::{Would, would};
 pub use ended::{RefusalReason, RefusedRun};
 pub use fix_hint::{FixHint, mend};
 pub use log::{Log, More};
-pub(super) use obstacle::{LOADER, NO_LOADER};
+pub(super) use obstacle::{CANNOT_SELECT, LOADER, NO_LOADER};
 pub use results::Results;
 pub(super) use run_lock::{Claim, NotHere, stopped_when_lost};
 pub use run_slots::{RunSlots, jobs};

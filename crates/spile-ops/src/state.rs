@@ -19,8 +19,8 @@ use spile_world::processes::meltano::Host;
 
 pub use apply::apply;
 pub use error::StateError;
-pub use kept::{KeptState, Place, place, read};
-pub use list::{Listed, Shown, ShownBookmark, list, show};
+pub use kept::{KeptState, Place, read};
+pub use list::{Listed, Shown, ShownBookmark, list, show, show_directly};
 pub use plan::{Action, StatePlan, plan};
 pub use record::{Entry, Side, between, history};
 pub use resync::{has_resyncs, resyncs};

@@ -186,7 +186,6 @@ async fn carry_out(scope: Scope<'_>, plans: &[StatePlan], consent: Consent, outp
 
 fn question(scope: Scope<'_>) -> String {
     let environment = &scope.options.environment;
-    let settings = scope.loaded.settings.environments.get(environment);
-    let warning = if settings.is_some_and(|settings| settings.protected) { ", which is protected" } else { "" };
+    let warning = if scope.loaded.settings.protects(environment) { ", which is protected" } else { "" };
     format!("Change the bookmarks in the environment `{environment}`{warning}?")
 }

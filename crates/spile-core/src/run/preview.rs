@@ -164,15 +164,15 @@ fn masked(name: &str, value: Value) -> Value {
         _ if is_name(name) => MASK.into(),
         Value::String(text) if is_value(&text) => MASK.into(),
         Value::Array(items) => items.into_iter().map(|item| masked("", item)).collect(),
-        Value::Object(members) => Value::Object(members.into_iter().map(masked_member).collect()),
+        Value::Object(members) => {
+            let member = |(name, value): (String, Value)| {
+                let value = masked(&name, value);
+                if is_value(&name) { (MASK.to_owned(), value) } else { (name, value) }
+            };
+            Value::Object(members.into_iter().map(member).collect())
+        }
         Value::Bool(_) | Value::Number(_) | Value::String(_) => value,
     }
-}
-
-fn masked_member(member: (String, Value)) -> (String, Value) {
-    let (name, value) = member;
-    let value = masked(&name, value);
-    if is_value(&name) { (MASK.to_owned(), value) } else { (name, value) }
 }
 
 #[cfg(test)]

@@ -2,8 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::integration::select::Glob;
-
 /// The streams of one sync. By default, all selected streams, each from its bookmark.
 ///
 /// A pattern is the name of a stream, with `*`, `?` and `[...]` as wildcards: `orders`, `public-*`.
@@ -31,23 +29,6 @@ impl StreamFilter {
     pub fn select_filter(&self) -> Vec<String> {
         self.only.iter().map(|pattern| pattern.replace('.', "\\.")).collect()
     }
-
-    /// Tells whether a stream is read.
-    #[must_use]
-    pub fn reads(&self, stream: &str) -> bool {
-        self.only.is_empty() || matches(&self.only, stream)
-    }
-
-    /// Tells whether a stream is read from the beginning.
-    #[must_use]
-    pub fn refreshes(&self, stream: &str) -> bool {
-        self.reads(stream) && matches(&self.refresh, stream)
-    }
-}
-
-/// Tells whether a stream's name matches one of the patterns.
-fn matches(patterns: &[String], stream: &str) -> bool {
-    patterns.iter().any(|pattern| Glob::from(pattern.as_str()).matches(stream))
 }
 
 #[cfg(test)]
@@ -60,22 +41,13 @@ mod tests {
     }
 
     #[test]
-    fn without_patterns_all_is_read_and_nothing_from_the_beginning() {
-        let all = filter(&[], &[]);
-        assert!(all.is_default() && all.reads("orders") && !all.refreshes("orders"));
+    fn without_patterns_a_sync_does_nothing_special() {
+        assert!(filter(&[], &[]).is_default());
+        assert!(!filter(&["orders"], &[]).is_default() && !filter(&[], &["orders"]).is_default());
     }
 
     #[test]
     fn a_period_belongs_to_the_name() {
-        let one = filter(&["main.orders"], &[]);
-        assert!(one.reads("main.orders") && !one.reads("main"));
-        assert_eq!(one.select_filter(), ["main\\.orders"]);
-    }
-
-    #[test]
-    fn a_stream_that_is_not_read_is_not_refreshed() {
-        let some = filter(&["public-*"], &["*"]);
-        assert_eq!(["public-orders", "other"].map(|stream| some.reads(stream)), [true, false]);
-        assert_eq!(["public-orders", "other"].map(|stream| some.refreshes(stream)), [true, false]);
+        assert_eq!(filter(&["main.orders"], &[]).select_filter(), ["main\\.orders"]);
     }
 }

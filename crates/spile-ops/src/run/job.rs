@@ -318,10 +318,7 @@ impl Job {
         let loader = self.loader();
         let mut request = invocation::request(&self.world, &self.loaded, &self.integration, loader, special).await?;
         let names = invocation::variables([Some(&self.integration), self.loader()], &self.options.environment);
-        let names = self.world.meltano.missing(&request, names)?;
-        if !names.is_empty() {
-            return Err(Error::VariableMissing { slug: self.integration.slug.clone(), names });
-        }
+        invocation::require(&self.world, &request, &self.integration, names)?;
         // Tables rightly lack what a mapper drops or renames, so that cannot be verified.
         if self.kind == RunKind::Sync && request.mappers.is_empty() {
             request.verify = self.options.verify;

@@ -19,6 +19,9 @@ pub(crate) const LOADER: (&str, &str) =
 /// Why an extractor without a loader does not run, and the next step.
 pub(crate) const NO_LOADER: (&str, &str) = ("has no loader to send records to", "add `loader = \"SLUG\"` to its file");
 
+/// Why an extractor cannot be narrowed to some of its streams.
+pub(crate) const CANNOT_SELECT: &str = "has a tap that cannot be told which streams to read";
+
 /// The reason why a run cannot start.
 pub(super) struct Obstacle {
     /// What the integration is or has, as a phrase.
@@ -78,7 +81,7 @@ pub(super) fn of(integration: &Integration, jobs: &[Job], kind: RunKind, options
     }
     if kind == RunKind::Sync && !options.streams.is_default() && !can_select(integration) {
         return Some(Obstacle::new(
-            "has a tap that cannot be told which streams to read",
+            CANNOT_SELECT,
             "sync all of its streams, without `--stream` and with `--full-refresh` alone",
         ));
     }

@@ -215,15 +215,6 @@ pub async fn read(scope: Scope<'_>, slug: &str, tell: Tell<'_>) -> Result<KeptSt
     Owner::of(scope, integration).await?.read(scope, tell).await
 }
 
-/// Returns where the state of an integration is kept; asks nobody there.
-///
-/// # Errors
-/// When nothing has that name, or it keeps no state.
-pub async fn place(scope: Scope<'_>, slug: &str) -> Result<Place, Error> {
-    let integration = scope.loaded.named(slug)?;
-    Ok(Owner::of(scope, integration).await?.place)
-}
-
 impl KeptState {
     /// Returns the state.
     ///

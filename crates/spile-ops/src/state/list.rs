@@ -102,10 +102,26 @@ pub struct Since {
 /// # Errors
 /// When nothing has that name, there is no state, or it has no such stream.
 pub async fn show(scope: Scope<'_>, slug: &str, stream: Option<&str>, tell: Tell<'_>) -> Result<Shown, Error> {
-    let integration = scope.loaded.named(slug)?;
-    let kept = Owner::of(scope, integration).await?.read(scope, tell).await?;
+    let owner = Owner::of(scope, scope.loaded.named(slug)?).await?;
+    shown_by(scope, &owner, stream, tell).await
+}
+
+/// Returns the state of an integration; `None` where only Meltano knows the way to it, so that no program is started.
+///
+/// # Errors
+/// When nothing has that name, or there is no state.
+pub async fn show_directly(scope: Scope<'_>, slug: &str) -> Result<Option<Shown>, Error> {
+    let owner = Owner::of(scope, scope.loaded.named(slug)?).await?;
+    if owner.place == Place::Backend {
+        return Ok(None);
+    }
+    shown_by(scope, &owner, None, &mut |_| ()).await.map(Some)
+}
+
+async fn shown_by(scope: Scope<'_>, owner: &Owner, stream: Option<&str>, tell: Tell<'_>) -> Result<Shown, Error> {
+    let kept = owner.read(scope, tell).await?;
     let state = kept.needed()?;
-    let entries = entries_of(scope, integration, LOOKED_AT).await?;
+    let entries = entries_of(scope, &owner.integration, LOOKED_AT).await?;
     let left: Vec<(Since, Option<Value>)> =
         entries.iter().map(|entry| (Since { id: entry.id(), at: entry.at() }, Entry::left(entry))).collect();
     let all = state.bookmarks();

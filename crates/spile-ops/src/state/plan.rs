@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::kept::{KeptState, Owner, read};
+use super::kept::{KeptState, read};
 use super::record::{Side, find};
 use super::{Scope, StateError};
 use crate::{Error, Tell, discover};
@@ -81,8 +81,16 @@ impl StatePlan {
 /// # Errors
 /// When the change makes no sense, or the place of the state cannot be asked.
 pub async fn plan(scope: Scope<'_>, slug: &str, action: &Action, tell: Tell<'_>) -> Result<StatePlan, Error> {
-    let integration = scope.loaded.named(slug)?;
-    let kept = Owner::of(scope, integration).await?.read(scope, tell).await?;
+    plan_of(scope, read(scope, slug, tell).await?, action, tell).await
+}
+
+/// Works out what a change of a state that was just read would do.
+pub(super) async fn plan_of(
+    scope: Scope<'_>,
+    kept: KeptState,
+    action: &Action,
+    tell: Tell<'_>,
+) -> Result<StatePlan, Error> {
     let (after, words) = changed(scope, &kept, action, tell).await?;
     Ok(StatePlan {
         slug: kept.slug().clone(),

@@ -2,7 +2,7 @@
 //!
 //! Apply alone moves no bookmark: a tap goes on from where it was, and older rows keep what they have.
 
-use super::plan::{Action, plan};
+use super::plan::{Action, plan_of};
 use super::{Scope, StateError, StatePlan, read};
 use crate::{Error, Tell};
 use spile_core::integration::select::Pattern;
@@ -37,16 +37,15 @@ pub async fn resyncs(
     let mut plans = Vec::new();
     for (id, verdict) in applied.consequences.iter().filter(|(_, verdict)| Price::applies(verdict)) {
         let Some(integration) = scope.loaded.integrations.get(id) else { continue };
-        let slug = integration.slug.as_str();
         if integration.at(&scope.options.environment).loader.is_none() {
             continue;
         }
-        let kept = read(scope, slug, tell).await?;
+        let kept = read(scope, integration.slug.as_str(), tell).await?;
         let bookmarks = kept.state.iter().flat_map(SingerState::bookmarks).map(|bookmark| bookmark.stream.to_owned());
         let is_wanted = |stream: &String| streams.is_empty() || streams.contains(stream);
         let streams: Vec<String> = bookmarks.filter(|one| is_wanted(one) && concerns(verdict, one)).collect();
         if !streams.is_empty() {
-            plans.push(plan(scope, slug, &Action::Clear { streams }, tell).await?);
+            plans.push(plan_of(scope, kept, &Action::Clear { streams }, tell).await?);
         }
     }
     Ok(plans)

@@ -11,7 +11,7 @@ use crate::app::App;
 use crate::caller::{Caller, Role};
 use crate::refusal::Refusal;
 use crate::state_change;
-use spile_ops::state::{self, Action, Place, Side};
+use spile_ops::state::{self, Action, Side};
 
 /// How many syncs and changes are given where nothing is said, and at most.
 const MOST: (usize, usize) = (20, 100);
@@ -72,12 +72,13 @@ pub async fn show(who: Caller, State(app): State<App>, Path(id): Path<String>) -
     let desk = app.desk().await?;
     let slug = find(&desk, &id)?.slug.clone();
     let options = state_change::options(&app, &desk, &who);
-    // To ask another backend, Meltano is started.
-    if state::place(state_change::scope(&desk, &options), slug.as_str()).await? == Place::Backend {
-        who.may(Role::Editor)?;
+    let scope = state_change::scope(&desk, &options);
+    if let Some(shown) = state::show_directly(scope, slug.as_str()).await? {
+        return Ok(Json(json!(shown)));
     }
-    let shown = state::show(state_change::scope(&desk, &options), slug.as_str(), None, &mut |_| ()).await?;
-    Ok(Json(json!(shown)))
+    // To ask another backend, Meltano is started.
+    who.may(Role::Editor)?;
+    Ok(Json(json!(state::show(scope, slug.as_str(), None, &mut |_| ()).await?)))
 }
 
 /// The syncs and changes of an integration whose bookmarks can be restored.

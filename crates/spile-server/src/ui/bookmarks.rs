@@ -14,7 +14,7 @@ use crate::pages::words::ago;
 use crate::refusal::Refusal;
 use crate::state_change;
 use spile_core::integration::Integration;
-use spile_ops::state::{self, Action, Place, ShownBookmark};
+use spile_ops::state::{self, Action, ShownBookmark};
 use spile_view::states::consequence;
 
 /// The stream whose bookmark would be removed.
@@ -28,10 +28,7 @@ pub struct Cleared {
 pub async fn section(at: &At, one: &Integration, now: Timestamp) -> Option<Value> {
     let options = state_change::options(&at.app, &at.desk, &at.who);
     let scope = state_change::scope(&at.desk, &options);
-    if state::place(scope, one.slug.as_str()).await.ok()? == Place::Backend {
-        return None;
-    }
-    let shown = state::show(scope, one.slug.as_str(), None, &mut |_| ()).await.ok()?;
+    let shown = state::show_directly(scope, one.slug.as_str()).await.ok()??;
     let row = |bookmark: &ShownBookmark| {
         json!({
             "stream": bookmark.stream, "partition": bookmark.partition, "key": bookmark.key,

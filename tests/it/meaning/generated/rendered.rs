@@ -154,7 +154,7 @@ impl Differences {
         }
     }
 
-    fn plugin(&mut self, declared: &Integration, environment: &str, (name, answer): (&str, &Value)) {
+    fn plugin(&mut self, declared: &Integration, environment: &str, name: &str, answer: &Value) {
         let expected = config(declared, environment);
         for (setting, value) in &expected {
             self.compare(&format!("{environment}/{name}/{setting}"), &ordered(value), &answer["config"][setting]);
@@ -222,11 +222,11 @@ pub fn means_what_is_declared(declared: &GeneratedProject, oracle: &mut Oracle) 
     let mut found = Differences(String::new());
     for environment in ["", "dev", "prod"] {
         let answer = &answer[environment];
-        found.plugin(&declared.loader, environment, ("target-y--lake", &answer["plugins"]["loaders/target-y--lake"]));
+        found.plugin(&declared.loader, environment, "target-y--lake", &answer["plugins"]["loaders/target-y--lake"]);
         for (slug, one) in SLUGS.iter().zip(&declared.extractors) {
             let name = format!("tap-x--{slug}");
             let plugin = &answer["plugins"][format!("extractors/{name}")];
-            found.plugin(one, environment, (&name, plugin));
+            found.plugin(one, environment, &name, plugin);
             found.catalog(one, environment, &plugin["catalog"]);
             found.job(one, &name, answer);
         }

@@ -401,11 +401,11 @@ class Streams:
             raise PluginExecutionError(why)
 
 
-def take_streams():
-    """Reads which streams spile asks for; `None` where it asks for all that are selected."""
+def asked(kind, name):
+    """Returns what spile asks for in a file of the run's folder; `None` if there is no such file."""
     try:
-        with open(os.path.join(os.environ["MELTANO_PROJECT_ROOT"], "streams.json")) as file:
-            return Streams(json.load(file))
+        with open(os.path.join(os.environ["MELTANO_PROJECT_ROOT"], name)) as file:
+            return kind(json.load(file))
     except FileNotFoundError:
         return None
 
@@ -925,15 +925,6 @@ class Preview:
                 says["inclusion"] = "available"
 
 
-def take_preview():
-    """Reads how many records of each stream spile asks for; `None` if it asks for no preview."""
-    try:
-        with open(os.path.join(os.environ["MELTANO_PROJECT_ROOT"], "preview.json")) as file:
-            return Preview(json.load(file))
-    except FileNotFoundError:
-        return None
-
-
 def preview_instead(preview):
     """Hooks into Meltano where it tests a tap, and into where it applies the selection."""
     from meltano.core.plugin.singer.tap import SingerTap
@@ -975,8 +966,8 @@ if __name__ == "__main__":
     gc.disable()
     threading.Thread(target=stop_with, args=(int(sys.argv.pop(1)),), daemon=True).start()
     wanted, told = sys.argv.pop(1), take_bookmarks()
-    preview = take_preview()
-    streams = take_streams() if preview or "run" in sys.argv else None
+    preview = asked(Preview, "preview.json")
+    streams = asked(Streams, "streams.json") if preview or "run" in sys.argv else None
     # Not tried: without it, more would be read and other bookmarks would change.
     if streams:
         narrow_state(streams)
