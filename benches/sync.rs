@@ -24,6 +24,104 @@ fn main() {
     project.grow(1_000);
     project.measure(1_000, "0.5");
     Offer::set_up().measure();
+    Fast::set_up().measure();
+}
+
+/// A tap and a loader that cost next to nothing: one writes a file, the other throws away what it gets.
+struct Fast {
+    folder: PathBuf,
+}
+
+/// How often each size is measured.
+const TURNS: usize = 5;
+
+impl Fast {
+    fn set_up() -> Self {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("bench-fast");
+        drop(std::fs::remove_dir_all(&folder));
+        let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/taps/raw-plugins");
+        for file in ["pyproject.toml", "raw_plugins.py"] {
+            let text = std::fs::read_to_string(sources.join(file)).expect("the tests' own plugins");
+            write(&folder, &format!("raw-plugins/{file}"), &text);
+        }
+        write(&folder, "spile.toml", "[project]\nname = 'bench'\n[run]\nenv = ['RAW_PLUGINS']\n");
+        for (slug, kind, plugin) in [("raw", "extractor", "tap-raw"), ("raw-file", "loader", "target-raw")] {
+            let text = format!(
+                "kind = '{kind}'\nlabel = 'Raw'\n[plugin]\nname = '{plugin}'\nnamespace = 'raw'\n\
+                 pip_url = './raw-plugins'\nexecutable = '{plugin}'\ncapabilities = ['state']\n"
+            );
+            write(&folder, &format!("connectors/{slug}.toml"), &text);
+        }
+        write(&folder, "integrations/file.toml", "type = 'raw-file'\nkind = 'loader'\n");
+        write(&folder, "integrations/things.toml", "type = 'raw'\nloader = 'file'\n");
+        let this = Self { folder };
+        this.sends(10, 10, "");
+        write(&this.folder, "end", "drain");
+        this.spile(&["apply", "--yes"]);
+        this.spile(&["sync"]);
+        this
+    }
+
+    /// Makes the tap send so many records of so many bytes, with a line after each.
+    fn sends(&self, count: usize, bytes: usize, after: &str) {
+        let pad = "x".repeat(bytes.saturating_sub(60));
+        let mut text =
+            String::from("{\"type\": \"SCHEMA\", \"stream\": \"a\", \"schema\": {}, \"key_properties\": []}\n");
+        for id in 0..count {
+            let record = format!(
+                "{{\"type\": \"RECORD\", \"stream\": \"a\", \"record\": {{\"id\": {id}, \"t\": \"{pad}\"}}}}\n"
+            );
+            text.push_str(&record);
+            text.push_str(after);
+        }
+        write(&self.folder, "sent", &text);
+    }
+
+    fn spile(&self, words: &[&str]) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_spile"));
+        succeeds(command.args(words).current_dir(&self.folder).env("RAW_PLUGINS", &self.folder));
+    }
+
+    fn sync(&self) -> f64 {
+        once(|| self.spile(&["sync", "things"]))
+    }
+
+    fn meltano(&self) -> f64 {
+        let mut command = Command::new(self.folder.join(".spile/meltano/bin/meltano"));
+        command.args(["--environment", "dev", "run", "tap-raw--things", "target-raw--file"]);
+        command.env("MELTANO_SEND_ANONYMOUS_USAGE_STATS", "false").env("RAW_PLUGINS", &self.folder);
+        once(|| succeeds(command.current_dir(&self.folder)))
+    }
+
+    fn measure(&self) {
+        table("Records between a tap and a loader that cost next to nothing, beside `meltano run`");
+        for (count, bytes, asked) in
+            [(10_000, 200, "1"), (100_000, 200, "1"), (1_000_000, 200, "0.32"), (1_000_000, 1_000, "0.32")]
+        {
+            self.sends(count, bytes, "");
+            let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+            for _ in 0..TURNS {
+                ours.push(self.sync());
+                theirs.push(self.meltano());
+            }
+            let what = format!("spile sync, {bytes} bytes each, fastest");
+            row(&what, count, Took::wall(fastest(&ours)), Against("meltano run", fastest(&theirs)), asked);
+        }
+        // The loader has to report them, so it reads each line.
+        write(&self.folder, "end", "");
+        let state = "{\"type\": \"STATE\", \"value\": {\"bookmarks\": {\"a\": {\"last\": 1}}}}\n";
+        let [with, without] = [state, ""].map(|after| {
+            self.sends(10_000, 200, after);
+            fastest(&[(); TURNS].map(|()| self.sync()))
+        });
+        row(
+            "spile sync, a bookmark after each record",
+            10_000,
+            Took::wall(with),
+            Against("without bookmarks", without),
+            "1.3",
+        );
+    }
 }
 
 /// A source that offers any number of streams with twenty fields each, of which one is selected.

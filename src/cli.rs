@@ -62,6 +62,7 @@ use spile_core::settings::TrustedHost;
 use spile_ops::Error;
 use spile_world::files::io_error::IoError;
 use spile_world::files::project::Trust;
+use spile_world::processes::relay;
 use surroundings::{editor, host, keys, places, program, variable, variable_os};
 
 /// Data integrations as code: TOML files in git, planned and applied to Meltano and a registry
@@ -157,6 +158,13 @@ enum Command {
 
 /// Runs one command line and returns the program's exit code.
 pub fn run(words: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let words: Vec<OsString> = words.into_iter().collect();
+    if let [_, only] = &*words
+        && only == relay::WORD
+    {
+        // Its standard error is a connection to the program that started it, so it has nowhere to print.
+        return relay::relay().map_or(ExitCode::from(exit::FAILED), |()| ExitCode::SUCCESS);
+    }
     let parsed = command().try_get_matches_from(words).and_then(|matches| {
         let name = matches.subcommand_name().unwrap_or_default();
         own_folder::introduce(name);

@@ -56,6 +56,7 @@ pub(super) fn host() -> Host {
     Host {
         path: std::env::var_os("PATH").unwrap_or_default(),
         python: std::env::var_os("SPILE_PYTHON"),
+        program: std::env::current_exe().ok(),
         environment: ChildEnvironment::of(std::env::vars_os()),
     }
 }

@@ -180,6 +180,7 @@ impl Opened {
         let host = Host {
             path: std::env::var_os("PATH").unwrap(),
             python: None,
+            program: Some(env!("CARGO_BIN_EXE_spile").into()),
             environment: ChildEnvironment::of(std::env::vars_os()),
         };
         let run = Options::of(&loaded.settings.sync, environment, RunSlots::new(1), host);

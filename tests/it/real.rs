@@ -19,6 +19,7 @@ mod periods;
 mod preview;
 mod prices;
 mod refreshes;
+mod relay;
 mod schedules;
 mod selection;
 mod sources;

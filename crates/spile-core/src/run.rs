@@ -11,6 +11,7 @@ pub mod preview;
 pub mod refresh;
 pub mod stats;
 mod stream_filter;
+pub mod traffic;
 pub mod verify;
 
 use std::collections::BTreeMap;

@@ -8,4 +8,5 @@ pub mod command;
 pub mod editor;
 pub mod git;
 pub mod meltano;
+pub mod relay;
 pub mod sops_program;

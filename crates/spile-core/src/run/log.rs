@@ -15,11 +15,12 @@ use reason::{Reason, Reasons};
 
 pub use line::{CatalogFacts, Failure, Level, LogLine, Speaker};
 
-/// Why `launch.py` refused to start a run.
+/// Why `launch.py` refused to start a run, or to call it a success.
 #[derive(Debug)]
 struct Refused {
     why: String,
     cause: Cause,
+    failed: Option<Role>,
 }
 
 /// The facts read from a log so far. Its size does not grow with the log.
@@ -47,8 +48,13 @@ impl Tally {
             LogLine::BookmarkAfter(state) => self.after = Some(state),
             LogLine::Facts(facts) => self.details.add(facts),
             LogLine::Catalog(facts) => self.catalog.add(facts),
-            LogLine::BookmarksRefused(why) => self.refused = Some(Refused { why, cause: Cause::Bookmark }),
-            LogLine::StreamsRefused(why) => self.refused = Some(Refused { why, cause: Cause::MissingStream }),
+            LogLine::BookmarksRefused(why) => {
+                self.refused = Some(Refused { why, cause: Cause::Bookmark, failed: None });
+            }
+            LogLine::StreamsRefused(why) => {
+                self.refused = Some(Refused { why, cause: Cause::MissingStream, failed: None });
+            }
+            LogLine::LoaderStopped(why) => self.refused = Some(self.stopped(&why)),
             LogLine::NotSinger(line) => self.not_singer = self.not_singer.take().or(Some(line)),
             LogLine::Metric { speaker, stream, records } => {
                 *self.metrics.entry(speaker).or_default().entry(stream).or_default() += records;
@@ -113,9 +119,10 @@ impl Tally {
     /// Returns which plugin failed, if known.
     #[must_use]
     pub fn failed(&self) -> Option<Role> {
-        let Some(Failure::Plugins(codes)) = self.failure.as_ref().filter(|_| self.refused.is_none()) else {
-            return None;
-        };
+        if let Some(refused) = &self.refused {
+            return refused.failed;
+        }
+        let Some(Failure::Plugins(codes)) = &self.failure else { return None };
         let reason = self.reasons.of_plugins(codes);
         let is_taps = self.stumbled_over(&reason).map(|_| Speaker::Tap);
         let killed = || killed(codes).map(|(speaker, _)| speaker);
@@ -159,6 +166,14 @@ impl Tally {
 }
 
 impl Tally {
+    /// Returns why a run failed whose loader stopped reading, with the last thing that the loader said.
+    fn stopped(&self, why: &str) -> Refused {
+        let last = self.reasons.last_words(Speaker::Target);
+        let cause = last.map_or(Cause::Crash, Cause::of);
+        let why = last.map_or(why.to_owned(), |last| format!("{why}: {last}"));
+        Refused { why, cause, failed: Some(Role::Loader) }
+    }
+
     /// Returns why plugins failed. Says so if it was the loader, and quotes the line that it could not read.
     fn of_plugins(&self, codes: &BTreeMap<Speaker, i64>) -> String {
         let reason = self.reasons.of_plugins(codes);

@@ -158,6 +158,10 @@ fn sync() -> Value {
     let mut verify = text("How a sync verifies that its records have arrived.");
     verify["enum"] = json!(Verify::WORDS.map(|(word, _)| word));
     verify["default"] = json!("count");
+    let relay = json!({
+        "type": "boolean", "default": default.relay,
+        "description": "Whether spile passes the records from the tap to the loader, which is faster than Meltano's own copying.",
+    });
     let mut catalog =
         text("How old the catalog of streams may be: `1d`, `12h`, `always` (a new one each time), or `kept`.");
     catalog["default"] = json!(CatalogAge::DEFAULT.0);
@@ -174,6 +178,7 @@ fn sync() -> Value {
         ("retry_after", text("How long to wait before the first retry, for example `10s`.")),
         ("keep_logs", keep_logs),
         ("verify", verify),
+        ("relay", relay),
         ("catalog", catalog),
         ("failed_discovery", severity(1, "What to do if discovery fails and a catalog of an earlier run exists.")),
         ("missing_stream", severity(1, "What to do if the source does not offer a stream that the files use.")),

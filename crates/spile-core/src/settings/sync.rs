@@ -22,6 +22,8 @@ pub struct Sync {
     pub keep_logs: u16,
     /// How a sync verifies that its records have arrived.
     pub verify: Verify,
+    /// Whether records pass from the tap to the loader through a relay of spile's own, and not through Meltano.
+    pub relay: bool,
     /// The maximum age of the catalog that streams are selected from.
     pub catalog: CatalogAge,
     /// How a run ends if discovery failed and an earlier catalog was used.
@@ -88,6 +90,7 @@ impl Default for Sync {
             retry_after: Duration::from_secs(10),
             keep_logs: 50,
             verify: Verify::Count,
+            relay: true,
             catalog: CatalogAge::DEFAULT.1,
             failed_discovery: Severity::Warn,
             missing_stream: Severity::Warn,
@@ -118,6 +121,7 @@ pub(super) fn read(table: Table<'_>, problems: &mut Problems) -> Sync {
         retry_after: retry_after.unwrap_or(default.retry_after),
         keep_logs: table.whole("keep_logs", ABOVE_0, POSITIVE, problems).unwrap_or(default.keep_logs),
         verify: table.choice("verify", &Verify::WORDS, problems).map_or(default.verify, |verify| verify.value),
+        relay: table.flag("relay", problems).map_or(default.relay, |relay| relay.value),
         catalog: catalog(&table, problems).unwrap_or(default.catalog),
         failed_discovery: severity("failed_discovery", &Severity::WORDS[1..], problems),
         missing_stream: severity("missing_stream", &Severity::WORDS[1..], problems),

@@ -40,6 +40,7 @@ use tokio::sync::watch;
 use crate::files::own_folder::Own;
 use crate::files::project::OWN_FOLDER;
 use crate::processes::child_environment::withheld_in;
+use crate::processes::relay;
 use call::Call;
 use child::{Channel, ChildEnd, Limits, Lost};
 use listener::Listener;
@@ -65,6 +66,9 @@ pub use spile_core::run::log::CatalogFacts;
 
 /// The file that names the streams of a run, for `launch.py`.
 const STREAMS: &str = "streams.json";
+
+/// The file that names the program that relays records, for `launch.py`.
+const RELAY: &str = "relay.json";
 
 /// Starts Meltano with a counter of records between tap and target.
 const LAUNCH: &str = include_str!("meltano/launch.py");
@@ -92,6 +96,7 @@ pub struct Meltano {
     venv: PathBuf,
     pinned: Pinned,
     run_environment: RunEnvironment,
+    has_relay: bool,
 }
 
 impl Meltano {
@@ -102,7 +107,8 @@ impl Meltano {
         let own_folder = root.join(OWN_FOLDER);
         let (own, theirs) = (Own::at(&own_folder), Own::of_meltano(&root));
         let (pinned, run_environment) = (settings.meltano.clone(), settings.run.clone());
-        Self { venv: own_folder.join(install::VENV), own, theirs, root, pinned, run_environment }
+        let (venv, has_relay) = (own_folder.join(install::VENV), settings.sync.relay);
+        Self { root, own, theirs, venv, pinned, run_environment, has_relay }
     }
 
     /// Returns the version that the project is pinned to.
@@ -276,11 +282,23 @@ impl Meltano {
             let asked = serde_json::json!(request.filter).to_string();
             private.write(STREAMS, &asked).map_err(RunError::io("write", &private.path(STREAMS)))?;
         }
+        self.offer_relay(private, request)?;
         Self::tell_bookmarks(private, request)?;
         if request.surroundings == Surroundings::Project {
             self.link(private)?;
         }
         Ok(())
+    }
+
+    /// Names the program that relays records. A mapper's output has to pass through Meltano, so then everything does.
+    fn offer_relay(&self, private: &Private, request: &Request) -> Result<(), RunError> {
+        match &request.host.program {
+            Some(program) if self.has_relay && request.mappers.is_empty() => {
+                let asked = serde_json::json!({ "program": program, "word": relay::WORD }).to_string();
+                private.write(RELAY, &asked).map_err(RunError::io("write", &private.path(RELAY)))
+            }
+            Some(_) | None => Ok(()),
+        }
     }
 
     /// Links the content of the project's folder into a run's folder, except for hidden files and the run's own files.

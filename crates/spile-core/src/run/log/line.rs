@@ -74,6 +74,8 @@ pub enum LogLine {
     BookmarksRefused(String),
     /// Why a run of some streams did not start: the source offers no streams of these names. Reported by `launch.py`.
     StreamsRefused(String),
+    /// Why a run failed although both plugins ended well: the loader did not read everything. Reported by `launch.py`.
+    LoaderStopped(String),
     /// Records that a plugin handled since its last report.
     Metric {
         /// The plugin that reports them.
@@ -138,6 +140,7 @@ struct Line {
     spile_catalog: Option<CatalogFacts>,
     spile_bookmarks_refused: Option<String>,
     spile_streams_refused: Option<String>,
+    spile_loader_stopped: Option<String>,
     spile_not_singer: Option<String>,
     #[serde(rename = "_logger")]
     logger: String,
@@ -180,6 +183,9 @@ impl Line {
         }
         if let Some(why) = self.spile_streams_refused {
             return LogLine::StreamsRefused(why);
+        }
+        if let Some(why) = self.spile_loader_stopped {
+            return LogLine::LoaderStopped(why);
         }
         if let Some(line) = self.spile_not_singer {
             return LogLine::NotSinger(line);

@@ -8,7 +8,7 @@ use super::{Level, Speaker};
 const LONGEST: usize = 400;
 
 /// The start of lines that look like a reason but explain nothing.
-const EMPTY: [&str; 14] = [
+const EMPTY: [&str; 15] = [
     "Extractor failed",
     "Loader failed",
     "Extractor and loader failed",
@@ -23,6 +23,7 @@ const EMPTY: [&str; 14] = [
     "Try 'meltano",
     "Environment '",
     "Using logging configuration from ",
+    "Incremental state has been updated at ",
 ];
 
 /// Possible reasons for a failure, by the program that gave them.
@@ -84,6 +85,12 @@ impl Reasons {
             });
             Reason { speaker: None, text: said.collect::<Vec<_>>().join("; ") }
         })
+    }
+
+    /// Returns the best reason that a program gave.
+    pub(super) fn last_words(&self, speaker: Speaker) -> Option<&str> {
+        let heard = self.0.get(&speaker)?;
+        heard.strong.as_deref().or(heard.weak.as_deref())
     }
 
     /// Returns the best reason, whichever program gave it.

@@ -21,6 +21,8 @@ pub struct Host {
     pub path: OsString,
     /// The Python that the user prefers.
     pub python: Option<OsString>,
+    /// The running program itself, which relays records; `None` leaves the copying to Meltano.
+    pub program: Option<PathBuf>,
     /// The variables that child processes get a selection of.
     pub environment: ChildEnvironment,
 }

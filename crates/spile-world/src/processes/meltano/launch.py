@@ -4,7 +4,11 @@ Long because it has to be one file: it is in the folder of a run, among links to
 be imported, and every further file would be written, found and compiled again in each run.
 
 - Narrows a sync to some streams, or has some of them read from the beginning, and keeps the bookmarks of all others.
-- Counts records on their way from the tap to the target, because many taps and targets do not report how many they handled.
+- Has records pass from the tap to the target through a program of spile's own, the relay, which also counts them, because
+  many taps and targets do not report how many they handled. Without a relay, Meltano passes them on, and they are counted
+  here.
+- Stores a bookmark at most once a second.
+- Reports the loader's end as the cause if it ends before it has read everything.
 - Counts the rows in the loader's tables before and after the run, if `rows.py` is in the same folder.
 - Reports the bookmarks that the tap starts with and those that it leaves, whatever backend stores them. Does not start the
   tap if bookmarks are required and missing, or belong to another project.
@@ -24,8 +28,10 @@ import sys
 # libraries.
 sys.path.pop(0)
 
+import array
 import asyncio
 import atexit
+import fcntl
 import fnmatch
 import gc
 import glob
@@ -36,7 +42,9 @@ import re
 import select
 import shutil
 import signal
+import socket
 import subprocess
+import termios
 import threading
 import time
 
@@ -99,6 +107,8 @@ class Arrivals:
         self.block = self.counter = None
         self.answers = b""
         self.streams, self.keys, self.seen = {}, {}, {}
+        # How many different keys were seen, by stream, if the relay counts them.
+        self.distinct = {}
         self.schemas = set()
         self.left = self.KEYS
         # In reverse: what counts is asked before it has to end.
@@ -190,9 +200,15 @@ class Arrivals:
             found.update({"after": count["rows"]} if "rows" in count else count)
             if stream in self.seen:
                 found["keys"] = len(self.seen[stream])
+            elif stream in self.distinct:
+                found["keys"] = self.distinct[stream]
         pieces = list(self.streams.items())
         for start in range(0, len(pieces), self.PIECE):
             say("Rows of tables", spile_facts={"arrivals": dict(pieces[start : start + self.PIECE])})
+
+
+def tell_bad_line(line):
+    say("The tap wrote a line that is not a Singer message", spile_not_singer=line)
 
 
 class Counter:
@@ -227,7 +243,7 @@ class Counter:
         """Reports the first line that is not a message, because a loader that fails on it rarely reports what it read."""
         if line.strip() and not (line.lstrip().startswith("{") and '"type"' in line):
             self.is_clean = False
-            say("The tap wrote a line that is not a Singer message", spile_not_singer=line[: self.LONGEST])
+            tell_bad_line(line[: self.LONGEST])
 
     @staticmethod
     def parsed(line):
@@ -245,23 +261,267 @@ class Counter:
             say("Records so far", spile_records=self.told)
 
 
+class Relay:
+    """Passes what the tap writes to the loader, through a program of spile's own that counts the records on the way.
+
+    Everything else stays with Meltano: it starts both plugins, and reads what both log and what the loader writes.
+    """
+
+    # The most bytes of a report, which quotes the schema of a stream.
+    LONGEST = 1 << 30
+
+    def __init__(self, asked, arrivals):
+        self.command = [asked["program"], asked["word"]]
+        self.arrivals = arrivals
+        self.records = {}
+        self.tap = self.target = self.process = None
+        # The pipes' ends: where the relay reads, where it writes, and a copy of where the loader reads.
+        self.input = self.output = self.copy = None
+        self.ended = {}
+        self.unread = 0
+
+    async def start(self, begin, block):
+        """Starts a plugin, with pipes to the relay in place of those to Meltano."""
+        kind = block.invoker.plugin.type
+        if kind == "extractors" and self.is_usable(block):
+            self.tap = block
+            self.input, end = os.pipe()
+            await self.begin(begin, block, end, "stdout")
+        elif kind == "loaders" and self.tap:
+            self.target = block
+            end, self.output = os.pipe()
+            self.copy = os.dup(end)
+            await self.begin(begin, block, end, "stdin")
+            await self.connect()
+        else:
+            await begin(block)
+
+    def is_usable(self, block):
+        import logging
+
+        # When debugging, Meltano also logs every message.
+        is_logged = block.invoker.get_logger("stdout", "stdlib").isEnabledFor(logging.DEBUG)
+        is_there = os.access(self.command[0], os.X_OK)
+        if is_logged or not is_there:
+            say("Records pass through Meltano: " + ("debugging is on" if is_there else "the relay is missing"))
+        return is_there and not is_logged
+
+    @staticmethod
+    async def begin(begin, block, end, channel):
+        invoke = block.invoker.invoke_async
+
+        def invoke_async(*args, **options):
+            # With arguments, it is a discovery before the run.
+            return invoke(*args, **options) if args else invoke(**{**options, channel: end})
+
+        block.invoker.invoke_async = invoke_async
+        try:
+            await begin(block)
+        finally:
+            del block.invoker.invoke_async
+            os.close(end)
+
+    async def connect(self):
+        ours, theirs = socket.socketpair()
+        with theirs:
+            self.process = await asyncio.create_subprocess_exec(
+                *self.command, stdin=self.input, stdout=self.output, stderr=theirs, env={}
+            )
+        os.close(self.input)
+        os.close(self.output)
+        self.reports, self.answers = await asyncio.open_connection(sock=ours, limit=self.LONGEST)
+        self.watching = asyncio.ensure_future(self.watch())
+
+    async def watch(self):
+        """Notes how much the loader has not read. The relay gets a broken pipe only after that, when the copy is closed."""
+        await asyncio.shield(self.target.process_future)
+        room = array.array("i", [0])
+        fcntl.ioctl(self.copy, termios.FIONREAD, room)
+        self.unread = room[0]
+        os.close(self.copy)
+
+    async def follow(self):
+        """Takes the relay's reports until everything has passed or the loader has ended."""
+        try:
+            while not self.ended and (line := await self.reports.readline()):
+                self.take(json.loads(line))
+            if self.ended.get("closed"):
+                # Until then the relay keeps the tap's output open: the tap must not fail because the loader did.
+                await asyncio.shield(self.target.process_future)
+                await asyncio.shield(self.tap.process_future)
+            elif not self.ended:
+                raise RuntimeError("the relay of spile has ended")
+        finally:
+            self.answers.close()
+            if not self.ended:
+                self.process.kill()
+
+    def take(self, report):
+        if "records" in report:
+            self.records = report["records"]
+            say("Records so far", spile_records=self.records)
+        if "not_singer" in report:
+            tell_bad_line(report["not_singer"])
+        if "changes_table" in report:
+            if self.arrivals:
+                self.arrivals.writeline(report["changes_table"])
+            self.answers.write(b"\n")
+        if ended := report.get("ended"):
+            self.ended = ended
+            if self.arrivals:
+                self.arrivals.distinct = ended["keys"]
+            tap, target = ended["waited_for_tap"], ended["waited_for_target"]
+            say(f"{ended['bytes']:,} bytes have passed; waited {tap:.1f} s for the tap and {target:.1f} s for the loader")
+
+    async def left_over(self):
+        """Tells whether the loader has ended without reading everything."""
+        if not self.process:
+            return False
+        await self.watching
+        return self.unread > 0 or bool(self.ended.get("closed"))
+
+
+class States:
+    """Stores a bookmark at most once a second: each costs Meltano as much time as hundreds of records.
+
+    Singer allows to skip all but the newest one. Parts of a state are merged like Meltano merges them.
+    """
+
+    PAUSE = 1
+
+    def __init__(self, keep, merge):
+        self.keep, self.merge = keep, merge
+        self.writer = self.waiting = self.timer = self.failure = None
+        self.next = 0
+
+    def writeline(self, writer, line):
+        from meltano.core.job import Payload
+
+        self.check()
+        try:
+            state = json.loads(line)
+        except ValueError:
+            state = None
+        if writer.job is None or not isinstance(state, dict) or not state:
+            self.keep(writer, line)
+            return
+        if self.waiting and writer.payload_flag == Payload.INCOMPLETE_STATE:
+            state = self.merge(state, self.waiting)
+        self.writer, self.waiting = writer, state
+        left = self.next - time.monotonic()
+        if left <= 0:
+            self.flush()
+        elif self.timer is None:
+            self.timer = asyncio.get_running_loop().call_later(left, self.later)
+
+    def later(self):
+        try:
+            self.flush()
+        except Exception as error:  # Raised again where Meltano expects it.
+            self.failure = error
+
+    def flush(self):
+        if self.timer:
+            self.timer.cancel()
+        state, self.waiting, self.timer = self.waiting, None, None
+        if state is not None:
+            self.keep(self.writer, json.dumps(state))
+            self.next = time.monotonic() + self.PAUSE
+
+    def check(self):
+        failure, self.failure = self.failure, None
+        if failure:
+            raise failure
+
+    async def until(self, end):
+        """Waits for the end of the loader's output, and stores the last bookmark before the loader counts as ended."""
+        try:
+            await end
+        finally:
+            self.flush()
+            self.check()
+
+
+def store_bookmarks_seldom():
+    """Hooks into where Meltano stores the bookmarks that a loader confirms."""
+    from meltano.core.block.singer import SingerBlock
+    from meltano.core.plugin.singer.target import BookmarkWriter
+    from meltano.core.utils import merge
+
+    states = States(BookmarkWriter.writeline, merge)
+    proxy = SingerBlock.proxy_stdout
+
+    def proxy_stdout(self):
+        is_new = self._stdout_future is None
+        future = proxy(self)
+        if is_new and self.invoker.plugin.type == "loaders":
+            self._stdout_future = future = asyncio.ensure_future(states.until(future))
+        return future
+
+    BookmarkWriter.writeline = lambda writer, line: states.writeline(writer, line)
+    SingerBlock.proxy_stdout = proxy_stdout
+
+
+def end_like_the_loader(relay):
+    """Makes the loader's end the cause of a failure, and an early end of it a failure.
+
+    Meltano reports a broken pipe without looking at exit codes, and takes an end with exit code 0 for success even if the
+    tap still has records.
+    """
+    from meltano.core.block.extract_load import ELBExecutionManager
+    from meltano.core.plugin import PluginType
+    from meltano.core.runner import RunnerError
+
+    run, complete = ELBExecutionManager.run, ELBExecutionManager._complete_upstream
+    why = "the loader ended with exit code 0 before it had read everything that the extractor sent"
+
+    async def complete_upstream(self):
+        self.ended_early = not self.elb.upstream_complete(len(self.elb.blocks) - 1)
+        await complete(self)
+
+    async def run_to_its_end(self):
+        self.ended_early = False
+        try:
+            await run(self)
+        except ConnectionError:
+            self.ended_early = True
+            code = await self.elb.tail.process_future
+            await self.elb.upstream_stop(len(self.elb.blocks) - 1)
+            if code:
+                raise RunnerError("Loader failed", {PluginType.LOADERS: code})
+        # Meltano waits for this, but does not look at how it ended.
+        if (kept := self.elb.tail.proxy_stdout()).done() and not kept.cancelled():
+            kept.result()
+        if self.ended_early or (relay and await relay.left_over()):
+            say("The loader ended early", "error", spile_loader_stopped=why)
+            raise RunnerError(why)
+
+    ELBExecutionManager.run = run_to_its_end
+    ELBExecutionManager._complete_upstream = complete_upstream
+
+
 def count_records(counters):
-    """Hooks a counter into the target's input, so that it counts only what the target gets."""
+    """Hooks the relay, or a counter, into the target's input, so that it counts only what the target gets."""
     from meltano.core.block.singer import SingerBlock
 
     script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "rows.py")
     arrivals = Arrivals(script) if os.path.exists(script) else None
+    relay = asked(lambda told: Relay(told, arrivals), "relay.json")
     proxy, begin = SingerBlock.proxy_stdout, SingerBlock.start
 
     async def start(self):
         tell_facts(self.invoker)
         if arrivals and self.invoker.plugin.type == "loaders":
             arrivals.start(self)
-        await begin(self)
+        await (relay.start(begin, self) if relay else begin(self))
 
     def proxy_stdout(self):
         if self._stdout_future is not None or self.invoker.plugin.type != "extractors":
             return proxy(self)
+        if relay and relay.process:
+            counters.append(relay)
+            self._stdout_future = asyncio.ensure_future(relay.follow())
+            return self._stdout_future
         counter = Counter(arrivals)
         counters.append(counter)
         if arrivals:
@@ -272,6 +532,7 @@ def count_records(counters):
         return future
 
     SingerBlock.proxy_stdout, SingerBlock.start = proxy_stdout, start
+    end_like_the_loader(relay)
 
 
 class Bookmarks:
@@ -450,6 +711,8 @@ class Catalogs:
         self.ignored = None
 
     async def discover(self, discover, tap, invoker):
+        if not {"catalog", "properties"} & set(invoker.capabilities):
+            raise self.Lacks("the tap would not be given what it discovers")
         catalog, key = invoker.files["catalog"], invoker.files["catalog_cache_key"]
         before = None
         if self.wanted != "kept" and not invoker.plugin_config_extras["_catalog"]:
@@ -979,6 +1242,7 @@ if __name__ == "__main__":
         if "run" in sys.argv:
             count_records(counters)
             tell_bookmarks()
+            store_bookmarks_seldom()
         if "--discover" not in sys.argv:
             watch_catalogs(wanted, counters)
             quicken()

@@ -54,6 +54,7 @@ impl<'a> Listener<'a> {
             | LogLine::NotSinger(_)
             | LogLine::Metric { .. }
             | LogLine::BlockEnded(_)
+            | LogLine::LoaderStopped(_)
             | LogLine::RunEnded { .. } => {}
         }
         let is_count = matches!(entry, LogLine::Counted(_) | LogLine::Metric { .. });
