@@ -1,22 +1,36 @@
 //! `spile init`
 
+use std::path::{Path, PathBuf};
+
 use serde_json::json;
 
 use super::{Global, Output};
 use spile_ops::{self as ops, Error};
 use spile_view::{STRONG, styled};
 
-/// Create a project in this folder, with an example that runs without an account
+/// Create a project, with an example that runs without an account
 #[derive(Debug, clap::Args)]
 pub struct Args {
+    /// The folder of the project, which is created if it does not exist [default: this folder]
+    #[arg(value_name = "DIR")]
+    new_folder: Option<PathBuf>,
     /// Name of the project [default: the folder's name]
     #[arg(long)]
     name: Option<String>,
 }
 
 pub(super) fn exec(args: &Args, global: &Global, output: &mut Output) -> Result<u8, Error> {
-    let made = ops::init(&global.folder()?, args.name.as_deref())?;
-    let text = || format!("Made:\n  {}\n\nNext: {}\n", made.join("\n  "), styled(STRONG, "spile up"));
+    let here = global.folder()?;
+    let folder = args.new_folder.as_ref().map_or(here.clone(), |folder| here.join(folder));
+    let made = ops::init(&folder, args.name.as_deref())?;
+    let go = args.new_folder.as_ref().map(|folder| format!("cd {} && ", quoted(folder))).unwrap_or_default();
+    let text = || format!("Made:\n  {}\n\nNext: {}\n", made.join("\n  "), styled(STRONG, &format!("{go}spile up")));
     output.result(text, &json!({ "made": made }));
     Ok(0)
+}
+
+/// Returns a path as one word of a shell.
+fn quoted(path: &Path) -> String {
+    let path = path.to_string_lossy();
+    shlex::try_quote(&path).map_or_else(|_| path.to_string(), |word| word.into_owned())
 }

@@ -19,6 +19,7 @@ mod folder;
 mod hostile;
 mod http;
 mod import;
+mod install;
 mod instructions;
 mod killed;
 mod meaning;

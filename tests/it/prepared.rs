@@ -10,6 +10,7 @@ fn everything_that_tests_need_is_installed() {
     tools::sops();
     tools::sops_age();
     tools::supabase();
+    tools::packers();
     outputs::airflow::python();
     outputs::kubernetes::python();
     postgres::pgserver();

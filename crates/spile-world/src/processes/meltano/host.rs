@@ -80,8 +80,15 @@ impl Host {
                 let on_path = named.to_str().filter(|name| !name.contains('/')).and_then(|name| self.find(name));
                 vec![on_path.unwrap_or(path)]
             }
-            None => NAMES.iter().filter_map(|name| self.find(name)).collect(),
+            // A wheel installs the program beside the Python of its environment.
+            None => NAMES.iter().filter_map(|name| self.find(name)).chain(self.beside()).collect(),
         }
+    }
+
+    /// Returns the Python in the folder of the program itself.
+    fn beside(&self) -> Option<PathBuf> {
+        let python = self.program.as_ref()?.with_file_name("python3");
+        is_program(&python).then_some(python)
     }
 }
 
@@ -117,6 +124,16 @@ mod tests {
         assert_eq!((found(".ci"), found("")), (None, None));
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.ci");
         assert_eq!(found(folder.to_str().unwrap()), Some(folder.join("run")));
+    }
+
+    #[test]
+    fn the_python_beside_the_program_is_the_last_choice() {
+        let (folder, host) = host("echo 3.12.1; echo /opt/python/bin/python3");
+        let program = Some(folder.path().join("spile"));
+        let nowhere = Host { path: OsString::new(), program: program.clone(), ..host.clone() };
+        assert_eq!(nowhere.python().unwrap().version, "3.12.1");
+        let (_other, other) = super::tests::host("echo 3.11.9; echo /usr/bin/python3");
+        assert_eq!(Host { program, ..other }.python().unwrap().version, "3.11.9");
     }
 
     #[test]
