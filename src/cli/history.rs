@@ -75,7 +75,7 @@ pub struct RunsArgs {
     one: Option<OneRun>,
     #[command(flatten)]
     which: SelectionArgs,
-    /// Number of runs to show, or to compute `--stats` from
+    /// Number of runs to show, or to compute `--stats` from [default: 20, with `--stats` 1000]
     #[arg(short = 'n', long, value_name = "N")]
     most: Option<usize>,
     /// Summarize the recent syncs of each integration

@@ -21,7 +21,7 @@ pub struct Args {
     /// Write files for unmanaged rows of the registry instead, for `spile plan --adopt`
     #[arg(long, conflicts_with_all = ["name", "recipients"])]
     registry: bool,
-    /// Only the unmanaged rows with these names
+    /// With `--registry`: only the unmanaged rows with these names
     #[arg(value_name = "SLUG", requires = "registry")]
     rows: Vec<Slug>,
     /// Report what becomes what, what stays in the template, what spile does not run and which secrets were found; write nothing

@@ -66,7 +66,7 @@ pub struct SyncArgs {
     /// Refuse an integration that is already running elsewhere instead of waiting for it
     #[arg(long)]
     no_wait: bool,
-    /// Number of retries after a temporary failure, for example of the network
+    /// Number of retries after a temporary failure, for example of the network [default: from `[sync]`]
     #[arg(long, value_name = "N")]
     retries: Option<u16>,
 }

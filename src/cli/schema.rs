@@ -19,7 +19,8 @@ pub struct Args {
     /// Write the schema to this file instead of printing it
     #[arg(long, value_name = "FILE", conflicts_with = "write")]
     out: Option<PathBuf>,
-    /// Write all schemas into a folder of the project, and a `.taplo.toml` if there is none
+    /// Write all schemas into a folder of the project (`.spile/schemas` if you name none), and a `.taplo.toml` if there is
+    /// none
     #[arg(long, value_name = "DIR", num_args = 0..=1, default_missing_value = ops::schema::FOLDER)]
     write: Option<PathBuf>,
 }

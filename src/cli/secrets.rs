@@ -21,7 +21,7 @@ pub struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Create a key, a `.sops.yaml` and git's drivers, unless they exist
+    /// Create a key and a `.sops.yaml`, unless they exist
     Init(access::InitArgs),
     /// Set a secret, from a hidden prompt or from standard input
     Set(values::SetArgs),

@@ -37,7 +37,7 @@ pub struct Args {
     /// Apply every change immediately
     #[arg(long, conflicts_with = "push")]
     apply: bool,
-    /// Allow no changes
+    /// Change no files and apply nothing; tests and syncs still run
     #[arg(long, conflicts_with_all = ["apply", "push"])]
     read_only: bool,
     /// Host name that requests may use besides the address, with its port if any; needed behind a proxy

@@ -34,7 +34,7 @@ enum Command {
         #[command(flatten)]
         which: SelectionArgs,
     },
-    /// Show the bookmarks of an integration, and since which run each has its value
+    /// Show the bookmarks of an integration, and which sync or change set each of them
     Show {
         /// Name of the integration
         #[arg(value_name = "SLUG")]

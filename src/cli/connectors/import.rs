@@ -19,7 +19,7 @@ pub(super) struct Args {
     /// Name of the connector [default: the plugin's name without `tap-` or `target-`]
     #[arg(long)]
     name: Option<String>,
-    /// Extractor or loader, if the definition does not say it
+    /// Extractor or loader, if the definition does not say which
     #[arg(long)]
     kind: Option<KindArg>,
     /// Which plugin, if the meltano.yml has several

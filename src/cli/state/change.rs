@@ -69,7 +69,7 @@ pub(super) struct CopyArgs {
     consent: Consent,
 }
 
-/// Restore the bookmarks that a sync or a change left, or found
+/// Restore the bookmarks from before or after a sync or a change
 #[derive(Debug, clap::Args)]
 pub(super) struct RestoreArgs {
     /// Name of the integration
