@@ -94,11 +94,11 @@ pub enum Error {
     #[diagnostic(transparent)]
     SavedPlan(#[from] super::saved_plan::SavedPlanError),
     /// No integration has these names.
-    #[error("no integration is named {}", .names.join(", "))]
+    #[error("{message}")]
     #[diagnostic(code(spile::integration::unknown), help("{help}"))]
     UnknownNames {
-        /// The names, each in backticks.
-        names: Vec<String>,
+        /// Which names, patterns and tags fit none.
+        message: String,
         /// The nearest names, or where to look.
         help: String,
     },

@@ -42,7 +42,10 @@ fn file_of(code: &str) -> String {
 }
 
 fn unknown(asked: &str, whole: &str) -> Error {
-    let near = did_you_mean(whole, sentences().map(|(code, _)| code));
+    // Without what all codes have in common, which would make every word similar to one.
+    let codes = sentences().map(|(code, _)| code.trim_start_matches(PREFIX));
+    let is_near = did_you_mean(whole.trim_start_matches(PREFIX), codes).is_some();
+    let near = is_near.then(|| did_you_mean(whole, sentences().map(|(code, _)| code))).flatten();
     let help = near.unwrap_or_else(|| "copy the code from the message, for example `spile::toml::syntax`".to_owned());
     Error::UnknownCode { code: asked.to_owned(), help }
 }
@@ -71,6 +74,8 @@ mod tests {
     fn an_unknown_code_suggests_the_nearest_one() {
         let Err(Error::UnknownCode { help, .. }) = explain("spile::toml::sintax") else { panic!() };
         assert_eq!(help, "did you mean `spile::toml::syntax`?");
+        let Err(Error::UnknownCode { help, .. }) = explain("nope") else { panic!() };
+        assert!(help.starts_with("copy the code"), "{help}");
     }
 
     #[test]

@@ -26,7 +26,7 @@ pub(super) struct Args {
     #[arg(long)]
     dry_run: bool,
     /// Skip the confirmation prompt
-    #[arg(long)]
+    #[arg(short, long)]
     yes: bool,
     /// Write even if files of integrations become invalid
     #[arg(long)]

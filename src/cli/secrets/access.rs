@@ -50,7 +50,7 @@ pub(super) async fn init(args: &InitArgs, desk: &SecretsContext, output: &mut Ou
         lines.extend(setup.recipients.iter().map(|recipient| format!("your public key: {recipient}")));
         lines.extend((!setup.git.is_empty()).then(|| format!("configured git: {}", setup.git.join(", "))));
         if setup.is_recipient {
-            lines.push("next: spile secrets set SLUG KEY".to_owned());
+            lines.push("next: spile secrets set SLUG SETTING".to_owned());
         } else {
             let rules = setup.rules.display();
             lines.push(format!("next: add your public key to {rules}, and ask an existing recipient to"));

@@ -44,7 +44,11 @@ fn integrations_are_selected_by_name_pattern_tag_and_failure() {
     assert_eq!(named("shop-eu --failed"), [""; 0]);
     assert_eq!(slugs(&folder.spile("runs #crm --format json"), "runs"), ["shop-us"]);
     let refused = folder.spile("status shop-ue #cmr").exits(1);
-    assert!(refused.notes.contains("no integration is named `shop-ue`, `#cmr`"), "{}", refused.notes);
+    assert!(
+        refused.notes.contains("no integration is named `shop-ue`, and no integration has the tag `#cmr`"),
+        "{}",
+        refused.notes
+    );
     folder.spile("status shop-eu --all").exits(64);
 }
 

@@ -115,3 +115,19 @@ fn dropped_parts_of_a_definition_are_reported() {
         assert!(shown.contains(said), "{said}: {shown}");
     }
 }
+
+#[test]
+fn a_built_in_connector_is_copied_with_everything_that_it_says() {
+    let folder = Folder::project();
+    let shown = |folder: &Folder| {
+        let mut shown = folder.spile("connectors show postgres --kind loader --format json").exits(0).json();
+        let one = shown["connectors"][0].as_object_mut().unwrap();
+        (one.remove("file"), one.remove("lock"), shown)
+    };
+    let (_, _, built_in) = shown(&folder);
+    folder.spile("connectors import builtin:postgres --kind loader").exits(0);
+    let (file, _, own) = shown(&folder);
+    assert_eq!((file, own), (Some(serde_json::json!("connectors/postgres.toml")), built_in));
+    let text = folder.read("connectors/postgres.toml");
+    assert!(text.contains("[naming]") && text.contains("[[losses]]"), "{text}");
+}

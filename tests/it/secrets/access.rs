@@ -41,7 +41,7 @@ fn a_newcomer_gets_a_key_and_learns_which_recipient_to_ask() {
     assert!(told.contains("add your public key to") && told.contains("spile secrets updatekeys"), "{told}");
     let rules = format!("creation_rules:\n  - age: {}\n", desk.public_key());
     desk.folder.write(".sops.yaml", &rules);
-    assert!(desk.run(&["secrets", "init"]).succeeds().stdout.contains("next: spile secrets set SLUG KEY"));
+    assert!(desk.run(&["secrets", "init"]).succeeds().stdout.contains("next: spile secrets set SLUG SETTING"));
 }
 
 #[test]

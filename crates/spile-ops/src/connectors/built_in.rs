@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::ConnectorsError;
 use crate::Error;
-use spile_core::connector::{Catalog, Role};
+use spile_core::connector::{Catalog, Connector, Head, Role};
 use spile_core::definition::DefinitionHints;
 use spile_core::problem::did_you_mean;
 use spile_core::record::PluginDefinition;
@@ -34,4 +34,14 @@ pub fn built_in(name: &str, asked: &mut DefinitionHints) -> Result<Source, Error
     asked.from = Some(format!("{BUILT_IN}{name}"));
     let definition = Value::Object((*PluginDefinition::of(connector)).clone());
     Ok(Source::new(format!("{BUILT_IN}{name}"), definition.to_string()))
+}
+
+/// Returns the whole built-in connector that a definition comes from, with the name that it was asked to have.
+///
+/// A Meltano definition has no place for everything that a connector says, for example the names of a loader's tables.
+pub(super) fn of(source: &Source, asked: &Head) -> Option<Connector> {
+    let path = source.path().to_string_lossy();
+    let built_in = Catalog::built_in(asked.role, path.strip_prefix(BUILT_IN)?)?;
+    let head = Head { name: asked.name.clone(), ..built_in.head.clone() };
+    Some(Connector { head, ..(*built_in).clone() })
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::ConnectorsError;
+use super::{ConnectorsError, built_in};
 use crate::Error;
 use crate::edits::{self, Edits};
 use spile_core::connector::{Catalog, Head, Lock, Role, read as connector};
@@ -69,6 +69,10 @@ pub fn import(
     let Some(Definition { mut connector, mut notes }) = found.filter(|_| !problems.any_error()) else {
         return Err(Error::Problems(problems.into_report()));
     };
+    if let Some(built_in) = built_in::of(source, &connector.head) {
+        connector = built_in;
+        notes.clear();
+    }
     connector.lock = Some(lock(source, asked));
     let (role, name) = (connector.head.role, connector.head.name.clone());
     let path = path(project, role, &name, overwriting)?;

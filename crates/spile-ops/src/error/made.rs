@@ -94,11 +94,21 @@ impl Error {
 /// Returns the error for names that no integration has.
 #[must_use]
 pub fn unknown_names(unknown: &[String], known: &[&str]) -> Error {
+    let (tags, names): (Vec<&String>, Vec<&String>) = unknown.iter().partition(|name| name.starts_with('#'));
+    let (patterns, names): (Vec<&String>, Vec<&String>) =
+        names.into_iter().partition(|name| name.contains(['*', '?', '[']));
+    let list = |names: &[&String]| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    let said = [("is named", names), ("matches", patterns), ("has the tag", tags)];
+    let said: Vec<String> = said
+        .iter()
+        .filter(|(_, words)| !words.is_empty())
+        .map(|(verb, words)| format!("no integration {verb} {}", list(words)))
+        .collect();
     let near: Vec<String> = unknown.iter().filter_map(|name| did_you_mean(name, known.iter().copied())).collect();
     let help = match (near.is_empty(), known.is_empty()) {
         (false, _) => near.join(" "),
         (true, true) => "this project has no integrations yet: add a file to `integrations/`".to_owned(),
         (true, false) => format!("known integrations: {}", listed(known.iter().copied())),
     };
-    Error::UnknownNames { names: unknown.iter().map(|name| format!("`{name}`")).collect(), help }
+    Error::UnknownNames { message: said.join(", and "), help }
 }

@@ -17,7 +17,7 @@ pub fn textconv(path: &std::path::Path, text: &str) -> String {
         lines.push(format!("{name} = <secret {mark}>"));
     }
     lines.extend([String::new(), "[sops]".to_owned()]);
-    lines.extend(document.metadata.recipients().iter().map(|reader| format!("reader: {reader}")));
+    lines.extend(document.metadata.recipients().iter().map(|reader| format!("recipient: {reader}")));
     lines.join("\n") + "\n"
 }
 
