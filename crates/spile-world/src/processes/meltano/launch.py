@@ -19,7 +19,8 @@ be imported, and every further file would be written, found and compiled again i
 - Reads only the first records of each stream in place of a test, if there is a file `preview.json` next to this file.
 - Queries both plugins instead of running them, if there is a folder `compare` next to this file.
 - Asks Meltano to stop when spile dies, so that it closes its run, and kills it with its plugins if it does not.
-- Starts faster: garbage collection is off during imports, because nothing that Meltano imports becomes garbage.
+- Starts faster: garbage collection is off during imports, because nothing that Meltano imports becomes garbage, and the
+  migrations of Meltano's database are not looked at if it is at the newest one.
 """
 
 import sys
@@ -1216,6 +1217,32 @@ def compare_instead(folder):
         driver.take_over(asked)
 
 
+def migrate_if_needed():
+    """Spares Meltano the check of its database's migrations if the database is at the newest one.
+
+    Meltano loads alembic and all migrations to find that out, at the start of every run.
+    """
+    from meltano.core.migration_service import MigrationService
+
+    upgrade = MigrationService.upgrade
+
+    def upgrade_if_needed(self, *args, **kwargs):
+        if version(self.engine) != self.lock_path.read_text().strip():
+            upgrade(self, *args, **kwargs)
+
+    def version(engine):
+        from sqlalchemy import text
+        from sqlalchemy.exc import SQLAlchemyError
+
+        try:
+            with engine.connect() as connection:
+                return connection.execute(text("select version_num from alembic_version")).scalar_one_or_none()
+        except SQLAlchemyError:  # A new database has no such table.
+            return None
+
+    MigrationService.upgrade = upgrade_if_needed
+
+
 def stop_with(parent):
     while os.getppid() == parent:
         time.sleep(1)
@@ -1236,6 +1263,7 @@ if __name__ == "__main__":
         narrow_state(streams)
     try:
         name_settings()
+        migrate_if_needed()
         if told is not None:
             guard_bookmarks(told)
         counters = []
