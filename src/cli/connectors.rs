@@ -9,7 +9,7 @@ use clap::{Subcommand, ValueEnum};
 
 use super::untrusted::UntrustedRefusal;
 use super::{Global, Output};
-use spile_core::connector::{Role, search};
+use spile_core::connector::Role;
 use spile_ops::Error;
 use spile_ops::connectors::{Shelf, ShelfEntry};
 use spile_view as view;
@@ -41,7 +41,7 @@ enum Command {
     Show(ShowArgs),
     /// Create a connector from the Meltano hub, a lock file, a meltano.yml or a tap's own `--about`
     Import(import::Args),
-    /// Download the definitions of the Meltano hub, so that `search`, `show` and `import hub:...` work offline
+    /// Download the definitions of the Meltano hub, to show and import them offline
     Update(update::Args),
     /// Upgrade a connector of the project to a newer definition, after showing what changes for which integrations
     Upgrade(upgrade::Args),
@@ -113,8 +113,7 @@ pub(super) async fn exec(args: &Args, global: &Global, output: &mut Output) -> R
         }
         Command::Search(args) => {
             let shelf = Shelf::with_hub(&global.project()?)?;
-            let all = shelf.standing(args.kind.map(Role::from)).map(|one| (&one.head, one));
-            list(&search::search(all, &args.words), output);
+            list(&shelf.search(&args.words, args.kind.map(Role::from)), output);
         }
         Command::Show(args) => {
             let shown = Shelf::with_hub(&global.project()?)?.show(&args.name, args.kind.map(Role::from))?;

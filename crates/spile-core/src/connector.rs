@@ -4,6 +4,7 @@ pub mod builtin;
 pub mod bundled;
 pub mod catalog;
 pub mod head;
+pub mod hub_facts;
 pub mod kind;
 pub mod lossy_packages;
 pub mod naming;

@@ -79,7 +79,8 @@ pub fn access<'a>(app: &'a App, keys: &'a Keys, program: &'a Program) -> Access<
 /// If no connector has that name, or its definition has problems.
 pub fn connector(app: &App, name: &str, role: Role) -> Result<Arc<Connector>, Refusal> {
     let shown = Shelf::read(&app.setup().project)?.show(name, Some(role))?;
-    let found = shown.into_iter().find(|one| !matches!(one.origin, Origin::Hub(_))).map(|one| one.connector);
+    let found =
+        shown.into_iter().find(|one| !matches!(one.origin, Origin::Hub(_) | Origin::OnHub(_))).map(|one| one.connector);
     found.ok_or_else(|| Refusal::new(StatusCode::NOT_FOUND, "spile::connector::unknown", "no such connector"))
 }
 

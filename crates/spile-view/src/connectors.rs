@@ -27,6 +27,7 @@ pub fn list(standing: &[&ShelfEntry]) -> String {
             Origin::BuiltIn => Cell::styled("built in", QUIET),
             Origin::File(path) => harmless(&path.display().to_string()).into(),
             Origin::Hub(_) => Cell::styled("hub", QUIET),
+            Origin::OnHub(fact) => Cell::styled(format!("hub, {}", maintained(&fact.maintenance)), QUIET),
         };
         [
             Cell::styled(harmless(&head.name), STRONG),
@@ -37,6 +38,16 @@ pub fn list(standing: &[&ShelfEntry]) -> String {
         ]
     };
     table(["name", "kind", "label", "description", "defined"], &standing.iter().map(row).collect::<Vec<_>>())
+}
+
+/// Returns how well a plugin is kept, by the hub's word for it.
+fn maintained(word: &str) -> &'static str {
+    match word {
+        "active" => "maintained",
+        "beta" | "development" => "in development",
+        "inactive" => "not maintained",
+        _ => "maintenance unknown",
+    }
 }
 
 /// Returns connectors with all their settings.
@@ -57,6 +68,7 @@ fn one(ShownConnector { connector, origin }: &ShownConnector) -> String {
         Origin::BuiltIn => "built in".to_owned(),
         Origin::File(path) => path.display().to_string(),
         Origin::Hub(plugin) => format!("in the hub; import it with `spile connectors import {}`", plugin.name()),
+        Origin::OnHub(fact) => format!("on the hub; import it with `spile connectors import {}`", fact.head.name),
     };
     let kind = if connector.head.role == spile_core::connector::Role::Loader { ", kind = \"loader\"" } else { "" };
     let facts = [

@@ -1,4 +1,4 @@
-//! The sources of a definition: a file, standard input, the built-in connectors, the downloaded hub, or a tap itself.
+//! The sources of a definition: a file, standard input, the built-in connectors, the hub, or a tap itself.
 
 use std::io::{self, Read};
 use std::path::Path;
@@ -7,9 +7,9 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::Output;
-use crate::cli::host;
 use crate::cli::signals::pass_on;
 use crate::cli::times::duration;
+use crate::cli::{host, variable, variable_os};
 use spile_core::definition::{DefinitionHints, MOST_BYTES};
 use spile_core::problem::Problems;
 use spile_core::settings::{self, RunEnvironment};
@@ -17,7 +17,8 @@ use spile_core::source::Source;
 use spile_ops::{Error, connectors};
 use spile_world::files::door::read_named;
 use spile_world::files::io_error::IoError;
-use spile_world::{Project, processes::meltano};
+use spile_world::net::hub::{Address, Hub};
+use spile_world::{Authorities, Project, processes::meltano};
 
 /// How long installing a tap and then asking it may each take by default.
 const PATIENCE: Duration = Duration::from_mins(5);
@@ -46,6 +47,12 @@ impl How {
             return self.ask(requirement, project, asked, output).await;
         }
         if let Some(name) = from.strip_prefix("hub:") {
+            if !connectors::has_hub(project)? {
+                let hub = Hub::new(&Address::of(None, variable), &Authorities::of(variable_os))?;
+                if let Some(source) = connectors::download(&hub, name, asked).await? {
+                    return Ok(source);
+                }
+            }
             return connectors::hub(project, name, asked);
         }
         if let Some(name) = from.strip_prefix(connectors::BUILT_IN) {

@@ -13,7 +13,7 @@ use spile_view as view;
 pub(super) struct Args {
     /// What to import: a file or `-` for standard input (a Meltano hub definition as YAML or JSON, a Meltano lock file, a
     /// meltano.yml, or the output of a tap's `--about --format=json`); `hub:PLUGIN`, for example `hub:tap-github`, from
-    /// the downloaded hub; `pip:REQUIREMENT`, which is installed into a temporary folder and asked for its settings; or
+    /// Meltano Hub; `pip:REQUIREMENT`, which is installed into a temporary folder and asked for its settings; or
     /// `builtin:NAME`, to change a built-in connector
     from: String,
     /// Name of the connector [default: the plugin's name without `tap-` or `target-`]

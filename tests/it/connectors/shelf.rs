@@ -24,9 +24,16 @@ fn built_in_connectors_and_the_projects_own_are_listed_together() {
 #[test]
 fn the_best_match_comes_first() {
     let folder = Folder::project();
-    assert_eq!(names(&folder, "search salesfroce"), ["salesforce"]);
-    assert_eq!(names(&folder, "search postgres")[..2], ["postgres", "postgres"]);
-    assert_eq!(names(&folder, "search database --kind loader"), ["duckdb", "postgres"]);
+    // What is only on the hub comes after everything that is here.
+    let here = |line: &str| -> Vec<String> {
+        let found = names(&folder, line);
+        let count = found.iter().position(|name| name.starts_with("hub:")).unwrap_or(found.len());
+        assert!(found[count..].iter().all(|name| name.starts_with("hub:")), "{found:?}");
+        found[..count].to_vec()
+    };
+    assert_eq!(here("search salesfroce"), ["salesforce"]);
+    assert_eq!(here("search postgres")[..2], ["postgres", "postgres"]);
+    assert_eq!(here("search database --kind loader"), ["duckdb", "postgres"]);
     let none = folder.spile("connectors search xyzzy").exits(0).out;
     assert!(none.contains("no connector"), "{none}");
 }

@@ -8,7 +8,8 @@ use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 
 use super::ConnectorsError;
 use crate::Error;
-use spile_core::connector::{Catalog, Connector, Head, Role, read};
+use spile_core::connector::hub_facts::{HubFact, hub_facts};
+use spile_core::connector::{Catalog, Connector, Head, Role, read, search};
 use spile_core::definition::{self, DefinitionHints};
 use spile_core::problem::{Problems, did_you_mean};
 use spile_core::source::Source;
@@ -24,6 +25,8 @@ pub enum Origin {
     File(PathBuf),
     /// In the local copy of the hub. It must be imported before it can be used.
     Hub(Box<KeptPlugin>),
+    /// On the hub, which has not been downloaded: only facts about it are known.
+    OnHub(Box<HubFact>),
 }
 
 /// A connector on the shelf.
@@ -77,7 +80,8 @@ impl Shelf {
         Ok(Self { all, project: project.clone(), kept: HubCache::of(&project.own_folder()) })
     }
 
-    /// Reads the heads of all connectors, including those in the local copy of the hub, if that copy is trusted.
+    /// Reads the heads of all connectors, including those in the local copy of the hub, if that copy is trusted. Without
+    /// one, includes what spile itself knows about the hub's plugins.
     ///
     /// # Errors
     /// When a definition of the project is invalid, or the local copy cannot be read.
@@ -85,7 +89,15 @@ impl Shelf {
         let mut shelf = Self::read(project)?;
         // In an untrusted project, anyone could have written the local copy of the hub.
         let kept = project.believed_folder().map(|_| shelf.kept.index()).transpose()?.flatten();
-        for plugin in kept.map(|index| index.plugins).unwrap_or_default() {
+        let Some(index) = kept else {
+            // Forks that nobody is known to use would hide the rest.
+            for fact in hub_facts().into_iter().filter(|fact| fact.is_default || fact.projects > 0) {
+                let (key, head) = ((fact.head.role, fact.head.name.clone()), fact.head.clone());
+                shelf.all.insert(key, ShelfEntry { head, origin: Origin::OnHub(Box::new(fact)) });
+            }
+            return Ok(shelf);
+        };
+        for plugin in index.plugins {
             let name = plugin.name();
             let (role, label, description) = (plugin.kind, plugin.label.clone(), plugin.description.clone());
             let (category, keywords) = (plugin.category.clone(), plugin.keywords.clone());
@@ -99,6 +111,20 @@ impl Shelf {
     /// Returns the connectors of a role, or all: extractors first, sorted by name.
     pub fn standing(&self, role: Option<Role>) -> impl Iterator<Item = &ShelfEntry> {
         self.all.values().filter(move |one| role.is_none_or(|role| one.head.role == role))
+    }
+
+    /// Returns the connectors of a role that match all words: those on this machine first, and the best match first.
+    /// Without words, returns only those on this machine.
+    #[must_use]
+    pub fn search(&self, words: &[String], role: Option<Role>) -> Vec<&ShelfEntry> {
+        let is_here = |one: &&ShelfEntry| !matches!(one.origin, Origin::OnHub(_));
+        if words.iter().all(|word| word.trim().is_empty()) {
+            return self.standing(role).filter(is_here).collect();
+        }
+        let found = search::search(self.standing(role).map(|one| (&one.head, one)), words);
+        let (mut here, elsewhere): (Vec<_>, Vec<_>) = found.into_iter().partition(is_here);
+        here.extend(elsewhere);
+        here
     }
 
     /// Returns the connectors with a name, with their whole definition. An extractor and a loader may share a name.
@@ -127,6 +153,7 @@ impl Shelf {
                     let found = definition::read(&from_hub(&self.kept, plugin)?, &asked, &mut problems);
                     found.map(|found| Arc::new(found.connector))
                 }
+                Origin::OnHub(fact) => return Err(not_downloaded(fact).into()),
             };
             shown.extend(connector.map(|connector| ShownConnector { connector, origin: origin.clone() }));
         }
@@ -135,6 +162,12 @@ impl Shelf {
         }
         Ok(shown)
     }
+}
+
+/// Returns the error for a definition that is on the hub and not on this machine.
+fn not_downloaded(fact: &HubFact) -> ConnectorsError {
+    let help = format!("run `spile connectors import {}`, which downloads its definition", fact.head.name);
+    ConnectorsError::NotInHub { name: fact.head.name.clone(), help }
 }
 
 /// Returns a definition from the local copy of the hub.

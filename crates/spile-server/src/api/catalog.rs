@@ -14,7 +14,7 @@ use crate::caller::{self, Caller};
 use crate::change;
 use crate::contract;
 use crate::refusal::Refusal;
-use spile_core::connector::{Role, search};
+use spile_core::connector::Role;
 use spile_core::schema;
 use spile_ops as ops;
 use spile_ops::connectors::{Shelf, ShelfEntry};
@@ -65,10 +65,7 @@ pub async fn list(
 /// Returns the connectors that match all words, best match first.
 pub fn found<'a>(shelf: &'a Shelf, words: Option<&str>, role: Option<Role>) -> Vec<&'a ShelfEntry> {
     let words: Vec<String> = words.unwrap_or_default().split_whitespace().map(str::to_owned).collect();
-    if words.is_empty() {
-        return shelf.standing(role).collect();
-    }
-    search::search(shelf.standing(role).map(|one| (&one.head, one)), &words)
+    shelf.search(&words, role)
 }
 
 pub async fn one(

@@ -59,7 +59,7 @@ fn card(one: &ShelfEntry) -> Value {
     let docs = docs.as_ref().filter(|docs| docs.starts_with("https://") || docs.starts_with("http://"));
     json!({
         "name": name, "kind": role, "label": label, "description": form::first_sentence(description),
-        "category": category, "is_ready": !matches!(one.origin, Origin::Hub(_)),
+        "category": category, "is_ready": !matches!(one.origin, Origin::Hub(_) | Origin::OnHub(_)),
         "monogram": monogram(label), "logo": logo(*role, name, one.head.logo.as_deref()), "docs": docs,
     })
 }

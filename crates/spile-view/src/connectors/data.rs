@@ -83,7 +83,7 @@ fn setting_data(setting: &Setting) -> Value {
 
 fn file(origin: &Origin) -> Option<String> {
     match origin {
-        Origin::BuiltIn | Origin::Hub(_) => None,
+        Origin::BuiltIn | Origin::Hub(_) | Origin::OnHub(_) => None,
         Origin::File(path) => Some(path.display().to_string()),
     }
 }
