@@ -67,6 +67,7 @@ pub fn router(app: &App) -> Router {
     let api = api::routes().layer(once);
     let routes = Router::new()
         .route("/logos/{kind}/{name}", get(logos::logo))
+        .route("/brands/{name}", get(logos::brand_mark))
         .merge(assets::routes())
         .merge(ui::routes())
         .nest("/api", api);

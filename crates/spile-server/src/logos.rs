@@ -1,4 +1,4 @@
-//! Logos of connectors: serves only the project's files that connector definitions name.
+//! Logos of connectors: the project's files that connector definitions name, and the marks of known brands.
 
 use std::path::Path;
 
@@ -6,6 +6,8 @@ use axum::extract::{self, State};
 use axum::http::StatusCode;
 use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
+
+use include_dir::{Dir, include_dir};
 
 use super::app::App;
 use super::caller::Caller;
@@ -29,6 +31,36 @@ const LARGEST: u64 = 512 * 1024;
 
 /// Keeps an SVG that is opened directly from running scripts or loading anything.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; sandbox";
+
+/// The marks of brands, each named after what it is connected with: `stripe.svg`.
+static BRANDS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../assets/logos");
+
+/// Returns the path of a connector's logo on this server: the file that its definition names, or the mark of its brand.
+/// Logos elsewhere are not shown, because the server fetches nothing.
+pub fn path(role: Role, name: &str, named: Option<&str>) -> Option<String> {
+    let own = named.filter(|named| !named.contains("://")).map(|_| format!("/logos/{role}/{name}"));
+    own.or_else(|| brand(name).map(|brand| format!("/brands/{brand}")))
+}
+
+/// Returns the brand of a connector or a plugin of the hub: `stripe` for `stripe`, `tap-stripe` and
+/// `hub:tap-stripe--airbyte`.
+fn brand(name: &str) -> Option<&str> {
+    let name = name.strip_prefix("hub:").unwrap_or(name);
+    let name = name.strip_prefix("tap-").or_else(|| name.strip_prefix("target-")).unwrap_or(name);
+    let name = name.split_once("--").map_or(name, |(plugin, _)| plugin);
+    mark(name).map(|_| name)
+}
+
+fn mark(name: &str) -> Option<&'static [u8]> {
+    BRANDS.get_file(format!("{name}.svg")).map(include_dir::File::contents)
+}
+
+pub async fn brand_mark(_who: Caller, extract::Path(name): extract::Path<String>) -> Result<Response, Refusal> {
+    let bytes = mark(&name).ok_or_else(none)?;
+    let kind = "image/svg+xml";
+    let headers = [(CONTENT_TYPE, kind), (CACHE_CONTROL, "private, max-age=86400"), (CONTENT_SECURITY_POLICY, POLICY)];
+    Ok((headers, bytes).into_response())
+}
 
 pub async fn logo(
     _who: Caller,
@@ -58,6 +90,27 @@ fn read(project: &Project, named: &str) -> Option<(&'static str, Vec<u8>)> {
 mod tests {
     use super::*;
     use spile_world::files::door::replace;
+
+    #[test]
+    fn a_brand_is_found_by_the_names_of_its_plugins() {
+        for name in ["stripe", "tap-stripe", "hub:tap-stripe", "hub:tap-stripe--airbyte"] {
+            assert_eq!(path(Role::Extractor, name, None).as_deref(), Some("/brands/stripe"), "{name}");
+        }
+        assert_eq!(path(Role::Loader, "target-postgres", None).as_deref(), Some("/brands/postgres"));
+        assert_eq!(path(Role::Loader, "postgres", Some("logos/own.svg")).as_deref(), Some("/logos/loader/postgres"));
+        for name in ["no-such-thing", "../LICENSE", ""] {
+            assert_eq!(path(Role::Extractor, name, Some("https://example.com/x.svg")), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn marks_are_plain_drawings() {
+        for file in BRANDS.files().filter(|file| file.path().extension().is_some_and(|end| end == "svg")) {
+            let text = file.contents_utf8().unwrap();
+            let is_plain = ["<script", "href", "<image", "<style", "url("].iter().all(|word| !text.contains(word));
+            assert!(is_plain && text.starts_with("<svg ") && text.len() < 8192, "{}", file.path().display());
+        }
+    }
 
     #[test]
     fn only_images_of_the_project_are_served() {

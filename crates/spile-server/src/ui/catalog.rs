@@ -12,6 +12,7 @@ use super::form::Posted;
 use super::shell::{At, Trouble, mistake};
 use crate::api::found_connectors;
 use crate::change;
+use crate::logos;
 use crate::pages::render;
 use crate::refusal::Refusal;
 use spile_core::connector::{Connector, Head, Role};
@@ -60,19 +61,14 @@ fn card(one: &ShelfEntry) -> Value {
     json!({
         "name": name, "kind": role, "label": label, "description": form::first_sentence(description),
         "category": category, "is_ready": !matches!(one.origin, Origin::Hub(_) | Origin::OnHub(_)),
-        "monogram": monogram(label), "logo": logo(*role, name, one.head.logo.as_deref()), "docs": docs,
+        "monogram": monogram(label), "logo": logos::path(*role, name, one.head.logo.as_deref()), "docs": docs,
     })
 }
 
 /// Returns a connector's mark: its logo, or the first letters of its label.
 pub fn mark(connector: &Connector) -> Value {
-    let logo = logo(connector.head.role, &connector.head.name, connector.head.logo.as_deref());
+    let logo = logos::path(connector.head.role, &connector.head.name, connector.head.logo.as_deref());
     json!({ "label": connector.head.label, "monogram": monogram(&connector.head.label), "logo": logo })
-}
-
-/// Returns the path of a logo on this server. Logos elsewhere are not shown: the server fetches nothing.
-fn logo(role: Role, name: &str, logo: Option<&str>) -> Option<String> {
-    logo.filter(|logo| !logo.contains("://")).map(|_| format!("/logos/{role}/{name}"))
 }
 
 fn monogram(label: &str) -> String {
