@@ -32,5 +32,5 @@ pub(super) fn exec(args: &Args, global: &Global, output: &mut Output) -> Result<
 /// Returns a path as one word of a shell.
 fn quoted(path: &Path) -> String {
     let path = path.to_string_lossy();
-    shlex::try_quote(&path).map_or_else(|_| path.to_string(), |word| word.into_owned())
+    shlex::try_quote(&path).map_or_else(|_| path.to_string(), std::borrow::Cow::into_owned)
 }

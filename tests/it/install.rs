@@ -4,8 +4,6 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use sha2::{Digest, Sha256};
-
 use crate::tools::{Said, packers, said, succeeds};
 
 const TOP: &str = env!("CARGO_MANIFEST_DIR");
@@ -55,8 +53,7 @@ impl Release {
         std::fs::write(from.join(&name).join("spile"), program).unwrap();
         let archive = format!("{name}.tar.gz");
         succeeds(Command::new("tar").args(["czf", &archive, &name]).current_dir(&from));
-        let sum = Sha256::digest(std::fs::read(from.join(&archive)).unwrap());
-        let sum: String = sum.iter().map(|byte| format!("{byte:02x}")).collect();
+        let sum = spile_core::digest::hash(&std::fs::read(from.join(&archive)).unwrap());
         let other = "0".repeat(64);
         std::fs::write(from.join("SHA256SUMS"), format!("{other}  spile-{VERSION}-other.tar.gz\n{sum}  {archive}\n"))
             .unwrap();
