@@ -79,17 +79,21 @@ pub enum Letters {
     Lower,
     /// Snake case, as in `conform_name` of Meltano's SDK.
     Snake,
+    /// Snake case in upper case: what Meltano's loader for Snowflake writes.
+    Upper,
 }
 
 impl Letters {
     /// The rules by the words that definitions use.
-    pub const WORDS: [(&'static str, Self); 3] = [("kept", Self::Kept), ("lower", Self::Lower), ("snake", Self::Snake)];
+    pub const WORDS: [(&'static str, Self); 4] =
+        [("kept", Self::Kept), ("lower", Self::Lower), ("snake", Self::Snake), ("upper", Self::Upper)];
 
     fn of(self, name: &str) -> String {
         match self {
             Self::Kept => name.to_owned(),
             Self::Lower => name.replace('.', "_").to_lowercase(),
             Self::Snake => snake(name),
+            Self::Upper => snake(name).to_uppercase(),
         }
     }
 
@@ -98,7 +102,7 @@ impl Letters {
     pub fn folded(self, name: &str) -> String {
         match self {
             Self::Kept => name.to_owned(),
-            Self::Lower | Self::Snake => name.to_lowercase(),
+            Self::Lower | Self::Snake | Self::Upper => name.to_lowercase(),
         }
     }
 }
@@ -301,6 +305,7 @@ mod tests {
         assert_eq!(named(Letters::Kept), ["A.b C", "9Lives", "über$"]);
         assert_eq!(named(Letters::Lower), ["a_b c", "9lives", "über$"]);
         assert_eq!(named(Letters::Snake), ["a_b_c", "jlives", "ber"]);
+        assert_eq!(named(Letters::Upper), ["A_B_C", "JLIVES", "BER"]);
     }
 
     #[test]
