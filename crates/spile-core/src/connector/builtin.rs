@@ -3,7 +3,7 @@
 use super::Role;
 
 /// The role, name and text of every built-in definition.
-pub(super) const DEFINITIONS: [(Role, &str, &str); 11] = [
+pub(super) const DEFINITIONS: [(Role, &str, &str); 19] = [
     (Role::Extractor, "github", include_str!("builtin/extractors/github.toml")),
     (Role::Extractor, "mysql", include_str!("builtin/extractors/mysql.toml")),
     (Role::Extractor, "postgres", include_str!("builtin/extractors/postgres.toml")),
@@ -11,8 +11,16 @@ pub(super) const DEFINITIONS: [(Role, &str, &str); 11] = [
     (Role::Extractor, "salesforce", include_str!("builtin/extractors/salesforce.toml")),
     (Role::Extractor, "singer-jsonl", include_str!("builtin/extractors/singer-jsonl.toml")),
     (Role::Extractor, "stripe", include_str!("builtin/extractors/stripe.toml")),
+    (Role::Loader, "bigquery", include_str!("builtin/loaders/bigquery.toml")),
+    (Role::Loader, "clickhouse", include_str!("builtin/loaders/clickhouse.toml")),
     (Role::Loader, "csv", include_str!("builtin/loaders/csv.toml")),
     (Role::Loader, "duckdb", include_str!("builtin/loaders/duckdb.toml")),
     (Role::Loader, "jsonl", include_str!("builtin/loaders/jsonl.toml")),
+    (Role::Loader, "mssql", include_str!("builtin/loaders/mssql.toml")),
+    (Role::Loader, "parquet", include_str!("builtin/loaders/parquet.toml")),
     (Role::Loader, "postgres", include_str!("builtin/loaders/postgres.toml")),
+    (Role::Loader, "redshift", include_str!("builtin/loaders/redshift.toml")),
+    (Role::Loader, "s3", include_str!("builtin/loaders/s3.toml")),
+    (Role::Loader, "snowflake", include_str!("builtin/loaders/snowflake.toml")),
+    (Role::Loader, "sqlite", include_str!("builtin/loaders/sqlite.toml")),
 ];

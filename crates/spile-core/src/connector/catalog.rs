@@ -124,8 +124,15 @@ mod tests {
             let connector = connector.unwrap();
             assert_eq!((connector.head.role, connector.head.name.as_str()), (role, name));
             let pip_url = &connector.plugin.pip_url;
-            assert!(pip_url.contains("==") || Bundled::of(pip_url).is_some(), "{name} is pinned");
+            let is_pinned = pip_url.contains("==") || is_a_commit(pip_url) || Bundled::of(pip_url).is_some();
+            assert!(is_pinned, "{name} is pinned");
         }
+    }
+
+    /// Tells whether a requirement names one commit of a repository.
+    fn is_a_commit(pip_url: &str) -> bool {
+        let commit = pip_url.strip_prefix("git+https://").and_then(|rest| rest.rsplit_once('@'));
+        commit.is_some_and(|(_, commit)| commit.len() == 40 && commit.bytes().all(|byte| byte.is_ascii_hexdigit()))
     }
 
     #[test]
