@@ -20,6 +20,7 @@ mod hostile;
 mod http;
 mod import;
 mod install;
+mod installs;
 mod instructions;
 mod killed;
 mod meaning;

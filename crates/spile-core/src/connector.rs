@@ -111,7 +111,7 @@ pub struct Connector {
     pub lock: Option<Lock>,
 }
 
-/// Something that a connector loses, found by `cargo test --test it certify`.
+/// Something that a connector loses, found by `cargo test --test it certify` or in the plugin's source.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Loss {
     /// The affected types of fields, as discoveries write them, for example `string (date-time)`; empty if a field's
