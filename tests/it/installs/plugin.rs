@@ -11,6 +11,9 @@ use crate::tools::{Said, is_on_the_path, said};
 /// The Python versions to look for, the newest first.
 const VERSIONS: [&str; 5] = ["3.14", "3.13", "3.12", "3.11", "3.10"];
 
+/// Packages that take many minutes to build: a Python for which they have no wheel does not count as one that works.
+const ONLY_AS_WHEELS: &str = "--only-binary=cryptography,grpcio,grpcio-tools,numpy,pyarrow";
+
 /// A Python on the `PATH`.
 pub struct Interpreter {
     /// For example `3.12`.
@@ -57,7 +60,7 @@ pub fn ask(connector: &Connector, interpreter: &Interpreter) -> Result<Answer, S
     let programs = environment.join("bin");
     succeeded(Command::new(&interpreter.program).args(["-m", "venv"]).arg(&environment))?;
     let mut pip = Command::new(programs.join("python"));
-    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]);
+    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input", ONLY_AS_WHEELS]);
     succeeded(pip.args(connector.plugin.pip_url.split_whitespace()).current_dir(folder.path()))?;
     let asked = |words: &[&str]| {
         let mut command = Command::new(programs.join(&connector.plugin.executable));
