@@ -3,7 +3,7 @@
 //!
 //! By default three small ones are tested, with the machine's own Python. `SPILE_INSTALLS=all` tests all of them, and
 //! `SPILE_INSTALLS=sftp,s3` those with these names, with Python 3.10 and the newest that works, as far as the `PATH` has
-//! them. `docs/connectors.md` has the results; `SPILE_BLESS=1` writes the lines of the tested connectors anew.
+//! them. `docs/connectors.md` has the results; `SPILE_BLESS=1` rewrites the lines of the tested connectors.
 
 mod compare;
 mod plugin;
