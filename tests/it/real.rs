@@ -34,6 +34,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use serde_json::Value;
+use spile_core::connector::{Catalog, Connector, Kind, Setting};
 
 use crate::folder::with_secrets;
 use crate::project::{
@@ -62,31 +63,30 @@ fn a_new_project_goes_up_in_one_command_and_has_nothing_left_to_do() {
     assert!(log.contains("Run completed"), "{log}");
 }
 
+/// Returns an integration that sets only what its connector needs: required settings, and those of the first group.
+fn smallest(connector: &Connector) -> String {
+    let group = connector.groups.first().map(|group| group.settings.as_slice()).unwrap_or_default();
+    let is_needed =
+        |setting: &&Setting| (setting.required && setting.default.is_none()) || group.contains(&setting.name);
+    let (secrets, open): (Vec<&Setting>, Vec<&Setting>) =
+        connector.settings.iter().filter(is_needed).partition(|setting| setting.secret);
+    let value = |setting: &Setting| match &setting.kind {
+        Kind::Options(choices) => choices[0].value.to_string(),
+        kind => kind.wanted().1.to_owned(),
+    };
+    let lines: Vec<String> = open.iter().map(|setting| format!("{} = {}\n", setting.name, value(setting))).collect();
+    let head = &connector.head;
+    let text = format!("type = '{}'\nkind = '{}'\n[config]\n{}", head.name, head.role, lines.concat());
+    let names: Vec<&str> = secrets.iter().map(|setting| setting.name.as_str()).collect();
+    if names.is_empty() { text } else { with_secrets(&text, &names) }
+}
+
 #[test]
 fn meltano_takes_every_built_in_connector_without_a_hub_and_without_a_warning() {
     let project = Project::new();
-    let connectors: [(&str, &str, &str, &[&str]); 11] = [
-        ("github", "extractor", "repositories = ['a/b']\n", &[]),
-        ("mysql", "extractor", "host = 'h'\nport = 3306\nuser = 'u'\n", &["password"]),
-        ("postgres", "extractor", "host = 'h'\nuser = 'u'\ndatabase = 'd'\n", &["password"]),
-        ("rest-api", "extractor", "api_url = 'https://example.com'\nstreams = [{ name = 's', path = '/s' }]\n", &[]),
-        (
-            "salesforce",
-            "extractor",
-            "start_date = 2024-01-01T00:00:00Z\napi_type = 'REST'\n",
-            &["client_id", "client_secret", "refresh_token"],
-        ),
-        ("singer-jsonl", "extractor", "local.folders = ['data']\n", &[]),
-        ("stripe", "extractor", "start_date = 2024-01-01T00:00:00Z\naccount_id = 'a'\n", &["client_secret"]),
-        ("csv", "loader", "", &[]),
-        ("duckdb", "loader", "path = 'a.duckdb'\ndefault_target_schema = 'main'\n", &[]),
-        ("jsonl", "loader", "", &[]),
-        ("postgres", "loader", "host = 'h'\nuser = 'u'\ndatabase = 'd'\n", &["password"]),
-    ];
-    for (name, kind, config, secrets) in connectors {
-        let text = format!("type = '{name}'\nkind = '{kind}'\n[config]\n{config}");
-        let text = if secrets.is_empty() { text } else { with_secrets(&text, secrets) };
-        project.write(&format!("integrations/{name}-{kind}.toml"), &text);
+    for head in Catalog::built_in_heads() {
+        let connector = Catalog::built_in(head.role, &head.name).unwrap();
+        project.write(&format!("integrations/{}-{}.toml", head.name, head.role), &smallest(&connector));
     }
     project.write("integrations/singer-jsonl-extractor.prod.toml", "[config]\nlocal.folders = ['other']\n");
     project.write("spile.toml", "[project]\nname = 'real'\n[environments.dev]\n[environments.prod]\n");

@@ -145,7 +145,7 @@ fn near_connector(draft: &Draft, role: Role, name: &str, catalog: &Catalog) -> S
     if catalog.names(role).any(|known| known == by_role) {
         return format!("did you mean `{by_role}`? To call it `{name}`, add `name = \"{name}\"` to its definition");
     }
-    let choices = || format!("choose one of {}, or define the {role} in `connectors/`", listed(catalog.names(role)));
+    let choices = || format!("choose one from `spile connectors list`, or define the {role} in `connectors/`");
     let other = role.other();
     if catalog.names(other).any(|known| known == name) {
         let is = format!("`{name}` is {}", other.with_article());
