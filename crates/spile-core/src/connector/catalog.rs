@@ -131,7 +131,8 @@ mod tests {
 
     /// Tells whether a requirement names one commit of a repository.
     fn is_a_commit(pip_url: &str) -> bool {
-        let commit = pip_url.strip_prefix("git+https://").and_then(|rest| rest.rsplit_once('@'));
+        let address = pip_url.split('#').next().unwrap_or_default();
+        let commit = address.strip_prefix("git+https://").and_then(|rest| rest.rsplit_once('@'));
         commit.is_some_and(|(_, commit)| commit.len() == 40 && commit.bytes().all(|byte| byte.is_ascii_hexdigit()))
     }
 
