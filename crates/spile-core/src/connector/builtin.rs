@@ -3,12 +3,15 @@
 use super::Role;
 
 /// The role, name and text of every built-in definition.
-pub(super) const DEFINITIONS: [(Role, &str, &str); 30] = [
+pub(super) const DEFINITIONS: [(Role, &str, &str); 35] = [
     (Role::Extractor, "airtable", include_str!("builtin/extractors/airtable.toml")),
     (Role::Extractor, "bigquery", include_str!("builtin/extractors/bigquery.toml")),
     (Role::Extractor, "csv", include_str!("builtin/extractors/csv.toml")),
     (Role::Extractor, "dynamodb", include_str!("builtin/extractors/dynamodb.toml")),
     (Role::Extractor, "github", include_str!("builtin/extractors/github.toml")),
+    (Role::Extractor, "google-analytics", include_str!("builtin/extractors/google-analytics.toml")),
+    (Role::Extractor, "google-sheets", include_str!("builtin/extractors/google-sheets.toml")),
+    (Role::Extractor, "hubspot", include_str!("builtin/extractors/hubspot.toml")),
     (Role::Extractor, "mongodb", include_str!("builtin/extractors/mongodb.toml")),
     (Role::Extractor, "mssql", include_str!("builtin/extractors/mssql.toml")),
     (Role::Extractor, "mysql", include_str!("builtin/extractors/mysql.toml")),
@@ -18,10 +21,12 @@ pub(super) const DEFINITIONS: [(Role, &str, &str); 30] = [
     (Role::Extractor, "s3-csv", include_str!("builtin/extractors/s3-csv.toml")),
     (Role::Extractor, "salesforce", include_str!("builtin/extractors/salesforce.toml")),
     (Role::Extractor, "sftp", include_str!("builtin/extractors/sftp.toml")),
+    (Role::Extractor, "shopify", include_str!("builtin/extractors/shopify.toml")),
     (Role::Extractor, "singer-jsonl", include_str!("builtin/extractors/singer-jsonl.toml")),
     (Role::Extractor, "snowflake", include_str!("builtin/extractors/snowflake.toml")),
     (Role::Extractor, "spreadsheets", include_str!("builtin/extractors/spreadsheets.toml")),
     (Role::Extractor, "stripe", include_str!("builtin/extractors/stripe.toml")),
+    (Role::Extractor, "zendesk", include_str!("builtin/extractors/zendesk.toml")),
     (Role::Loader, "bigquery", include_str!("builtin/loaders/bigquery.toml")),
     (Role::Loader, "clickhouse", include_str!("builtin/loaders/clickhouse.toml")),
     (Role::Loader, "csv", include_str!("builtin/loaders/csv.toml")),
