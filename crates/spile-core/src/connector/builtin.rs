@@ -3,15 +3,19 @@
 use super::Role;
 
 /// The role, name and text of every built-in definition.
-pub(super) const DEFINITIONS: [(Role, &str, &str); 35] = [
+pub(super) const DEFINITIONS: [(Role, &str, &str); 40] = [
     (Role::Extractor, "airtable", include_str!("builtin/extractors/airtable.toml")),
     (Role::Extractor, "bigquery", include_str!("builtin/extractors/bigquery.toml")),
     (Role::Extractor, "csv", include_str!("builtin/extractors/csv.toml")),
     (Role::Extractor, "dynamodb", include_str!("builtin/extractors/dynamodb.toml")),
+    (Role::Extractor, "facebook", include_str!("builtin/extractors/facebook.toml")),
     (Role::Extractor, "github", include_str!("builtin/extractors/github.toml")),
+    (Role::Extractor, "gitlab", include_str!("builtin/extractors/gitlab.toml")),
     (Role::Extractor, "google-analytics", include_str!("builtin/extractors/google-analytics.toml")),
     (Role::Extractor, "google-sheets", include_str!("builtin/extractors/google-sheets.toml")),
     (Role::Extractor, "hubspot", include_str!("builtin/extractors/hubspot.toml")),
+    (Role::Extractor, "jira", include_str!("builtin/extractors/jira.toml")),
+    (Role::Extractor, "klaviyo", include_str!("builtin/extractors/klaviyo.toml")),
     (Role::Extractor, "mongodb", include_str!("builtin/extractors/mongodb.toml")),
     (Role::Extractor, "mssql", include_str!("builtin/extractors/mssql.toml")),
     (Role::Extractor, "mysql", include_str!("builtin/extractors/mysql.toml")),
@@ -23,6 +27,7 @@ pub(super) const DEFINITIONS: [(Role, &str, &str); 35] = [
     (Role::Extractor, "sftp", include_str!("builtin/extractors/sftp.toml")),
     (Role::Extractor, "shopify", include_str!("builtin/extractors/shopify.toml")),
     (Role::Extractor, "singer-jsonl", include_str!("builtin/extractors/singer-jsonl.toml")),
+    (Role::Extractor, "slack", include_str!("builtin/extractors/slack.toml")),
     (Role::Extractor, "snowflake", include_str!("builtin/extractors/snowflake.toml")),
     (Role::Extractor, "spreadsheets", include_str!("builtin/extractors/spreadsheets.toml")),
     (Role::Extractor, "stripe", include_str!("builtin/extractors/stripe.toml")),
