@@ -3,7 +3,7 @@
 use super::Role;
 
 /// The role, name and text of every built-in definition.
-pub(super) const DEFINITIONS: [(Role, &str, &str); 40] = [
+pub(super) const DEFINITIONS: [(Role, &str, &str); 45] = [
     (Role::Extractor, "airtable", include_str!("builtin/extractors/airtable.toml")),
     (Role::Extractor, "bigquery", include_str!("builtin/extractors/bigquery.toml")),
     (Role::Extractor, "csv", include_str!("builtin/extractors/csv.toml")),
@@ -12,15 +12,19 @@ pub(super) const DEFINITIONS: [(Role, &str, &str); 40] = [
     (Role::Extractor, "github", include_str!("builtin/extractors/github.toml")),
     (Role::Extractor, "gitlab", include_str!("builtin/extractors/gitlab.toml")),
     (Role::Extractor, "google-analytics", include_str!("builtin/extractors/google-analytics.toml")),
+    (Role::Extractor, "google-search-console", include_str!("builtin/extractors/google-search-console.toml")),
     (Role::Extractor, "google-sheets", include_str!("builtin/extractors/google-sheets.toml")),
     (Role::Extractor, "hubspot", include_str!("builtin/extractors/hubspot.toml")),
+    (Role::Extractor, "intercom", include_str!("builtin/extractors/intercom.toml")),
     (Role::Extractor, "jira", include_str!("builtin/extractors/jira.toml")),
     (Role::Extractor, "klaviyo", include_str!("builtin/extractors/klaviyo.toml")),
+    (Role::Extractor, "linkedin-ads", include_str!("builtin/extractors/linkedin-ads.toml")),
     (Role::Extractor, "mongodb", include_str!("builtin/extractors/mongodb.toml")),
     (Role::Extractor, "mssql", include_str!("builtin/extractors/mssql.toml")),
     (Role::Extractor, "mysql", include_str!("builtin/extractors/mysql.toml")),
     (Role::Extractor, "oracle", include_str!("builtin/extractors/oracle.toml")),
     (Role::Extractor, "postgres", include_str!("builtin/extractors/postgres.toml")),
+    (Role::Extractor, "quickbooks", include_str!("builtin/extractors/quickbooks.toml")),
     (Role::Extractor, "rest-api", include_str!("builtin/extractors/rest-api.toml")),
     (Role::Extractor, "s3-csv", include_str!("builtin/extractors/s3-csv.toml")),
     (Role::Extractor, "salesforce", include_str!("builtin/extractors/salesforce.toml")),
@@ -31,6 +35,7 @@ pub(super) const DEFINITIONS: [(Role, &str, &str); 40] = [
     (Role::Extractor, "snowflake", include_str!("builtin/extractors/snowflake.toml")),
     (Role::Extractor, "spreadsheets", include_str!("builtin/extractors/spreadsheets.toml")),
     (Role::Extractor, "stripe", include_str!("builtin/extractors/stripe.toml")),
+    (Role::Extractor, "xero", include_str!("builtin/extractors/xero.toml")),
     (Role::Extractor, "zendesk", include_str!("builtin/extractors/zendesk.toml")),
     (Role::Loader, "bigquery", include_str!("builtin/loaders/bigquery.toml")),
     (Role::Loader, "clickhouse", include_str!("builtin/loaders/clickhouse.toml")),
