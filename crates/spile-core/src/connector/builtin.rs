@@ -3,9 +3,11 @@
 use super::Role;
 
 /// The role, name and text of every built-in definition.
-pub(super) const DEFINITIONS: [(Role, &str, &str); 45] = [
+pub(super) const DEFINITIONS: [(Role, &str, &str); 50] = [
     (Role::Extractor, "airtable", include_str!("builtin/extractors/airtable.toml")),
+    (Role::Extractor, "asana", include_str!("builtin/extractors/asana.toml")),
     (Role::Extractor, "bigquery", include_str!("builtin/extractors/bigquery.toml")),
+    (Role::Extractor, "bing-ads", include_str!("builtin/extractors/bing-ads.toml")),
     (Role::Extractor, "csv", include_str!("builtin/extractors/csv.toml")),
     (Role::Extractor, "dynamodb", include_str!("builtin/extractors/dynamodb.toml")),
     (Role::Extractor, "facebook", include_str!("builtin/extractors/facebook.toml")),
@@ -19,10 +21,12 @@ pub(super) const DEFINITIONS: [(Role, &str, &str); 45] = [
     (Role::Extractor, "jira", include_str!("builtin/extractors/jira.toml")),
     (Role::Extractor, "klaviyo", include_str!("builtin/extractors/klaviyo.toml")),
     (Role::Extractor, "linkedin-ads", include_str!("builtin/extractors/linkedin-ads.toml")),
+    (Role::Extractor, "mailchimp", include_str!("builtin/extractors/mailchimp.toml")),
     (Role::Extractor, "mongodb", include_str!("builtin/extractors/mongodb.toml")),
     (Role::Extractor, "mssql", include_str!("builtin/extractors/mssql.toml")),
     (Role::Extractor, "mysql", include_str!("builtin/extractors/mysql.toml")),
     (Role::Extractor, "oracle", include_str!("builtin/extractors/oracle.toml")),
+    (Role::Extractor, "pipedrive", include_str!("builtin/extractors/pipedrive.toml")),
     (Role::Extractor, "postgres", include_str!("builtin/extractors/postgres.toml")),
     (Role::Extractor, "quickbooks", include_str!("builtin/extractors/quickbooks.toml")),
     (Role::Extractor, "rest-api", include_str!("builtin/extractors/rest-api.toml")),
@@ -35,6 +39,7 @@ pub(super) const DEFINITIONS: [(Role, &str, &str); 45] = [
     (Role::Extractor, "snowflake", include_str!("builtin/extractors/snowflake.toml")),
     (Role::Extractor, "spreadsheets", include_str!("builtin/extractors/spreadsheets.toml")),
     (Role::Extractor, "stripe", include_str!("builtin/extractors/stripe.toml")),
+    (Role::Extractor, "typeform", include_str!("builtin/extractors/typeform.toml")),
     (Role::Extractor, "xero", include_str!("builtin/extractors/xero.toml")),
     (Role::Extractor, "zendesk", include_str!("builtin/extractors/zendesk.toml")),
     (Role::Loader, "bigquery", include_str!("builtin/loaders/bigquery.toml")),
