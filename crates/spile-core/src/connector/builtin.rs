@@ -3,7 +3,7 @@
 use super::Role;
 
 /// The role, name and text of every built-in definition.
-pub(super) const DEFINITIONS: [(Role, &str, &str); 50] = [
+pub(super) const DEFINITIONS: [(Role, &str, &str); 52] = [
     (Role::Extractor, "airtable", include_str!("builtin/extractors/airtable.toml")),
     (Role::Extractor, "asana", include_str!("builtin/extractors/asana.toml")),
     (Role::Extractor, "bigquery", include_str!("builtin/extractors/bigquery.toml")),
@@ -13,6 +13,7 @@ pub(super) const DEFINITIONS: [(Role, &str, &str); 50] = [
     (Role::Extractor, "facebook", include_str!("builtin/extractors/facebook.toml")),
     (Role::Extractor, "github", include_str!("builtin/extractors/github.toml")),
     (Role::Extractor, "gitlab", include_str!("builtin/extractors/gitlab.toml")),
+    (Role::Extractor, "google-ads", include_str!("builtin/extractors/google-ads.toml")),
     (Role::Extractor, "google-analytics", include_str!("builtin/extractors/google-analytics.toml")),
     (Role::Extractor, "google-search-console", include_str!("builtin/extractors/google-search-console.toml")),
     (Role::Extractor, "google-sheets", include_str!("builtin/extractors/google-sheets.toml")),
@@ -25,6 +26,7 @@ pub(super) const DEFINITIONS: [(Role, &str, &str); 50] = [
     (Role::Extractor, "mongodb", include_str!("builtin/extractors/mongodb.toml")),
     (Role::Extractor, "mssql", include_str!("builtin/extractors/mssql.toml")),
     (Role::Extractor, "mysql", include_str!("builtin/extractors/mysql.toml")),
+    (Role::Extractor, "notion", include_str!("builtin/extractors/notion.toml")),
     (Role::Extractor, "oracle", include_str!("builtin/extractors/oracle.toml")),
     (Role::Extractor, "pipedrive", include_str!("builtin/extractors/pipedrive.toml")),
     (Role::Extractor, "postgres", include_str!("builtin/extractors/postgres.toml")),
