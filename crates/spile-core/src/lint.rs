@@ -21,13 +21,15 @@ const CLOSE_BY_QUOTA: SignedDuration = SignedDuration::from_hours(1);
 
 /// Plugins of sources that limit the calls per day of a whole organization (according to the documentation of their API
 /// limits).
-const BY_QUOTA: [&str; 7] = [
+const BY_QUOTA: [&str; 9] = [
+    "tap-ga4",
     "tap-google-analytics",
     "tap-hubspot",
     "tap-marketo",
     "tap-netsuite",
     "tap-quickbooks",
     "tap-salesforce",
+    "tap-xero",
     "tap-zendesk",
 ];
 
