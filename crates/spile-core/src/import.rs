@@ -15,6 +15,7 @@ mod form;
 mod include;
 mod inventory;
 mod keep;
+mod layout;
 mod mistake;
 mod note;
 mod notes;

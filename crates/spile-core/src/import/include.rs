@@ -1,9 +1,11 @@
 //! Merges the files of `include_paths` into one text, as Meltano merges their values: tables by key, lists one after
 //! the other, and otherwise the later value wins (`deep_merge` of Meltano 4.4).
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
-use super::{ImportMistake, anchors};
+use super::{ImportMistake, anchors, layout};
 use crate::source::Source;
 use crate::yaml::edit::{column, dash, line_end, line_start, shifted};
 use crate::yaml::{self, Content, Document, Edits, Node, Pair, Style, ValueReader, comments, opened};
@@ -11,7 +13,7 @@ use crate::yaml::{self, Content, Document, Edits, Node, Pair, Style, ValueReader
 /// The file that could not be merged, and why.
 pub type IncludeRefusal = (Source, ImportMistake);
 
-/// Returns the text of a file without `include_paths`, with the other files merged into it.
+/// Returns the text of a file in a plain layout, without `include_paths`, with the other files merged into it.
 ///
 /// # Errors
 /// With the first file that cannot be parsed or merged.
@@ -21,10 +23,11 @@ pub fn merged(main: &Source, included: &[Source]) -> Result<String, IncludeRefus
         move |mistake| (source, mistake)
     };
     let unread = |source| move |mistake: yaml::YamlMistake| of(source)(mistake.into());
-    let mut text = without_paths(main.text()).map_err(of(main))?;
+    let mut text = without_paths(&layout::plain(main.text()).map_err(unread(main))?).map_err(of(main))?;
     for source in included {
         text = opened(&text, &lists_and_tables).map_err(unread(main))?;
-        let theirs = anchors::apart(source.text(), &text).map_err(unread(source))?;
+        let theirs = layout::plain(source.text()).map_err(unread(source))?;
+        let theirs = anchors::apart(&theirs, &text).map_err(unread(source))?;
         let theirs = opened(&theirs, &lists_and_tables).map_err(unread(source))?;
         let (ours, other) =
             (Document::parse(&text).map_err(unread(main))?, Document::parse(&theirs).map_err(unread(source))?);
@@ -99,13 +102,27 @@ impl Merge<'_> {
                 self.merge(own, pair)?;
             }
         }
-        // New keys follow what was added to our last key: their lines end where these start.
-        let mut before = theirs.span.start;
+        let shared: Vec<&Pair> = theirs.pairs().iter().filter(|pair| own(pair).is_some()).collect();
+        let is_top = std::ptr::eq(ours, &self.ours.root);
+        let has_first = is_top && theirs.pairs().iter().any(|pair| own(pair).is_none() && serves(pair, &shared));
+        // New keys follow what was added to our last key: their lines end where these start. But an anchor has to stay
+        // above its aliases, which may be in our keys now.
+        let (mut before, mut first) = (theirs.span.start, String::new());
         for pair in theirs.pairs() {
             if own(pair).is_none() {
-                self.add_pair(ours, pair, before);
+                match ours.pairs().first().filter(|_| has_first && has_anchor(pair)) {
+                    Some(ours) => {
+                        let to = column(self.ours.text, ours.key.span.start);
+                        let (lines, from) = self.pair_lines(pair, before);
+                        first += &format!("{}\n", moved(&lines, from, to));
+                    }
+                    None => self.add_pair(ours, pair, before),
+                }
             }
             before = pair.span().end;
+        }
+        if let Some(ours) = ours.pairs().first().filter(|_| !first.is_empty()) {
+            self.edits.insert(line_start(self.ours.text, ours.key.span.start), first);
         }
         Ok(())
     }
@@ -155,9 +172,7 @@ impl Merge<'_> {
 
     /// Adds a pair, with the comments before it, after the last pair of a table.
     fn add_pair(&mut self, ours: &Node, pair: &Pair, lead: usize) {
-        let start = self.lead(lead, pair.key.span.start);
-        let lines = self.theirs.text[start..line_end(self.theirs.text, pair.span().end)].to_owned();
-        let from = column(self.theirs.text, pair.key.span.start);
+        let (lines, from) = self.pair_lines(pair, lead);
         match ours.pairs().last() {
             Some(last) => {
                 let to = column(self.ours.text, last.key.span.start);
@@ -165,6 +180,13 @@ impl Merge<'_> {
             }
             None => self.edits.insert(self.ours.text.len(), format!("{}\n", moved(&lines, from, 0))),
         }
+    }
+
+    /// Returns the lines of a pair, with the comments before it, and their column.
+    fn pair_lines(&self, pair: &Pair, lead: usize) -> (String, usize) {
+        let start = self.lead(lead, pair.key.span.start);
+        let lines = self.theirs.text[start..line_end(self.theirs.text, pair.span().end)].to_owned();
+        (lines, column(self.theirs.text, pair.key.span.start))
     }
 
     fn add(&mut self, after: usize, lines: &str, from: usize, to: usize) {
@@ -190,6 +212,28 @@ impl Merge<'_> {
 fn moved(lines: &str, from: usize, to: usize) -> String {
     // Shifts the first line too: a line break before it makes it a later one.
     shifted(&format!("\n{lines}"), from, to)[1..].to_owned()
+}
+
+fn has_anchor(pair: &Pair) -> bool {
+    !anchors_in(pair).is_empty()
+}
+
+fn anchors_in(pair: &Pair) -> BTreeSet<usize> {
+    let mut found = BTreeSet::new();
+    pair.value.visit(&mut |node| found.extend(node.anchor));
+    found
+}
+
+/// Tells whether other pairs refer to an anchor of a pair.
+fn serves(pair: &Pair, others: &[&Pair]) -> bool {
+    let anchors = anchors_in(pair);
+    let mut is_used = false;
+    for other in others {
+        other.value.visit(&mut |node| {
+            is_used |= matches!(node.content, Content::Alias(anchor) if anchors.contains(&anchor));
+        });
+    }
+    is_used
 }
 
 fn refused(pair: &Pair) -> ImportMistake {
@@ -222,6 +266,14 @@ mod tests {
             merged,
             "a: &x\n  v: 1\nplugins:\n  extractors:\n    - {name: p}\n    - {name: q, c: &x-2 {v: 2}, d: *x-2}\nb: *x\nc: &x-3 3\nd:\n  - *x-3\n"
         );
+    }
+
+    #[test]
+    fn anchors_stay_above_their_aliases() {
+        let main = "# ours\nplugins:\n  extractors:\n  - name: a\n";
+        let other = "# theirs\nx: &x {v: 1}\nenv: {A: 1}\nplugins:\n  loaders:\n  - {name: b, config: *x}\n";
+        let wanted = "# ours\n# theirs\nx: &x {v: 1}\nplugins:\n  extractors:\n  - name: a\n  loaders:\n  - {name: b, config: *x}\nenv: {A: 1}\n";
+        assert_eq!(all(main, &[other]).unwrap(), wanted);
     }
 
     #[test]
