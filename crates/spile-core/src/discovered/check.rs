@@ -10,6 +10,7 @@ use crate::integration::select::{
 };
 use crate::problem::{Problems, did_you_mean, first_of};
 use crate::source::{Place, Placed};
+use crate::table::Node;
 
 /// The most names that a help lists.
 const LISTED: usize = 8;
@@ -33,9 +34,10 @@ pub fn check(draft: &Draft, against: Against<'_>, problems: &mut Problems) {
             against.check_pattern(pattern, problems);
         }
     }
-    for key in &draft.metadata_streams {
-        against.check_metadata(key, problems);
-        against.check_replication_key(draft, key, problems);
+    for (pattern, rule) in draft.metadata.iter().flat_map(|metadata| &metadata.value) {
+        let pattern = Placed { value: pattern.clone(), place: rule.key.clone() };
+        against.check_metadata(&pattern, problems);
+        against.check_replication_key(rule, &pattern, problems);
     }
 }
 
@@ -137,9 +139,9 @@ impl Against<'_> {
         }
     }
 
-    fn check_replication_key(&self, draft: &Draft, written: &Placed<String>, problems: &mut Problems) {
-        let keys = draft.metadata.as_ref().and_then(|metadata| metadata.get(written.as_str()));
-        let Some(key) = keys.and_then(|keys| keys.get("replication-key")).and_then(Value::as_str) else { return };
+    fn check_replication_key(&self, rule: &Node, written: &Placed<String>, problems: &mut Problems) {
+        let key = rule.members().and_then(|keys| keys.get("replication-key")).map(Node::value);
+        let Some(key) = key.as_ref().and_then(Value::as_str) else { return };
         let glob = Glob::from(written.as_str());
         for stream in self.streams.iter().filter(|stream| glob.matches(&stream.name) && !stream.fields.is_empty()) {
             let (stream_taken, fields) = self.rules.take(stream);

@@ -1,5 +1,6 @@
 //! Checks drafts: a draft and its connector in, an [`Integration`] out, mistakes collected.
 
+mod merging;
 mod mistake;
 mod settings;
 mod timing;
@@ -10,7 +11,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use indexmap::IndexSet;
-use serde_json::Value;
 
 use super::{Declaration, Draft, Integration, Reaction, Schedule, SchemaRules, schedule, select};
 use crate::connector::{Catalog, Connector, Role};
@@ -18,6 +18,7 @@ use crate::name::IntegrationId;
 use crate::problem::{Problems, did_you_mean, listed};
 use crate::source::{Place, Placed};
 use crate::value::expansion;
+use merging::Overlaid;
 use settings::{config, required, secrets};
 use timing::{timing, without_schedule};
 
@@ -64,7 +65,9 @@ pub fn integration(
     let declared = declaration(base, &connector, context.base, problems);
     let mut by_environment = BTreeMap::new();
     for overlay in overlays {
-        let declaration = declaration(&base.overlaid(overlay), &connector, Completeness::Whole, problems);
+        let draft = base.overlaid(overlay);
+        Overlaid { base, draft: &draft }.check(&connector, problems);
+        let declaration = declaration(&draft, &connector, Completeness::Whole, problems);
         by_environment.extend(overlay.environment.clone().map(|environment| (environment, declaration)));
     }
     let derived = || IntegrationId::derived(context.project, &base.slug);
@@ -175,12 +178,9 @@ fn declaration(
     if connector.head.role == Role::Extractor {
         selection(draft, connector, problems);
     }
-    let metadata = match draft.metadata.as_ref().map(|metadata| &metadata.value) {
-        Some(Value::Object(metadata)) => {
-            metadata.iter().map(|(key, rule)| (key.clone(), expansion::from_file(rule, &mut |_| ()))).collect()
-        }
-        _ => serde_json::Map::new(),
-    };
+    let metadata = draft.metadata.iter().flat_map(|metadata| &metadata.value);
+    let metadata =
+        metadata.map(|(key, rule)| (key.clone(), expansion::from_file(&rule.value(), &mut |_| ()))).collect();
     let loader = draft.loader.as_ref();
     Declaration {
         name,

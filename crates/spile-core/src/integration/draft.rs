@@ -1,7 +1,6 @@
 //! Drafts: the content of files, with places, not yet validated.
 
 use indexmap::IndexMap;
-use serde_json::Value;
 
 use super::FileName;
 use super::load::LoadDraft;
@@ -55,10 +54,8 @@ pub struct Draft {
     pub catch_up: Option<Placed<String>>,
     /// `select`
     pub select: Option<Placed<Vec<Placed<String>>>>,
-    /// `metadata`
-    pub metadata: Option<Placed<Value>>,
-    /// The keys of `metadata`: patterns of streams.
-    pub metadata_streams: Vec<Placed<String>>,
+    /// `metadata`, by patterns of streams.
+    pub metadata: Option<Placed<IndexMap<String, Node>>>,
     /// `tags`
     pub tags: Option<Placed<Vec<Placed<String>>>>,
     /// `protect`
@@ -75,7 +72,6 @@ pub fn read(source: &Source, name: FileName, problems: &mut Problems) -> Option<
 }
 
 fn draft(table: Table<'_>, name: FileName, problems: &mut Problems) -> Draft {
-    let (metadata, metadata_streams) = metadata(&table, problems);
     let draft = Draft {
         source: table.source.clone(),
         secrets: secrets::in_file(&table, &name, problems),
@@ -97,8 +93,7 @@ fn draft(table: Table<'_>, name: FileName, problems: &mut Problems) -> Draft {
         jitter: table.text("jitter", problems),
         catch_up: table.text("catch_up", problems),
         select: table.texts("select", problems),
-        metadata,
-        metadata_streams,
+        metadata: metadata(&table, problems),
         tags: table.texts("tags", problems),
         protect: table.flag("protect", problems),
         config: config(&table, problems),
@@ -109,14 +104,12 @@ fn draft(table: Table<'_>, name: FileName, problems: &mut Problems) -> Draft {
 }
 
 /// Reads metadata: a table per stream pattern.
-fn metadata(table: &Table<'_>, problems: &mut Problems) -> (Option<Placed<Value>>, Vec<Placed<String>>) {
-    let Some(streams) = table.table("metadata", problems) else { return (None, Vec::new()) };
-    let streams = streams.named_tables(problems);
-    for (_, stream) in &streams {
-        replication(stream, problems);
+fn metadata(table: &Table<'_>, problems: &mut Problems) -> Option<Placed<IndexMap<String, Node>>> {
+    let streams = table.table("metadata", problems)?;
+    for (_, stream) in streams.named_tables(problems) {
+        replication(&stream, problems);
     }
-    let patterns = streams.into_iter().map(|(pattern, _)| pattern).collect();
-    (table.value("metadata", problems), patterns)
+    Some(Placed { value: streams.nodes(problems), place: streams.place() })
 }
 
 /// The replication methods of taps: <https://hub.meltano.com/singer/spec#metadata>. Other keys, and the metadata of
@@ -142,9 +135,6 @@ impl Draft {
     pub fn overlaid(&self, overlay: &Self) -> Self {
         let overlay = overlay.clone();
         let config = merged_nodes(self.config.clone(), overlay.config);
-        let is_said_again = |base: &&Placed<String>| overlay.metadata_streams.iter().any(|over| **over == ***base);
-        let kept = self.metadata_streams.iter().filter(|base| !is_said_again(base)).cloned();
-        let metadata_streams = kept.chain(overlay.metadata_streams.iter().cloned()).collect();
         let load = match (self.load.clone(), overlay.load) {
             (Some(base), Some(over)) => Some(base.overlaid(over)),
             (base, over) => over.or(base),
@@ -154,7 +144,7 @@ impl Draft {
             (base, over) => over.or(base),
         };
         let metadata = match (self.metadata.clone(), overlay.metadata) {
-            (Some(base), Some(over)) => Some(merged(base, over)),
+            (Some(base), Some(over)) => Some(Placed { value: merged_nodes(base.value, over.value), place: over.place }),
             (base, over) => over.or(base),
         };
         Self {
@@ -178,7 +168,6 @@ impl Draft {
             catch_up: overlay.catch_up.or_else(|| self.catch_up.clone()),
             select: overlay.select.or_else(|| self.select.clone()),
             metadata,
-            metadata_streams,
             tags: overlay.tags.or_else(|| self.tags.clone()),
             protect: self.protect.clone(),
             config,
@@ -202,28 +191,8 @@ fn merged_nodes(mut base: IndexMap<String, Node>, over: IndexMap<String, Node>) 
 }
 
 /// Tells whether a node is a single value that is written as a table, `{ env = "NAME" }`.
-fn is_reference(node: &Node) -> bool {
+pub(super) fn is_reference(node: &Node) -> bool {
     node.members().is_some_and(|members| members.len() == 1) && expansion::of_table(&node.value()).is_some()
-}
-
-fn merged(base: Placed<Value>, over: Placed<Value>) -> Placed<Value> {
-    Placed { value: merge(base.value, over.value), place: over.place }
-}
-
-fn merge(base: Value, over: Value) -> Value {
-    match (base, over) {
-        (Value::Object(mut base), Value::Object(over)) => {
-            for (key, value) in over {
-                let value = match base.get_mut(&key) {
-                    Some(before) => merge(before.take(), value),
-                    None => value,
-                };
-                base.insert(key, value);
-            }
-            Value::Object(base)
-        }
-        (_, over) => over,
-    }
 }
 
 #[cfg(test)]

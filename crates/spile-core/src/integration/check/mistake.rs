@@ -67,6 +67,46 @@ pub enum IntegrationMistake {
         #[help]
         help: String,
     },
+    /// A value of an overlay that Meltano cannot merge with the value of the base file.
+    #[error("`{name}` is {found}, but {before} in `{base}`")]
+    #[diagnostic(
+        code(spile::settings::overlay_kind),
+        help(
+            "use {before} here too, or remove `{name}` from `{base}` and set it in an overlay for each environment: Meltano merges tables key by key, and cannot replace {before} with {found}"
+        )
+    )]
+    OverlayKind {
+        /// The path of the value.
+        name: String,
+        /// What the overlay has, in words.
+        found: &'static str,
+        /// What the base file has, in words.
+        before: &'static str,
+        /// The base file.
+        base: String,
+        /// Where its key is.
+        #[label("expected {before}")]
+        span: SourceSpan,
+    },
+    /// A value in the place of a table that contains a setting with a default.
+    #[error("`{name}` is {found}, but contains the setting `{inner}`")]
+    #[diagnostic(
+        code(spile::settings::around_setting),
+        help(
+            "use a table here, or remove the default of `{inner}` from the connector's definition: Meltano adds the default to `{name}`, which has to be a table"
+        )
+    )]
+    AroundSetting {
+        /// The path of the value.
+        name: String,
+        /// What the value is, in words.
+        found: &'static str,
+        /// The setting in it.
+        inner: String,
+        /// Where its key is.
+        #[label("expected a table")]
+        span: SourceSpan,
+    },
     /// A string with a variable that looks as if Meltano expanded it.
     #[error("`{name}` contains `${variable}`, which is not expanded: strings are literal")]
     #[diagnostic(

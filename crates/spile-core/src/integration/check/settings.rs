@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Draft, IntegrationMistake, named, values};
+use super::{Draft, IntegrationMistake, merging, named, values};
 use crate::connector::{Connector, Group, Kind, Setting};
 use crate::integration::secrets::SecretsMistake as SecretMistake;
 use crate::name::Slug;
@@ -34,6 +34,9 @@ pub(super) fn config(draft: &Draft, connector: &Connector, problems: &mut Proble
                 }
                 Some(setting) => {
                     fits(setting, &value, problems);
+                    if setting.kind == Kind::Object {
+                        merging::inner_settings(connector, setting, node, problems);
+                    }
                     values::check(draft, setting, node, problems);
                 }
                 None => unknown(connector, &name, node, problems),
@@ -140,7 +143,7 @@ pub fn environment_variable(plugin: &str, setting: &str) -> String {
     format!("{plugin}_{setting}").chars().map(letter).collect()
 }
 
-fn fits(setting: &Setting, value: &Placed<Value>, problems: &mut Problems) {
+pub(super) fn fits(setting: &Setting, value: &Placed<Value>, problems: &mut Problems) {
     // The value of a variable is not known here.
     if value.as_str().is_some_and(expansion::has_variable) {
         return;

@@ -1,0 +1,167 @@
+//! Checks that Meltano can merge what belongs to one setting: the base file, an overlay and the definition.
+//!
+//! Meltano flattens tables into leaves, replaces those that an environment has too, and nests what is left. So a leaf of
+//! the base file cannot become a table, or a table a leaf, and Meltano either fails or passes on both. It also reads a
+//! string of an environment as the kind that the base file has at that place: `"x"` over `true` becomes `false`.
+
+use indexmap::IndexMap;
+use serde_json::Value;
+
+use super::{Draft, IntegrationMistake, is_reference, settings};
+use crate::connector::{Connector, Kind, Setting};
+use crate::integration::draft;
+use crate::name::SettingName;
+use crate::problem::Problems;
+use crate::table::Node;
+use crate::toml_text;
+use crate::value::kind_of;
+
+/// What Meltano takes a value for when it merges.
+enum Shape<'a> {
+    /// A table with members, which Meltano merges key by key.
+    Table(&'a IndexMap<String, Node>),
+    /// A table without members, which is a leaf.
+    EmptyTable,
+    /// A reference to a variable, whose value is not known here.
+    Reference,
+    /// Any other value.
+    Leaf(Value),
+}
+
+impl<'a> Shape<'a> {
+    fn of(node: &'a Node) -> Self {
+        if draft::is_reference(node) {
+            return Self::Reference;
+        }
+        match node.members() {
+            Some(members) if members.is_empty() => Self::EmptyTable,
+            Some(members) => Self::Table(members),
+            None => match node.value() {
+                Value::String(text) if is_reference(&text) => Self::Reference,
+                value => Self::Leaf(value),
+            },
+        }
+    }
+
+    fn words(&self) -> &'static str {
+        match self {
+            Self::Table(_) | Self::EmptyTable => "a table",
+            Self::Reference => "a string",
+            Self::Leaf(value) => kind_of(value),
+        }
+    }
+
+    /// Tells whether Meltano cannot replace this leaf of the base file with a leaf of an overlay.
+    fn refuses(&self, over: &Self) -> bool {
+        match (self, over) {
+            (Self::EmptyTable, Self::Reference) => true,
+            // Meltano casts the variable's value to a decimal, which it cannot write as JSON.
+            (Self::Leaf(base), Self::Reference) => base.is_f64(),
+            (Self::EmptyTable, Self::Leaf(over)) => over.is_string(),
+            (Self::Leaf(base), Self::Leaf(over)) => over.is_string() && !base.is_string(),
+            (Self::Table(_) | Self::EmptyTable | Self::Leaf(_) | Self::Reference, _) => false,
+        }
+    }
+}
+
+/// An overlay and its base file.
+pub(super) struct Overlaid<'a> {
+    /// The base file.
+    pub base: &'a Draft,
+    /// The base file with the overlay applied.
+    pub draft: &'a Draft,
+}
+
+impl Overlaid<'_> {
+    /// Reports what the overlay changes in a way that Meltano cannot merge.
+    pub(super) fn check(&self, connector: &Connector, problems: &mut Problems) {
+        for (name, over) in &self.draft.config {
+            let Some(base) = self.base.config.get(name) else { continue };
+            self.setting(connector, name, [base, over], problems);
+        }
+        let patterns = self.draft.metadata.iter().flat_map(|metadata| &metadata.value);
+        for (pattern, over) in patterns {
+            let base = self.base.metadata.as_ref().and_then(|metadata| metadata.value.get(pattern));
+            if let Some(base) = base {
+                self.members(&format!("metadata.{}", toml_text::key(pattern)), [base, over], problems);
+            }
+        }
+    }
+
+    /// Compares a setting. If the connector has no setting with that name, the members may be settings.
+    fn setting(&self, connector: &Connector, name: &str, [base, over]: [&Node; 2], problems: &mut Problems) {
+        let both = [Shape::of(base), Shape::of(over)];
+        match (connector.setting(name), both) {
+            (Some(setting), _) if setting.kind != Kind::Object => {}
+            (Some(_), [Shape::Table(_), Shape::Table(_)]) => self.members(name, [base, over], problems),
+            (Some(_), [base @ Shape::Table(_), over_shape @ Shape::Reference])
+            | (Some(_), [base @ Shape::Reference, over_shape @ Shape::Table(_)]) => {
+                self.push(name, over, [base.words(), over_shape.words()], problems);
+            }
+            (None, [Shape::Table(before), Shape::Table(after)]) => {
+                for (key, over) in after {
+                    let Some(base) = before.get(key) else { continue };
+                    self.setting(connector, &format!("{name}.{key}"), [base, over], problems);
+                }
+            }
+            // Other values do not fit the setting, or there is no such setting, which is reported anyway.
+            (Some(_) | None, _) => {}
+        }
+    }
+
+    /// Compares what is in a table.
+    fn members(&self, path: &str, [base, over]: [&Node; 2], problems: &mut Problems) {
+        match [Shape::of(base), Shape::of(over)] {
+            [Shape::Table(before), Shape::Table(after)] => {
+                for (key, over) in after {
+                    let Some(base) = before.get(key) else { continue };
+                    self.members(&format!("{path}.{}", toml_text::key(key)), [base, over], problems);
+                }
+            }
+            [Shape::EmptyTable, Shape::Table(_)] | [_, Shape::EmptyTable] => {}
+            [base, over_shape] => {
+                let is_nested = matches!(base, Shape::Table(_)) || matches!(over_shape, Shape::Table(_));
+                if is_nested || base.refuses(&over_shape) {
+                    self.push(path, over, [base.words(), over_shape.words()], problems);
+                }
+            }
+        }
+    }
+
+    fn push(&self, name: &str, over: &Node, [before, found]: [&'static str; 2], problems: &mut Problems) {
+        let (name, base) = (name.to_owned(), self.base.source.path().display().to_string());
+        let span = over.key.span.clone().into();
+        problems.push(&over.key.source, IntegrationMistake::OverlayKind { name, found, before, base, span });
+    }
+}
+
+/// Reports members of a setting that do not fit settings which the connector defines inside it: `maps` and `maps.users`.
+pub(super) fn inner_settings(connector: &Connector, setting: &Setting, node: &Node, problems: &mut Problems) {
+    let Shape::Table(members) = Shape::of(node) else { return };
+    let inner = connector.settings.iter().filter(|inner| SettingName::new(&inner.name).is_within(&setting.name));
+    for inner in inner {
+        let rest = inner.name.get(setting.name.len() + 1..).unwrap_or_default();
+        let parts: Vec<&str> = SettingName::new(rest).parts().collect();
+        let (mut members, mut path) = (members, setting.name.clone());
+        for (index, part) in parts.iter().enumerate() {
+            let Some(member) = members.get(*part) else { break };
+            path = format!("{path}.{}", toml_text::key(part));
+            let is_last = index + 1 == parts.len();
+            match Shape::of(member) {
+                _ if is_last => settings::fits(inner, &member.placed(), problems),
+                Shape::Table(inside) => {
+                    members = inside;
+                    continue;
+                }
+                Shape::EmptyTable => {}
+                shape @ (Shape::Reference | Shape::Leaf(_)) if inner.default.is_some() => {
+                    let (name, inner, found) = (path.clone(), inner.name.clone(), shape.words());
+                    let span = member.key.span.clone().into();
+                    problems.push(&member.key.source, IntegrationMistake::AroundSetting { name, found, inner, span });
+                }
+                Shape::Reference | Shape::Leaf(_) => {}
+            }
+            break;
+        }
+    }
+}
