@@ -84,11 +84,25 @@ fn scalar(value: &Value) -> String {
     match value {
         Value::Object(table) => match marker(table) {
             Some((key, Value::String(name))) if key == "*" => format!("*{name}"),
-            Some((_, value)) => value.to_string(),
-            None => value.to_string(),
+            Some((_, value)) => flow(value),
+            None => flow(value),
         },
+        Value::Array(_) => flow(value),
         Value::Null => String::new(),
         Value::String(text) if is_bare(text) => text.clone(),
+        value => value.to_string(),
+    }
+}
+
+/// Returns a value in flow style, in which all that it contains is too.
+fn flow(value: &Value) -> String {
+    match value {
+        Value::Object(table) if let Some((_, inner)) = marker(table) => flow(inner),
+        Value::Object(table) => {
+            let members: Vec<_> = table.iter().map(|(key, value)| format!("{}:{}", json!(key), flow(value))).collect();
+            format!("{{{}}}", members.join(","))
+        }
+        Value::Array(items) => format!("[{}]", items.iter().map(flow).collect::<Vec<_>>().join(",")),
         value => value.to_string(),
     }
 }
@@ -113,4 +127,9 @@ fn written_yaml_is_read_back() {
     assert_eq!(read["plugins"]["extractors"][1]["config"], plain);
     assert_eq!(read["b"], json!({"x.y": ["$A b", "true", {}]}));
     assert_eq!((&read["e"], &read["m"]["f"]), (&json!([]), &json!("1")));
+    // Brackets within brackets are no keys.
+    let nested =
+        json!({"a": in_brackets(&json!({"z": in_brackets(&json!({}))})), "b": [in_brackets(&json!({"c": 1}))]});
+    let read: Value = yaml_serde::from_str(&written(&nested)).unwrap();
+    assert_eq!(read, json!({"a": {"z": {}}, "b": [{"c": 1}]}));
 }
