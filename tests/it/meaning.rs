@@ -2,4 +2,7 @@
 
 mod generated;
 pub mod oracle;
+mod overlays;
 mod projects;
+mod samples;
+mod shapes;

@@ -140,10 +140,15 @@ pub fn installed(name: &str, program: &str, install: fn(&Path)) -> Option<PathBu
 pub fn skipped(name: &str, program: &str) -> Option<PathBuf> {
     let required = ["CI", "SPILE_REQUIRE_TOOLS"].iter().any(|name| std::env::var_os(name).is_some());
     assert!(!required, "{name} is required here and there is no `{program}` to install it with");
-    // Writes past the test harness's capture, which would swallow `eprintln` in a passing test.
-    let told = format!("\nSKIPPED: what needs {name} is NOT TESTED: there is no `{program}` on the PATH\n\n");
-    std::io::stderr().write_all(told.as_bytes()).unwrap();
+    not_tested(&format!("what needs {name}"), &format!("there is no `{program}` on the PATH"));
     None
+}
+
+/// Says what is not tested, and why. Writes past the test harness's capture, which would swallow `eprintln` in a passing
+/// test.
+pub fn not_tested(what: &str, why: &str) {
+    let told = format!("\nSKIPPED: {what} is NOT TESTED: {why}\n\n");
+    std::io::stderr().write_all(told.as_bytes()).unwrap();
 }
 
 /// Tells whether a program is on the `PATH`.

@@ -2,7 +2,7 @@
 
 One JSON request per line on stdin, one JSON answer per line on stdout. A request has a `folder`, an `environment` of
 variables, and the `discovery` that every tap reports. With `dump` it first writes the files as Meltano does
-when it sets something. Run by the Python of Meltano's own environment: it takes a second to start, and some 50
+when it sets something. A request with `parse` has only one file parsed. Run by the Python of Meltano's own environment: it takes a second to start, and some 50
 milliseconds for each project, because it computes once what Meltano computes again for every setting.
 """
 
@@ -13,6 +13,7 @@ import logging
 import os
 import sys
 import warnings
+from pathlib import Path
 
 logging.disable(logging.CRITICAL)
 warnings.simplefilter("ignore")
@@ -100,8 +101,8 @@ class Block:
 
 
 def as_json(value):
-    """Returns a value with ordered tables, as Meltano passes it on."""
-    return json.loads(json.dumps(value, default=str))
+    """Returns a value with ordered tables, as Meltano passes it on. Numbers that JSON cannot express become text."""
+    return json.loads(json.dumps(value, default=str), parse_constant=str)
 
 
 def ordered(value):
@@ -259,6 +260,11 @@ def answer(request):
     # The real `environ` decodes bytes at every access.
     os.environ = {**KEPT, **request["environment"]}
     files.cache.clear()
+    # Otherwise, a version in one file would apply to the next.
+    files.yaml.version = None
+    if "parse" in request:
+        files.load(Path(request["parse"]))
+        return None
     names = [None]
     project = Project(request["folder"])
     if request.get("dump"):

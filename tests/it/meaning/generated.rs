@@ -19,12 +19,13 @@ use serde_json::Value;
 use spile_core::import::Adopted;
 use spile_ops::import::{Options, Prepared, carry_out, prepare};
 use spile_ops::secrets::Access;
-use spile_world::keys::Places;
-use spile_world::{Keys, Program, Project};
+use spile_world::{Program, Project};
 
 use super::oracle::{Oracle, Variables, differences};
 use crate::folder::{Folder, Opened};
 use projects::{File, project};
+
+pub use files::inline;
 
 /// How many projects to try by default; set `SPILE_MEANINGS` for more.
 const CASES: u32 = 24;
@@ -36,9 +37,9 @@ fn shown(error: &spile_ops::Error) -> TestCaseError {
     TestCaseError::fail(format!("{error:?}"))
 }
 
-fn import(folder: &Folder) -> Result<Prepared, TestCaseError> {
+pub fn import(folder: &Folder) -> Result<Prepared, TestCaseError> {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let (project, keys) = (Project::at(folder.path()), Keys::new(Places::default()));
+    let (project, keys) = (Project::at(folder.path()), rendered::keys());
     let prepared = prepare(folder.path(), &keys, &Options::default()).map_err(|error| shown(&error))?;
     let program = Program::new("".into());
     let access = Access { project: &project, keys: &keys, program: &program, now: Timestamp::UNIX_EPOCH };

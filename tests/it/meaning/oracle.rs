@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
-use std::sync::{LazyLock, Mutex, OnceLock, PoisonError};
+use std::sync::{LazyLock, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use serde_json::{Map, Value, json};
 
@@ -31,9 +31,18 @@ pub type Variables = BTreeMap<String, String>;
 
 /// Asks the one oracle of this test program, which starts with the first question.
 pub fn ask(folder: &Path, variables: &Variables) -> Result<Value, String> {
+    shared().ask(folder, variables)
+}
+
+/// Has a file parsed by Meltano's own parser.
+pub fn parse(file: &Path) -> Result<(), String> {
+    shared().answer(&json!({ "parse": file, "environment": {} })).map(drop)
+}
+
+fn shared() -> MutexGuard<'static, Oracle> {
     static ORACLE: OnceLock<Mutex<Oracle>> = OnceLock::new();
     let oracle = ORACLE.get_or_init(|| Mutex::new(Oracle::new()));
-    oracle.lock().unwrap_or_else(PoisonError::into_inner).ask(folder, variables)
+    oracle.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Oracle {

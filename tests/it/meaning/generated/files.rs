@@ -200,18 +200,38 @@ fn extractor() -> impl Strategy<Value = Integration> {
     })
 }
 
-/// Removes from an overlay what would turn a table of the base into a value, or a value into a table: Meltano cannot nest
-/// the leaves of both and fails in that environment.
+/// Removes from an overlay what Meltano cannot merge with the base: `meaning::overlays` shows what that is.
 fn keep_kinds(base: &Map<String, Value>, overlay: &mut Map<String, Value>) {
-    let table = |value: &Value| value.as_object().filter(|table| is_plain(table)).cloned();
-    overlay.retain(|key, value| match (base.get(key).map(table), table(value)) {
-        (Some(Some(base)), Some(_)) => {
-            value.as_object_mut().into_iter().for_each(|inner| keep_kinds(&base, inner));
+    let settings = overlay.keys().filter(|key| *key == "stream_maps").cloned().collect::<Vec<_>>();
+    for name in settings {
+        if let (Some(Value::Object(base)), Some(Value::Object(over))) = (base.get(&name), overlay.get_mut(&name)) {
+            match [is_plain(base), is_plain(over)] {
+                [true, true] => keep_members(base, over),
+                [true, false] | [false, true] => drop(overlay.shift_remove(&name)),
+                [false, false] => {}
+            }
+        }
+    }
+}
+
+fn keep_members(base: &Map<String, Value>, overlay: &mut Map<String, Value>) {
+    overlay.retain(|key, over| match (base.get(key), over) {
+        (None, _) => true,
+        (Some(Value::Object(base)), Value::Object(over)) if is_plain(base) && is_plain(over) => {
+            keep_members(base, over);
             true
         }
-        (Some(base), over) => base.is_none() && over.is_none(),
-        (None, _) => true,
+        (Some(base), over) => !is_nested(base) && !is_nested(over) && (!is_text(over) || is_text(base)),
     });
+}
+
+fn is_nested(value: &Value) -> bool {
+    value.as_object().is_some_and(is_plain)
+}
+
+/// Tells whether a value is a text to Meltano, as references are.
+fn is_text(value: &Value) -> bool {
+    value.is_string() || value.as_object().is_some_and(|table| !is_plain(table))
 }
 
 fn loader() -> impl Strategy<Value = Integration> {

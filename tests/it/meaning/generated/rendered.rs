@@ -61,6 +61,12 @@ fn connector(name: &str, capabilities: &str) -> String {
 static TAP: LazyLock<String> = LazyLock::new(|| connector("tap-x", "[catalog, discover, state]"));
 static TARGET: LazyLock<String> = LazyLock::new(|| connector("target-y", "[]"));
 
+/// Returns the keys of the recipient.
+pub fn keys() -> Keys {
+    let age_key = Some(Secret::new(IDENTITY.to_string().expose_secret()));
+    Keys::new(Places { age_key, ..Places::default() })
+}
+
 /// Adds encrypted secrets to a file.
 fn encrypted(file: &str, secrets: &Map<String, Value>) -> String {
     if secrets.is_empty() {
@@ -104,8 +110,7 @@ fn rendered(folder: &Folder) -> Result<Variables, TestCaseError> {
     let loaded = spile_ops::check(&Project::at(folder.path())).map_err(|error| shown(&error))?;
     loaded.prove().map_err(|error| shown(&error))?;
     folder.write("meltano.yml", &loaded.rendered);
-    let age_key = Some(Secret::new(IDENTITY.to_string().expose_secret()));
-    let keys = Keys::new(Places { age_key, ..Places::default() });
+    let keys = keys();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let mut variables = VARIABLES.clone();
     for slug in SLUGS {
