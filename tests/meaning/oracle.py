@@ -8,6 +8,7 @@ milliseconds for each project, because it computes once what Meltano computes ag
 
 import copy
 import functools
+import gc
 import json
 import logging
 import os
@@ -282,7 +283,12 @@ def answer(request):
 
 KEPT = dict(os.environ)
 remember()
-for line in sys.stdin:
+# Meltano's modules stay, and looking through them for garbage takes a tenth of the time.
+gc.freeze()
+gc.disable()
+for number, line in enumerate(sys.stdin):
+    if number % 50 == 49:
+        gc.collect()
     try:
         said = {"answer": answer(json.loads(line))}
     except BaseException as error:  # noqa: BLE001
