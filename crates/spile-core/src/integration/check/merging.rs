@@ -94,8 +94,11 @@ impl Overlaid<'_> {
         match (connector.setting(name), both) {
             (Some(setting), _) if setting.kind != Kind::Object => {}
             (Some(_), [Shape::Table(_), Shape::Table(_)]) => self.members(name, [base, over], problems),
-            (Some(_), [base @ Shape::Table(_), over_shape @ Shape::Reference])
-            | (Some(_), [base @ Shape::Reference, over_shape @ Shape::Table(_)]) => {
+            (
+                Some(_),
+                [base @ Shape::Table(_), over_shape @ Shape::Reference]
+                | [base @ Shape::Reference, over_shape @ Shape::Table(_)],
+            ) => {
                 self.push(name, over, [base.words(), over_shape.words()], problems);
             }
             (None, [Shape::Table(before), Shape::Table(after)]) => {
@@ -153,13 +156,12 @@ pub(super) fn inner_settings(connector: &Connector, setting: &Setting, node: &No
                     members = inside;
                     continue;
                 }
-                Shape::EmptyTable => {}
                 shape @ (Shape::Reference | Shape::Leaf(_)) if inner.default.is_some() => {
                     let (name, inner, found) = (path.clone(), inner.name.clone(), shape.words());
                     let span = member.key.span.clone().into();
                     problems.push(&member.key.source, IntegrationMistake::AroundSetting { name, found, inner, span });
                 }
-                Shape::Reference | Shape::Leaf(_) => {}
+                Shape::EmptyTable | Shape::Reference | Shape::Leaf(_) => {}
             }
             break;
         }
