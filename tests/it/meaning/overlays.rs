@@ -44,7 +44,9 @@ fn lay(connector: &str, base: &str, overlay: Option<&str>) -> Folder {
     folder.write("spile.toml", SPILE);
     folder.write("connectors/x.toml", connector);
     folder.write("integrations/one.toml", &format!("type = \"x\"\n{base}"));
-    overlay.into_iter().for_each(|overlay| folder.write(FILE, overlay));
+    if let Some(overlay) = overlay {
+        folder.write(FILE, overlay);
+    }
     folder
 }
 
