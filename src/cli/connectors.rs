@@ -1,5 +1,6 @@
 //! `spile connectors`
 
+mod certify;
 mod from;
 mod import;
 mod update;
@@ -26,7 +27,8 @@ impl Args {
     pub(super) fn only_reads(&self) -> bool {
         match self.command {
             Command::List(_) | Command::Search(_) | Command::Show(_) => true,
-            Command::Import(_) | Command::Update(_) | Command::Upgrade(_) => false,
+            // It writes into spile's own folder only.
+            Command::Certify(_) | Command::Import(_) | Command::Update(_) | Command::Upgrade(_) => false,
         }
     }
 }
@@ -45,6 +47,8 @@ enum Command {
     Update(update::Args),
     /// Upgrade a connector of the project to a newer definition, after showing what changes for which integrations
     Upgrade(upgrade::Args),
+    /// Grade an extractor: read a source several times, kill the tap in between, and compare what arrives
+    Certify(certify::Args),
 }
 
 #[derive(Debug, clap::Args)]
@@ -100,6 +104,7 @@ impl Args {
             Command::Search(_) | Command::Show(_) => None,
             Command::Import(_) | Command::Upgrade(_) => Some(UntrustedRefusal::Writes),
             Command::Update(_) => Some(UntrustedRefusal::Asks),
+            Command::Certify(_) => Some(UntrustedRefusal::Runs),
         }
     }
 }
@@ -122,6 +127,7 @@ pub(super) async fn exec(args: &Args, global: &Global, output: &mut Output) -> R
         Command::Import(args) => return import::exec(args, global, output).await,
         Command::Update(args) => return update::exec(args, global, output).await,
         Command::Upgrade(args) => return upgrade::exec(args, global, output).await,
+        Command::Certify(args) => return certify::exec(args, global, output).await,
     }
     Ok(0)
 }

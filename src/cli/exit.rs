@@ -46,6 +46,7 @@ pub fn code(error: &Error) -> u8 {
         | Error::State(_)
         | Error::Discover(_)
         | Error::Preview(_)
+        | Error::Certify(_)
         | Error::Verify(_)
         | Error::About(_)
         | Error::Secrets(_)

@@ -215,6 +215,7 @@ impl Output {
             Event::Preparing { slug } => self.step("Preparing", &format!("the plugins of `{slug}`")),
             Event::Discovering { slug } => self.step("Discovering", &format!("the streams of `{slug}`")),
             Event::Previewing { slug } => self.step("Reading", &format!("the first records of `{slug}`")),
+            Event::Certifying { slug } => self.step("Reading", &format!("`{slug}` several times")),
             Event::Comparing { slug } => self.step("Comparing", &format!("`{slug}` with its destination")),
             Event::Began { slug, kind, .. } => {
                 let verb = if *kind == spile_core::run::RunKind::Test { "Testing" } else { "Syncing" };

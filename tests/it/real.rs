@@ -10,6 +10,7 @@ mod certify;
 mod children;
 mod contracts;
 mod discover;
+mod grades;
 pub mod kills;
 mod loaders;
 mod machines;

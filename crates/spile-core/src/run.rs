@@ -3,6 +3,7 @@
 pub mod arrival;
 pub mod backfill;
 mod cause;
+pub mod certify;
 pub mod due;
 pub mod error_line;
 pub mod finding;

@@ -259,6 +259,10 @@ pub enum Error {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Preview(#[from] super::preview::PreviewError),
+    /// A connector cannot be certified.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Certify(#[from] super::certify::CertifyError),
     /// A source and its destination are not compared, or do not agree.
     #[error(transparent)]
     #[diagnostic(transparent)]

@@ -45,6 +45,11 @@ pub enum Event {
         /// The integration.
         slug: Slug,
     },
+    /// A source is being read several times, to certify its connector.
+    Certifying {
+        /// The integration.
+        slug: Slug,
+    },
     /// A source and its destination are being compared.
     Comparing {
         /// The integration.

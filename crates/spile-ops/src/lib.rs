@@ -8,7 +8,7 @@
 //! | read and check files | [`check`](mod@check), [`fmt`], [`schema`], [`explain`] | nothing, or the format of files |
 //! | compare and change | [`plan`](mod@plan), [`apply`](mod@apply), [`pull`](mod@pull), [`rollback`], [`history`] | the registry, `meltano.yml`, outputs |
 //! | write files | [`new`], [`author`], [`edits`], [`switch`], [`import`], [`init`](mod@init), [`import_rows`], [`connectors`], [`secrets`] | files of the project |
-//! | run | [`run`], [`up`](mod@up), [`discover`](mod@discover), [`preview`](mod@preview), [`verify`](mod@verify), [`exec`](mod@exec), [`contract`] | the records of runs |
+//! | run | [`run`], [`up`](mod@up), [`discover`](mod@discover), [`preview`](mod@preview), [`certify`](mod@certify), [`verify`](mod@verify), [`exec`](mod@exec), [`contract`] | the records of runs |
 //! | keep schedules | [`schedules`](mod@schedules), [`run_due`](mod@run_due), [`scheduler`], [`notify`] | the records of runs, and what was sent |
 //!
 //! ```
@@ -34,6 +34,7 @@
 
 pub mod apply;
 pub mod author;
+pub mod certify;
 pub mod changed_since;
 pub mod check;
 pub mod connectors;
@@ -73,6 +74,7 @@ pub mod up;
 pub mod verify;
 
 pub use apply::apply;
+pub use certify::certify;
 pub use check::{Loaded, check};
 pub use discover::discover;
 pub use doctor::doctor;

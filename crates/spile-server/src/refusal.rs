@@ -230,6 +230,7 @@ fn status(error: &Error) -> StatusCode {
         | Error::Run(_)
         | Error::Discover(_)
         | Error::Preview(_)
+        | Error::Certify(_)
         | Error::Verify(_)
         | Error::About(_)
         | Error::Hub(_)

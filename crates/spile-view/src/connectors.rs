@@ -1,5 +1,6 @@
 //! Connectors, as text for people and as data.
 
+pub mod certificate;
 pub mod data;
 pub mod hub;
 
@@ -56,7 +57,7 @@ pub fn show(shown: &[ShownConnector]) -> String {
     shown.iter().map(one).collect::<Vec<_>>().join("\n")
 }
 
-fn one(ShownConnector { connector, origin }: &ShownConnector) -> String {
+fn one(ShownConnector { connector, origin, certificate }: &ShownConnector) -> String {
     let plugin = &connector.plugin;
     let mut text = format!("{} ({})\n", styled(STRONG, &harmless(&connector.head.label)), connector.head.role);
     let description = harmless(connector.head.description.trim());
@@ -79,9 +80,10 @@ fn one(ShownConnector { connector, origin }: &ShownConnector) -> String {
         ("selects", connector.select.join(", ")),
         ("docs", connector.head.docs.clone().unwrap_or_default()),
         ("defined", defined),
+        ("certified", certificate.as_ref().map(certificate::summary).unwrap_or_default()),
     ];
     for (name, fact) in facts.iter().filter(|(_, fact)| !fact.is_empty()) {
-        let _ = writeln!(text, "  {} {}", styled(QUIET, &format!("{name:<8}")), harmless(fact));
+        let _ = writeln!(text, "  {} {}", styled(QUIET, &format!("{name:<9}")), harmless(fact));
     }
     if !connector.settings.is_empty() {
         text.push('\n');

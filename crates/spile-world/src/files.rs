@@ -3,6 +3,7 @@
 //! A project may come from an attacker. So only [`door`] opens its files, and spile trusts what it stores in a project
 //! only after [`own_folder`] has checked that it belongs to this user and that git does not track it.
 
+pub mod certificates;
 pub mod discoveries;
 pub mod door;
 pub mod io_error;

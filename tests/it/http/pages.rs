@@ -222,3 +222,29 @@ async fn pages_work_from_files_while_the_registry_is_down() {
     let page = server.browser().await.page("/integrations").await;
     assert!(page.contains("The registry is not responding") && page.contains("fruit"), "{page}");
 }
+
+#[tokio::test]
+async fn the_catalog_and_the_api_show_the_grade_of_an_extractor_on_this_machine() {
+    use spile_core::connector::{Catalog, Role};
+    use spile_core::run::certify::{Certificate, CertifiedPlugin, Discoveries, Measured, Subject};
+
+    let folder = project();
+    let stripe = Catalog::built_in(Role::Extractor, "stripe").unwrap().plugin.clone();
+    let subject = Subject {
+        connector: "stripe".to_owned(),
+        plugin: CertifiedPlugin { name: stripe.name, pip_url: stripe.pip_url },
+        integration: "pay".parse().unwrap(),
+        environment: "dev".parse().unwrap(),
+        certified_at: jiff::Timestamp::UNIX_EPOCH,
+    };
+    let certificate = Certificate::of(subject, &Measured::default(), &Discoveries::Equal);
+    spile_world::files::certificates::Certificates::of(&folder.join(".spile")).keep(&certificate).unwrap();
+    let server = Server::of_folder(&folder, &[]);
+    let browser = server.browser().await;
+    let page = browser.page("/marketplace?q=stripe").await;
+    assert!(page.contains(">grade C</span>"), "{page}");
+    assert!(!browser.page("/marketplace?q=github").await.contains("grade "));
+    let shown = server.get("/api/connectors/stripe").await;
+    assert_eq!(shown["connectors"][0]["certified"]["grade"], "C", "{shown:#}");
+    assert_eq!(shown["connectors"][0]["certified"]["findings"][0]["kind"], "no_state");
+}

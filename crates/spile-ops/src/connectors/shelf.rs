@@ -7,11 +7,12 @@ use std::sync::Arc;
 use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 
 use super::ConnectorsError;
-use crate::Error;
+use crate::{Error, certify};
 use spile_core::connector::hub_facts::{HubFact, hub_facts};
 use spile_core::connector::{Catalog, Connector, Head, Role, read, search};
 use spile_core::definition::{self, DefinitionHints};
 use spile_core::problem::{Problems, did_you_mean};
+use spile_core::run::certify::{Certificate, Grade};
 use spile_core::source::Source;
 use spile_world::Project;
 use spile_world::net::hub::{HubCache, KeptPlugin};
@@ -45,6 +46,8 @@ pub struct ShownConnector {
     pub connector: Arc<Connector>,
     /// Where it is defined.
     pub origin: Origin,
+    /// How the plugin of this version was last graded on this machine.
+    pub certificate: Option<Certificate>,
 }
 
 /// Every connector, by role and name.
@@ -155,12 +158,37 @@ impl Shelf {
                 }
                 Origin::OnHub(fact) => return Err(not_downloaded(fact).into()),
             };
-            shown.extend(connector.map(|connector| ShownConnector { connector, origin: origin.clone() }));
+            if let Some(connector) = connector {
+                let certificate = self.certificate(&connector)?;
+                shown.push(ShownConnector { connector, origin: origin.clone(), certificate });
+            }
         }
         if problems.any_error() {
             return Err(Error::Problems(problems.into_report()));
         }
         Ok(shown)
+    }
+
+    /// Returns the certificate of a connector. In an untrusted project, anyone could have written one.
+    fn certificate(&self, connector: &Connector) -> Result<Option<Certificate>, Error> {
+        let folder = self.project.believed_folder().filter(|_| connector.head.role == Role::Extractor);
+        Ok(folder.map(|folder| certify::kept(&folder, connector)).transpose()?.flatten())
+    }
+
+    /// Returns the grade of each extractor that has one, by name.
+    ///
+    /// # Errors
+    /// When a certificate cannot be read.
+    pub fn grades(&self) -> Result<BTreeMap<String, Grade>, Error> {
+        let Some(folder) = self.project.believed_folder() else { return Ok(BTreeMap::new()) };
+        let mut grades = BTreeMap::new();
+        for name in certify::connectors(&folder)? {
+            // A connector that is gone, or whose definition is invalid, has no grade.
+            let shown = self.show(&name, Some(Role::Extractor)).unwrap_or_default();
+            let graded = shown.into_iter().find_map(|one| one.certificate);
+            grades.extend(graded.map(|certificate| (name, certificate.grade)));
+        }
+        Ok(grades)
     }
 }
 

@@ -96,7 +96,7 @@ pub fn prepare(
     source: &Source,
     asked: &DefinitionHints,
 ) -> Result<Prepared, Error> {
-    let ShownConnector { connector: older, origin: Origin::File(path) } = shown else {
+    let ShownConnector { connector: older, origin: Origin::File(path), .. } = shown else {
         let (role, name) = (shown.connector.head.role, shown.connector.head.name.clone());
         return Err(ConnectorsError::BuiltIn { role, name }.into());
     };

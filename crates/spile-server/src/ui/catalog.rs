@@ -1,6 +1,6 @@
 //! The catalog of connectors, and the check of a field when it loses focus.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query};
@@ -17,6 +17,7 @@ use crate::pages::render;
 use crate::refusal::Refusal;
 use spile_core::connector::{Connector, Head, Role};
 use spile_core::form;
+use spile_core::run::certify::Grade;
 use spile_ops::connectors::{Origin, Shelf, ShelfEntry};
 
 /// How many connectors are shown.
@@ -43,25 +44,28 @@ pub struct Field {
 pub async fn marketplace(at: At, wanted: Result<Query<CatalogPageQuery>, QueryRejection>) -> Result<Response, Trouble> {
     let Query(wanted) = wanted.map_err(Refusal::from)?;
     let shelf = Shelf::with_hub(&at.app.setup().project)?;
+    let grades = shelf.grades()?;
     let role = Role::WORDS.into_iter().find(|(word, _)| *word == wanted.kind).map(|(_, role)| role);
     let mut found = found_connectors(&shelf, Some(wanted.q.as_str()), role);
     found.retain(|one| wanted.category.is_empty() || one.head.category.as_deref() == Some(wanted.category.as_str()));
     let categories: BTreeSet<&str> = shelf.standing(None).filter_map(|one| one.head.category.as_deref()).collect();
     let data = json!({
         "q": wanted.q, "category": wanted.category, "kind": wanted.kind, "categories": categories,
-        "count": found.len(), "connectors": found.iter().take(MOST).map(|one| card(one)).collect::<Vec<_>>(),
+        "count": found.len(), "connectors": found.iter().take(MOST).map(|one| card(one, &grades)).collect::<Vec<_>>(),
     });
     at.page("marketplace.html.j2", "Catalog", data).await
 }
 
-fn card(one: &ShelfEntry) -> Value {
+fn card(one: &ShelfEntry, grades: &BTreeMap<String, Grade>) -> Value {
     let Head { name, role, label, description, category, docs, .. } = &one.head;
     // Links of definitions from elsewhere may only lead to the web.
     let docs = docs.as_ref().filter(|docs| docs.starts_with("https://") || docs.starts_with("http://"));
+    let grade = grades.get(name).filter(|_| *role == Role::Extractor).map(|grade| (grade.letter(), grade.meaning()));
     json!({
         "name": name, "kind": role, "label": label, "description": form::first_sentence(description),
         "category": category, "is_ready": !matches!(one.origin, Origin::Hub(_) | Origin::OnHub(_)),
         "monogram": monogram(label), "logo": logos::path(*role, name, one.head.logo.as_deref()), "docs": docs,
+        "grade": grade,
     })
 }
 

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::certificate;
 use spile_core::connector::{Kind, Setting};
 use spile_ops::connectors::{Origin, ShelfEntry, ShownConnector};
 
@@ -26,7 +27,7 @@ pub fn list(standing: &[&ShelfEntry]) -> Value {
 /// Returns connectors with all their settings, as data.
 #[must_use]
 pub fn show(shown: &[ShownConnector]) -> Value {
-    let one = |ShownConnector { connector, origin }: &ShownConnector| {
+    let one = |ShownConnector { connector, origin, certificate }: &ShownConnector| {
         let plugin = &connector.plugin;
         json!({
             "name": connector.head.name,
@@ -55,6 +56,7 @@ pub fn show(shown: &[ShownConnector]) -> Value {
             "quota": connector.quota,
             "range": connector.range,
             "own_streams": connector.own_streams,
+            "certified": certificate.as_ref().map(certificate::for_catalog),
         })
     };
     json!({ "connectors": shown.iter().map(one).collect::<Vec<_>>() })

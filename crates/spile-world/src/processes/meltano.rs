@@ -7,6 +7,7 @@
 mod about;
 mod bookmarks;
 mod call;
+mod certify;
 mod child;
 mod compare;
 mod discover;
@@ -51,6 +52,7 @@ use spile_core::settings::{Meltano as Pinned, ProjectSettings, RunEnvironment, V
 
 pub use about::{About, AboutError, AboutQuestion};
 pub use bookmarks::{Backend, Bookmarks, Elsewhere, IsHosted, Missing};
+pub use certify::Reads;
 pub use compare::{Comparison, Question};
 pub use discover::Discovery;
 pub use error::{InstallError, RunError};

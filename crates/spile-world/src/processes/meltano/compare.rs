@@ -56,18 +56,8 @@ impl Meltano {
         question: &Question,
         interrupt: &mut watch::Receiver<bool>,
     ) -> Result<Comparison, RunError> {
-        let hold = match &request.hold {
-            Some(hold) => hold.clone(),
-            None => self.hold_unclaimed(request)?,
-        };
-        let private = hold.private();
-        private.make_folder(FOLDER).map_err(RunError::io("create", &private.path(FOLDER)))?;
         let asked = serde_json::to_string(question).unwrap_or_default();
-        for (name, text) in FILES.into_iter().chain([("asked.json", asked.as_str())]) {
-            let name = format!("{FOLDER}/{name}");
-            private.write(&name, text).map_err(RunError::io("write", &private.path(&name)))?;
-        }
-        let request = Request { hold: Some(hold), ..request.clone() };
+        let request = self.with_scripts(request, FOLDER, FILES.into_iter().chain([("asked.json", asked.as_str())]))?;
         let mut arguments = ["run", "--no-install", "--no-state-update"].map(str::to_owned).to_vec();
         arguments.push(request.extractor.clone());
         arguments.extend(request.loader.clone());
@@ -79,6 +69,26 @@ impl Meltano {
             (Some(_), Err(error)) => Err(error),
             (None, _) => Ok(Comparison { outcome: too_large(), answer: Vec::new() }),
         }
+    }
+
+    /// Writes scripts into a folder of a run's folder, and returns the request that finds them there.
+    pub(super) fn with_scripts<'a>(
+        &self,
+        request: &Request,
+        folder: &str,
+        files: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Result<Request, RunError> {
+        let hold = match &request.hold {
+            Some(hold) => hold.clone(),
+            None => self.hold_unclaimed(request)?,
+        };
+        let private = hold.private();
+        private.make_folder(folder).map_err(RunError::io("create", &private.path(folder)))?;
+        for (name, text) in files {
+            let name = format!("{folder}/{name}");
+            private.write(&name, text).map_err(RunError::io("write", &private.path(&name)))?;
+        }
+        Ok(Request { hold: Some(hold), ..request.clone() })
     }
 }
 

@@ -18,6 +18,7 @@ be imported, and every further file would be written, found and compiled again i
   missing, and streams that arrive without being selected.
 - Reads only the first records of each stream in place of a test, if there is a file `preview.json` next to this file.
 - Queries both plugins instead of running them, if there is a folder `compare` next to this file.
+- Reads a tap several times in place of a test, if there is a folder `certify` next to this file.
 - Asks Meltano to stop when spile dies, so that it closes its run, and kills it with its plugins if it does not.
 - Starts faster: garbage collection is off during imports, because nothing that Meltano imports becomes garbage, and the
   migrations of Meltano's database are not looked at if it is at the newest one.
@@ -1207,14 +1208,22 @@ def preview_instead(preview):
     ExtractorTestService.validate = validate
 
 
-def compare_instead(folder):
-    """Has both plugins queried instead of run, if spile wants to compare them."""
-    asked = os.path.join(folder, "asked.json")
-    if os.path.exists(asked):
-        sys.path.insert(0, folder)
-        import driver
+# The folders of scripts that take over: one compares both plugins instead of running them, one certifies a tap.
+INSTEAD = ("compare", "certify")
 
-        driver.take_over(asked)
+
+def instead():
+    """Returns what spile asks a script to do instead; `None` if it asks for nothing."""
+    here = os.path.dirname(os.path.abspath(__file__))
+    files = [os.path.join(here, folder, "asked.json") for folder in INSTEAD]
+    return next(filter(os.path.exists, files), None)
+
+
+def take_over(asked):
+    sys.path.insert(0, os.path.dirname(asked))
+    import driver
+
+    driver.take_over(asked)
 
 
 def migrate_if_needed():
@@ -1257,7 +1266,8 @@ if __name__ == "__main__":
     threading.Thread(target=stop_with, args=(int(sys.argv.pop(1)),), daemon=True).start()
     wanted, told = sys.argv.pop(1), take_bookmarks()
     preview = asked(Preview, "preview.json")
-    streams = asked(Streams, "streams.json") if preview or "run" in sys.argv else None
+    other = instead()
+    streams = asked(Streams, "streams.json") if preview or other or "run" in sys.argv else None
     # Not tried: without it, more would be read and other bookmarks would change.
     if streams:
         narrow_state(streams)
@@ -1284,7 +1294,8 @@ if __name__ == "__main__":
     if preview:
         preview_instead(preview)
     # Not tried: without it both would run.
-    compare_instead(os.path.join(os.path.dirname(os.path.abspath(__file__)), "compare"))
+    if other:
+        take_over(other)
     from meltano.cli import main
 
     gc.freeze()
