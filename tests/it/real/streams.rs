@@ -8,16 +8,23 @@ use crate::supabase::postgres::Postgres;
 
 const TABLES: [&str; 5] = ["a", "b", "c", "d", "e"];
 
-/// How many rows each table has.
+/// How many rows each table has, unless `SPILE_TABLE_ROWS` says otherwise.
 const ROWS: u64 = 2_000;
 
-fn shop(server: &Postgres, database: &str) -> Project {
+/// The number of rows that the weekly tests ask for.
+fn many() -> u64 {
+    let asked = std::env::var("SPILE_TABLE_ROWS").ok();
+    asked.map_or(ROWS, |rows| rows.parse().expect("SPILE_TABLE_ROWS is a number"))
+}
+
+/// A source with five tables of this many rows, a minute apart.
+fn shop(server: &Postgres, database: &str, rows: u64) -> Project {
     server.sql("postgres", &format!("create database {database}")).unwrap();
     server.sql(database, &format!("grant create on database {database} to shop")).unwrap();
     for table in TABLES {
         let sql = format!(
             "create table {table}(id bigint primary key, updated_at timestamptz not null); \
-             insert into {table} select g, '2026-01-01'::timestamptz + g * interval '1 minute' from generate_series(1, {ROWS}) g; \
+             insert into {table} select g, '2026-01-01'::timestamptz + g * interval '1 minute' from generate_series(1, {rows}) g; \
              grant select on {table} to shop"
         );
         server.sql(database, &sql).unwrap();
@@ -40,7 +47,7 @@ fn shop(server: &Postgres, database: &str) -> Project {
     project
 }
 
-/// Adds a row to every table, newer than all others.
+/// Adds a row with this number to every table, newer than all others.
 fn grow(server: &Postgres, database: &str, id: u64) {
     for table in TABLES {
         let sql = format!("insert into {table} values ({id}, '2026-06-01'::timestamptz + {id} * interval '1 minute')");
@@ -63,17 +70,18 @@ fn marks(run: &Value, key: &str) -> Value {
 #[test]
 fn a_refresh_of_one_stream_leaves_the_rows_and_bookmarks_of_the_others_alone() {
     let Some(server) = Postgres::shared() else { return };
-    let project = shop(server, "streams");
+    let rows = many();
+    let project = shop(server, "streams", rows);
     project.spile(&["sync", "shop"]).succeeds();
     let first = marks(&project.newest_run(), "bookmark_after");
     assert_eq!(first.as_object().map(serde_json::Map::len), Some(5), "{first:#}");
-    grow(server, "streams", 5_000);
+    grow(server, "streams", rows + 1);
 
     let before = reads_of_others(server, "streams");
     project.spile(&["sync", "shop", "--stream", "public-a", "--full-refresh"]).succeeds();
     assert_eq!(reads_of_others(server, "streams"), before, "nothing is read of other tables");
     let run = project.newest_run();
-    assert_eq!(run["streams"], json!({ "public-a": ROWS + 1 }), "{run:#}");
+    assert_eq!(run["streams"], json!({ "public-a": rows + 1 }), "{run:#}");
     assert_eq!(
         (&run["full_refresh"], &run["details"]["filter"]),
         (&json!(false), &json!({ "only": ["public-a"], "refresh": ["*"] }))
@@ -92,10 +100,10 @@ fn a_refresh_of_one_stream_leaves_the_rows_and_bookmarks_of_the_others_alone() {
     assert!(read < 20, "{run:#}");
 
     // One stream from its beginning, all others from their bookmarks.
-    grow(server, "streams", 6_000);
+    grow(server, "streams", rows + 2);
     project.spile(&["sync", "shop", "--full-refresh=public-b"]).succeeds();
     let run = project.newest_run();
-    assert_eq!(run["streams"]["public-b"], ROWS + 2, "{run:#}");
+    assert_eq!(run["streams"]["public-b"], rows + 2, "{run:#}");
     assert!(run["streams"]["public-a"].as_u64().unwrap() < 10, "{run:#}");
     assert_eq!(run["details"]["filter"], json!({ "refresh": ["public-b"] }));
 }
@@ -103,7 +111,7 @@ fn a_refresh_of_one_stream_leaves_the_rows_and_bookmarks_of_the_others_alone() {
 #[test]
 fn a_stream_that_is_not_there_or_not_selected_is_refused_before_anything_is_read() {
     let Some(server) = Postgres::shared() else { return };
-    let project = shop(server, "streams_refused");
+    let project = shop(server, "streams_refused", ROWS);
     let text = project.read("integrations/shop.toml").replace("'public-*.*'", "'public-*.*', '!public-e.*'");
     project.write("integrations/shop.toml", &text);
     project.spile(&["sync", "shop"]).succeeds();
