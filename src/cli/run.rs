@@ -16,7 +16,7 @@ use spile_core::name::EnvironmentName;
 use spile_core::run::{Run, StreamFilter};
 use spile_core::settings::{Sync, Verify};
 use spile_ops::run::backfill::Backfill;
-use spile_ops::run::{From, Options, Results, Retries, RunSlots, WhenBusy, jobs};
+use spile_ops::run::{From, OldRows, Options, Results, Retries, RunSlots, WhenBusy, jobs};
 use spile_ops::{self as ops, Error, Loaded};
 use spile_view as view;
 use spile_world::World;
@@ -81,6 +81,10 @@ struct Start {
     /// Ignore the bookmark and read everything again, or only these streams
     #[arg(long, value_name = "STREAM", num_args = 0.., require_equals = true, value_delimiter = ',', conflicts_with = "since")]
     full_refresh: Option<Vec<String>>,
+    /// Also have the loader remove the rows that the full refresh does not deliver: when the tap has ended well, or, if the
+    /// loader can do no better, before the first record; needs names
+    #[arg(long, requires_all = ["full_refresh", "words"])]
+    reset: bool,
     /// Read everything again since this moment; needs a tap with a `start_date`
     #[arg(long, value_name = "DATE", value_parser = moment)]
     since: Option<Timestamp>,
@@ -156,6 +160,7 @@ impl SyncArgs {
         Options {
             from,
             streams: StreamFilter { only: self.stream.clone(), refresh },
+            old_rows: if self.start.reset { OldRows::Remove } else { OldRows::Keep },
             verify: self.verify.unwrap_or(settings.verify),
             retries: Retries { most, after: settings.retry_after },
             missing_bookmark: if self.start.take_bookmark { Missing::Copy } else { Missing::Refuse },

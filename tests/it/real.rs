@@ -21,6 +21,7 @@ mod preview;
 mod prices;
 mod refreshes;
 mod relay;
+mod resets;
 mod schedules;
 mod selection;
 mod sources;

@@ -13,6 +13,7 @@ pub mod pip;
 pub mod quota;
 pub mod range;
 pub mod read;
+pub mod reset;
 pub mod search;
 
 use std::fmt;
@@ -28,6 +29,7 @@ pub use kind::Kind;
 pub use naming::Naming;
 pub use quota::Quota;
 pub use range::RangeSettings;
+pub use reset::{Reset, ResetMoment};
 
 /// Which side of a pipeline a plugin is: Meltano's `extractors` or `loaders`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -105,6 +107,8 @@ pub struct Connector {
     pub quota: Option<Quota>,
     /// Which of its settings limit what it reads in time, if its definition says so.
     pub range: Option<RangeSettings>,
+    /// How a loader empties its tables, if it can.
+    pub reset: Option<Reset>,
     /// Whether its settings name its streams: two integrations of it have none in common unless a discovery says so.
     pub own_streams: bool,
     /// The definition that it was generated from, if any.

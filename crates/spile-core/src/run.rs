@@ -226,6 +226,9 @@ pub struct Details {
     /// The range of time that it reads as a piece of a backfill.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub range: Option<TimeRange>,
+    /// Whether the loader removed what it did not deliver.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub reset: bool,
 }
 
 impl Details {

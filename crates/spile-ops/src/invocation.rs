@@ -107,6 +107,7 @@ pub(crate) fn without_secrets(
         span: Span::New,
         state_suffix: None,
         filter: StreamFilter::default(),
+        reset: None,
         verify: Verify::Off,
         catalog: Catalog::Kept,
         surroundings: if is_imported { Surroundings::Project } else { Surroundings::Nothing },

@@ -12,6 +12,7 @@ mod job;
 mod lease;
 mod log;
 mod obstacle;
+mod reset;
 mod results;
 mod run_lock;
 mod run_slots;
@@ -47,6 +48,7 @@ pub use ended::{RefusalReason, RefusedRun};
 pub use fix_hint::{FixHint, mend};
 pub use log::{Log, More};
 pub(super) use obstacle::{CANNOT_SELECT, LOADER, NO_LOADER};
+pub use reset::OldRows;
 pub use results::Results;
 pub(super) use run_lock::{Claim, NotHere, stopped_when_lost};
 pub use run_slots::{RunSlots, jobs};
@@ -70,6 +72,8 @@ pub struct Options {
     pub from: From,
     /// The streams that a sync reads.
     pub streams: StreamFilter,
+    /// What happens to rows in the destination that a full refresh does not deliver.
+    pub old_rows: OldRows,
     /// How a sync verifies that its records have arrived.
     pub verify: Verify,
     /// What to do if the backend has no bookmarks, but another place has some.
@@ -141,6 +145,7 @@ impl Options {
             when_busy: WhenBusy::Wait,
             from: From::Bookmark,
             streams: StreamFilter::default(),
+            old_rows: OldRows::Keep,
             verify: sync.verify,
             missing_bookmark: Missing::Refuse,
             scheduled_for: BTreeMap::new(),
@@ -282,7 +287,11 @@ async fn chosen(
     let which = &options.which;
     let mut chosen = which.among(world, loaded).await?;
     let jobs = obstacle::jobs(loaded, kind, &chosen);
-    let obstacle = |integration: &Integration| obstacle::of(integration, &jobs, kind, options);
+    let resets = kind == RunKind::Sync && options.old_rows == OldRows::Remove;
+    let obstacle = |integration: &Integration| {
+        let reset = || resets.then(|| reset::obstacle(loaded, integration, options)).flatten();
+        obstacle::of(integration, &jobs, kind, options).or_else(reset)
+    };
     let is_named = |integration: &Integration| which.names(&integration.slug);
     for integration in chosen.iter().filter(|integration| is_named(integration)) {
         if let Some(Obstacle { reason, help }) = obstacle(integration) {

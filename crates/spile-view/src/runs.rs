@@ -56,6 +56,7 @@ pub fn run(run: &Run, applied: Option<&Applied>, zone: &TimeZone) -> String {
     let listed = |streams: &[String]| (!streams.is_empty()).then(|| streams.join(", "));
     let said = [
         ("range", run.details.range.map(|range| range.to_string())),
+        ("reset", run.details.reset.then(|| "the loader removes what it does not deliver".to_owned())),
         ("only streams", listed(&run.details.filter.only)),
         ("read from the start", listed(&run.details.filter.refresh)),
         ("error", run.error.clone()),

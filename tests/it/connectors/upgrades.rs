@@ -326,7 +326,7 @@ fn a_loader_that_loses_rows_is_reported_and_upgraded_to_the_built_in_one() {
         "the plugin keeps its name, and its bookmarks with it"
     );
     assert!(
-        folder.join(".spile/plugins/spile_target_duckdb-1.0.0-py3-none-any.whl").exists(),
+        folder.join(".spile/plugins/spile_target_duckdb-1.1.0-py3-none-any.whl").exists(),
         "Meltano by itself finds it"
     );
     assert!(folder.spile("connectors upgrade duckdb --from builtin:duckdb").exits(0).out.contains("is up to date"));

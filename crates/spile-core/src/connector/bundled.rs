@@ -43,7 +43,7 @@ struct EntryPoint {
 /// package for Python 3.10.
 const TARGET_DUCKDB: Bundled = Bundled {
     package: "spile_target_duckdb",
-    version: "1.0.0",
+    version: "1.1.0",
     entry: EntryPoint { group: "console_scripts", name: "target-duckdb", object: "spile_target_duckdb.target:main" },
     requires: &["duckdb==2.0.1; python_version >= \"3.11\"", "duckdb==1.5.6; python_version < \"3.11\""],
     modules: &[
@@ -129,7 +129,7 @@ mod tests {
     fn a_wheel_changes_only_together_with_its_version() {
         let hashes = [ALL[0], STATE_BACKEND].map(|bundled| (bundled.file_name(), digest::hash(&bundled.wheel())));
         let known = [
-            ("spile_target_duckdb-1.0.0-py3-none-any.whl", TARGET_DUCKDB_SHA256),
+            ("spile_target_duckdb-1.1.0-py3-none-any.whl", TARGET_DUCKDB_SHA256),
             ("spile_state_backend-1.0.0-py3-none-any.whl", STATE_BACKEND_SHA256),
         ];
         let known = known.map(|(name, hash)| (name.to_owned(), hash.to_owned()));
@@ -138,7 +138,7 @@ mod tests {
 
     const STATE_BACKEND_SHA256: &str = "92fcf6dd15c04bec98b2558d726c2653fc4757ed9d58893cc9c296438f0545cf";
 
-    const TARGET_DUCKDB_SHA256: &str = "cd7b4105112875e4fb79298c50f60856fe640068a9f922bc5469c7e6af3516f9";
+    const TARGET_DUCKDB_SHA256: &str = "8c2b11566398b45ffa89fa4ac8b15283d8f31b320d71346d745f0138f10bd894";
 
     #[test]
     fn a_bundled_plugin_is_known_by_its_path() {

@@ -75,7 +75,7 @@ mod tests {
             "./target-duckdb",
             "target-duckdb==0.8.1;python_version<'3.13'",
             "'target-duckdb @ git+https://github.com/jwills/target-duckdb@bbf3c59'",
-            "./.spile/plugins/spile_target_duckdb-1.0.0-py3-none-any.whl",
+            "./.spile/plugins/spile_target_duckdb-1.1.0-py3-none-any.whl",
         ] {
             assert_eq!(Faulty::of(pip_url), None, "{pip_url}");
         }

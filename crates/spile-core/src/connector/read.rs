@@ -7,7 +7,8 @@ use std::collections::BTreeSet;
 use super::kind::{Choice, word_of};
 use super::lossy_packages::Faulty;
 use super::{
-    Connector, Group, Head, Kind, Lock, Loss, Naming, Plugin, Quota, RangeSettings, Role, Setting, passthrough_keys,
+    Connector, Group, Head, Kind, Lock, Loss, Naming, Plugin, Quota, RangeSettings, Reset, Role, Setting,
+    passthrough_keys,
 };
 use crate::name::SettingName;
 use crate::problem::Problems;
@@ -41,6 +42,7 @@ fn read(table: Table<'_>, problems: &mut Problems) -> Option<Connector> {
     let settings = settings(&table, problems);
     let groups = groups(&table, &settings, problems);
     let range = table.table("range", problems).map(|table| RangeSettings::read(table, &settings, problems));
+    let reset = table.table("reset", problems).map(|table| Reset::read(table, &settings, problems));
     let naming = table.table("naming", problems).map(|table| Naming::read(table, &settings, problems));
     let text = |key, problems: &mut Problems| table.text(key, problems).map(|text| text.value);
     let connector = Connector {
@@ -67,6 +69,7 @@ fn read(table: Table<'_>, problems: &mut Problems) -> Option<Connector> {
         naming,
         quota: table.table("quota", problems).map(|table| Quota::read(table, problems)),
         range,
+        reset,
         own_streams: table.flag("own_streams", problems).is_some_and(|flag| flag.value),
         lock: table.table("lock", problems).and_then(|table| lock(table, problems)),
     };

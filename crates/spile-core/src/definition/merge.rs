@@ -15,9 +15,10 @@ pub fn merge(older: &Connector, newer: Connector) -> (Connector, Vec<String>) {
     merged.naming.clone_from(&older.naming);
     merged.quota = older.quota;
     let has = |name: &String| merged.setting(name).is_some();
-    if let Some(range) = older.range.as_ref().filter(|range| range.start.iter().chain(&range.end).all(has)) {
-        merged.range = Some(range.clone());
-    }
+    let range = older.range.as_ref().filter(|range| range.start.iter().chain(&range.end).all(has)).cloned();
+    let reset = older.reset.as_ref().filter(|reset| reset.settings.keys().chain(reset.needs.keys()).all(has)).cloned();
+    merged.range = range.or(merged.range);
+    merged.reset = reset.or(merged.reset);
     merged.own_streams = older.own_streams;
     if older.head.category.is_some() {
         merged.head.category.clone_from(&older.head.category);

@@ -132,6 +132,7 @@ pub(super) fn read(
         naming: None,
         quota: None,
         range,
+        reset: None,
         own_streams: false,
         lock: None,
     };

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use serde_json::{Map, Value, json};
 
 use crate::connector::kind::word_of;
-use crate::connector::{Connector, Kind, Naming, Plugin, Quota, RangeSettings, Setting};
+use crate::connector::{Connector, Kind, Naming, Plugin, Quota, RangeSettings, Reset, Setting};
 use crate::toml_text::{key, value};
 
 /// Returns the text of a connector's file `<stem>.toml`. Reading it gives the same connector.
@@ -65,6 +65,15 @@ pub fn text(connector: &Connector, stem: &str) -> String {
             [("start", start), ("end", end)].into_iter().filter_map(|(key, name)| Some((key, name.as_ref()?)))
         {
             line(&mut text, key, &json!(name));
+        }
+    }
+    if let Some(Reset { when, settings, needs }) = &connector.reset {
+        text.push_str("\n[reset]\n");
+        line(&mut text, "when", &json!(when.word()));
+        for (key, values) in
+            [("settings", settings), ("needs", needs)].into_iter().filter(|(_, values)| !values.is_empty())
+        {
+            line(&mut text, key, &json!(values));
         }
     }
     for (stream, metadata) in &connector.metadata {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::form::{document, flag, open_table, table, tables, text, texts, word};
 use crate::connector::naming::{Letters, Part};
 use crate::connector::passthrough_keys::{self, KeyForm};
-use crate::connector::{Kind, Role};
+use crate::connector::{Kind, ResetMoment, Role};
 
 pub(super) fn schema() -> Value {
     let top = [
@@ -27,6 +27,7 @@ pub(super) fn schema() -> Value {
         ("naming", naming()),
         ("quota", quota()),
         ("range", range()),
+        ("reset", reset()),
         ("own_streams", flag("Whether its settings choose its streams.")),
         ("lock", lock()),
     ];
@@ -121,6 +122,21 @@ fn range() -> Value {
     let keys = [
         ("start", text("The setting for the time from which it reads; the default is `start_date`.")),
         ("end", text("The setting for the time before which it stops reading.")),
+    ];
+    table(keys, &[])
+}
+
+fn reset() -> Value {
+    let keys = [
+        (
+            "when",
+            word(
+                ResetMoment::WORDS.map(|(word, _)| word),
+                "When the loader removes older rows: at the end, told by `ACTIVATE_VERSION`, or before the first record.",
+            ),
+        ),
+        ("settings", open_table("Settings that a run with `--reset` gives the loader.")),
+        ("needs", open_table("Settings that an integration must have or leave at this default.")),
     ];
     table(keys, &[])
 }

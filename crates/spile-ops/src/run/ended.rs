@@ -8,6 +8,7 @@ use spile_core::run::{Cause, Run, RunStatus, arrival};
 use spile_world::World;
 use spile_world::files::io_error::IoError;
 use spile_world::processes::meltano::{Finished, InstallError, Outcome, RunError};
+use spile_world::stores::supabase::NotKept;
 
 /// The end of a run, or the reason why there was no run.
 pub(super) enum RunEnd {
@@ -143,4 +144,16 @@ pub(super) fn error_line(error: &Error) -> String {
         .causes()
         .into_iter()
         .fold(error.to_string(), |line, cause| if line.contains(&cause) { line } else { format!("{line}: {cause}") })
+}
+
+/// Turns a run into a failure if the registry does not have the bookmarks that it left.
+pub(super) fn kept(kept: Result<(), NotKept>, finished: Finished) -> Finished {
+    let Err(why) = kept else { return finished };
+    let cause = match &why {
+        NotKept::Lease => Cause::Busy,
+        NotKept::Version { .. } => Cause::Bookmark,
+        NotKept::Registry(_) => Cause::Registry,
+    };
+    let message = format!("its bookmarks could not be stored: {why}");
+    Finished { outcome: Outcome::Failed { message, cause }, ..finished }
 }

@@ -6,9 +6,9 @@ use std::time::Duration;
 use tokio::sync::{OnceCell, mpsc, watch};
 use uuid::Uuid;
 
-use super::ended::{How, RefusalReason, RefusedRun, RunEnd, cause, error_line, finish, took_in};
+use super::ended::{How, RefusalReason, RefusedRun, RunEnd, cause, error_line, finish, kept, took_in};
 use super::run_lock::NotHere;
-use super::{From, Options};
+use super::{From, OldRows, Options, reset};
 use crate::discover::DiscoverError;
 use crate::invocation::{self, Invocation};
 use crate::{Error, Event, Loaded, loader_test};
@@ -24,7 +24,6 @@ use spile_world::processes::meltano::{
     CatalogFacts, Finished, Hold, InstallError, Outcome, Progress, Request, RunError, Span,
 };
 use spile_world::stores::state_changes::StateChanges;
-use spile_world::stores::supabase::NotKept;
 use spile_world::{World, machine};
 
 /// One run, with all it needs.
@@ -213,7 +212,12 @@ impl Job {
             full_refresh: self.options.from.is_full_refresh() && self.options.streams.only.is_empty(),
             scheduled_for: self.options.scheduled_for.get(&self.integration.id).copied(),
             host: Some(machine::name()),
-            details: Details { filter: self.filter(), range, ..Details::default() },
+            details: Details {
+                filter: self.filter(),
+                range,
+                reset: self.options.old_rows == OldRows::Remove,
+                ..Details::default()
+            },
             ..Run::start(start)
         }
     }
@@ -343,6 +347,10 @@ impl Job {
             }
         }
         invocation::narrow(&mut request, &run.details.filter);
+        if self.options.old_rows == OldRows::Remove {
+            // A retry continues the same refresh, so it has the same version.
+            reset::prepare(&mut request, self.loader(), &self.options, run.started_at.as_millisecond());
+        }
         Ok(request)
     }
 
@@ -373,18 +381,6 @@ impl std::convert::From<Finished> for Attempt {
     fn from(finished: Finished) -> Self {
         Self { finished, findings: Vec::new() }
     }
-}
-
-/// Turns a run into a failure if the registry does not have the bookmarks that it left.
-fn kept(kept: Result<(), NotKept>, finished: Finished) -> Finished {
-    let Err(why) = kept else { return finished };
-    let cause = match &why {
-        NotKept::Lease => Cause::Busy,
-        NotKept::Version { .. } => Cause::Bookmark,
-        NotKept::Registry(_) => Cause::Registry,
-    };
-    let message = format!("its bookmarks could not be stored: {why}");
-    Finished { outcome: Outcome::Failed { message, cause }, ..finished }
 }
 
 /// Tells whether a state id belongs to an extractor, regardless of the names of the extractor and its loader in the files.

@@ -31,7 +31,7 @@ pub(super) struct Obstacle {
 }
 
 impl Obstacle {
-    fn new(reason: impl Into<Cow<'static, str>>, help: impl Into<Cow<'static, str>>) -> Self {
+    pub(super) fn new(reason: impl Into<Cow<'static, str>>, help: impl Into<Cow<'static, str>>) -> Self {
         Self { reason: reason.into(), help: help.into() }
     }
 

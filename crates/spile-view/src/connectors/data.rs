@@ -55,6 +55,7 @@ pub fn show(shown: &[ShownConnector]) -> Value {
             "naming": connector.naming,
             "quota": connector.quota,
             "range": connector.range,
+            "reset": connector.reset,
             "own_streams": connector.own_streams,
             "certified": certificate.as_ref().map(certificate::for_catalog),
         })

@@ -61,10 +61,13 @@ pub use host::{Host, Python};
 pub use kept_state::{Database, LocalWrite};
 pub use outside_variables::{DOTENV, Given, dotenv};
 pub use preview::FirstRecords;
-pub use request::{Catalog, Finished, Mapper, Outcome, Progress, Request, Span, Surroundings};
+pub use request::{Catalog, Finished, Mapper, Outcome, Progress, Request, Reset, Span, Surroundings};
 pub use run_folder::Holder;
 pub use run_log::{before as log_before, keep_logs};
 pub use spile_core::run::log::CatalogFacts;
+
+/// The file that names the streams of a reset, for `launch.py`.
+const RESET: &str = "reset.json";
 
 /// The file that names the streams of a run, for `launch.py`.
 const STREAMS: &str = "streams.json";
@@ -284,6 +287,11 @@ impl Meltano {
             let asked = serde_json::json!(request.filter).to_string();
             private.write(STREAMS, &asked).map_err(RunError::io("write", &private.path(STREAMS)))?;
         }
+        if let Some(reset) = &request.reset {
+            private
+                .write(RESET, &serde_json::json!(reset).to_string())
+                .map_err(RunError::io("write", &private.path(RESET)))?;
+        }
         self.offer_relay(private, request)?;
         Self::tell_bookmarks(private, request)?;
         if request.surroundings == Surroundings::Project {
@@ -292,10 +300,11 @@ impl Meltano {
         Ok(())
     }
 
-    /// Names the program that relays records. A mapper's output has to pass through Meltano, so then everything does.
+    /// Names the program that relays records. A mapper's output has to pass through Meltano, so then everything does. The
+    /// records of a reset are changed on their way, which a relay does not do.
     fn offer_relay(&self, private: &Private, request: &Request) -> Result<(), RunError> {
         match &request.host.program {
-            Some(program) if self.has_relay && request.mappers.is_empty() => {
+            Some(program) if self.has_relay && request.mappers.is_empty() && request.reset.is_none() => {
                 let asked = serde_json::json!({ "program": program, "word": relay::WORD }).to_string();
                 private.write(RELAY, &asked).map_err(RunError::io("write", &private.path(RELAY)))
             }

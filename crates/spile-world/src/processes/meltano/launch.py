@@ -10,6 +10,7 @@ be imported, and every further file would be written, found and compiled again i
 - Stores a bookmark at most once a second.
 - Reports the loader's end as the cause if it ends before it has read everything.
 - Counts the rows in the loader's tables before and after the run, if `rows.py` is in the same folder.
+- Stamps the records of a reset, and tells the loader at the end to remove all others, if `reset.json` asks for it.
 - Reports the bookmarks that the tap starts with and those that it leaves, whatever backend stores them. Does not start the
   tap if bookmarks are required and missing, or belong to another project.
 - Names the files with plugin settings, which contain secrets, after the run.
@@ -510,6 +511,7 @@ def count_records(counters):
     arrivals = Arrivals(script) if os.path.exists(script) else None
     relay = asked(lambda told: Relay(told, arrivals), "relay.json")
     proxy, begin = SingerBlock.proxy_stdout, SingerBlock.start
+    counted = [arrivals] if arrivals else []
 
     async def start(self):
         tell_facts(self.invoker)
@@ -535,6 +537,7 @@ def count_records(counters):
 
     SingerBlock.proxy_stdout, SingerBlock.start = proxy_stdout, start
     end_like_the_loader(relay)
+    return counted
 
 
 class Bookmarks:
@@ -696,6 +699,103 @@ def narrow_run(streams):
         streams.check(invoker.files["catalog"])
 
     StateService.add_state = add_state
+    SingerTap.apply_catalog_rules = apply_catalog_rules
+
+
+class Reset:
+    """Has the loader remove the rows that a full refresh did not deliver.
+
+    Every record of the stream gets a version. When the tap has ended well, `ACTIVATE_VERSION` tells the loader to remove the
+    rows of other versions. If the tap fails, it is not sent, and all rows stay.
+    """
+
+    # spile's own loader keeps the rows of such a stream apart. Others ignore it.
+    MARK = "spile_reset"
+
+    def __init__(self, asked):
+        self.version, self.patterns = asked["version"], asked["streams"]
+        # The names of the streams in messages; `None` for all streams.
+        self.names = None if not self.patterns else set()
+        self.streams = []
+        self.blocks = []
+        # Writes to the loader as it is.
+        self.write = None
+
+    def look_at(self, path):
+        """Takes from the catalog what the streams of the patterns are called in messages."""
+        with open(path) as file:
+            streams = [stream for stream in json.load(file).get("streams", []) if isinstance(stream, dict)]
+        for stream in streams:
+            if Streams.matches(str(stream.get("tap_stream_id")), self.patterns):
+                self.names |= Preview.names(stream)
+
+    def stamped(self, line):
+        """Returns a line of the tap as the loader gets it."""
+        is_schema = b'"SCHEMA"' in line
+        if not is_schema and b'"RECORD"' not in line and b'"ACTIVATE_VERSION"' not in line:
+            return line
+        usual = None if is_schema else USUAL.match(line.decode(errors="replace"))
+        if usual:
+            kind, stream = "RECORD", usual.group(1)
+        else:
+            try:
+                message = json.loads(line)
+                kind, stream = message["type"], message["stream"]
+            except (KeyError, TypeError, ValueError):
+                return line
+        if kind not in ("SCHEMA", "RECORD", "ACTIVATE_VERSION") or (self.names is not None and stream not in self.names):
+            return line
+        if kind == "ACTIVATE_VERSION":
+            # The tap's own versions are replaced.
+            return b""
+        if kind == "SCHEMA" and stream not in self.streams:
+            self.streams.append(stream)
+        key = self.MARK if kind == "SCHEMA" else "version"
+        # Readers of JSON take the last of several equal keys. To parse and write every record would take longer.
+        return line.rstrip()[:-1] + f', "{key}": {self.version}}}\n'.encode()
+
+    def activations(self):
+        messages = ({"type": "ACTIVATE_VERSION", "stream": stream, "version": self.version} for stream in self.streams)
+        return [json.dumps(message) + "\n" for message in messages]
+
+    def is_delivered(self):
+        """Tells whether the tap, and every mapper, has ended well."""
+        return bool(self.blocks) and all(block.process_handle.returncode == 0 for block in self.blocks)
+
+
+def reset_at_the_end(reset, arrivals):
+    """Hooks into where Meltano writes to the loader, and into where it closes the loader's input."""
+    from meltano.core.block.singer import SingerBlock
+    from meltano.core.plugin.singer.tap import SingerTap
+
+    begin, close, apply = SingerBlock.start, SingerBlock.close_stdin, SingerTap.apply_catalog_rules
+
+    async def start(self):
+        await begin(self)
+        if self.invoker.plugin.type != "loaders":
+            reset.blocks.append(self)
+            return
+        stdin = self.process_handle.stdin
+        reset.write = stdin.write
+        stdin.write = lambda line: reset.write(reset.stamped(line))
+
+    async def close_stdin(self):
+        if self.invoker.plugin.type == "loaders" and reset.is_delivered():
+            for line in reset.activations():
+                for counted in arrivals:
+                    counted.writeline(line)
+                reset.write(line.encode())
+            await self.stdin.drain()
+            # Not twice.
+            reset.streams = []
+        await close(self)
+
+    async def apply_catalog_rules(self, invoker, *args, **kwargs):
+        await apply(self, invoker, *args, **kwargs)
+        if reset.names is not None:
+            reset.look_at(invoker.files["catalog"])
+
+    SingerBlock.start, SingerBlock.close_stdin = start, close_stdin
     SingerTap.apply_catalog_rules = apply_catalog_rules
 
 
@@ -1271,14 +1371,14 @@ if __name__ == "__main__":
     # Not tried: without it, more would be read and other bookmarks would change.
     if streams:
         narrow_state(streams)
+    counters, arrivals = [], []
     try:
         name_settings()
         migrate_if_needed()
         if told is not None:
             guard_bookmarks(told)
-        counters = []
         if "run" in sys.argv:
-            count_records(counters)
+            arrivals = count_records(counters)
             tell_bookmarks()
             store_bookmarks_seldom()
         if "--discover" not in sys.argv:
@@ -1290,6 +1390,9 @@ if __name__ == "__main__":
         print(f"records are not counted, bookmarks are not reported or guarded, or catalogs are not watched: {error}", file=sys.stderr)
     if streams:
         narrow_run(streams)
+    # Not tried: without it, rows would stay.
+    if reset := asked(Reset, "reset.json"):
+        reset_at_the_end(reset, arrivals)
     # Not tried: without it, the tap would be tested.
     if preview:
         preview_instead(preview)

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -47,6 +48,8 @@ pub struct Request {
     pub state_suffix: Option<&'static str>,
     /// Which streams it reads, and which of them from their beginning.
     pub filter: StreamFilter,
+    /// Which rows the loader removes at the end.
+    pub reset: Option<Reset>,
     /// Whether the loader's tables are counted.
     pub verify: Verify,
     /// Where the tap's catalog comes from.
@@ -140,6 +143,15 @@ impl Request {
         let masked = self.variables.values().chain(&self.masked).cloned().collect();
         Self { variables: BTreeMap::new(), masked, ..self.clone() }
     }
+}
+
+/// Has the loader remove the rows that a full refresh did not deliver, when the tap has ended well.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Reset {
+    /// The version of the rows that stay: the same for every attempt of a run, because each continues the one before.
+    pub version: i64,
+    /// Patterns of the streams; empty for all that are read.
+    pub streams: Vec<String>,
 }
 
 /// Something that Meltano reports while it runs.

@@ -65,6 +65,11 @@ class Stream:
         self.key = message.get("key_properties") or []
         self.check()
         self.table = Table(database, *place(self.name, config))
+        # Whether only the rows of this run are to stay. They are kept apart until all have come, and then replace the table.
+        self.is_apart = message.get("spile_reset") is not None
+        self.old = self.table if self.is_apart else None
+        if self.is_apart:
+            self.table = self.old.beside("spile_reset_")
         self.rows = []
         self.unknown = set()
 
@@ -77,9 +82,16 @@ class Stream:
         if not self.key and self.config.get("primary_key_required", True):
             raise Refused(f"the stream `{self.name}` has no key: set `primary_key_required = false` to add its rows in each run")
 
-    def prepare(self):
+    def prepare(self, known):
+        """Makes the tables. `known` is the stream as an earlier schema of this run declared it, if there was one."""
         wanted = {name.lower(): columns.declared(schema) for name, schema in self.properties.items()}
-        self.table.prepare(wanted, [name.lower() for name in self.key])
+        key = [name.lower() for name in self.key]
+        if self.is_apart and known is None:
+            # Another run may have left one.
+            self.table.drop()
+            self.old.prepare(wanted, key)
+            self.table.make(self.old.types(), self.old.key())
+        self.table.prepare(wanted, key)
 
     def take(self, message):
         """Keeps a record until it is loaded; returns names that the schema does not have, each once."""
@@ -114,5 +126,8 @@ class Stream:
         return count
 
     def activate(self, version):
-        if self.has_metadata:
+        if self.is_apart:
+            self.table.replace(self.old)
+            self.table, self.is_apart = self.old, False
+        elif self.has_metadata:
             self.table.leave_behind(version, bool(self.config.get("hard_delete")))

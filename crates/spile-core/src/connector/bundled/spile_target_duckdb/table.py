@@ -33,13 +33,30 @@ class Table:
         self.database.do(f"CREATE SCHEMA IF NOT EXISTS {quoted(catalog)}.{quoted(schema)}")
         found = self.types()
         if not found:
-            parts = [f"{quoted(name)} {kind}" for name, kind in wanted.items()]
-            parts += [f"PRIMARY KEY ({', '.join(map(quoted, key))})"] if key else []
-            self.database.do(f"CREATE TABLE {self.name} ({', '.join(parts)})")
+            self.make(wanted, key)
             return
         for name in [name for name in wanted if name not in found]:
             LOG.info("%s gets the column %s", self.name, name)
             self.database.do(f"ALTER TABLE {self.name} ADD COLUMN {quoted(name)} {wanted[name]}")
+
+    def beside(self, prefix):
+        """Returns the table with this prefix in its name."""
+        _, schema, name = self.place
+        return Table(self.database, schema, prefix + name)
+
+    def make(self, types, key):
+        """Makes the table with columns of these types."""
+        parts = [f"{quoted(column)} {kind}" for column, kind in types.items()]
+        parts += [f"PRIMARY KEY ({', '.join(map(quoted, key))})"] if key else []
+        self.database.do(f"CREATE TABLE {self.name} ({', '.join(parts)})")
+
+    def drop(self):
+        self.database.do(f"DROP TABLE IF EXISTS {self.name}")
+
+    def replace(self, other):
+        """Takes the place of another table."""
+        other.drop()
+        self.database.do(f"ALTER TABLE {self.name} RENAME TO {quoted(other.place[2])}")
 
     def merge(self, rows, names, key):
         """Puts rows in: the last one of each key, in place of the one that the table has."""
@@ -101,14 +118,11 @@ class Table:
             return
         # DuckDB does not change the type of what is under a key: the table is made again.
         types = {**self.types(), name: new}
-        catalog, schema, table = map(quoted, self.place)
-        made = f"{catalog}.{schema}.{quoted('spile_' + self.place[2])}"
-        parts = [f"{quoted(column)} {kind}" for column, kind in types.items()]
-        self.database.do(f"CREATE TABLE {made} ({', '.join(parts)}, PRIMARY KEY ({', '.join(map(quoted, key))}))")
+        made = self.beside("spile_")
+        made.make(types, key)
         select = ", ".join(using if column == name else quoted(column) for column in types)
-        self.database.do(f"INSERT INTO {made} SELECT {select} FROM {self.name}")
-        self.database.do(f"DROP TABLE {self.name}")
-        self.database.do(f"ALTER TABLE {made} RENAME TO {table}")
+        self.database.do(f"INSERT INTO {made.name} SELECT {select} FROM {self.name}")
+        made.replace(self)
 
     def key(self):
         asked = """SELECT constraint_column_names FROM duckdb_constraints() WHERE constraint_type = 'PRIMARY KEY'

@@ -112,7 +112,7 @@ class Target:
             if other.name != stream.name and other.table.name == stream.table.name:
                 raise Refused(f"the streams `{other.name}` and `{stream.name}` would share the table {stream.table.name}: give their schemas tables of their own by `schema_mapping`")
         with self.database.transaction():
-            stream.prepare()
+            stream.prepare(known)
         self.streams[stream.name] = stream
 
     def record(self, message, size):
@@ -132,9 +132,21 @@ class Target:
                 if count:
                     LOG.info("loaded %d records into %s", count, name)
         self.waiting = 0
-        if self.state is not None:
+        # What is kept apart would be missing after a restart from here.
+        if self.state is not None and not self.apart():
             print(exact.dumps(self.state), flush=True)
             self.state = None
+
+
+    def apart(self):
+        return [stream for stream in self.streams.values() if stream.is_apart]
+
+    def finish(self):
+        """Loads the rest. What is still apart is dropped: the tap has not ended well, so the table stays as it was."""
+        self.flush()
+        with self.database.transaction():
+            for stream in self.apart():
+                stream.table.drop()
 
 
 def main():
@@ -151,7 +163,7 @@ def main():
         for line in sys.stdin.buffer:
             if line.strip():
                 target.take(line)
-        target.flush()
+        target.finish()
         target.database.connection.close()
     except (Refused, duckdb.Error, OSError, ValueError) as error:
         LOG.critical("%s", " ".join(str(error).split()))
