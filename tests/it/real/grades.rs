@@ -62,7 +62,7 @@ fn every_fault_of_a_tap_is_named_and_graded() {
         ("none", "A", vec![last]),
         ("loses", "F", vec!["lost"]),
         ("fails", "F", vec!["cannot_continue", "cannot_continue", "cannot_continue"]),
-        ("null key", "D", vec!["null_key", last]),
+        ("null key", "D", vec!["null_key", "wrong_type", last]),
         ("same key", "D", vec!["repeated_key", last]),
         ("type", "D", vec!["wrong_type", last]),
         ("discovery", "D", vec!["unstable_discovery", last]),

@@ -185,8 +185,8 @@ impl Shelf {
         for name in certify::connectors(&folder)? {
             // A connector that is gone, or whose definition is invalid, has no grade.
             let shown = self.show(&name, Some(Role::Extractor)).unwrap_or_default();
-            let graded = shown.into_iter().find_map(|one| one.certificate);
-            grades.extend(graded.map(|certificate| (name, certificate.grade)));
+            let certificate = shown.into_iter().find_map(|one| one.certificate);
+            grades.extend(certificate.map(|certificate| (name, certificate.grade)));
         }
         Ok(grades)
     }

@@ -20,9 +20,7 @@ use spile_core::record::entry::{BACKFILL, backfill_state_id, state_id};
 use spile_core::run::finding::Finding;
 use spile_core::run::refresh::{self, RefreshRemains};
 use spile_core::run::{Cause, Details, Run, RunKind, RunStatus, Start, StreamFilter, Tries};
-use spile_world::processes::meltano::{
-    CatalogFacts, Finished, Hold, InstallError, Outcome, Progress, Request, RunError, Span,
-};
+use spile_world::processes::meltano::{CatalogFacts, Finished, Hold, InstallError, Progress, Request, RunError, Span};
 use spile_world::stores::state_changes::StateChanges;
 use spile_world::{World, machine};
 

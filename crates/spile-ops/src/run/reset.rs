@@ -24,17 +24,17 @@ pub enum OldRows {
 /// Returns why the loader of an integration cannot remove the rows of these streams and no others.
 pub(super) fn obstacle(loaded: &Loaded, integration: &Integration, options: &Options) -> Option<Obstacle> {
     let slug = integration.at(&options.environment).loader.as_ref()?;
-    let loader = loaded.integrations.find(slug.as_str())?;
+    let target = loaded.integrations.find(slug.as_str())?;
     let plain = "sync it without `--reset`: rows that the source no longer has then stay";
-    let Some(reset) = &loader.connector.reset else {
+    let Some(reset) = &target.connector.reset else {
         let why = format!("has the loader `{slug}`, which cannot empty its tables or files");
         return Some(Obstacle::new(why, format!("{plain}; or remove them yourself first")));
     };
-    let config = loader.at(&options.environment).config.clone().into_iter().collect();
-    if let Some((name, value)) = reset.unmet(&loader.connector, &config) {
+    let config = target.at(&options.environment).config.clone().into_iter().collect();
+    if let Some((name, value)) = reset.unmet(&target.connector, &config) {
         let why =
             format!("has the loader `{slug}`, which cannot tell old rows from new ones without `{name} = {value}`");
-        return Some(Obstacle::new(why, format!("set it in `{}`, or {plain}", loader.path.display())));
+        return Some(Obstacle::new(why, format!("set it in `{}`, or {plain}", target.path.display())));
     }
     if integration.at(&options.environment).load.shared_tables {
         let why = "shares its tables with other integrations, whose rows would be removed as well";
