@@ -23,7 +23,7 @@ use spile_world::{Origin, World};
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// A plan saved with `spile plan --out`; apply exactly this plan or nothing
-    #[arg(value_name = "FILE", conflicts_with_all = ["only", "exclude", "changed_since", "adopt"])]
+    #[arg(value_name = "FILE", conflicts_with_all = ["only", "exclude", "changed_since", "adopt", "forward_only", "backfill"])]
     plan: Option<PathBuf>,
     /// Refuse a saved plan older than this, for example `1h` or `30m`
     #[arg(long, value_name = "AGE", requires = "plan")]
@@ -130,7 +130,9 @@ impl Args {
         let streams = self.resync.as_deref();
         ops::state::has_resyncs(proposal.plan, streams.unwrap_or_default())?;
         let scope = session.scope();
+        ops::choices::check_backfills(scope, proposal.plan, &mut |event| output.event(&event)).await?;
         carry_out(scope.world, scope.loaded, proposal, &self.consent, output).await?;
+        ops::choices::carry_out(scope, proposal.plan, &mut |event| output.event(&event)).await?;
         if let Some(streams) = streams {
             let resyncs = ops::state::resyncs(scope, proposal.plan, streams, &mut |event| output.event(&event)).await?;
             for plan in &resyncs {

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::progress::Progress;
 use super::{Format, Global, exit};
+use spile_core::phrase::codes;
 use spile_core::plan::Summary;
 use spile_core::run::{Run, RunStatus};
 use spile_core::secret::Secret;
@@ -266,6 +267,18 @@ impl Output {
             }
             Event::TookBookmark { slug, host, at } => {
                 self.step("Continuing", &format!("with `{slug}` where `{host}` stopped at {at:.0}"));
+            }
+            Event::GoesForward { slug, streams, .. } => {
+                let streams = codes(streams.iter().map(String::as_str));
+                self.step("Kept", &format!("the bookmarks of {streams} in `{slug}`: older rows keep the old value"));
+            }
+            Event::MovedBack { slug, dates, .. } => {
+                let dates = dates.iter().map(|(stream, date)| format!("`{stream}` to {date}"));
+                let dates = dates.collect::<Vec<_>>().join(", ");
+                self.step(
+                    "Moved back",
+                    &format!("the bookmarks of `{slug}`: {dates}; the next sync reads on from there"),
+                );
             }
             Event::CopiedBookmark { slug } => {
                 self.step("Copied", &format!("the bookmarks of `{slug}` from `.meltano/meltano.db` into the registry"));

@@ -1,5 +1,7 @@
 //! The flags that select integrations for a plan.
 
+use spile_core::integration::Choices;
+use spile_core::integration::choice::is_date;
 use spile_core::name::{EnvironmentName, Slug};
 use spile_core::plan::{Compared, Selection, Selector};
 use spile_ops::{self as ops, Error, Loaded};
@@ -20,6 +22,34 @@ pub struct PlanSelection {
     /// Adopt the unmanaged rows that have the IDs of these integrations
     #[arg(long, value_name = "SLUG", num_args = 1..)]
     adopt: Vec<Slug>,
+    #[command(flatten)]
+    choices: ChoiceArgs,
+}
+
+/// What happens to streams that the plan would read again
+#[derive(Debug, Clone, Default, clap::Args)]
+struct ChoiceArgs {
+    /// Do not read these streams again although the change affects them; older rows keep the old value
+    #[arg(long, value_name = "STREAM", num_args = 1.., value_delimiter = ',')]
+    forward_only: Vec<String>,
+    /// Read a stream that the change affects again from this date only
+    #[arg(long, value_name = "STREAM=DATE", num_args = 1.., value_delimiter = ',', value_parser = backfill)]
+    backfill: Vec<(String, String)>,
+}
+
+impl ChoiceArgs {
+    fn choices(&self) -> Choices {
+        Choices {
+            forward_only: self.forward_only.iter().cloned().collect(),
+            backfill: self.backfill.iter().cloned().collect(),
+        }
+    }
+}
+
+fn backfill(text: &str) -> Result<(String, String), String> {
+    let found = text.rsplit_once('=').filter(|(stream, date)| !stream.is_empty() && is_date(date));
+    let (stream, date) = found.ok_or_else(|| "use a stream and a date, like `orders=2026-01-31`".to_owned())?;
+    Ok((stream.to_owned(), date.to_owned()))
 }
 
 impl PlanSelection {
@@ -46,6 +76,7 @@ impl PlanSelection {
             selection: Selection { only, exclude, changed, ..Selection::default() },
             adopt,
             compared: Compared::Both,
+            choices: self.choices.choices(),
         })
     }
 }

@@ -8,6 +8,7 @@ mod catalogs;
 mod causes;
 mod certify;
 mod children;
+mod choices;
 mod contracts;
 mod discover;
 mod grades;

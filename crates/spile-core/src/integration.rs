@@ -1,6 +1,7 @@
 //! Integrations: what each file under `integrations/` declares, checked against its connector.
 
 pub mod check;
+pub mod choice;
 pub mod draft;
 pub mod field;
 mod file_name;
@@ -22,10 +23,13 @@ use std::sync::Arc;
 use indexmap::IndexSet;
 use serde_json::Value;
 
+use self::select::{Glob, MetadataKey};
 use crate::connector::{Connector, Role};
 use crate::name::{EnvironmentName, IntegrationId, Slug};
+use crate::source::Placed;
 use crate::value::Settings;
 
+pub use choice::Choices;
 pub use draft::Draft;
 pub use file_name::FileName;
 pub use load::Load;
@@ -50,6 +54,8 @@ pub struct Integration {
     pub plugin: Option<String>,
     /// Whether apply must never delete it.
     pub protect: bool,
+    /// What happens to rows that are already loaded, when a change concerns them.
+    pub choices: Option<Placed<Choices>>,
     /// What it declares for environments without an overlay.
     pub base: Declaration,
     /// What it declares for each environment with an overlay, merged with the base.
@@ -115,6 +121,30 @@ pub struct Declaration {
     pub config: Settings,
     /// Its secret settings, encrypted.
     pub secrets: Option<Arc<Secrets>>,
+}
+
+impl Declaration {
+    /// Returns the replication key that `metadata` sets for a stream.
+    #[must_use]
+    pub fn replication_key(&self, stream: &str) -> Option<&str> {
+        self.of_stream(stream, "replication-key")
+    }
+
+    /// Returns the replication method that `metadata` sets for a stream.
+    #[must_use]
+    pub fn replication_method(&self, stream: &str) -> Option<&str> {
+        self.of_stream(stream, "replication-method")
+    }
+
+    /// Returns what `metadata` sets for a stream; the last rule that matches wins.
+    fn of_stream(&self, stream: &str, what: &str) -> Option<&str> {
+        let is_of = |key: &str| {
+            let key = MetadataKey::parse(key);
+            key.field.is_none() && Glob::from(key.stream).matches(stream)
+        };
+        let keys = self.metadata.iter().filter(|(key, _)| is_of(key)).filter_map(|(_, rule)| rule.get(what));
+        keys.filter_map(Value::as_str).last()
+    }
 }
 
 /// All integrations of a project, by id and by name.

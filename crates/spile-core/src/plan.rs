@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest::of_json;
 use crate::discovered::ChangedSource;
-use crate::integration::Integrations;
+use crate::integration::{Choices, Integrations};
 use crate::name::{EnvironmentName, FieldPath, IntegrationId, Slug};
 use crate::problem::Report;
 use crate::record::{Entry, Record, Row};
@@ -62,6 +62,9 @@ pub struct Plan {
     pub outputs: Outputs,
     /// The consequences of the changes to each integration, with reasons.
     pub consequences: BTreeMap<IntegrationId, consequence::Verdict>,
+    /// What was asked for, besides what files choose, about streams that would be read again.
+    #[serde(skip_serializing_if = "Choices::is_empty")]
+    pub asked: Choices,
     /// Integrations that no file declares, but that stay because they are protected.
     pub protected: BTreeSet<Slug>,
     /// Integrations that no file declares anymore, but that stay because the plan is partial and does not include them.
@@ -97,6 +100,10 @@ pub struct Head {
     pub spared: BTreeSet<Slug>,
     /// The changes to the other outputs.
     pub outputs: Outputs,
+    /// What happens to streams that would be read again, by integration.
+    pub choices: BTreeMap<IntegrationId, Choices>,
+    /// What of that was asked for besides what files choose.
+    pub asked: Choices,
 }
 
 /// Findings beyond the comparison. They may differ with other keys, on another machine or a minute later, although the
@@ -160,7 +167,7 @@ impl Plan {
     pub fn new(head: Head, current: &Current, desired: &Desired, integrations: &Integrations, text: String) -> Self {
         let registry = Step::between(&current.registry, &desired.registry, ());
         let meltano = Step::between(&current.meltano, &desired.meltano, text);
-        let consequences = consequence::judge(current, &registry, &meltano, integrations, &head.environment);
+        let consequences = consequence::judge(current, &registry, &meltano, integrations, &head);
         // An adopted row exists already, and counts as updated.
         let rows = current.registry.state.ids().chain(current.registry.adopted.ids());
         let known: BTreeSet<&IntegrationId> = rows.chain(current.meltano.state.ids()).collect();
@@ -174,6 +181,7 @@ impl Plan {
             scope: head.scope,
             compared: head.compared,
             consequences,
+            asked: head.asked,
             protected: desired.protected.clone(),
             outputs: head.outputs,
             spared: head.spared,
@@ -197,6 +205,12 @@ impl Plan {
     #[must_use]
     pub fn id(&self) -> String {
         of_json(self)
+    }
+
+    /// Tells whether somebody chose what happens to a stream that would be read again.
+    #[must_use]
+    pub fn has_choices(&self) -> bool {
+        self.consequences.values().any(consequence::Verdict::has_choices)
     }
 
     /// Tells whether the plan changes nothing.

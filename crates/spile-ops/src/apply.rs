@@ -113,8 +113,8 @@ fn keep(world: &World, loaded: &Loaded) {
     }
 }
 
-/// Adds the rendered file that is written with the rows, for the history.
+/// Adds the rendered file that is written with the rows, for the history. It also tells later plans which choices were used.
 fn origin(plan: &Plan, options: &Options) -> Origin {
-    let rendered = (!plan.meltano.is_empty()).then(|| plan.meltano.after.clone());
+    let rendered = (!plan.meltano.is_empty() || plan.has_choices()).then(|| plan.meltano.after.clone());
     Origin { rendered, ..options.origin.clone() }
 }

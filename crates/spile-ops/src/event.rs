@@ -1,5 +1,6 @@
 //! Progress that operations report.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -15,6 +16,24 @@ use spile_core::run::{Run, RunKind, TimeRange};
 /// An event that an operation reports while it works.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
+    /// Streams only go forward: their bookmarks stay, and older rows keep their values.
+    GoesForward {
+        /// The integration.
+        slug: Slug,
+        /// The streams.
+        streams: Vec<String>,
+        /// The record in the history of bookmarks.
+        change: Uuid,
+    },
+    /// Bookmarks were moved back, so that the next sync reads again from a date.
+    MovedBack {
+        /// The integration.
+        slug: Slug,
+        /// The dates, by stream.
+        dates: BTreeMap<String, String>,
+        /// The record in the history of bookmarks.
+        change: Uuid,
+    },
     /// Meltano is being installed.
     InstallingMeltano {
         /// Its version.

@@ -8,10 +8,10 @@ use std::sync::Arc;
 use tokio::try_join;
 
 use super::check::{Rendered, before_plan, forgetting, mistaken};
-use super::{Error, Loaded, contract};
+use super::{Error, Loaded, choices, contract};
 use spile_core::discovered::ChangedSource;
 use spile_core::discovered::contract::path;
-use spile_core::integration::Integration;
+use spile_core::integration::{Choices, Integration};
 use spile_core::name::{EnvironmentName, IntegrationId, Slug};
 use spile_core::plan::{
     self, Compared, Current, Desired, Findings, HandEdit, Head, LastDocument, OutputStep, Outputs, Plan, Revision,
@@ -33,13 +33,21 @@ pub struct Options {
     pub adopt: BTreeSet<Slug>,
     /// The targets to compare.
     pub compared: Compared,
+    /// What happens to streams that would be read again, besides what files choose.
+    pub choices: Choices,
 }
 
 impl Options {
     /// Returns the options of a plan for everything.
     #[must_use]
     pub fn everything(environment: EnvironmentName) -> Self {
-        Self { environment, selection: Selection::default(), adopt: BTreeSet::new(), compared: Compared::Both }
+        Self {
+            environment,
+            selection: Selection::default(),
+            adopt: BTreeSet::new(),
+            compared: Compared::Both,
+            choices: Choices::default(),
+        }
     }
 }
 
@@ -65,7 +73,8 @@ pub async fn plan(world: &World, loaded: &Loaded, options: &Options) -> Result<P
     } else if current.meltano.document.is_empty()
         && current.registry.state.ids().any(|id| asked.registry.get(id).is_none())
     {
-        current.remembered = remembered(world).await?;
+        // A clone without that file must not delete protected entries.
+        current.remembered = last_entries(world).await?;
     }
     let selected = options.selection.among(&loaded.integrations, || kept(&current));
     let Selected { scope, spared } = selected.map_err(|unknown| no_such(&unknown, loaded))?;
@@ -79,6 +88,7 @@ pub async fn plan(world: &World, loaded: &Loaded, options: &Options) -> Result<P
     if !is_whole {
         world.meltano_file.learn(&text, &desired.meltano);
     }
+    let chosen = choices::chosen(world, loaded, options, &current).await?;
     let head = Head {
         project: loaded.settings.name.clone(),
         environment: options.environment.clone(),
@@ -86,13 +96,16 @@ pub async fn plan(world: &World, loaded: &Loaded, options: &Options) -> Result<P
         compared: options.compared,
         scope,
         spared,
+        choices: chosen.all.clone(),
+        asked: options.choices.clone(),
     };
     let plan = Plan::new(head, &current, &desired, &loaded.integrations, text);
+    choices::check(&plan, &options.choices)?;
     let forgetting = forgetting(&world.project, loaded, &changed(&plan), &options.environment, (world.clock)());
     let findings = Findings {
         hand_edits: edited_by_hand(world, &current.meltano, &plan.meltano.after, options.compared).await?,
         seen: super::secrets::seen(&world.keys, &plan.registry).await,
-        advice: Arc::new(advice.and(forgetting)),
+        advice: Arc::new(advice.and(forgetting).and(chosen.advice(&plan, loaded))),
         prices: prices::prices(world, loaded, &plan).await?,
         sources: sources(world, loaded, &plan.scope, &options.environment)?,
     };
@@ -197,8 +210,8 @@ pub(super) async fn targets(world: &World) -> Result<Current, Error> {
     Ok(Current { registry, meltano, outputs: world.outputs.read()?, remembered: State::default() })
 }
 
-/// Reads the last applied `meltano.yml` from the registry. A clone without such a file must not delete protected entries.
-async fn remembered(world: &World) -> Result<State<Entry>, Error> {
+/// Reads the entries of the last applied `meltano.yml` from the registry.
+pub(super) async fn last_entries(world: &World) -> Result<State<Entry>, Error> {
     Ok(left_entries(&last_text(world).await?.unwrap_or_default())?)
 }
 

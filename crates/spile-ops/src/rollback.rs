@@ -1,8 +1,9 @@
 //! `rollback`: plans the way back to the state after an earlier apply.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Error, Loaded};
+use spile_core::integration::Choices;
 use spile_core::name::EnvironmentName;
 use spile_core::plan::history::{Applied, Left, Pruned};
 use spile_core::plan::{Compared, Desired, Findings, Head, Outputs, Plan, Scope};
@@ -59,6 +60,8 @@ pub async fn rollback(
         compared: Compared::Both,
         spared: BTreeSet::new(),
         outputs: Outputs::default(),
+        choices: BTreeMap::new(),
+        asked: Choices::default(),
     };
     let plan = Plan::new(head, &current, &desired, &loaded.integrations, text);
     let after = plan.meltano.after.as_str();

@@ -9,6 +9,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use super::plan::Options;
+use spile_core::integration::Choices;
 use spile_core::name::{EnvironmentName, Slug};
 use spile_core::plan::{Compared, Scope, Selection};
 
@@ -35,6 +36,9 @@ pub struct SavedPlan {
     pub spared: BTreeSet<Slug>,
     /// The targets that were compared.
     pub compared: Compared,
+    /// What was asked for about streams that would be read again.
+    #[serde(default)]
+    pub choices: Choices,
 }
 
 /// The reason why a saved plan cannot be used.
@@ -141,7 +145,7 @@ impl SavedPlan {
     pub fn options(&self) -> Options {
         let everything = Options::everything(self.environment.clone());
         let selection = Selection { spared: self.spared.clone(), ..Selection::again(&self.scope) };
-        Options { selection, adopt: self.adopted.clone(), ..everything }
+        Options { selection, adopt: self.adopted.clone(), choices: self.choices.clone(), ..everything }
     }
 }
 

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{Error, Event, Loaded, Tell, apply, run};
+use super::state::{self, Scope};
+use super::{Error, Event, Loaded, Tell, apply, choices, run};
 use spile_core::plan::Plan;
 use spile_core::run::Run;
 use spile_world::World;
@@ -28,7 +29,16 @@ pub async fn up(
     options: &Options,
     tell: Tell<'_>,
 ) -> Result<Vec<Run>, Error> {
+    let on_states = state::Options {
+        environment: options.run.environment.clone(),
+        actor: options.apply.origin.actor.clone(),
+        host: options.run.host.clone(),
+        interrupt: options.run.interrupt.clone(),
+    };
+    let scope = Scope { world, loaded, options: &on_states };
+    choices::check_backfills(scope, plan, tell).await?;
     apply::apply(world, loaded, plan, &options.apply, tell).await?;
+    choices::carry_out(scope, plan, tell).await?;
     tell(Event::StartingRuns);
     let mut runs = run::test(world, loaded, &options.run, tell).await?.all();
     if runs.iter().all(|test| test.status.succeeded()) {

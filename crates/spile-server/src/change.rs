@@ -16,6 +16,7 @@ use super::project_view::ProjectView;
 use super::refusal::Refusal;
 use super::setup::Writing;
 use super::start_run::{Begun, RunRequest, begin};
+use super::state_change;
 use spile_core::connector::{Connector, Role};
 use spile_core::name::Slug;
 use spile_core::plan::guard::Allowance;
@@ -171,7 +172,14 @@ pub async fn apply(app: &App, desk: &ProjectView, who: &Caller, plan: &Plan) -> 
     let (actor, commit) = (who.name.clone(), git::checked_out(desk.world.project.root()));
     let origin = ApplyOrigin { plan: plan.id(), actor, commit, at: Timestamp::now(), rendered: None };
     let options = ops::apply::Options { allowance: Allowance::default(), origin };
-    let applied = ops::apply(&desk.world, &desk.loaded, plan, &options, &mut drop).await;
+    let on_states = state_change::options(app, desk, who);
+    let scope = state_change::scope(desk, &on_states);
+    let applied = async {
+        ops::choices::check_backfills(scope, plan, &mut drop).await?;
+        ops::apply(&desk.world, &desk.loaded, plan, &options, &mut drop).await?;
+        ops::choices::carry_out(scope, plan, &mut drop).await
+    };
+    let applied = applied.await;
     desk.forget().await;
     let slugs: Vec<Slug> = plan.touched().into_iter().map(|(slug, _)| slug).collect();
     let mut result = format!("plan {}, {}", plan.id(), ops::counted(slugs.len(), "integration"));

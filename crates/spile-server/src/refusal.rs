@@ -194,6 +194,9 @@ fn status(error: &Error) -> StatusCode {
             StateError::Mistake(_)
             | StateError::Ambiguous { .. }
             | StateError::NoResync { .. }
+            | StateError::NoForward { .. }
+            | StateError::ChosenTwice { .. }
+            | StateError::Later { .. }
             | StateError::OtherTap { .. }
             | StateError::Document { .. }
             | StateError::NotExported { .. },

@@ -98,6 +98,7 @@ fn consequences(changes: &[ChangeData]) -> Vec<String> {
     if !change.streams.is_empty() && change.consequence > Consequence::Restart {
         sentences.push(format!("  streams: {}", plain(&streams(change).to_string())));
     }
+    sentences.extend(backfills(change).map(|sentence| format!("  {}", plain(&sentence.to_string()))));
     if let Some(price) = &change.price {
         let price = price.sentences(&change.slug);
         sentences.extend(price.iter().map(|sentence| format!("  {}", plain(&sentence.to_string()))));
@@ -115,6 +116,13 @@ pub fn streams(change: &ChangeData) -> Phrase {
         return "the whole source".into();
     }
     codes(change.streams.iter().map(String::as_str))
+}
+
+/// Returns from when streams are read again, if that was chosen.
+pub fn backfills(change: &ChangeData) -> impl Iterator<Item = Phrase> {
+    change.backfill.iter().map(|(stream, date)| {
+        phrase!["backfill: ", code(stream), " is read again from ", code(date), " on; a price counts all of its rows"]
+    })
 }
 
 /// Returns where the bookmarks go with a rename.

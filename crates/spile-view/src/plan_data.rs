@@ -5,6 +5,8 @@ mod build;
 mod price;
 mod scope_keys;
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -13,6 +15,7 @@ use super::changes::SourceData;
 use super::report::ProblemData;
 pub use price::{PriceData, StreamPriceData};
 use spile_core::digest::hash;
+use spile_core::integration::Choices;
 use spile_core::name::{FieldPath, IntegrationId, Slug};
 use spile_core::phrase::Phrase;
 use spile_core::plan::hand_edit::HandEditKind;
@@ -64,6 +67,9 @@ pub struct PlanData {
     pub spared: Vec<Slug>,
     /// Integrations whose row is unmanaged and will be adopted.
     pub adopted: Vec<Slug>,
+    /// What the command line asked for about streams that would be read again; omitted if it asked for nothing.
+    #[serde(default, skip_serializing_if = "Choices::is_empty")]
+    pub choices: Choices,
     /// Changes by something else since the last apply.
     pub drift: Vec<DriftData>,
     /// Whether something else has changed `meltano.yml`.
@@ -130,6 +136,12 @@ pub struct ChangeData {
     pub reasons: Vec<Phrase>,
     /// The streams that are concerned; `*` stands for all of the source.
     pub streams: Vec<String>,
+    /// Streams that are not read again because somebody chose that: older rows keep their values. Omitted if there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub forward_only: Vec<String>,
+    /// Streams that are read again from a date on because somebody chose that, with the date. Omitted if there are none.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub backfill: BTreeMap<String, String>,
     /// What reading them again will cost, if they are read again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub price: Option<PriceData>,

@@ -6,7 +6,7 @@
 use super::access;
 use super::changes::{SourceChange, SourceData, is_open};
 use super::markdown::{block, code, html, item, phrase};
-use super::plan::{lifted_by, no_changes, numbers, secret, state_moves, streams, verb, word};
+use super::plan::{backfills, lifted_by, no_changes, numbers, secret, state_moves, streams, verb, word};
 use super::plan_data::{ChangeData, FieldData, PlanData, action};
 use super::upgrade;
 use super::value::in_line;
@@ -141,6 +141,7 @@ fn integration(changes: &[ChangeData], detail: Detail) -> String {
     if !first.streams.is_empty() && worst > Consequence::Restart {
         body.push(item(phrase!["streams: ", streams(first)]));
     }
+    body.extend(backfills(first).map(item));
     if let Some(price) = &first.price {
         body.extend(price.sentences(&first.slug).into_iter().map(item));
     }

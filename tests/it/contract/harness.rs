@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 use spile_core::connector::Role;
+use spile_core::integration::Choices;
 use spile_core::name::IntegrationId;
 use spile_core::plan::{Foreign, Snapshot, State, Step};
 use spile_core::record::entry::{Origin, Setup};
@@ -112,6 +113,7 @@ pub fn entry(number: u8) -> Entry {
         slug: slug.parse().unwrap(),
         role: Role::Extractor,
         protect: false,
+        choices: Choices::default(),
         origin: Origin::Made,
         definition: Arc::new(definition.as_object().cloned().unwrap().into()),
         base: Setup { config: [("n".to_owned(), json!(number))].into(), select: None, ..Setup::default() },

@@ -8,6 +8,7 @@ use proptest::option;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use spile_core::connector::Role;
+use spile_core::integration::Choices;
 use spile_core::name::{EnvironmentName, IntegrationId};
 use spile_core::plan::State;
 use spile_core::record::entry::{Origin, Setup};
@@ -77,6 +78,11 @@ fn entries() -> impl Strategy<Value = (Head, State<Entry>)> {
                 slug: slug.parse().unwrap(),
                 role,
                 protect,
+                // They come back with everything else: the next plan finds there what an apply has used.
+                choices: Choices {
+                    forward_only: base.config.keys().cloned().collect(),
+                    backfill: base.config.keys().map(|key| (key.clone(), "2026-01-31".to_owned())).collect(),
+                },
                 origin: Origin::Made,
                 definition: definition.clone(),
                 base,
@@ -136,6 +142,7 @@ fn comes_back(text: &str) -> bool {
         slug: "x".parse().unwrap(),
         role: Role::Extractor,
         protect: false,
+        choices: Choices::default(),
         plugin: "tap-x--x".to_owned(),
         origin: Origin::Made,
         definition: Arc::new(definition.as_object().cloned().unwrap().into()),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use serde_json::{Map, json};
 use spile_core::connector::Role;
+use spile_core::integration::Choices;
 use spile_core::name::IntegrationId;
 use spile_core::plan::{Revision, Snapshot, State, Step};
 use spile_core::record::entry::{Origin, Setup};
@@ -30,6 +31,7 @@ fn entries() -> impl Strategy<Value = State<Entry>> {
         slug: slug.parse().unwrap(),
         role: Role::Extractor,
         protect,
+        choices: Choices::default(),
         origin: Origin::Made,
         definition: Arc::new(
             Map::from_iter([("name".to_owned(), json!("tap")), ("label".to_owned(), json!(label))]).into(),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use spile_core::connector::{Catalog, Head, Role};
+use spile_core::integration::Choices;
 use spile_core::name::{EnvironmentName, IntegrationId};
 use spile_core::plan::State;
 use spile_core::record::entry::{Origin, Setup};
@@ -254,6 +255,7 @@ fn entries() -> State<Entry> {
             slug,
             role: head.role,
             protect: at % 2 == 0,
+            choices: Choices::default(),
             origin: Origin::Made,
             definition,
             base: setup.clone(),

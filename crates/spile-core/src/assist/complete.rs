@@ -102,7 +102,7 @@ fn example(key: &str) -> &'static str {
     match key {
         "enabled" => "false",
         "protect" | "shared_tables" => "true",
-        "select" | "tags" | "mappers" => "[\"\"]",
+        "select" | "tags" | "mappers" | "forward_only" => "[\"\"]",
         "kind" => "\"loader\"",
         "jitter" => "\"10m\"",
         "catch_up" => "\"last\"",

@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use indexmap::IndexSet;
 
+use super::choice::ChoicesDraft;
 use super::{Declaration, Draft, Integration, Reaction, Schedule, SchemaRules, schedule, select};
 use crate::connector::{Catalog, Connector, Role};
 use crate::name::IntegrationId;
@@ -77,6 +78,7 @@ pub fn integration(
         path: base.source.path().to_owned(),
         plugin,
         protect: base.protect.as_ref().is_some_and(|protect| protect.value),
+        choices: base.choices.as_ref().map(|choices| choices.check(problems)).filter(|choices| !choices.is_empty()),
         base: declared,
         overlays: by_environment,
         connector,
@@ -102,6 +104,10 @@ fn overlay_keys(base: &Draft, overlay: &Draft, problems: &mut Problems) {
         ("plugin", overlay.plugin.as_ref().map(|plugin| &plugin.place)),
         ("kind", overlay.role.as_ref().map(|role| &role.place)),
         ("protect", overlay.protect.as_ref().map(|protect| &protect.place)),
+        (
+            overlay.choices.as_ref().map_or("backfill", ChoicesDraft::key),
+            overlay.choices.as_ref().map(|choices| &choices.place),
+        ),
     ];
     for (key, place) in places {
         let Some(place) = place else { continue };

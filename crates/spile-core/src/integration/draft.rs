@@ -3,6 +3,7 @@
 use indexmap::IndexMap;
 
 use super::FileName;
+use super::choice::ChoicesDraft;
 use super::load::LoadDraft;
 use super::schema::SchemaDraft;
 use super::secrets::{self, SecretsDraft};
@@ -60,6 +61,8 @@ pub struct Draft {
     pub tags: Option<Placed<Vec<Placed<String>>>>,
     /// `protect`
     pub protect: Option<Placed<bool>>,
+    /// `forward_only` and `[backfill]`
+    pub choices: Option<ChoicesDraft>,
     /// `[config]`, as written: nested tables are not yet distinguished from values.
     pub config: IndexMap<String, Node>,
     /// `[secrets]` with `[sops]`, or a sidecar. The secrets of an overlay replace those of the base as a whole.
@@ -96,6 +99,7 @@ fn draft(table: Table<'_>, name: FileName, problems: &mut Problems) -> Draft {
         metadata: metadata(&table, problems),
         tags: table.texts("tags", problems),
         protect: table.flag("protect", problems),
+        choices: ChoicesDraft::read(&table, problems),
         config: config(&table, problems),
     };
     table.plain_secrets(&["config", "secrets"], problems);
@@ -170,6 +174,7 @@ impl Draft {
             metadata,
             tags: overlay.tags.or_else(|| self.tags.clone()),
             protect: self.protect.clone(),
+            choices: self.choices.clone(),
             config,
             secrets: overlay.secrets.or_else(|| self.secrets.clone()),
         }

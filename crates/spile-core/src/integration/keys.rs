@@ -1,7 +1,7 @@
 //! The keys of an integration's file, in the order of the documentation, with descriptions.
 
 /// The keys and the tables.
-pub const KEYS: [(&str, &str); 22] = [
+pub const KEYS: [(&str, &str); 24] = [
     ("id", "A UUID that survives a rename of the file; without it a rename is a delete and a create."),
     ("type", "The connector: what the integration reads from or writes to."),
     ("plugin", "The plugin's name in `meltano.yml`, if the project's template defines the plugin itself."),
@@ -18,10 +18,18 @@ pub const KEYS: [(&str, &str); 22] = [
     ("select", "Which streams and fields to read: `stream.field`, with `*` as a wildcard and `!` to exclude."),
     ("tags", "Tags to find it by."),
     ("protect", "`true`: apply never deletes it, even if its file is removed."),
+    (
+        "forward_only",
+        "Streams that the pending change does not read again: older rows keep the old value. Used up by the next apply.",
+    ),
     ("load", "How records land in the loader: `schema` for a separate schema, and `shared_tables`."),
     (
         "schema",
         "What a run does when the source changes: `new_streams`, `new_columns`, `removed_columns`, `type_changes`.",
+    ),
+    (
+        "backfill",
+        "Streams that the pending change reads again from a date: `orders = 2026-01-31`. Used up by the next apply.",
     ),
     ("config", "The connector's settings."),
     ("metadata", "Meltano's stream metadata, by stream pattern."),
@@ -30,11 +38,23 @@ pub const KEYS: [(&str, &str); 22] = [
 ];
 
 /// The keys that are tables.
-pub const TABLES: [&str; 6] = ["load", "schema", "config", "metadata", "secrets", "sops"];
+pub const TABLES: [&str; 7] = ["load", "schema", "backfill", "config", "metadata", "secrets", "sops"];
 
 /// The keys that only extractors have.
-pub const OF_EXTRACTORS: [&str; 10] =
-    ["loader", "mappers", "schedule", "timezone", "jitter", "catch_up", "select", "load", "schema", "metadata"];
+pub const OF_EXTRACTORS: [&str; 12] = [
+    "loader",
+    "mappers",
+    "schedule",
+    "timezone",
+    "jitter",
+    "catch_up",
+    "select",
+    "forward_only",
+    "load",
+    "schema",
+    "backfill",
+    "metadata",
+];
 
 /// The keys of `[load]`.
 pub const OF_LOAD: [(&str, &str); 2] = [

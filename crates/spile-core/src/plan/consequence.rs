@@ -7,14 +7,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Change, Current, Difference, FieldChange, Step};
+use super::{Change, Current, Difference, FieldChange, Head, Step};
 use crate::integration::load::is_reference;
-use crate::integration::{Integration, Integrations};
+use crate::integration::select::{Pattern, as_pattern};
+use crate::integration::{Choices, Integration, Integrations};
 use crate::name::{EnvironmentName, FieldPath, IntegrationId};
 use crate::phrase;
-use crate::phrase::{Phrase, code};
+use crate::phrase::{Phrase, code, codes};
 use crate::record::{Entry, Record, Row};
-use newly_selected::newly_selected;
+use newly_selected::{newly_selected, was_selected};
 use schemas::Loaders;
 
 /// The field that selects streams.
@@ -47,6 +48,13 @@ pub struct Verdict {
     pub reasons: BTreeSet<Phrase>,
     /// The affected streams, as `select` names them; `*` stands for the whole source.
     pub streams: BTreeSet<String>,
+    /// Streams that are not read again because somebody chose that, as `select` or the choice names them: older rows keep
+    /// their values. `streams` does not count them.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub forward_only: BTreeSet<String>,
+    /// Streams that are read again from a date on because somebody chose that.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub backfill: BTreeMap<String, String>,
     /// The state id before and after a rename, if there is one: the bookmarks move along.
     pub state: Option<(String, String)>,
 }
@@ -56,6 +64,57 @@ impl Verdict {
         self.consequence = self.consequence.max(consequence);
         self.reasons.insert(reason.into());
         self.streams.extend(streams);
+    }
+
+    /// Adds a resync, except of streams that only go forward.
+    fn add_resync(&mut self, reason: impl Into<Phrase>, streams: BTreeSet<String>, choices: &Choices) {
+        let reason = reason.into();
+        let (forward, rest) = choices.forwarded(streams);
+        if !forward.is_empty() {
+            self.reasons.insert(phrase![
+                "older rows of ",
+                streams_in_words(&forward),
+                " keep the old value: ",
+                reason.clone()
+            ]);
+            self.forward_only.extend(forward);
+        }
+        if !rest.is_empty() {
+            self.add_read(Consequence::Resync, reason, rest, choices);
+        }
+    }
+
+    /// Adds streams that are read again, some from a date on.
+    fn add_read(
+        &mut self,
+        consequence: Consequence,
+        reason: impl Into<Phrase>,
+        streams: BTreeSet<String>,
+        choices: &Choices,
+    ) {
+        self.backfill.extend(choices.backfilled(&streams));
+        self.add(consequence, reason, streams);
+    }
+
+    /// Tells whether a stream was chosen to go forward.
+    #[must_use]
+    pub fn is_forward(&self, stream: &str) -> bool {
+        self.forward_only.iter().any(|one| Pattern::parse(one).stream.matches(stream))
+    }
+
+    /// Tells whether a stream is read again from the start.
+    #[must_use]
+    pub fn reads_again(&self, stream: &str) -> bool {
+        let is_named = self.streams.iter().any(|one| Pattern::parse(one).stream.matches(stream));
+        // A stream that one change reads again is read again, whatever another change says.
+        let is_exact = self.streams.contains(&as_pattern(stream));
+        is_named && (!self.is_forward(stream) || is_exact) && !self.backfill.contains_key(stream)
+    }
+
+    /// Tells whether somebody chose what happens to one of the streams.
+    #[must_use]
+    pub fn has_choices(&self) -> bool {
+        !self.forward_only.is_empty() || !self.backfill.is_empty()
     }
 
     fn is_silent(&self) -> bool {
@@ -69,15 +128,20 @@ pub(super) fn judge(
     registry: &Step<Row>,
     meltano: &Step<Entry>,
     integrations: &Integrations,
-    environment: &EnvironmentName,
+    head: &Head,
 ) -> BTreeMap<IntegrationId, Verdict> {
+    let (environment, none) = (&head.environment, Choices::default());
     let mut verdicts: BTreeMap<IntegrationId, Verdict> = BTreeMap::new();
     let entry =
         |id: &IntegrationId| meltano.changes.get(id).map(Change::record).or_else(|| current.meltano.state.get(id));
     for (id, change) in &registry.changes {
         let verdict = verdicts.entry(*id).or_default();
         let all = || entry(id).map(|entry| entry.streams(environment)).unwrap_or_default();
-        field_verdicts(change, integrations.get(id).map(AsRef::as_ref), &all, verdict);
+        let judged = Judged {
+            integration: integrations.get(id).map(AsRef::as_ref),
+            choices: head.choices.get(id).unwrap_or(&none),
+        };
+        field_verdicts(change, judged, &all, verdict);
         if let Change::Delete { before } = change {
             verdict.add(
                 Consequence::DataLoss,
@@ -92,10 +156,11 @@ pub(super) fn judge(
         let all = || change.record().streams(environment);
         if let Change::Update { before, after } = change {
             let integration = integrations.get(id).map(AsRef::as_ref);
-            entry_verdicts(before, after, integration, environment, verdict);
+            let choices = head.choices.get(id).unwrap_or(&none);
+            entry_verdicts(before, after, Judged { integration, choices }, environment, verdict);
             for other in other_environments([before, after], environment) {
                 let mut theirs = Verdict::default();
-                entry_verdicts(before, after, integration, other, &mut theirs);
+                entry_verdicts(before, after, Judged { integration, choices: &none }, other, &mut theirs);
                 let theirs: Vec<Phrase> = theirs.reasons.difference(&verdict.reasons).cloned().collect();
                 verdict
                     .reasons
@@ -107,7 +172,7 @@ pub(super) fn judge(
             }
             if loaders.moves(before, after) {
                 let reason = "the records go to another schema, which has none of the earlier ones";
-                verdict.add(Consequence::Resync, reason, all());
+                verdict.add_resync(reason, all(), choices);
             }
             if before.base_plugin() == after.base_plugin() {
                 let ids = before.state_id(environment).zip(after.state_id(environment));
@@ -123,13 +188,13 @@ pub(super) fn judge(
 fn entry_verdicts(
     before: &Entry,
     after: &Entry,
-    integration: Option<&Integration>,
+    judged: Judged<'_>,
     environment: &EnvironmentName,
     verdict: &mut Verdict,
 ) {
     let all = || after.streams(environment);
     if let Some(change) = Change::between(&before.within(environment), &after.within(environment)) {
-        field_verdicts(&change, integration, &all, verdict);
+        field_verdicts(&change, judged, &all, verdict);
     }
 }
 
@@ -139,10 +204,17 @@ fn other_environments<'a>(entries: [&'a Entry; 2], planned: &EnvironmentName) ->
     all.filter(|environment| *environment != planned).collect()
 }
 
+/// The integration whose changes are judged, and what was chosen for its streams.
+#[derive(Clone, Copy)]
+struct Judged<'a> {
+    integration: Option<&'a Integration>,
+    choices: &'a Choices,
+}
+
 /// Judges the fields of a change. `all` returns the streams that the integration reads.
 fn field_verdicts<R: Record>(
     change: &Change<R>,
-    integration: Option<&Integration>,
+    Judged { integration, choices }: Judged<'_>,
     all: &dyn Fn() -> BTreeSet<String>,
     verdict: &mut Verdict,
 ) {
@@ -152,7 +224,17 @@ fn field_verdicts<R: Record>(
         if let Some((consequence, reason)) = of_field(&field.path, integration) {
             let streams = streams_of(&field, all);
             // Selecting less does not read anything again.
-            if !streams.is_empty() || field.path != SELECT {
+            if streams.is_empty() && field.path == SELECT {
+                continue;
+            }
+            if consequence == Consequence::Resync && !streams.is_empty() {
+                let (kept, begun) = streams.into_iter().partition(|stream| keeps_bookmark(&field, stream));
+                verdict.add_resync(reason.clone(), kept, choices);
+                if begun.is_empty() {
+                    continue;
+                }
+                verdict.add_read(consequence, reason, begun, choices);
+            } else {
                 verdict.add(consequence, reason, streams);
             }
         }
@@ -165,6 +247,21 @@ fn follows(difference: &Difference) -> bool {
         Difference::Plain { before, after } => before.iter().chain(after).any(is_reference),
         Difference::Secret(_) => false,
     }
+}
+
+/// Tells whether the tap can continue a stream from its bookmark after a change: not if the stream is new, and not if its
+/// replication changes, because then the bookmark is of another key or of none.
+fn keeps_bookmark(field: &FieldChange, stream: &str) -> bool {
+    match (field.path.split(), &field.difference) {
+        (("metadata", _), _) => false,
+        (("select", None), Difference::Plain { before, .. }) => was_selected(before.as_ref(), stream),
+        _ => true,
+    }
+}
+
+/// Names streams in a sentence.
+fn streams_in_words(streams: &BTreeSet<String>) -> Phrase {
+    if streams.contains("*") { "all streams".into() } else { codes(streams.iter().map(String::as_str)) }
 }
 
 /// Returns the streams that a changed field affects: the newly selected ones, the one whose metadata changes, or all.

@@ -67,7 +67,8 @@ impl Price {
         }
         let history = History::of(integration, runs);
         let rules = Rules::of(integration, integration.at(environment));
-        let is_selected = |stream: &&str| rules.take(&Stream::named(stream)).0.is_read();
+        let is_selected =
+            |stream: &&str| rules.take(&Stream::named(stream)).0.is_read() && !goes_forward(verdict, stream);
         let known: BTreeSet<&str> = history.streams().filter(is_selected).collect();
         let quota = integration.connector.quota.unwrap_or_default();
         let mut price = Self {
@@ -123,6 +124,11 @@ impl Price {
         let takes = SignedDuration::try_from_secs_f64(self.seconds()?).ok()?;
         self.starts_at?.checked_add(takes).ok()
     }
+}
+
+/// Tells whether a stream is not read again although a pattern of those that are matches it.
+fn goes_forward(verdict: &Verdict, stream: &str) -> bool {
+    !verdict.reads_again(stream) && !verdict.backfill.contains_key(stream)
 }
 
 /// A day, in seconds.

@@ -33,6 +33,7 @@ pub(super) fn entry(number: u128, host: &str) -> Entry {
         slug: format!("shop-{number}").parse().unwrap(),
         role: Role::Extractor,
         protect: false,
+        choices: crate::integration::Choices::default(),
         plugin: format!("tap--shop-{number}"),
         origin: Origin::Made,
         definition: std::sync::Arc::new(definition.into()),
@@ -69,15 +70,21 @@ pub(crate) fn plan(current: &Current, in_registry: &[(u128, &str)], in_file: &[(
 /// The plan for these records and a file with this text.
 pub(super) fn plan_of(current: &Current, registry: State<Row>, meltano: State<Entry>, text: &str) -> Plan {
     let desired = Desired { registry, meltano, protected: BTreeSet::new() };
-    let head = Head {
+    Plan::new(head(), current, &desired, &Integrations::default(), text.to_owned())
+}
+
+/// A plan for everything.
+pub(super) fn head() -> Head {
+    Head {
         project: "acme".to_owned(),
         environment: "dev".parse().unwrap(),
         scope: Scope::Everything,
         compared: Compared::Both,
         spared: BTreeSet::new(),
         outputs: Outputs::default(),
-    };
-    Plan::new(head, current, &desired, &Integrations::default(), text.to_owned())
+        choices: BTreeMap::new(),
+        asked: Choices::default(),
+    }
 }
 
 #[test]

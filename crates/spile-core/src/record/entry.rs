@@ -15,7 +15,7 @@ use crate::digest::hash;
 use crate::integration::check::environment_variable;
 use crate::integration::load::{LoaderSettings, SCHEMA_REFERENCE, schema_setting};
 use crate::integration::select::stream_part;
-use crate::integration::{Declaration, Integration, Integrations};
+use crate::integration::{Choices, Declaration, Integration, Integrations};
 use crate::name::{EnvironmentName, FieldPath, Slug};
 use crate::secrecy;
 use crate::settings::ProjectSettings;
@@ -31,6 +31,10 @@ pub struct Entry {
     pub role: Role,
     /// Whether apply must never delete it. Stored in the annotations, because a deleted file cannot say so.
     pub protect: bool,
+    /// What happens to rows that are already loaded, when a change concerns them. Stored in the annotations, so that the last
+    /// applied file tells which of them an apply has used. Omitted if there are none, so that older entries keep their hash.
+    #[serde(skip_serializing_if = "Choices::is_empty")]
+    pub choices: Choices,
     /// The plugin's name.
     pub plugin: String,
     /// Who defines the plugin.
@@ -196,6 +200,7 @@ impl Entry {
             slug: integration.slug.clone(),
             role: integration.role(),
             protect: integration.protect,
+            choices: integration.choices.as_ref().map(|choices| choices.value.clone()).unwrap_or_default(),
             plugin: integration.plugin_name(),
             origin,
             definition,
@@ -316,6 +321,13 @@ impl Record for Entry {
         fields.extend(written);
         if !self.mappers.is_empty() {
             fields.insert(FieldPath::of("mappers"), Field::Plain(json!(self.mappers)));
+        }
+        let Choices { forward_only, backfill } = &self.choices;
+        if !forward_only.is_empty() {
+            fields.insert(FieldPath::of("forward_only"), Field::Plain(json!(forward_only)));
+        }
+        if !backfill.is_empty() {
+            fields.insert(FieldPath::of("backfill"), Field::Plain(json!(backfill)));
         }
         if self.protect {
             fields.insert(FieldPath::of("protect"), Field::Plain(json!(true)));

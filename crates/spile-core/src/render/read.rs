@@ -217,6 +217,7 @@ fn back_of(document: Document) -> Result<Back, Unreadable> {
             let entry = Entry {
                 role,
                 protect: mark.protect,
+                choices: mark.choices,
                 origin,
                 definition,
                 base,

@@ -30,6 +30,7 @@ mod tests {
 
     use super::*;
     use crate::connector::Role;
+    use crate::integration::Choices;
     use crate::record::PluginDefinition;
     use crate::record::entry::{Origin, Setup};
     use crate::render::TEMPLATE;
@@ -44,6 +45,7 @@ mod tests {
             slug: "shop".parse().unwrap(),
             role: Role::Extractor,
             protect: false,
+            choices: Choices::default(),
             plugin: "tap-shop--shop".to_owned(),
             origin: Origin::Made,
             definition: defined("a"),
@@ -65,6 +67,7 @@ mod tests {
 
     #[test]
     fn everything_that_is_rendered_changes_the_stamp_and_nothing_else_does() {
+        let forward = Choices { forward_only: ["a".to_owned()].into(), ..Choices::default() };
         let setup = Setup { select: Some(["a.*".to_owned()].into()), ..Setup::default() };
         let stamps = [
             of(entry(), "dev", TEMPLATE),
@@ -73,6 +76,7 @@ mod tests {
             of(Entry { slug: "store".parse().unwrap(), ..entry() }, "dev", TEMPLATE),
             of(Entry { role: Role::Loader, ..entry() }, "dev", TEMPLATE),
             of(Entry { protect: true, ..entry() }, "dev", TEMPLATE),
+            of(Entry { choices: forward, ..entry() }, "dev", TEMPLATE),
             of(Entry { plugin: "tap-shop".to_owned(), ..entry() }, "dev", TEMPLATE),
             of(Entry { origin: Origin::Imported, ..entry() }, "dev", TEMPLATE),
             of(Entry { definition: defined("b"), ..entry() }, "dev", TEMPLATE),

@@ -15,6 +15,7 @@ fn shops(count: u128) -> State<Entry> {
             slug: format!("shop-{number}").parse().unwrap(),
             role: Role::Extractor,
             protect: false,
+            choices: crate::integration::Choices::default(),
             plugin: format!("tap-x--shop-{number}"),
             origin: Origin::Made,
             definition: std::sync::Arc::new(serde_json::Map::from_iter(definition).into()),

@@ -1,7 +1,7 @@
 //! The inputs of `meltano.yml` templates. Items of long lists are created when a template reaches them: it takes them
 //! one by one, and all of them at once would take more memory than everything else.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use minijinja::Value;
@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde_json::{Map, json};
 
 use super::{Head, MARKER, Purpose};
+use crate::integration::Choices;
 use crate::name::{EnvironmentName, IntegrationId, Slug};
 use crate::plan::State;
 use crate::record::Entry;
@@ -147,6 +148,10 @@ struct Annotations<'a> {
 /// Marks a plugin as an integration's. The fields are written in this order.
 #[derive(Serialize)]
 struct Mark<'a> {
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    backfill: &'a BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    forward_only: &'a BTreeSet<String>,
     id: IntegrationId,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     imported: bool,
@@ -164,7 +169,9 @@ fn plugin(id: IntegrationId, entry: &Entry) -> Value {
     let (protect, imported) = (entry.protect, entry.origin == Origin::Imported);
     let says_schema = |setup: &Setup| setup.load_schema.is_some();
     let load_schema = imported && (says_schema(&entry.base) || entry.environments.values().any(says_schema));
-    let spile = Mark { id, imported, load_schema, mappers: &entry.mappers, protect, slug: &entry.slug };
+    let Choices { forward_only, backfill } = &entry.choices;
+    let spile =
+        Mark { backfill, forward_only, id, imported, load_schema, mappers: &entry.mappers, protect, slug: &entry.slug };
     Value::from(Serde(PluginValue {
         name: &entry.plugin,
         inherit_from: entry.base_plugin(),

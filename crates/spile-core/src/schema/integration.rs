@@ -22,6 +22,8 @@ pub(super) fn base(catalog: &Catalog) -> Value {
         ("kind", word(Role::WORDS.map(|(word, _)| word), what("kind"))),
         ("id", text(what("id"))),
         ("protect", flag(what("protect"))),
+        ("forward_only", texts(what("forward_only"))),
+        ("backfill", open_table(what("backfill"))),
     ];
     let mut schema = form::table(identity.into_iter().chain(shared()), &["type"]);
     let (definitions, mut any) = branches(catalog);

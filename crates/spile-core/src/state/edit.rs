@@ -131,18 +131,40 @@ fn begun(state: &SingerState, target: &Target, whole: &Json, word: &str) -> Resu
     let of_the_catalog = || target.cataloged.as_ref()?.replication_key.clone();
     let key = target.key.clone().or_else(of_the_bookmark).or_else(of_the_catalog);
     let key = key.ok_or_else(|| StateMistake::NoKey { stream: stream.clone() })?;
+    Ok(position(state.format(), whole, &key, word))
+}
+
+/// Returns a bookmark with a value of a replication key, in a tap's form. Other members stay.
+fn position(format: Format, whole: &Json, key: &str, word: &str) -> Json {
     let value = typed(None, word).unwrap_or_else(|_| Json::text(word));
     let mut members = whole.members().cloned().unwrap_or_default();
-    match state.format() {
+    match format {
         Format::SingerSdk | Format::PipelineWise => {
-            members.insert(KEY.to_owned(), Json::text(&key));
+            members.insert(KEY.to_owned(), Json::text(key));
             members.insert(VALUE.to_owned(), value);
         }
         Format::SingerPython | Format::Unknown => {
-            members.insert(key, value);
+            members.insert(key.to_owned(), value);
         }
     }
-    Ok(Json::Object(members))
+    Json::Object(members)
+}
+
+/// Returns a state in which the bookmark of a stream is a value of this replication key, and nothing else. For a stream
+/// whose replication key has changed: what the tap kept for the earlier key would mislead it.
+///
+/// # Errors
+/// When the form of the state is not known.
+pub fn restart(state: &SingerState, stream: &str, key: &str, word: &str) -> Result<SingerState, StateMistake> {
+    if state.format() == Format::Unknown {
+        return Err(StateMistake::Opaque { stream: stream.to_owned() });
+    }
+    let bookmark = position(state.format(), &Json::empty(), key, word);
+    let mut next = state.clone();
+    if let Some(bookmarks) = bookmarks_mut(&mut next) {
+        bookmarks.insert(stream.to_owned(), bookmark);
+    }
+    Ok(next)
 }
 
 impl SingerState {
@@ -220,6 +242,17 @@ mod tests {
         assert_eq!(code(clear(&state(r#"{"a": 1}"#), &["a".to_owned()])), "spile::state::opaque");
         let mistake = clear(&state(SDK), &["orders".to_owned(), "isues".to_owned()]).unwrap_err();
         assert!(matches!(&mistake, StateMistake::NoStream { help, .. } if help.contains("issues")), "{mistake:?}");
+    }
+
+    #[test]
+    fn a_stream_with_another_replication_key_starts_over_at_a_value_of_it() {
+        let next = restart(&state(SDK), "orders", "id", "7").unwrap();
+        let orders = r#"{"replication_key": "id", "replication_key_value": 7}"#;
+        assert_eq!(next.bookmark("orders").unwrap().whole.to_string(), orders);
+        assert_eq!(next.bookmark("issues"), state(SDK).bookmark("issues"));
+        let next = restart(&state(PYTHON), "a", "at", "2026-01-01").unwrap();
+        assert_eq!(next.bookmark("a").unwrap().whole.to_string(), r#"{"at": "2026-01-01"}"#);
+        assert_eq!(code(restart(&state(r#"{"a": 1}"#), "a", "id", "7")), "spile::state::opaque");
     }
 
     #[test]

@@ -81,6 +81,9 @@ impl Held<'_> {
         // First how it is undone: what kills this in between leaves a state that is still what it was.
         let not_written = |source| StateError::NotWritten { slug: plan.slug.clone(), source };
         changes.keep(&change).await.map_err(not_written)?;
+        if plan.is_empty() {
+            return Ok(change);
+        }
         if let Err(error) = self.write(&kept, plan.after.as_ref(), tell).await {
             // Where that fails too, what is remembered of it says what was there all the same.
             let _ = changes.withdraw(&change).await;

@@ -39,6 +39,46 @@ pub enum StateError {
         /// The stream.
         stream: String,
     },
+    /// A stream cannot go forward without being read again.
+    #[error("`{stream}` cannot go forward only: {why}")]
+    #[diagnostic(
+        code(spile::choice::nothing),
+        help(
+            "choose streams for which the plan says `resync`; to read one from a date, use `--backfill STREAM=DATE`; nothing was applied"
+        )
+    )]
+    NoForward {
+        /// The stream.
+        stream: String,
+        /// Why.
+        why: &'static str,
+    },
+    /// Somebody chose two things for a stream.
+    #[error("more than one choice was made for `{stream}`")]
+    #[diagnostic(
+        code(spile::choice::twice),
+        help("use only one of `--forward-only`, `--backfill` and `--resync` for a stream; nothing was applied")
+    )]
+    ChosenTwice {
+        /// The stream.
+        stream: String,
+    },
+    /// A backfill would begin after the bookmark, so rows in between would be missing.
+    #[error("the bookmark of `{stream}` in `{slug}` is `{present}`, which is earlier than the backfill date `{date}`")]
+    #[diagnostic(
+        code(spile::choice::later),
+        help("use an earlier date, or leave the stream out: the next sync reads everything since its bookmark anyway")
+    )]
+    Later {
+        /// The stream.
+        stream: String,
+        /// The integration.
+        slug: Slug,
+        /// The bookmark's value.
+        present: String,
+        /// The date.
+        date: String,
+    },
     /// It is no longer what was shown.
     #[error("the state of `{slug}` has changed since the plan was shown")]
     #[diagnostic(code(spile::state::changed), help("run the command again to see the new plan; nothing was written"))]

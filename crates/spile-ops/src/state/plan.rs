@@ -1,5 +1,7 @@
 //! What a change of a state would do.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use super::kept::{KeptState, read};
@@ -7,7 +9,7 @@ use super::record::{Side, find};
 use super::{Scope, StateError};
 use crate::{Error, Tell, discover};
 use spile_core::name::{EnvironmentName, Slug};
-use spile_core::state::{Cataloged, Difference, SingerState, Target, clear, differences, set};
+use spile_core::state::{Cataloged, Difference, Order, SingerState, Target, clear, differences, order, restart, set};
 
 /// A change of a state, as it is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +39,16 @@ pub enum Action {
         id: String,
         /// Which of its states.
         side: Side,
+    },
+    /// Keep the bookmarks of streams whose older rows keep their values. Nothing changes; the history says so.
+    KeepForward {
+        /// The streams.
+        streams: Vec<String>,
+    },
+    /// Move the bookmarks of streams back, so that the next sync reads them again from a date.
+    Backfill {
+        /// The dates, by stream.
+        dates: BTreeMap<String, String>,
     },
     /// Take a state from a file.
     Import {
@@ -136,10 +148,54 @@ async fn changed(
             };
             Ok((entry.state(*side)?, format!("restore {flag} {}", entry.id())))
         }
+        Action::KeepForward { streams } => Ok((kept.state.clone(), format!("forward-only {}", streams.join(" ")))),
+        Action::Backfill { dates } => {
+            let declaration = kept.integration.at(&scope.options.environment);
+            let mut next = kept.needed()?.clone();
+            for (stream, date) in dates {
+                next =
+                    moved_back(&next, kept.slug(), Start { stream, date, key: declaration.replication_key(stream) })?;
+            }
+            let words: Vec<String> = dates.iter().map(|(stream, date)| format!("{stream}={date}")).collect();
+            Ok((Some(next), format!("backfill {}", words.join(" "))))
+        }
         Action::Import { state, tap } => {
             same_tap(kept, tap)?;
             Ok((state.clone(), "import".to_owned()))
         }
+    }
+}
+
+/// The date from which a stream is read again.
+#[derive(Clone, Copy)]
+struct Start<'a> {
+    stream: &'a str,
+    date: &'a str,
+    /// The replication key, if the file sets it.
+    key: Option<&'a str>,
+}
+
+/// Moves the bookmark of a stream back to a date. A bookmark of another replication key is replaced.
+fn moved_back(state: &SingerState, slug: &Slug, start: Start<'_>) -> Result<SingerState, StateError> {
+    let Start { stream, date, key } = start;
+    let bookmark = state.bookmark(stream).ok_or_else(|| state.no_stream(stream))?;
+    if let Some(key) = key
+        && bookmark.positions.iter().any(|position| position.key.as_deref() != Some(key))
+    {
+        return Ok(restart(state, stream, key, date)?);
+    }
+    let next = set(state, &Target::of(stream), date)?;
+    let after = next.bookmark(stream).map(|bookmark| bookmark.positions).unwrap_or_default();
+    let later =
+        bookmark.positions.iter().zip(&after).find(|(one, other)| order(one.value, other.value) == Order::Later);
+    match later {
+        Some((position, _)) => Err(StateError::Later {
+            stream: stream.to_owned(),
+            slug: slug.clone(),
+            present: position.value.shown(),
+            date: date.to_owned(),
+        }),
+        None => Ok(next),
     }
 }
 

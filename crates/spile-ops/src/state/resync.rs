@@ -5,7 +5,6 @@
 use super::plan::{Action, plan_of};
 use super::{Scope, StateError, StatePlan, read};
 use crate::{Error, Tell};
-use spile_core::integration::select::Pattern;
 use spile_core::plan::consequence::Verdict;
 use spile_core::plan::{Plan, Price};
 use spile_core::state::SingerState;
@@ -17,7 +16,12 @@ use spile_core::state::SingerState;
 pub fn has_resyncs(plan: &Plan, streams: &[String]) -> Result<(), Error> {
     let verdicts: Vec<&Verdict> = plan.consequences.values().filter(|verdict| Price::applies(verdict)).collect();
     let is_there = |stream: &String| verdicts.iter().any(|verdict| concerns(verdict, stream));
+    let is_chosen = |stream: &&String| {
+        let choices = plan.consequences.values();
+        choices.map(|verdict| verdict.is_forward(stream) || verdict.backfill.contains_key(*stream)).any(|chosen| chosen)
+    };
     match streams.iter().find(|stream| !is_there(stream)) {
+        Some(stream) if is_chosen(&stream) => Err(StateError::ChosenTwice { stream: stream.clone() }.into()),
         Some(stream) => Err(StateError::NoResync { stream: stream.clone() }.into()),
         None => Ok(()),
     }
@@ -53,5 +57,5 @@ pub async fn resyncs(
 
 /// Tells whether a verdict is about a stream.
 fn concerns(verdict: &Verdict, stream: &str) -> bool {
-    verdict.streams.iter().any(|pattern| Pattern::parse(pattern).stream.matches(stream))
+    verdict.reads_again(stream)
 }

@@ -5,7 +5,7 @@ use serde::Serialize;
 use spile_core::phrase::Phrase;
 use spile_core::plan::Action;
 use spile_view::changes::SourceData;
-use spile_view::plan::{lifted_by, no_changes, numbers, secret, verb, word};
+use spile_view::plan::{backfills, lifted_by, no_changes, numbers, secret, verb, word};
 use spile_view::plan_data::{ChangeData, FieldData, FileData, PlanData, action};
 use spile_view::upgrade;
 use spile_view::value::in_line;
@@ -48,7 +48,7 @@ pub struct Changed {
     pub consequence: &'static str,
     /// Why.
     pub reasons: Vec<Phrase>,
-    /// What reading data again will cost.
+    /// From when data is read again, and what that will cost.
     pub price: Vec<Phrase>,
     /// What happens in each place.
     pub targets: Vec<TargetChange>,
@@ -92,7 +92,7 @@ impl From<&PlanData> for PlanPage {
 fn changed(changes: &[ChangeData]) -> Option<Changed> {
     let first = changes.first()?;
     let whole = action(changes);
-    let price = first.price.as_ref().map(|price| price.sentences_with("a full refresh"));
+    let price = first.price.iter().flat_map(|price| price.sentences_with("a full refresh"));
     Some(Changed {
         slug: first.slug.to_string(),
         sign: spile_view::sign(whole).0,
@@ -104,7 +104,7 @@ fn changed(changes: &[ChangeData]) -> Option<Changed> {
         verb: verb(changes),
         consequence: word(first.consequence),
         reasons: first.reasons.clone(),
-        price: price.unwrap_or_default(),
+        price: backfills(first).chain(price).collect(),
         targets: changes.iter().map(placed).collect(),
     })
 }

@@ -94,7 +94,7 @@ impl StateChanges {
         Ok(found)
     }
 
-    /// Returns when the state of an integration was last changed by hand.
+    /// Returns when the state of an integration was last changed by hand. A record that it stays as it is does not count.
     ///
     /// # Errors
     /// When the registry cannot be asked, or a file cannot be read.
@@ -103,7 +103,8 @@ impl StateChanges {
         of: IntegrationId,
         environment: &EnvironmentName,
     ) -> Result<Option<Timestamp>, TargetError> {
-        Ok(self.newest(of, environment, 1).await?.first().map(|change| change.at))
+        let newest = self.newest(of, environment, MOST).await?;
+        Ok(newest.into_iter().find(|change| change.before != change.after).map(|change| change.at))
     }
 
     fn here(&self, of: IntegrationId, environment: &EnvironmentName) -> Result<Vec<StateChange>, TargetError> {

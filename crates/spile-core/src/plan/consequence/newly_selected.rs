@@ -16,6 +16,18 @@ pub(super) fn newly_selected(before: Option<&Value>, after: Option<&Value>) -> B
     more.chain(freed).map(|pattern| stream_part(pattern).to_owned()).collect()
 }
 
+/// Tells whether a stream, as a pattern names it, was selected before, at least in part.
+pub(super) fn was_selected(before: Option<&Value>, stream: &str) -> bool {
+    let before = Select::of(before);
+    let pattern = Pattern::parse(stream).stream;
+    let is_out = |out: &String| {
+        let out = Pattern::parse(out);
+        out.field.as_deref().is_none_or(|field| field == "*") && out.stream.covers(&pattern)
+    };
+    before.taken.iter().any(|taken| Pattern::parse(taken).stream.covers(&pattern))
+        && !before.left_out.iter().any(is_out)
+}
+
 /// The patterns of a `select`.
 struct Select {
     taken: BTreeSet<String>,

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use super::*;
-use crate::plan::tests::{current, entry, id, row};
+use crate::plan::tests::{current, entry, head, id, row};
 use crate::plan::{Revision, Snapshot};
 
 /// A plugin that reads customers and orders.
@@ -24,6 +24,10 @@ fn define(of: &mut Entry, keys: &[(&str, &str)]) {
 
 /// The verdict on a row and a plugin that change from `before` to `after`.
 fn verdict(before: (Row, Entry), after: (Row, Entry)) -> Option<Verdict> {
+    verdict_with(before, after, Choices::default())
+}
+
+fn verdict_with(before: (Row, Entry), after: (Row, Entry), choices: Choices) -> Option<Verdict> {
     let snapshot =
         |entry| Snapshot::new([(id(1), entry)].into_iter().collect(), String::new(), Revision(String::new()));
     let mut there = current(&[], &[]);
@@ -31,7 +35,8 @@ fn verdict(before: (Row, Entry), after: (Row, Entry)) -> Option<Verdict> {
     there.meltano = snapshot(before.1);
     let registry = Step::between(&there.registry, &[(id(1), after.0)].into_iter().collect(), ());
     let meltano = Step::between(&there.meltano, &[(id(1), after.1)].into_iter().collect(), String::new());
-    judge(&there, &registry, &meltano, &Integrations::default(), &"dev".parse().unwrap()).remove(&id(1))
+    let head = Head { choices: [(id(1), choices)].into(), ..head() };
+    judge(&there, &registry, &meltano, &Integrations::default(), &head).remove(&id(1))
 }
 
 fn of_plugin(change: impl Fn(&mut Entry)) -> Option<Verdict> {
@@ -50,7 +55,7 @@ fn of_row(change: impl Fn(&mut Row)) -> Option<Verdict> {
 fn told(consequence: Consequence, reason: &str, streams: &[&str]) -> Option<Verdict> {
     let (reasons, streams) =
         ([Phrase::parse(reason)].into(), streams.iter().map(|stream| (*stream).to_owned()).collect());
-    Some(Verdict { consequence, reasons, streams, state: None })
+    Some(Verdict { consequence, reasons, streams, ..Verdict::default() })
 }
 
 #[test]
@@ -113,4 +118,43 @@ fn bookmarks_move_along_with_a_rename_that_has_no_other_consequence() {
     let renamed = verdict((row(1, "a"), with_loader("tap--shop")), (row(1, "a"), with_loader("tap--store")));
     let state = Some(("dev:tap--shop-to-target".to_owned(), "dev:tap--store-to-target".to_owned()));
     assert_eq!(renamed, Some(Verdict { state, ..Verdict::default() }));
+}
+
+/// The verdict on a plugin that changes, with choices.
+fn chosen(forward_only: &[&str], backfill: &[(&str, &str)], change: impl Fn(&mut Entry)) -> Option<Verdict> {
+    let mut after = shop();
+    change(&mut after);
+    let choices = Choices {
+        forward_only: forward_only.iter().map(|one| (*one).to_owned()).collect(),
+        backfill: backfill.iter().map(|(stream, date)| ((*stream).to_owned(), (*date).to_owned())).collect(),
+    };
+    let mut part = shop();
+    select(&mut part, &["customers.*", "orders.id"]);
+    verdict_with((row(1, "a"), part), (row(1, "a"), after), choices)
+}
+
+#[test]
+fn a_stream_that_only_goes_forward_is_not_read_again() {
+    let forward = chosen(&["orders"], &[], |_| ()).unwrap();
+    assert_eq!((forward.consequence, forward.streams.len()), (Consequence::None, 0));
+    let reason = "older rows of `orders` keep the old value: newly selected streams are read from the start";
+    assert_eq!(forward.reasons, [Phrase::parse(reason)].into());
+    assert_eq!(forward.forward_only, ["orders".to_owned()].into());
+    assert!(!forward.reads_again("orders") && forward.has_choices());
+    let other = chosen(&["customers"], &[], |_| ()).unwrap();
+    assert_eq!((other.consequence, other.has_choices()), (Consequence::Resync, false));
+}
+
+#[test]
+fn a_new_stream_or_one_with_another_replication_is_read_again_whatever_is_chosen() {
+    let new = chosen(&["*"], &[], |shop| select(shop, &["customers.*", "orders.id", "refunds.*"])).unwrap();
+    assert_eq!((new.consequence, new.has_choices()), (Consequence::Resync, false));
+    let replicated = |shop: &mut Entry| {
+        shop.base.metadata = [("orders".to_owned(), json!({"replication-key": "id"}))].into_iter().collect();
+    };
+    let both = chosen(&["orders"], &[], replicated).unwrap();
+    assert_eq!((both.consequence, both.reads_again("orders")), (Consequence::Resync, true));
+    let dated = chosen(&[], &[("orders", "2026-01-01")], replicated).unwrap();
+    assert_eq!((dated.consequence, dated.reads_again("orders")), (Consequence::Resync, false));
+    assert_eq!(dated.backfill, [("orders".to_owned(), "2026-01-01".to_owned())].into());
 }

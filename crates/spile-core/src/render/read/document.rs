@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use super::Unreadable;
 use crate::connector::Role;
+use crate::integration::Choices;
 use crate::name::{IntegrationId, Slug};
 use crate::record::PluginDefinition;
 use crate::record::entry::Setup;
@@ -67,6 +68,8 @@ pub(super) struct Mark {
     pub(super) slug: Slug,
     #[serde(default)]
     pub(super) protect: bool,
+    #[serde(flatten)]
+    pub(super) choices: Choices,
     #[serde(default)]
     pub(super) imported: bool,
     #[serde(default)]
