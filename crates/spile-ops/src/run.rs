@@ -12,6 +12,7 @@ mod job;
 mod lease;
 mod log;
 mod obstacle;
+mod range_conditions;
 mod reset;
 mod results;
 mod run_lock;
@@ -290,7 +291,8 @@ async fn chosen(
     let resets = kind == RunKind::Sync && options.old_rows == OldRows::Remove;
     let obstacle = |integration: &Integration| {
         let reset = || resets.then(|| reset::obstacle(loaded, integration, options)).flatten();
-        obstacle::of(integration, &jobs, kind, options).or_else(reset)
+        let overwrites = || obstacle::overwrites(loaded, integration, options).filter(|_| kind == RunKind::Sync);
+        obstacle::of(integration, &jobs, kind, options).or_else(reset).or_else(overwrites)
     };
     let is_named = |integration: &Integration| which.names(&integration.slug);
     for integration in chosen.iter().filter(|integration| is_named(integration)) {

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::kills::wait_for_quiet;
 use super::loaders::{postgres, with_loaders};
 use crate::cli::schemas::holds;
-use crate::project::{CONNECTOR, Project, Ran};
+use crate::project::{CONNECTOR, Project, Ran, with_sources};
 use crate::supabase::postgres::Postgres;
 
 /// The hours from 1970 to the beginning of 2026.
@@ -181,7 +181,65 @@ fn a_range_that_cannot_be_read_is_refused_before_anything_runs() {
     project.spile_with(&["secrets", "set", "files", "password", "--stdin"], "hunter2").succeeds();
     let text = refused(&["--from", "2026-01-01", "--to", "2026-01-02"]);
     assert!(text.contains("has the loader `files`, which empties its tables before each run"), "{text}");
+    let text = refused(&["--since", "2026-01-01"]);
+    assert!(text.contains("has the loader `files`, which empties its tables before each run"), "{text}");
     let alone = spile(&project, &["sync", "--from", "2026-01-01", "--to", "2026-01-02"]);
     assert_eq!(alone.0.status.code(), Some(64), "a backfill names its integrations: {}", alone.stderr());
     assert_eq!(asked_for(&project), Vec::<String>::new());
+}
+
+/// Orders of ten days of January, one an hour, and of a day in February; and a table without a replication key.
+const ORDERS: &str = "
+    create table orders(id bigint primary key, updated_at timestamptz not null);
+    insert into orders select g, '2026-01-01T00:00:00Z'::timestamptz + g * interval '1 hour' from generate_series(0, 239) g;
+    insert into orders select g, '2026-02-01T00:00:00Z'::timestamptz + g * interval '1 hour' from generate_series(240, 263) g;
+    create table notes(id bigint primary key, text text);
+    insert into notes select g, 'n' from generate_series(1, 20) g;
+    grant select on orders, notes to shop;";
+
+#[test]
+fn a_backfill_of_a_database_reads_exactly_the_rows_of_its_range() {
+    let Some(server) = Postgres::shared() else { return };
+    let database = "backfill_by_key";
+    server.sql("postgres", &format!("create database {database}")).unwrap();
+    server.sql(database, ORDERS).unwrap();
+    server.sql(database, &format!("grant create on database {database} to shop")).unwrap();
+    drop(with_loaders());
+    let project = with_sources();
+    project.write("integrations/lake.toml", &postgres(server.port, database));
+    let port = server.port;
+    let file = format!(
+        "type = 'postgres'\nkind = 'extractor'\nloader = 'lake'\nselect = ['public-orders.*', 'public-notes.*']\n\n\
+         [config]\nhost = '127.0.0.1'\nport = {port}\nuser = 'shop'\ndatabase = '{database}'\nfilter_schemas = ['public']\n\n\
+         [metadata.public-orders]\nreplication-method = 'INCREMENTAL'\nreplication-key = 'updated_at'\n"
+    );
+    project.write("integrations/shop.toml", &file);
+    project.spile(&["secrets", "init"]).succeeds();
+    for slug in ["shop", "lake"] {
+        project.spile_with(&["secrets", "set", slug, "password", "--stdin"], "hunter2").succeeds();
+    }
+    project.spile(&["apply", "--yes"]).succeeds();
+    let backfill =
+        ["sync", "shop", "--from", "2026-01-03", "--to", "2026-01-06", "--step", "1d", "--stream", "public-orders"];
+    let refused = project.spile(&backfill).fails();
+    assert!(refused.stderr().contains("run `spile discover shop` and try again"), "{}", refused.stderr());
+    project.spile(&["sync", "shop"]).succeeds();
+    project.spile(&["discover", "shop"]).succeeds();
+    let live = states(&project);
+    let refused = project.spile(&backfill[..8]).fails();
+    assert!(refused.stderr().contains("has no replication key for `public-notes`"), "{}", refused.stderr());
+
+    // What the range had is gone from the destination, and comes back; nothing else does.
+    server.sql(database, "delete from raw.orders").unwrap();
+    let ran = project.spile(&backfill).succeeds();
+    assert!(ran.stderr().contains("in 3 pieces"), "{}", ran.stderr());
+    let rows = server.sql(database, "select count(*), min(id), max(id) from raw.orders").unwrap();
+    assert_eq!(rows, "72|48|119");
+    let runs = project.json(&["runs"])["runs"].as_array().unwrap().clone();
+    let read: Vec<u64> = runs[..3].iter().map(|run| run["streams"]["public-orders"].as_u64().unwrap()).collect();
+    assert_eq!(read, [24, 24, 24], "{runs:#?}");
+    let now = states(&project);
+    assert_eq!(now.iter().filter(|(id, _)| !id.ends_with(":backfill")).cloned().collect::<Vec<_>>(), live);
+    project.spile(&["sync", "shop", "--stream", "public-orders"]).succeeds();
+    assert_eq!(project.newest_run()["streams"]["public-orders"], 1, "it continues where it was");
 }

@@ -22,6 +22,9 @@ pub struct RangeSettings {
     /// The setting for the time before which it stops reading.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub end: Option<String>,
+    /// The setting for options by stream, in which `custom_where_clauses` is a list of SQL conditions: those of a range go there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clauses: Option<String>,
 }
 
 /// What can be wrong with the table.
@@ -52,7 +55,11 @@ impl RangeSettings {
             }
             Some(name.value)
         };
-        let range = Self { start: setting("start", problems), end: setting("end", problems) };
+        let range = Self {
+            start: setting("start", problems),
+            end: setting("end", problems),
+            clauses: setting("clauses", problems),
+        };
         table.finish(problems);
         range
     }
@@ -62,7 +69,7 @@ impl RangeSettings {
     pub fn recognized(settings: &[Setting]) -> Option<Self> {
         let date = |name: &&str| settings.iter().any(|setting| setting.name == **name && setting.kind == Kind::Date);
         let end = ENDS.iter().find(|name| date(name)).filter(|_| date(&START))?;
-        Some(Self { start: Some(START.to_owned()), end: Some((*end).to_owned()) })
+        Some(Self { start: Some(START.to_owned()), end: Some((*end).to_owned()), clauses: None })
     }
 }
 
@@ -72,6 +79,12 @@ impl Connector {
     pub fn start_setting(&self) -> Option<&str> {
         let named = self.range.as_ref().and_then(|range| range.start.as_deref());
         named.or_else(|| self.setting(START).map(|setting| setting.name.as_str()))
+    }
+
+    /// Returns the setting for SQL conditions by stream, if its definition names one.
+    #[must_use]
+    pub fn clauses_setting(&self) -> Option<&str> {
+        self.range.as_ref().and_then(|range| range.clauses.as_deref())
     }
 
     /// Returns the setting for the time before which the tap stops reading, if its definition names one.
@@ -116,7 +129,7 @@ mod tests {
         let recognized = |text: &str| RangeSettings::recognized(&read(text).0.unwrap().settings);
         let start = "[[settings]]\nname = 'start_date'\nkind = 'date_iso8601'\n";
         let end = "[[settings]]\nname = 'until'\nkind = 'date_iso8601'\n";
-        let both = RangeSettings { start: Some("start_date".to_owned()), end: Some("until".to_owned()) };
+        let both = RangeSettings { start: Some("start_date".to_owned()), end: Some("until".to_owned()), clauses: None };
         assert_eq!(recognized(&format!("{start}{end}")), Some(both));
         assert_eq!(recognized(end), None);
         assert_eq!(recognized(&format!("{start}[[settings]]\nname = 'end_date'\n")), None, "it may be any text");

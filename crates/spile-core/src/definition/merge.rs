@@ -15,7 +15,8 @@ pub fn merge(older: &Connector, newer: Connector) -> (Connector, Vec<String>) {
     merged.naming.clone_from(&older.naming);
     merged.quota = older.quota;
     let has = |name: &String| merged.setting(name).is_some();
-    let range = older.range.as_ref().filter(|range| range.start.iter().chain(&range.end).all(has)).cloned();
+    let limits = |range: &RangeSettings| range.start.iter().chain(&range.end).chain(&range.clauses).all(has);
+    let range = older.range.as_ref().filter(|range| limits(range)).cloned();
     let reset = older.reset.as_ref().filter(|reset| reset.settings.keys().chain(reset.needs.keys()).all(has)).cloned();
     merged.range = range.or(merged.range);
     merged.reset = reset.or(merged.reset);

@@ -59,10 +59,11 @@ pub fn text(connector: &Connector, stem: &str) -> String {
             line(&mut text, key, &json!(count));
         }
     }
-    if let Some(RangeSettings { start, end }) = &connector.range {
+    if let Some(RangeSettings { start, end, clauses }) = &connector.range {
         text.push_str("\n[range]\n");
-        for (key, name) in
-            [("start", start), ("end", end)].into_iter().filter_map(|(key, name)| Some((key, name.as_ref()?)))
+        for (key, name) in [("start", start), ("end", end), ("clauses", clauses)]
+            .into_iter()
+            .filter_map(|(key, name)| Some((key, name.as_ref()?)))
         {
             line(&mut text, key, &json!(name));
         }

@@ -33,6 +33,16 @@ impl TimeRange {
     }
 }
 
+impl TimeRange {
+    /// Returns the SQL conditions for rows whose column has a time in the range. `SQLAlchemy` reads them, to which a colon
+    /// before a letter marks a parameter.
+    #[must_use]
+    pub fn conditions(&self, column: &str) -> [String; 2] {
+        let column = column.replace('"', "\"\"").replace(':', "\\:");
+        [format!("\"{column}\" >= '{}'", self.from), format!("\"{column}\" < '{}'", self.to)]
+    }
+}
+
 impl fmt::Display for TimeRange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} to {}", self.from, self.to)

@@ -122,6 +122,7 @@ fn range() -> Value {
     let keys = [
         ("start", text("The setting for the time from which it reads; the default is `start_date`.")),
         ("end", text("The setting for the time before which it stops reading.")),
+        ("clauses", text("The setting for options by stream, in which `custom_where_clauses` lists SQL conditions.")),
     ];
     table(keys, &[])
 }

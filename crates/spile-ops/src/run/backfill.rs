@@ -7,9 +7,9 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::range_conditions::replication_keys;
 use super::{From, Options, Results, RunKind, chosen, runs};
 use crate::{Error, Event, Loaded, RunSelection, Tell};
-use spile_core::integration::Integration;
 use spile_core::name::Slug;
 use spile_core::run::TimeRange;
 use spile_core::run::backfill::{Backfilled, Piece, PieceLength, pieces};
@@ -90,8 +90,11 @@ pub async fn plan(
     for integration in chosen(world, loaded, RunKind::Sync, &options).await? {
         let declared = integration.at(&options.environment);
         let to = declared.loader.as_ref().and_then(|slug| loaded.integrations.find(slug.as_str()));
-        refuse_overwriting(&integration, to, &options)?;
-        let has_end = integration.connector.end_setting().is_some();
+        let connector = &integration.connector;
+        if connector.clauses_setting().is_some() {
+            replication_keys(world, loaded, &integration, &options)?;
+        }
+        let has_end = connector.end_setting().or(connector.clauses_setting()).is_some();
         let reach = if has_end { Reach::End } else { Reach::Present };
         let ranges = if has_end { all.clone() } else { vec![request.range] };
         let earlier = match request.when_done {
@@ -106,31 +109,6 @@ pub async fn plan(
     }
     Ok(backfills)
 }
-
-/// Refuses a loader that empties its tables first: each piece would delete those before it, and the live rows.
-fn refuse_overwriting(
-    integration: &Integration,
-    loader: Option<&Arc<Integration>>,
-    options: &Options,
-) -> Result<(), Error> {
-    let Some(loader) = loader else { return Ok(()) };
-    let method = loader.at(&options.environment).config.get(LOAD_METHOD);
-    if method.and_then(serde_json::Value::as_str) != Some("overwrite") {
-        return Ok(());
-    }
-    Err(Error::NotRunnable {
-        slug: integration.slug.clone(),
-        reason: format!("has the loader `{}`, which empties its tables before each run", loader.slug).into(),
-        help: format!(
-            "set `{LOAD_METHOD} = \"upsert\"` in `{}`, or read everything again with `--full-refresh`",
-            loader.path.display()
-        )
-        .into(),
-    })
-}
-
-/// The setting of loaders that are built on Meltano's SDK for how they write.
-const LOAD_METHOD: &str = "load_method";
 
 /// Reads the pieces that are not done, in order. Stops an integration's backfill at the first piece that fails.
 ///

@@ -339,9 +339,7 @@ impl Job {
                 // Its state is its own, and nothing of an earlier piece may narrow it.
                 request.span = Span::Everything;
                 request.state_suffix = Some(BACKFILL);
-                let connector = &self.integration.connector;
-                self.set(&mut request, connector.start_setting(), range.from.to_string());
-                self.set(&mut request, connector.end_setting(), range.to.to_string());
+                self.limit_to(range, &mut request)?;
             }
         }
         invocation::narrow(&mut request, &run.details.filter);
@@ -353,7 +351,7 @@ impl Job {
     }
 
     /// Gives a setting of the tap another value for this run, if the tap has it.
-    fn set(&self, request: &mut Request, setting: Option<&str>, value: String) {
+    pub(super) fn set(&self, request: &mut Request, setting: Option<&str>, value: String) {
         let Some(setting) = setting else { return };
         request.settings.insert(environment_variable(&self.integration.plugin_name(), setting), value);
     }

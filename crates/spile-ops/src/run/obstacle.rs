@@ -42,6 +42,27 @@ impl Obstacle {
     }
 }
 
+/// The setting of loaders that are built on Meltano's SDK for how they write.
+const LOAD_METHOD: &str = "load_method";
+
+/// Returns why a sync that reads only records since a time cannot start: its loader empties its tables first, so all other
+/// rows would be lost.
+pub(super) fn overwrites(loaded: &Loaded, integration: &Integration, options: &Options) -> Option<Obstacle> {
+    let is_part = matches!(options.from, From::Moment(_) | From::Range(_));
+    let slug = integration.at(&options.environment).loader.as_ref().filter(|_| is_part)?;
+    let loader = loaded.integrations.find(slug.as_str())?;
+    let method = loader.at(&options.environment).config.get(LOAD_METHOD)?;
+    (method.as_str() == Some("overwrite")).then(|| {
+        Obstacle::new(
+            format!("has the loader `{slug}`, which empties its tables before each run"),
+            format!(
+                "set `{LOAD_METHOD} = \"upsert\"` in `{}`, or read everything again with `--full-refresh`",
+                loader.path.display()
+            ),
+        )
+    })
+}
+
 /// Returns the template's own jobs, if a sync could replace one of them.
 pub(super) fn jobs(loaded: &Loaded, kind: RunKind, chosen: &[Arc<Integration>]) -> Vec<Job> {
     if kind != RunKind::Sync || chosen.iter().all(|one| one.plugin.is_none()) {
@@ -67,7 +88,8 @@ pub(super) fn of(integration: &Integration, jobs: &[Job], kind: RunKind, options
         return Some(Obstacle::new(NO_LOADER.0, NO_LOADER.1));
     }
     let has_start = || integration.connector.start_setting().is_some();
-    if matches!(options.from, From::Range(_)) && !has_start() {
+    let can_range = || has_start() || integration.connector.clauses_setting().is_some();
+    if matches!(options.from, From::Range(_)) && !can_range() {
         return Some(Obstacle::new(
             "has a tap without a setting that says from when it reads, so a range cannot be read",
             "read everything again with `--full-refresh`, or name the setting under `[range]` in the connector's definition",

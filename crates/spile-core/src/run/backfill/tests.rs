@@ -102,3 +102,11 @@ proptest! {
         prop_assert_eq!(read, all);
     }
 }
+
+#[test]
+fn the_conditions_of_a_range_name_its_column_literally() {
+    let range = TimeRange { from: Timestamp::UNIX_EPOCH, to: Timestamp::from_second(3600).unwrap() };
+    let [from, to] = range.conditions("at");
+    assert_eq!((from.as_str(), to.as_str()), ("\"at\" >= '1970-01-01T00:00:00Z'", "\"at\" < '1970-01-01T01:00:00Z'"));
+    assert_eq!(range.conditions("a\" or :b")[0], "\"a\"\" or \\:b\" >= '1970-01-01T00:00:00Z'");
+}
