@@ -2,21 +2,26 @@
 
 use std::path::{Path, PathBuf};
 
+use tokio::sync::watch;
+
+use super::discover::PATIENCE;
 use super::plan_selection::PlanSelection;
+use super::signals::pass_on;
 use super::untrusted::UntrustedRefusal;
-use super::{Format, Global, Output, exit};
-use spile_core::plan::{Compared, Plan};
+use super::{Format, Global, Output, exit, host};
+use spile_core::connector::Role;
+use spile_core::plan::{Action, Compared, Plan};
 use spile_ops::saved_plan::{SavedPlan, SavedPlanError};
 use spile_ops::{self as ops, Error, Loaded};
 use spile_view as view;
-use spile_view::plan_data::{PlanData, digest};
+use spile_view::plan_data::{PlanData, PreviewData, digest};
 use spile_view::report::ProblemData;
-use spile_world::Project;
 use spile_world::files::door::read_named;
 use spile_world::files::door::{replace, replace_named};
 use spile_world::files::path_walk::way;
 use spile_world::files::project::Trust;
 use spile_world::files::user_files::repositories;
+use spile_world::{Project, World};
 
 /// Show what apply would change in the registry, meltano.yml and outputs
 #[derive(Debug, clap::Args)]
@@ -32,6 +37,9 @@ pub struct Args {
     /// Compare with meltano.yml only, without the registry and its variables
     #[arg(long, conflicts_with = "adopt")]
     offline: bool,
+    /// Read the first N records of each stream of the sources that change, and say where they are [default: 10]
+    #[arg(long, value_name = "N", num_args = 0..=1, require_equals = true, default_missing_value = "10", conflicts_with = "offline", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    preview: Option<u32>,
     /// Save the plan to a file for `spile apply FILE` and `spile plan show FILE`
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -99,7 +107,14 @@ pub(super) async fn exec(args: &Args, global: &Global, output: &mut Output) -> R
     }
     let plan = ops::plan(&world, &loaded, &options).await?;
     advise(&plan, output);
-    let plan = data(&plan, &loaded);
+    let previews = match args.preview {
+        Some(records) => {
+            previews(Previewing { world: &world, loaded: &loaded, plan: &plan, records, trust: global.trust() }, output)
+                .await
+        }
+        None => Vec::new(),
+    };
+    let plan = PlanData { previews, ..data(&plan, &loaded) };
     show(&plan, output);
     if let Some(path) = &args.out {
         let sealed = serde_json::to_vec_pretty(&plan.sealed((world.clock)())).unwrap_or_default();
@@ -107,6 +122,58 @@ pub(super) async fn exec(args: &Args, global: &Global, output: &mut Output) -> R
     }
     args.copies.write(&plan, &world.project)?;
     Ok(code(&plan, args.exit_code))
+}
+
+/// How many sources of a plan are previewed.
+const MOST_PREVIEWS: usize = 10;
+
+/// What is previewed.
+struct Previewing<'a> {
+    world: &'a World,
+    loaded: &'a Loaded,
+    plan: &'a Plan,
+    records: u32,
+    trust: Trust,
+}
+
+/// Reads the first records of the sources that a plan changes. What cannot be read, for example because its key is not here,
+/// does not fail the plan.
+async fn previews(of: Previewing<'_>, output: &mut Output) -> Vec<PreviewData> {
+    let Previewing { world, loaded, plan, records, trust } = of;
+    let touched = plan.touched().into_iter().filter(|(_, id)| plan.action(id) != Action::Delete);
+    let sources =
+        touched.filter(|(_, id)| loaded.integrations.get(id).is_some_and(|one| one.role() == Role::Extractor));
+    let (interrupted, interrupt) = watch::channel(false);
+    let options = ops::preview::Options {
+        environment: plan.environment.clone(),
+        records,
+        streams: Vec::new(),
+        timeout: PATIENCE,
+        host: host(),
+        interrupt,
+    };
+    let signals = tokio::spawn(pass_on(interrupted));
+    let mut previews = Vec::new();
+    for (number, (slug, _)) in sources.enumerate() {
+        let refusal = match trust {
+            Trust::Untrusted => Some("`--untrusted` starts no program and opens no secret".to_owned()),
+            Trust::Own if number >= MOST_PREVIEWS => {
+                Some(format!("a plan previews {MOST_PREVIEWS} sources; run `spile sync {slug} --preview {records}`"))
+            }
+            Trust::Own => None,
+        };
+        if let Some(why) = refusal {
+            previews.push(PreviewData::missing(slug, why));
+            continue;
+        }
+        let read = ops::preview(world, loaded, slug.as_str(), &options, &mut |event| output.event(&event)).await;
+        previews.push(match read {
+            Ok(previewed) => PreviewData::from(&previewed),
+            Err(error) => PreviewData::missing(slug, error.to_string()),
+        });
+    }
+    signals.abort();
+    previews
 }
 
 fn code(plan: &PlanData, wanted: bool) -> u8 {

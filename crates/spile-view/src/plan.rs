@@ -35,6 +35,13 @@ pub fn text(plan: &PlanData) -> String {
         text.push('\n');
     }
     text.push_str(&diff(plan));
+    for preview in &plan.previews {
+        line(&mut text, 2, &format!("{} {}", styled(STRONG, "preview of"), plain(preview.slug.as_str())));
+        for phrase in preview.phrases() {
+            line(&mut text, 6, &plain(&phrase.to_string()));
+        }
+        text.push('\n');
+    }
     notes(&mut text, plan);
     text.push_str(&last_lines(plan));
     super::harmless(&text)

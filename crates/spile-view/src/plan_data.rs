@@ -2,6 +2,7 @@
 //! add.
 
 mod build;
+mod preview;
 mod price;
 mod scope_keys;
 
@@ -13,6 +14,7 @@ use serde_json::Value;
 
 use super::changes::SourceData;
 use super::report::ProblemData;
+pub use preview::{PreviewData, PreviewedStreamData};
 pub use price::{PriceData, StreamPriceData};
 use spile_core::digest::hash;
 use spile_core::integration::Choices;
@@ -84,6 +86,9 @@ pub struct PlanData {
     /// Sources that differ from their contracts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sources: Vec<SourceData>,
+    /// The first records of the sources that change, if the command line asked for them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub previews: Vec<PreviewData>,
     /// Warnings.
     pub problems: Vec<ProblemData>,
 }

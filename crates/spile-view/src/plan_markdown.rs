@@ -7,7 +7,7 @@ use super::access;
 use super::changes::{SourceChange, SourceData, is_open};
 use super::markdown::{block, code, html, item, phrase};
 use super::plan::{backfills, lifted_by, no_changes, numbers, secret, state_moves, streams, verb, word};
-use super::plan_data::{ChangeData, FieldData, PlanData, action};
+use super::plan_data::{ChangeData, FieldData, PlanData, PreviewData, action};
 use super::upgrade;
 use super::value::in_line;
 use spile_core::phrase;
@@ -73,6 +73,9 @@ fn with(plan: &PlanData, detail: Detail) -> String {
     if more > 0 {
         parts.push(format!("\n… and {more} more. `spile plan` shows all of it.\n"));
     }
+    if !matches!(detail, Detail::Names(_)) {
+        parts.extend(plan.previews.iter().map(preview));
+    }
     parts.push(upgrades(plan, shown));
     parts.push(files(plan, detail));
     parts.push(drift(plan, shown));
@@ -81,6 +84,13 @@ fn with(plan: &PlanData, detail: Detail) -> String {
     parts
         .push(format!("\n<sub><code>spile apply --plan-id {id}</code> applies this one only. spile {version}</sub>\n"));
     parts.concat()
+}
+
+/// Returns what was previewed of a source. Values are in its file only.
+fn preview(preview: &PreviewData) -> String {
+    let items: String = preview.phrases().into_iter().map(item).collect();
+    let slug = html(preview.slug.as_str());
+    format!("\n<details><summary>preview of <b>{slug}</b></summary>\n\n{items}\n</details>\n")
 }
 
 /// Sorts deletions first, then by consequence, then by name.

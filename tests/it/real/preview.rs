@@ -118,3 +118,41 @@ fn a_preview_of_one_stream_replaces_the_file_and_text_shows_tables() {
         assert_eq!(project.spile(&words).0.status.code(), Some(64), "{words:?}");
     }
 }
+
+#[test]
+fn a_plan_previews_the_sources_that_it_changes_and_shows_no_value() {
+    let Some(postgres) = Postgres::shared() else { return };
+    let project = project(postgres, "plan_previewed");
+    let unchanged = project.json(&["plan", "--preview=3"]);
+    assert!(unchanged["previews"].is_null(), "{unchanged:#}");
+    let text = project.read("integrations/shop.toml");
+    project.write("integrations/shop.toml", &text.replace("public-*.*", "public-tiny.*"));
+    let untrusted = project.spile(&["plan", "--untrusted", "--preview=3"]).succeeds().stdout();
+    assert!(untrusted.contains("no preview of `shop`: `--untrusted` starts no program"), "{untrusted}");
+    assert!(!project.path().join(".spile/preview").exists());
+
+    let plan = project.json(&["plan", "--preview=3"]);
+    crate::cli::schemas::holds("plan", &plan);
+    let preview = &plan["previews"][0];
+    assert_eq!((&preview["slug"], &preview["problem"]), (&json!("shop"), &Value::Null), "{preview:#}");
+    assert_eq!(
+        preview["streams"],
+        json!([
+            { "stream": "public-tiny", "records": 2, "columns": ["id", "label"], "masked": [] }
+        ])
+    );
+    assert!(!plan.to_string().contains("\"two\""), "{plan:#}");
+    assert_eq!(rows(&project, "select count(*) from tiny"), json!([[2]]));
+    let markdown = project.spile(&["plan", "--preview", "--format", "markdown"]).succeeds().stdout();
+    assert!(
+        markdown.contains("<code>public-tiny</code>: 2 records") || markdown.contains("`public-tiny`: 2 records"),
+        "{markdown}"
+    );
+    assert!(markdown.contains(".spile/preview/shop.duckdb"), "{markdown}");
+
+    // Without the key, the plan says why there is none, and does not fail.
+    let keys = project.path().join("config");
+    std::fs::rename(&keys, project.path().join("away")).unwrap();
+    let plan = project.json(&["plan", "--preview"]);
+    assert!(plan["previews"][0]["problem"].is_string(), "{plan:#}");
+}

@@ -1,6 +1,6 @@
 //! Merges a newer definition into the connector that was made from an older one.
 
-use crate::connector::Connector;
+use crate::connector::{Connector, RangeSettings};
 use crate::connector::pip::is_pinned;
 
 /// Returns the connector of the newer definition. Keeps from the older one what no definition can express, and what was
