@@ -143,7 +143,7 @@ impl Declaration {
             key.field.is_none() && Glob::from(key.stream).matches(stream)
         };
         let keys = self.metadata.iter().filter(|(key, _)| is_of(key)).filter_map(|(_, rule)| rule.get(what));
-        keys.filter_map(Value::as_str).last()
+        keys.filter_map(Value::as_str).next_back()
     }
 }
 

@@ -25,7 +25,7 @@ mod singer_state;
 mod value;
 
 pub use difference::{Difference, StreamChange, differences};
-pub use edit::{Cataloged, Target, clear, restart, set};
+pub use edit::{Cataloged, Target, clear, move_to, restart, set};
 pub use format::{Bookmark, Format, Position};
 pub use json::{Json, NotJson};
 pub use mistake::StateMistake;

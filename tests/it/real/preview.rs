@@ -142,7 +142,7 @@ fn a_plan_previews_the_sources_that_it_changes_and_shows_no_value() {
         ])
     );
     assert!(!plan.to_string().contains("\"two\""), "{plan:#}");
-    assert_eq!(rows(&project, "select count(*) from tiny"), json!([[2]]));
+    assert_eq!(rows(&project, "select count(*) from public_tiny"), json!([[2]]));
     let markdown = project.spile(&["plan", "--preview", "--format", "markdown"]).succeeds().stdout();
     assert!(
         markdown.contains("<code>public-tiny</code>: 2 records") || markdown.contains("`public-tiny`: 2 records"),

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use indexmap::IndexMap;
 
 use super::format::{BOOKMARKS, Bookmark, Format, KEY, Position, Step, VALUE};
-use super::value::{WrongKind, typed};
+use super::value::{WrongKind, spelled_like, typed};
 use super::{Json, SingerState, StateMistake};
 use crate::problem::{did_you_mean, listed};
 
@@ -58,6 +58,15 @@ pub fn set(state: &SingerState, target: &Target, word: &str) -> Result<SingerSta
         bookmarks.insert(stream.clone(), written);
     }
     Ok(next)
+}
+
+/// Returns a state in which the bookmark of a stream is moved to a date, spelled as the tap spells its times.
+///
+/// # Errors
+/// As for [`set`].
+pub fn move_to(state: &SingerState, stream: &str, date: &str) -> Result<SingerState, StateMistake> {
+    let present = state.bookmark(stream).and_then(|bookmark| Some(bookmark.positions.first()?.value.clone()));
+    set(state, &Target::of(stream), &spelled_like(present.as_ref(), date))
 }
 
 /// Returns a state without the bookmarks of these streams.
@@ -159,7 +168,7 @@ pub fn restart(state: &SingerState, stream: &str, key: &str, word: &str) -> Resu
     if state.format() == Format::Unknown {
         return Err(StateMistake::Opaque { stream: stream.to_owned() });
     }
-    let bookmark = position(state.format(), &Json::empty(), key, word);
+    let bookmark = position(state.format(), &Json::empty(), key, &spelled_like(None, word));
     let mut next = state.clone();
     if let Some(bookmarks) = bookmarks_mut(&mut next) {
         bookmarks.insert(stream.to_owned(), bookmark);
@@ -251,7 +260,7 @@ mod tests {
         assert_eq!(next.bookmark("orders").unwrap().whole.to_string(), orders);
         assert_eq!(next.bookmark("issues"), state(SDK).bookmark("issues"));
         let next = restart(&state(PYTHON), "a", "at", "2026-01-01").unwrap();
-        assert_eq!(next.bookmark("a").unwrap().whole.to_string(), r#"{"at": "2026-01-01"}"#);
+        assert_eq!(next.bookmark("a").unwrap().whole.to_string(), r#"{"at": "2026-01-01T00:00:00+00:00"}"#);
         assert_eq!(code(restart(&state(r#"{"a": 1}"#), "a", "id", "7")), "spile::state::opaque");
     }
 

@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
+use jiff::tz::TimeZone;
 
 use super::Json;
 
@@ -146,6 +147,24 @@ fn is_whole(value: &Json) -> bool {
     matches!(value, Json::Scalar(text) if text.strip_prefix('-').unwrap_or(text).chars().all(|c| c.is_ascii_digit()))
 }
 
+/// Spells a moment as the present value is spelled, to the digit: the Singer SDK compares bookmarks as texts, and refuses
+/// records that come before one. Anything else stays as it is typed.
+pub(super) fn spelled_like(present: Option<&Json>, word: &str) -> String {
+    let midnight = || word.parse::<Date>().ok()?.to_zoned(TimeZone::UTC).ok().map(|midnight| midnight.timestamp());
+    let Some(moment) = word.parse::<Timestamp>().ok().or_else(midnight) else { return word.to_owned() };
+    let present = present.and_then(Json::as_text).unwrap_or_else(|| "T+00:00".to_owned());
+    if !present.contains(':') || present.parse::<DateTime>().is_ok() && present.parse::<Timestamp>().is_err() {
+        return word.to_owned();
+    }
+    let fraction = present.split_once('.').map(|(_, rest)| rest.chars().take_while(char::is_ascii_digit).count());
+    let zone = if present.ends_with('Z') { "Z" } else { "+00:00" };
+    let between = if present.contains('T') { 'T' } else { ' ' };
+    let (day, time) = (moment.strftime("%Y-%m-%d"), moment.strftime("%H:%M:%S"));
+    let digits: String = format!("{:09}", moment.subsec_nanosecond()).chars().take(fraction.unwrap_or(0)).collect();
+    let point = if digits.is_empty() { "" } else { "." };
+    format!("{day}{between}{time}{point}{digits}{zone}")
+}
+
 /// A day is taken for a time as its midnight, in the form of the present one.
 fn typed_text(present: &str, word: &str) -> Result<Json, WrongKind> {
     let (now, wanted) = (Value::of_text(present), Value::of_text(word));
@@ -208,6 +227,21 @@ mod tests {
         for (present, word, wanted) in good {
             let found = typed(Some(&json(present)), word).ok().map(|value| value.to_string());
             assert_eq!(found.as_deref(), wanted, "{present} <- {word}");
+        }
+    }
+
+    #[test]
+    fn a_moment_is_spelled_as_the_present_one_is() {
+        for (present, word, wanted) in [
+            (Some("2026-01-01T06:00:00.000000+00:00"), "2026-01-01T05:00:00Z", "2026-01-01T05:00:00.000000+00:00"),
+            (Some("2026-01-01T06:00:00.000Z"), "2025-12-31", "2025-12-31T00:00:00.000Z"),
+            (Some("2026-01-01 06:00:00+00:00"), "2026-01-01T05:00:00+01:00", "2026-01-01 04:00:00+00:00"),
+            (Some("2026-01-01T06:00:00"), "2025-12-31", "2025-12-31"),
+            (Some("2026-01-01"), "2025-12-31", "2025-12-31"),
+            (None, "2025-12-31T05:00:00Z", "2025-12-31T05:00:00+00:00"),
+            (None, "7", "7"),
+        ] {
+            assert_eq!(spelled_like(present.map(Json::text).as_ref(), word), wanted, "{present:?} <- {word}");
         }
     }
 

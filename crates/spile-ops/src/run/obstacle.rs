@@ -50,14 +50,14 @@ const LOAD_METHOD: &str = "load_method";
 pub(super) fn overwrites(loaded: &Loaded, integration: &Integration, options: &Options) -> Option<Obstacle> {
     let is_part = matches!(options.from, From::Moment(_) | From::Range(_));
     let slug = integration.at(&options.environment).loader.as_ref().filter(|_| is_part)?;
-    let loader = loaded.integrations.find(slug.as_str())?;
-    let method = loader.at(&options.environment).config.get(LOAD_METHOD)?;
+    let target = loaded.integrations.find(slug.as_str())?;
+    let method = target.at(&options.environment).config.get(LOAD_METHOD)?;
     (method.as_str() == Some("overwrite")).then(|| {
         Obstacle::new(
             format!("has the loader `{slug}`, which empties its tables before each run"),
             format!(
                 "set `{LOAD_METHOD} = \"upsert\"` in `{}`, or read everything again with `--full-refresh`",
-                loader.path.display()
+                target.path.display()
             ),
         )
     })

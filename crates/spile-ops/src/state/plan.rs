@@ -9,7 +9,9 @@ use super::record::{Side, find};
 use super::{Scope, StateError};
 use crate::{Error, Tell, discover};
 use spile_core::name::{EnvironmentName, Slug};
-use spile_core::state::{Cataloged, Difference, Order, SingerState, Target, clear, differences, order, restart, set};
+use spile_core::state::{
+    Cataloged, Difference, Order, SingerState, Target, clear, differences, move_to, order, restart, set,
+};
 
 /// A change of a state, as it is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -184,7 +186,7 @@ fn moved_back(state: &SingerState, slug: &Slug, start: Start<'_>) -> Result<Sing
     {
         return Ok(restart(state, stream, key, date)?);
     }
-    let next = set(state, &Target::of(stream), date)?;
+    let next = move_to(state, stream, date)?;
     let after = next.bookmark(stream).map(|bookmark| bookmark.positions).unwrap_or_default();
     let later =
         bookmark.positions.iter().zip(&after).find(|(one, other)| order(one.value, other.value) == Order::Later);

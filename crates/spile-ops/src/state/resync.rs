@@ -17,8 +17,8 @@ pub fn has_resyncs(plan: &Plan, streams: &[String]) -> Result<(), Error> {
     let verdicts: Vec<&Verdict> = plan.consequences.values().filter(|verdict| Price::applies(verdict)).collect();
     let is_there = |stream: &String| verdicts.iter().any(|verdict| concerns(verdict, stream));
     let is_chosen = |stream: &&String| {
-        let choices = plan.consequences.values();
-        choices.map(|verdict| verdict.is_forward(stream) || verdict.backfill.contains_key(*stream)).any(|chosen| chosen)
+        let mut verdicts = plan.consequences.values();
+        verdicts.any(|verdict| verdict.is_forward(stream) || verdict.backfill.contains_key(*stream))
     };
     match streams.iter().find(|stream| !is_there(stream)) {
         Some(stream) if is_chosen(&stream) => Err(StateError::ChosenTwice { stream: stream.clone() }.into()),
