@@ -29,7 +29,7 @@ async function addSalesforce(house) {
   await house.look("marketplace", "marketplace");
   await house.follow("button", "Add Salesforce as a source");
   await house.type("Name (required)", "My CRM");
-  await house.type("Consumer key (required)", "canary-key");
+  await house.type("Consumer key (required)", "key-of-the-app");
   await house.type("Consumer secret (required)", "canary-app");
   await house.type("Refresh token (required)", "canary-token");
   await house.type("Start date (required)", "yesterday");

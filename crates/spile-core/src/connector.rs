@@ -1,5 +1,6 @@
 //! Connectors: what a tap or target is called, where it is installed from, and which settings it has.
 
+mod address;
 pub mod builtin;
 pub mod bundled;
 pub mod catalog;
@@ -154,6 +155,12 @@ impl Connector {
         self.groups.is_empty() || self.groups.iter().any(in_full)
     }
 
+    /// Tells whether the plugin gets the setting with that name.
+    #[must_use]
+    pub fn hands_on(&self, name: &str) -> bool {
+        self.setting(name).is_none_or(|setting| !setting.is_own)
+    }
+
     /// Returns the setting with that name.
     #[must_use]
     pub fn setting(&self, name: &str) -> Option<&Setting> {
@@ -204,8 +211,38 @@ pub struct Setting {
     pub resync: bool,
     /// Whether a form hides it at first.
     pub advanced: bool,
+    /// Whether it is spile's own: the plugin does not have it, so `meltano.yml` does not contain it.
+    pub is_own: bool,
+    /// The domains of the `https` addresses that it accepts; empty if it accepts everything that fits its kind.
+    pub hosts: Vec<String>,
     /// Other keys that Meltano reads: [`passthrough_keys::OF_SETTINGS`].
     pub passed: serde_json::Map<String, Value>,
+}
+
+impl Setting {
+    /// Checks a value against the kind, and an address against the hosts.
+    ///
+    /// # Errors
+    /// Describes what was found instead of the expected value.
+    pub fn check(&self, value: &Value) -> Result<(), String> {
+        self.kind.check(value)?;
+        match value {
+            Value::String(text) if !self.hosts.is_empty() => address::check(text, &self.hosts),
+            _ => Ok(()),
+        }
+    }
+
+    /// Returns a description of the values that fit, and an example in TOML.
+    #[must_use]
+    pub fn wanted(&self) -> (String, String) {
+        match self.hosts.first() {
+            Some(host) => address::wanted(host),
+            None => {
+                let (wanted, example) = self.kind.wanted();
+                (wanted.to_owned(), example.to_owned())
+            }
+        }
+    }
 }
 
 /// Settings that belong together: one of several ways to configure a connector.

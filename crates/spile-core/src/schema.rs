@@ -9,9 +9,9 @@ mod integration;
 mod project;
 mod setting;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use crate::connector::{Catalog, Connector};
+use crate::connector::{Catalog, Connector, Setting};
 
 /// The files that have schemas.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,18 +56,19 @@ pub fn of(subject: Subject, catalog: &Catalog) -> Value {
 /// Returns the schema of a connector's settings in the API: `config` and `secrets`, by name.
 #[must_use]
 pub fn settings(connector: &Connector) -> Value {
-    let (secret, plain): (Vec<_>, Vec<_>) = connector.settings.iter().partition(|setting| setting.secret);
-    let schemas = |settings: &[&crate::connector::Setting]| -> serde_json::Map<String, Value> {
-        settings.iter().map(|one| (one.name.clone(), setting::sent(one))).collect()
-    };
+    let plain = connector.settings.iter().filter(|setting| !setting.secret);
+    let config: Map<String, Value> = plain.map(|one| (one.name.clone(), setting::sent(one))).collect();
+    // Any setting may be private.
+    let sealed = |one: &Setting| setting::sent(&Setting { secret: true, ..one.clone() });
+    let secrets: Map<String, Value> = connector.settings.iter().map(|one| (one.name.clone(), sealed(one))).collect();
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": connector.head.label,
         "description": connector.head.description,
         "type": "object",
         "properties": {
-            "config": { "type": "object", "properties": schemas(&plain), "additionalProperties": false },
-            "secrets": { "type": "object", "properties": schemas(&secret), "additionalProperties": false },
+            "config": { "type": "object", "properties": config, "additionalProperties": false },
+            "secrets": { "type": "object", "properties": secrets, "additionalProperties": false },
         },
     })
 }

@@ -120,7 +120,12 @@ pub async fn change(
         let known = &integration.base.config;
         let gone = known.keys().filter(|name| !config.contains_key(*name));
         edits.extend(gone.map(|name| Edit { table: Some("config"), key: name.clone(), value: None }));
-        let other = config.iter().filter(|(name, value)| known.get(*name) != Some(value));
+        let is_known = |name: &str, value: &Value| {
+            let setting = integration.connector.setting(name);
+            let completed = setting.map_or_else(|| value.clone(), |setting| setting.kind.completed(value.clone()));
+            known.get(name) == Some(&completed)
+        };
+        let other = config.iter().filter(|(name, value)| !is_known(name, value));
         edits.extend(other.map(|(name, value)| Edit {
             table: Some("config"),
             key: name.clone(),

@@ -124,7 +124,12 @@ fn kind(setting: &Setting) -> String {
 }
 
 fn marks(setting: &Setting) -> Cell {
-    let marks = [("required", setting.required), ("secret", setting.secret), ("resync", setting.resync)];
+    let marks = [
+        ("required", setting.required),
+        ("secret", setting.secret),
+        ("resync", setting.resync),
+        ("not passed on", setting.is_own),
+    ];
     let marks: Vec<&str> = marks.into_iter().filter(|(_, is_set)| *is_set).map(|(mark, _)| mark).collect();
     Cell::styled(marks.join(", "), if setting.required { CHANGED } else { QUIET })
 }

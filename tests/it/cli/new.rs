@@ -54,7 +54,7 @@ fn all_invalid_answers_are_reported_at_once_and_nothing_is_written() {
     assert!(!came.notes.contains("hunter2"), "{}", came.notes);
     let missing = folder.spile("new crm --type salesforce").exits(1);
     assert!(
-        missing.notes.contains("--secret client_id=@FILE") && missing.notes.contains("--set start_date="),
+        missing.notes.contains("--secret client_secret=@FILE") && missing.notes.contains("--set start_date="),
         "{}",
         missing.notes
     );

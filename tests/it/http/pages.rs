@@ -36,7 +36,7 @@ async fn salesforce_is_added_by_the_wizard_with_wrong_values_corrected_on_the_wa
     is_sound(&browser.page(&settings).await);
     let wrong = [
         ("name", "My CRM"),
-        ("secrets.client_id", "hunter2-key"),
+        ("config.client_id", "key-of-the-app"),
         ("secrets.client_secret", "hunter2-app"),
         ("secrets.refresh_token", "hunter2-token"),
         ("config.start_date", "yesterday"),

@@ -149,7 +149,7 @@ fn patterns(before: &str, streams: &[Stream]) -> Vec<Offer> {
 fn settings(text: &str, connector: &Connector) -> Vec<Offer> {
     let open = connector.settings.iter().filter(|setting| !setting.secret && !is_there(text, &setting.name));
     let offer = |setting: &Setting| {
-        let (_, example) = setting.kind.wanted();
+        let (_, example) = setting.wanted();
         let value = setting.default.as_ref().map_or_else(|| example.to_owned(), ToString::to_string);
         let needed = if setting.required { ", required" } else { "" };
         let detail = format!("{}{needed}", setting.kind.word());

@@ -33,8 +33,12 @@ fn connector(connector: &Connector) -> String {
 }
 
 fn setting(setting: &Setting) -> String {
-    let marks =
-        [(setting.required, "required"), (setting.secret, "secret"), (setting.resync, "changing it triggers a resync")];
+    let marks = [
+        (setting.required, "required"),
+        (setting.secret, "secret"),
+        (setting.resync, "changing it triggers a resync"),
+        (setting.is_own, "not passed to the plugin"),
+    ];
     let marks = marks.into_iter().filter(|(is_so, _)| *is_so).map(|(_, mark)| mark);
     let head: Vec<&str> = [setting.kind.word()].into_iter().chain(marks).collect();
     let label = setting.label.as_deref().unwrap_or(&setting.name);

@@ -179,6 +179,18 @@ impl Kind {
     }
 }
 
+impl Kind {
+    /// Returns a value in the form in which plugins get it. A date without a time is midnight in UTC, and a time without
+    /// an offset is UTC: plugins write what they get into queries, and APIs refuse an incomplete time.
+    #[must_use]
+    pub fn completed(&self, value: Value) -> Value {
+        match (self, &value) {
+            (Self::Date, Value::String(text)) => completed_date(text).map_or(value, Value::String),
+            _ => value,
+        }
+    }
+}
+
 /// Returns an option as a person types it: a string without its quotes.
 #[must_use]
 pub fn word_of(value: &Value) -> String {
@@ -193,6 +205,15 @@ fn is_date(text: &str) -> bool {
     text.parse::<jiff::civil::Date>().is_ok()
         || text.parse::<jiff::Timestamp>().is_ok()
         || text.parse::<jiff::civil::DateTime>().is_ok()
+}
+
+/// Returns the date and time in RFC 3339; `None` if it has an offset already, or is no date.
+fn completed_date(text: &str) -> Option<String> {
+    if text.parse::<jiff::Timestamp>().is_ok() {
+        return None;
+    }
+    let time = text.parse::<jiff::civil::DateTime>().ok()?;
+    Some(format!("{time}Z"))
 }
 
 fn is_email(text: &str) -> bool {
@@ -210,6 +231,22 @@ mod tests {
     fn every_word_makes_the_kind_that_it_names() {
         for (word, make) in Kind::WORDS {
             assert_eq!(make(Vec::new()).word(), word);
+        }
+    }
+
+    #[test]
+    fn a_date_becomes_a_time_with_an_offset() {
+        for (written, completed) in [
+            ("2024-01-01", "2024-01-01T00:00:00Z"),
+            ("2024-01-01T10:30:00", "2024-01-01T10:30:00Z"),
+            ("2024-01-01 10:30:00.5", "2024-01-01T10:30:00.5Z"),
+            ("2024-01-01T10:30:00+02:00", "2024-01-01T10:30:00+02:00"),
+            ("2024-01-01T00:00:00Z", "2024-01-01T00:00:00Z"),
+            ("yesterday", "yesterday"),
+            ("$START", "$START"),
+        ] {
+            assert_eq!(Kind::Date.completed(json!(written)), json!(completed));
+            assert_eq!(Kind::String.completed(json!(written)), json!(written));
         }
     }
 

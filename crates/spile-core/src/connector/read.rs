@@ -151,6 +151,8 @@ fn setting(table: Table<'_>, problems: &mut Problems) -> Option<(Placed<String>,
     let flag = |key, problems: &mut Problems| table.flag(key, problems).is_some_and(|flag| flag.value);
     let required = flag("required", problems);
     let (resync, advanced) = (flag("resync", problems), flag("advanced", problems));
+    let is_own = table.flag("plugin", problems).is_some_and(|flag| !flag.value);
+    let hosts = words(&table, "hosts", problems);
     let passed = passthrough_keys::read(&table, &passthrough_keys::OF_SETTINGS, problems);
     table.plain_secrets(&EXAMPLES, problems);
     if said != Some(false) {
@@ -180,6 +182,8 @@ fn setting(table: Table<'_>, problems: &mut Problems) -> Option<(Placed<String>,
         is_open: said == Some(false),
         resync,
         advanced,
+        is_own,
+        hosts,
         passed,
         kind,
     };

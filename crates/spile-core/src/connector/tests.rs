@@ -13,6 +13,8 @@ pub fn setting(name: &str, kind: Kind) -> Setting {
         is_open: false,
         resync: false,
         advanced: false,
+        is_own: false,
+        hosts: Vec::new(),
         passed: serde_json::Map::new(),
     }
 }

@@ -44,6 +44,8 @@ pub fn merge(older: &Connector, newer: Connector) -> (Connector, Vec<String>) {
         let Some(known) = older.setting(&setting.name) else { continue };
         setting.resync = known.resync;
         setting.advanced |= known.advanced;
+        setting.is_own = known.is_own;
+        setting.hosts.clone_from(&known.hosts);
         if known.required && !setting.required {
             notes.push(format!("`{}` stays required, although the definition does not require it", setting.name));
             setting.required = true;
@@ -62,6 +64,9 @@ pub fn merge(older: &Connector, newer: Connector) -> (Connector, Vec<String>) {
             (setting.secret, setting.is_open) = (true, false);
         }
     }
+    let of_spile = older.settings.iter().filter(|setting| setting.is_own);
+    let of_spile: Vec<_> = of_spile.filter(|setting| merged.setting(&setting.name).is_none()).cloned().collect();
+    merged.settings.extend(of_spile);
     (merged, notes)
 }
 
@@ -82,7 +87,8 @@ mod tests {
     fn what_definitions_cannot_express_is_kept() {
         let older = connector(
             "category = 'Own'\nlogo = 'x.svg'\nselect = ['a.*']\none_group = true\n\
-             settings = [{name = 'a', resync = true, secret = true, required = true}, {name = 'gone'}]",
+             settings = [{name = 'a', resync = true, secret = true, required = true, hosts = ['x.com']}, {name = 'gone'}, \
+             {name = 'own', plugin = false}]",
         );
         let newer = connector("name = 'y'\ncategory = 'APIs'\nlabel = 'X'\nsettings = [{name = 'a'}, {name = 'b'}]");
         let (merged, notes) = merge(&older, newer);
@@ -92,7 +98,8 @@ mod tests {
         );
         assert_eq!((merged.head.logo.as_deref(), merged.one_group, merged.select.len()), (Some("x.svg"), true, 1));
         let a = merged.setting("a").unwrap();
-        assert!(a.resync && a.secret && a.required);
+        assert!(a.resync && a.secret && a.required && a.hosts == ["x.com"]);
+        assert!(merged.setting("own").unwrap().is_own);
         assert!(merged.setting("b").is_some() && merged.setting("gone").is_none());
         assert_eq!(notes.len(), 2, "{notes:?}");
     }

@@ -69,6 +69,8 @@ pub(super) fn setting(value: &Value, reader: &mut Reader<'_>) -> Option<Setting>
         is_open,
         resync: false,
         advanced: false,
+        is_own: false,
+        hosts: Vec::new(),
         name,
         kind,
         default,

@@ -133,9 +133,11 @@ fn setting(text: &mut String, setting: &Setting) {
     for (name, _) in marks.into_iter().filter(|(_, is_set)| *is_set) {
         line(text, name, &json!(true));
     }
-    if setting.is_open {
-        line(text, "secret", &json!(false));
+    for (name, _) in [("secret", setting.is_open), ("plugin", setting.is_own)].into_iter().filter(|(_, is_set)| *is_set)
+    {
+        line(text, name, &json!(false));
     }
+    list(text, "hosts", &setting.hosts);
     lines(text, &setting.passed);
 }
 

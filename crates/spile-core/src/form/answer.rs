@@ -15,7 +15,7 @@ use crate::value::from_toml;
 /// With a sentence that explains what is expected instead.
 pub fn answer(setting: &Setting, typed: &str) -> Result<Value, String> {
     let text = typed.trim();
-    let (wanted, example) = setting.kind.wanted();
+    let (wanted, example) = setting.wanted();
     let refused = || format!("this is not {wanted}, for example {example}");
     let value = match &setting.kind {
         Kind::String => like_its_default(setting, text),
@@ -42,7 +42,7 @@ pub fn answer(setting: &Setting, typed: &str) -> Result<Value, String> {
         }
         Kind::Array | Kind::Object => structured(text).ok_or_else(refused)?,
     };
-    setting.kind.check(&value).map_err(|_| refused())?;
+    setting.check(&value).map_err(|_| refused())?;
     Ok(value)
 }
 

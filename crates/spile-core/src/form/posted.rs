@@ -34,7 +34,7 @@ pub fn posted<'a>(connector: &Connector, fields: impl Iterator<Item = (&'a str, 
     let mut posted = Posted::default();
     for (field, text) in fields {
         if let Some(setting) = field.strip_prefix(SECRETS).and_then(|name| connector.setting(name)) {
-            if !setting.secret || text.is_empty() {
+            if text.is_empty() {
                 continue;
             }
             if setting.kind.takes_secret(text) {
@@ -82,7 +82,7 @@ pub(super) fn read(setting: &Setting, text: &str) -> Result<serde_json::Value, S
     match setting.kind {
         Kind::Array if !text.trim_start().starts_with('[') => {
             let value = serde_json::Value::from(lines(text));
-            setting.kind.check(&value).map(|()| value)
+            setting.check(&value).map(|()| value)
         }
         Kind::String if text.contains('\n') => Ok(text.into()),
         _ => answer(setting, text),
@@ -122,12 +122,12 @@ mod tests {
             ("config.user", ""),
             ("config.password", "hunter2"),
             ("secrets.password", "hunter2"),
-            ("secrets.host", "no secret"),
+            ("secrets.database", "shop"),
             ("config.nonsense", "x"),
         ];
         let posted = posted(&postgres, fields.into_iter());
         assert_eq!(posted.config, Settings::from([("host".to_owned(), json!("db"))]));
-        assert_eq!(posted.secrets.keys().collect::<Vec<_>>(), ["password"]);
+        assert_eq!(posted.secrets.keys().collect::<Vec<_>>(), ["database", "password"]);
         assert_eq!(posted.typed["port"], "many");
         assert!(!posted.typed.contains_key("password"));
         assert_eq!(posted.faults.keys().collect::<Vec<_>>(), ["config.port"]);

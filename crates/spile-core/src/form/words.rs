@@ -125,7 +125,7 @@ pub fn missing(given: &GivenAnswers, connector: &Connector, problems: &mut Probl
         let flag = if setting.secret {
             format!("--secret {name}=@FILE")
         } else if options.is_empty() {
-            format!("--set {name}={}", setting.kind.wanted().1.trim_matches('"'))
+            format!("--set {name}={}", setting.wanted().1.trim_matches('"'))
         } else {
             format!("--set {name}={}", options.join("|"))
         };

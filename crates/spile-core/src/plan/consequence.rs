@@ -6,8 +6,10 @@ mod schemas;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::{Change, Current, Difference, FieldChange, Head, Step};
+use crate::connector::Setting;
 use crate::integration::load::is_reference;
 use crate::integration::select::{Pattern, as_pattern};
 use crate::integration::{Choices, Integration, Integrations};
@@ -221,7 +223,7 @@ fn field_verdicts<R: Record>(
     let fields = if matches!(change, Change::Update { .. }) { change.fields() } else { Vec::new() };
     // If a loader begins to follow its extractors, that alone moves none of their records.
     for field in fields.into_iter().filter(|field| !follows(&field.difference)) {
-        if let Some((consequence, reason)) = of_field(&field.path, integration) {
+        if let Some((consequence, reason)) = of_field(&field, integration) {
             let streams = streams_of(&field, all);
             // Selecting less does not read anything again.
             if streams.is_empty() && field.path == SELECT {
@@ -273,10 +275,13 @@ fn streams_of(field: &FieldChange, all: &dyn Fn() -> BTreeSet<String>) -> BTreeS
     }
 }
 
-fn of_field(path: &FieldPath, integration: Option<&Integration>) -> Option<(Consequence, Phrase)> {
+fn of_field(
+    FieldChange { path, difference }: &FieldChange,
+    integration: Option<&Integration>,
+) -> Option<(Consequence, Phrase)> {
     match path.split() {
         ("config" | "secrets", Some(name)) => {
-            let setting = integration?.connector.setting(name)?;
+            let setting = integration?.connector.setting(name).filter(|setting| !is_same(setting, difference))?;
             setting.resync.then(|| (Consequence::Resync, phrase![code(name), " changes which data is read"]))
         }
         ("select", None) => Some((Consequence::Resync, "newly selected streams are read from the start".into())),
@@ -293,6 +298,15 @@ fn of_field(path: &FieldPath, integration: Option<&Integration>) -> Option<(Cons
         ("plugin", Some("pip_url" | "executable")) => Some((Consequence::Restart, "the plugin is reinstalled".into())),
         ("plugin", Some("name")) => Some((Consequence::FullRefresh, "another plugin starts without a bookmark".into())),
         _ => None,
+    }
+}
+
+/// Tells whether a value means the same to the plugin as before, like `2024-01-01` and `2024-01-01T00:00:00Z`.
+fn is_same(setting: &Setting, difference: &Difference) -> bool {
+    let completed = |value: &Value| setting.kind.completed(value.clone());
+    match difference {
+        Difference::Plain { before: Some(before), after: Some(after) } => completed(before) == completed(after),
+        Difference::Plain { .. } | Difference::Secret(_) => false,
     }
 }
 

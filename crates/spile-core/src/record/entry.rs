@@ -100,8 +100,8 @@ impl Setup {
     fn of(integration: &Integration, environment: Option<&EnvironmentName>, all: &Integrations) -> Self {
         let declaration = declared(integration, environment);
         let select = &declaration.select;
-        let mut config: Settings =
-            declaration.config.iter().map(|(name, value)| (name.clone(), periods::escaped(value))).collect();
+        let handed_on = declaration.config.iter().filter(|(name, _)| integration.connector.hands_on(name));
+        let mut config: Settings = handed_on.map(|(name, value)| (name.clone(), periods::escaped(value))).collect();
         if integration.plugin.is_some() {
             config.extend(references(&integration.plugin_name(), declaration));
         }

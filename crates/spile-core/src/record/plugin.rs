@@ -160,8 +160,9 @@ fn of(connector: &Connector) -> Map<String, Value> {
     if !plugin.capabilities.is_empty() {
         put("capabilities", json!(plugin.capabilities));
     }
-    if !connector.settings.is_empty() {
-        put("settings", connector.settings.iter().map(setting).collect());
+    let settings: Vec<Value> = connector.settings.iter().filter(|setting| !setting.is_own).map(setting).collect();
+    if !settings.is_empty() {
+        put("settings", Value::Array(settings));
     }
     if !connector.groups.is_empty() {
         let groups = connector.groups.iter().map(|group| json!(group.settings)).collect();

@@ -69,6 +69,8 @@ fn setting() -> Value {
         ),
         ("resync", flag("Changing it triggers a resync.")),
         ("advanced", flag("Not shown in a form at first.")),
+        ("plugin", flag("`false`: the plugin does not have it. spile uses it, and does not pass it on.")),
+        ("hosts", texts("The domains of the `https` addresses that it accepts, for example `example.com`.")),
     ];
     table(keys.into_iter().chain(handed_on(&passthrough_keys::OF_SETTINGS)), &["name"])
 }

@@ -68,7 +68,7 @@ fn plain(setting: &Setting) -> Value {
         "required": ["env"],
         "additionalProperties": false,
     });
-    schema["anyOf"] = json!([kind(&setting.kind), { "type": "string", "pattern": REFERENCE }, variables]);
+    schema["anyOf"] = json!([accepted(setting), { "type": "string", "pattern": REFERENCE }, variables]);
     schema
 }
 
@@ -89,10 +89,20 @@ fn described(setting: &Setting) -> Value {
         (setting.required && setting.default.is_none(), "Required."),
         (setting.secret, "A secret: `spile secrets set` encrypts it and writes it under `[secrets]`."),
         (setting.resync, "Changing it triggers a resync."),
+        (setting.is_own, "spile uses it; the plugin does not get it."),
     ];
     let marks = marks.into_iter().filter(|(is_so, _)| *is_so).map(|(_, mark)| mark);
     let description = std::iter::once(said).chain(marks).collect::<Vec<_>>().join(" ");
     json!({ "title": setting.label.as_deref().unwrap_or(&setting.name), "description": description })
+}
+
+/// Returns the schema for values of a setting.
+fn accepted(setting: &Setting) -> Value {
+    if setting.hosts.is_empty() {
+        return kind(&setting.kind);
+    }
+    let domains: Vec<String> = setting.hosts.iter().map(|host| host.replace('.', r"\.")).collect();
+    json!({ "type": "string", "pattern": format!(r"^https://[A-Za-z0-9.-]+\.({})/?$", domains.join("|")) })
 }
 
 /// Returns the schema for values of a kind. If it cannot express everything, it accepts more than `check` does.

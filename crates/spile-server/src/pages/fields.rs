@@ -160,6 +160,9 @@ fn groups(connector: &Connector, known: &AnswersSoFar) -> Vec<GroupData> {
 }
 
 fn field(setting: &Setting, known: &AnswersSoFar) -> FieldData {
+    // `[secrets]` may contain any setting. There it is a secret, whatever its definition says.
+    let sealed = Setting { secret: true, ..setting.clone() };
+    let setting = if known.set.contains_key(&setting.name) { &sealed } else { setting };
     let prefix = if setting.secret { "secrets" } else { "config" };
     let name = format!("{prefix}.{}", setting.name);
     let default = setting.default.as_ref().map(form::shown).unwrap_or_default();

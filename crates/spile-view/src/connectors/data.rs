@@ -81,6 +81,8 @@ fn setting_data(setting: &Setting) -> Value {
         "secret": setting.secret,
         "resync": setting.resync,
         "advanced": setting.advanced,
+        "plugin": !setting.is_own,
+        "hosts": setting.hosts,
     })
 }
 

@@ -59,7 +59,7 @@ pub enum IntegrationMistake {
         /// What the value is, in words.
         found: String,
         /// What the setting accepts, in words.
-        wanted: &'static str,
+        wanted: String,
         /// The value.
         #[label("expected {wanted}")]
         span: SourceSpan,

@@ -27,7 +27,7 @@ pub(super) fn config(draft: &Draft, connector: &Connector, problems: &mut Proble
         for (name, node) in found {
             let is_secret = connector.setting(&name).is_some_and(|setting| setting.secret);
             let texts = if is_secret { Texts::Secret } else { Texts::Open };
-            let value = in_meltanos_form(&name, node, texts, problems);
+            let mut value = in_meltanos_form(&name, node, texts, problems);
             match connector.setting(&name) {
                 Some(setting) if setting.secret && !value.as_str().is_some_and(holds_nothing) => {
                     plain_secret(draft, &name, node, problems);
@@ -38,6 +38,7 @@ pub(super) fn config(draft: &Draft, connector: &Connector, problems: &mut Proble
                         merging::inner_settings(connector, setting, node, problems);
                     }
                     values::check(draft, setting, node, problems);
+                    value.value = setting.kind.completed(value.value);
                 }
                 None => unknown(connector, &name, node, problems),
             }
@@ -148,8 +149,8 @@ pub(super) fn fits(setting: &Setting, value: &Placed<Value>, problems: &mut Prob
     if value.as_str().is_some_and(expansion::has_variable) {
         return;
     }
-    let Err(found) = setting.kind.check(value) else { return };
-    let (wanted, example) = setting.kind.wanted();
+    let Err(found) = setting.check(value) else { return };
+    let (wanted, example) = setting.wanted();
     let words = setting.kind.option_words();
     let names = || words.iter().map(String::as_str);
     let help = if words.is_empty() {
@@ -202,7 +203,7 @@ pub(super) fn required(draft: &Draft, connector: &Connector, config: &Settings, 
         let help = if setting.secret {
             format!("run `spile secrets set {} {name}`", draft.slug)
         } else if words.is_empty() {
-            format!("add `{name} = {}` under `[config]`", setting.kind.wanted().1)
+            format!("add `{name} = {}` under `[config]`", setting.wanted().1)
         } else {
             let options = listed(words.iter().map(String::as_str));
             format!("add `{name}` under `[config]`, set to one of {options}")

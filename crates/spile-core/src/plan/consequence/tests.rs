@@ -113,6 +113,18 @@ fn changes_without_consequences_are_ignored() {
 }
 
 #[test]
+fn the_same_moment_written_in_full_reads_nothing_again() {
+    use crate::connector::{Kind, tests::setting};
+    let differs =
+        |before: &str, after: &str| Difference::Plain { before: Some(json!(before)), after: Some(json!(after)) };
+    let date = setting("start_date", Kind::Date);
+    assert!(is_same(&date, &differs("2024-01-01", "2024-01-01T00:00:00Z")));
+    assert!(!is_same(&date, &differs("2024-01-01", "2024-01-02")));
+    assert!(!is_same(&setting("prefix", Kind::String), &differs("2024-01-01", "2024-01-01T00:00:00Z")));
+    assert!(!is_same(&date, &Difference::Plain { before: None, after: Some(json!("2024-01-01")) }));
+}
+
+#[test]
 fn bookmarks_move_along_with_a_rename_that_has_no_other_consequence() {
     let with_loader = |plugin: &str| Entry { plugin: plugin.to_owned(), loader: Some("target".to_owned()), ..shop() };
     let renamed = verdict((row(1, "a"), with_loader("tap--shop")), (row(1, "a"), with_loader("tap--store")));
