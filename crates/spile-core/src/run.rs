@@ -277,7 +277,8 @@ impl Run {
     /// Returns the next step after a failure, with `NAME` where the file to look at is named.
     #[must_use]
     pub fn help(&self) -> Option<&'static str> {
-        self.cause.map(|cause| cause.help_for(self.details.failed))
+        let reason = self.error.as_deref().unwrap_or_default();
+        self.cause.map(|cause| cause.help_for(self.details.failed, reason))
     }
 
     /// Returns how long it took, in seconds; `None` before it has ended.

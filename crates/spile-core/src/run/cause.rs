@@ -16,6 +16,8 @@ pub enum Cause {
     Network,
     /// It accepts the credentials, but the account lacks a permission.
     Permission,
+    /// It allows no more calls for now, or no more than the settings let a run make.
+    Quota,
     /// A setting is missing or unusable.
     MissingSetting,
     /// No stream is selected, or no stream has records.
@@ -60,10 +62,11 @@ pub enum Cause {
 
 impl Cause {
     /// All causes, by the registry's words.
-    pub const WORDS: [(&'static str, Self); 23] = [
+    pub const WORDS: [(&'static str, Self); 24] = [
         ("credentials", Self::Credentials),
         ("network", Self::Network),
         ("permission", Self::Permission),
+        ("quota", Self::Quota),
         ("missing_setting", Self::MissingSetting),
         ("nothing_selected", Self::NothingSelected),
         ("crash", Self::Crash),
@@ -108,10 +111,14 @@ impl Cause {
         matches!(self, Self::Network)
     }
 
-    /// Returns the next step if the plugin of this side failed: extractors and loaders need different permissions.
+    /// Returns the next step if the plugin of this side failed for this reason: extractors and loaders need different permissions.
     #[must_use]
-    pub fn help_for(self, side: Option<Role>) -> &'static str {
+    pub fn help_for(self, side: Option<Role>, reason: &str) -> &'static str {
         match (self, side) {
+            // RFC 6749, section 5.2: "invalid, expired, revoked".
+            (Self::Credentials, _) if reason.contains("invalid_grant") => {
+                "sign in at the source again: the token was revoked, has expired, or was replaced by a newer one; `spile secrets set NAME SETTING` stores the new one"
+            }
             (Self::Permission, Some(Role::Loader)) => {
                 "give the account of the loader the right to write there: to its schema, its tables or its folder"
             }
@@ -131,6 +138,9 @@ impl Cause {
                 "check the address, and that this machine can reach it; `spile sync` retries automatically"
             }
             Self::Permission => "grant the account access to what is selected, or select less",
+            Self::Quota => {
+                "wait until the source allows more calls, or change the limit in the settings; fewer streams and fewer syncs use fewer calls"
+            }
             Self::MissingSetting => "add or fix the setting; `spile check` reports what is required",
             Self::NothingSelected => "check `select`; `spile discover NAME` shows what the source offers",
             Self::Crash => "read the whole log: `spile logs NAME`",
@@ -166,7 +176,7 @@ impl Cause {
 }
 
 /// Signs of failures in messages, in lowercase, most reliable first.
-const SIGNS: [(&[&str], Cause); 11] = [
+const SIGNS: [(&[&str], Cause); 13] = [
     (&["no space left on device", "disk quota exceeded", "errno 28", "disk is full", "disk full"], Cause::DiskFull),
     (
         &["no record or batch message received", "no streams selected", "no stream is selected", "nothing selected"],
@@ -177,6 +187,13 @@ const SIGNS: [(&[&str], Cause); 11] = [
         &["could not be found. ", "may not have been installed", "no such file or directory: 'tap", "is not installed"],
         Cause::NotInstalled,
     ),
+    // Before permissions: Salesforce and GitHub answer 403, "Forbidden", when the calls of a day or an hour are used up.
+    (
+        &["request_limit_exceeded", "exceededquota", "total quota", "allotted quota", "api rate limit exceeded"],
+        Cause::Quota,
+    ),
+    // Salesforce's codes for a column or an object that does not exist, or that the user may not see.
+    (&["\"invalid_field\"", "\"invalid_type\""], Cause::MissingStream),
     (
         &[
             "permission denied",
@@ -302,6 +319,22 @@ mod tests {
             ("FATAL:  password authentication failed for user \"demo\"", Cause::Credentials),
             ("connection to server at \"127.0.0.1\", port 1 failed: Connection refused", Cause::Network),
             ("permission denied for table orders", Cause::Permission),
+            (
+                r#"403 Client Error: Forbidden for url: https://x.my.salesforce.com/services/data/v61.0/limits Response: [{"message":"TotalRequests Limit exceeded.","errorCode":"REQUEST_LIMIT_EXCEEDED"}], (Stream: Account)"#,
+                Cause::Quota,
+            ),
+            (
+                "Salesforce has reported 15000/15000 (100.00%) total REST quota used across all Salesforce Applications. Terminating replication to not continue past configured percentage of 80.0% total quota.",
+                Cause::Quota,
+            ),
+            (
+                "403 Client Error: b'{\"message\":\"API rate limit exceeded for user ID 1.\"}' (Reason: rate limit exceeded)",
+                Cause::Quota,
+            ),
+            (
+                r#"400 Client Error: Bad Request for url: https://x Response: [{"errorCode":"INVALID_FIELD"}], (Stream: Account)"#,
+                Cause::MissingStream,
+            ),
             ("could not translate host name \"nope.invalid\" to address: Name or service not known", Cause::Network),
             (
                 "No RECORD or BATCH message received. Verify that at least one stream is selected",

@@ -19,10 +19,19 @@ pub struct Sought<'a> {
     pub reason: &'a str,
 }
 
-/// Returns the line, counted from 1, of the setting that the message names, or else of the part of the file that the
-/// cause is about; `None` if there is no such line.
+/// A line of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FoundLine {
+    /// Its number, counted from 1.
+    pub number: usize,
+    /// The setting that it sets, if it is under `[config]` or `[secrets]`.
+    pub setting: Option<String>,
+}
+
+/// Returns the line of the setting that the message names, or else of the part of the file that the cause is about;
+/// `None` if there is no such line.
 #[must_use]
-pub fn line(text: &str, connector: &Connector, sought: &Sought<'_>) -> Option<usize> {
+pub fn line(text: &str, connector: &Connector, sought: &Sought<'_>) -> Option<FoundLine> {
     let file = crate::table::tree(text).ok()?;
     let table = |name: &str| file.get(name).and_then(|found| found.get_ref().as_table());
     let settings: Vec<(&str, Range<usize>)> = ["config", "secrets"]
@@ -36,17 +45,19 @@ pub fn line(text: &str, connector: &Connector, sought: &Sought<'_>) -> Option<us
             settings.iter().find(|(name, _)| is_secret(name)).map(|(_, span)| span.clone())
         }
         Cause::Network => {
-            let is_address = |name: &str| ADDRESSES.iter().any(|word| name.contains(word));
+            let is_address = |name: &str| ADDRESSES.iter().any(|word| name.contains(word)) && connector.hands_on(name);
             settings.iter().find(|(name, _)| is_address(name)).map(|(_, span)| span.clone())
         }
         Cause::NothingSelected | Cause::MissingStream | Cause::Unselected => {
             key(&file, "select").or_else(|| key(&file, "metadata"))
         }
+        Cause::Quota => key(&file, "schedule").or_else(|| key(&file, "config")),
         Cause::MissingSetting | Cause::Empty => key(&file, "config"),
         _ => None,
     });
     let at = at.or_else(|| key(&file, "type"))?;
-    Some(Source::new("", text).place(at).line_and_column().0)
+    let setting = settings.iter().find(|(_, span)| *span == at).map(|(name, _)| (*name).to_owned());
+    Some(FoundLine { number: Source::new("", text).place(at).line_and_column().0, setting })
 }
 
 /// Tells whether a tap failed because a setting was missing, judging by the exception of taps that do not check their
@@ -60,11 +71,19 @@ pub fn misses_a_setting(reason: &str, connector: &Connector) -> bool {
 /// Parts of the names of settings that contain an address.
 const ADDRESSES: [&str; 5] = ["host", "url", "address", "endpoint", "domain"];
 
-/// Finds the setting that the message names. The longest name wins, because `username` contains `user`.
+/// Finds the setting that the message names. The longest name wins, because `username` contains `user`. A name of several
+/// words may have blanks (`refresh token`), and OAuth's errors put a word before it (`invalid_client_id`).
 fn named(settings: &[(&str, Range<usize>)], reason: &str) -> Option<Range<usize>> {
+    let words: Vec<&str> = reason
+        .split(|c: char| !c.is_alphanumeric() && !matches!(c, '_' | '.' | '-'))
+        .map(|word| word.trim_matches(['.', '-']))
+        .collect();
     let is_word = |name: &str| {
-        let words = reason.split(|c: char| !c.is_alphanumeric() && !matches!(c, '_' | '.' | '-'));
-        name.len() > 3 && words.into_iter().any(|word| word.trim_matches(['.', '-']) == name)
+        let parts: Vec<&str> = name.split('_').collect();
+        let is_spelled_out = parts.len() > 1
+            && words.windows(parts.len()).any(|words| words.iter().zip(&parts).all(|(a, b)| a.eq_ignore_ascii_case(b)));
+        let is_it = |word: &&str| *word == name || word.strip_prefix("invalid_") == Some(name);
+        name.len() > 3 && (is_spelled_out || words.iter().any(is_it))
     };
     let named = settings.iter().filter(|(name, _)| is_word(name));
     named.max_by_key(|(name, _)| name.len()).map(|(_, span)| span.clone())
@@ -86,7 +105,7 @@ mod tests {
     fn found(cause: Cause, reason: &str) -> Option<usize> {
         let catalog = Catalog::new(&[], &mut Problems::default());
         let connector = catalog.find(Role::Extractor, "postgres").unwrap();
-        line(FILE, &connector, &Sought { cause, reason })
+        line(FILE, &connector, &Sought { cause, reason }).map(|line| line.number)
     }
 
     #[test]
@@ -105,13 +124,23 @@ mod tests {
 
     #[test]
     fn a_setting_is_named_by_a_whole_word_of_some_length() {
-        let settings = [("url", 0..1), ("user", 1..2), ("user_name", 2..3), ("api.key", 3..4)];
+        let settings = [
+            ("url", 0..1),
+            ("user", 1..2),
+            ("user_name", 2..3),
+            ("api.key", 3..4),
+            ("refresh_token", 4..5),
+            ("client_id", 5..6),
+        ];
         for (reason, at) in [
             ("the user is not known", Some(1..2)),
             ("set user_name, or user.", Some(2..3)),
             ("`api.key`: of no use", Some(3..4)),
             ("the users are not known", None),
             ("no url is given", None),
+            (r#"{"error":"invalid_grant","error_description":"expired access/refresh token"}"#, Some(4..5)),
+            (r#"{"error":"invalid_client_id","error_description":"client identifier invalid"}"#, Some(5..6)),
+            ("the refreshed token", None),
         ] {
             assert_eq!(named(&settings, reason), at, "{reason}");
         }

@@ -108,6 +108,7 @@ pub(crate) fn help(cause: Cause, slug: &Slug, log: &Path) -> String {
         Cause::DiskFull => "free some disk space",
         Cause::Credentials
         | Cause::Permission
+        | Cause::Quota
         | Cause::MissingSetting
         | Cause::NothingSelected
         | Cause::NotInstalled

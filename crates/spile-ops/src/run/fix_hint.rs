@@ -37,10 +37,12 @@ pub fn mend(world: &World, loaded: &Loaded, run: &Run) -> Option<FixHint> {
         Some((path, line))
     });
     let (path, line) = found.map_or((integration.path.clone(), None), |(path, line)| (path, Some(line)));
+    let setting = line.as_ref().and_then(|line| line.setting.as_deref()).unwrap_or("SETTING");
     let url = loaded.settings.url.as_ref().map(|url| format!("{url}/integrations/{}", integration.slug));
     // Commands that run it again, or explain it, name the integration that ran.
-    let help = run.help()?.replace("secrets set NAME", &format!("secrets set {}", integration.slug));
-    Some(FixHint { help: help.replace("NAME", run.slug.as_str()), path, line, url })
+    let command = format!("secrets set {} {setting}", integration.slug);
+    let help = run.help()?.replace("secrets set NAME SETTING", &command);
+    Some(FixHint { help: help.replace("NAME", run.slug.as_str()), path, line: line.map(|line| line.number), url })
 }
 
 /// Returns the side that failed. A loader has its own file and its own credentials.

@@ -146,7 +146,7 @@ fn tested(draft: &Draft, file: &str, run: &Run) -> Value {
         let sought = Sought { cause, reason: run.error.as_deref().unwrap_or_default() };
         error_line::line(file, &draft.connector, &sought)
     });
-    let field = line.and_then(|line| field::at_line(file, line)).filter(|field| field.rest().is_some());
+    let field = line.and_then(|line| field::at_line(file, line.number)).filter(|field| field.rest().is_some());
     let setting = field.as_ref().and_then(|field| draft.connector.setting(field.rest()?));
     let label = setting.map(form::label);
     let field = field.map(|field| format!("{field}-field"));

@@ -8,13 +8,12 @@ use super::{Level, Speaker};
 const LONGEST: usize = 400;
 
 /// The start of lines that look like a reason but explain nothing.
-const EMPTY: [&str; 15] = [
+const EMPTY: [&str; 14] = [
     "Extractor failed",
     "Loader failed",
     "Extractor and loader failed",
     "Plugin configuration is invalid",
     "The above exception was",
-    "During handling of the above exception",
     "(Background on this error",
     "Need help fixing this problem",
     "Run 'meltano config ",
@@ -25,6 +24,9 @@ const EMPTY: [&str; 15] = [
     "Using logging configuration from ",
     "Incremental state has been updated at ",
 ];
+
+/// The line between two tracebacks if a handler of the first exception raised the second.
+const IN_HANDLER: &str = "During handling of the above exception";
 
 /// Possible reasons for a failure, by the program that gave them.
 #[derive(Debug, Default)]
@@ -43,6 +45,7 @@ pub(super) struct Reason {
 struct Heard {
     in_traceback: bool,
     follows_a_place: bool,
+    in_handler: bool,
     /// An exception, or a line marked as an error.
     strong: Option<String>,
     /// Any line that is not marked as harmless.
@@ -110,6 +113,8 @@ impl Heard {
         let text = line.trim();
         if text.ends_with("Traceback (most recent call last):") {
             self.in_traceback = true;
+        } else if text.starts_with(IN_HANDLER) {
+            self.in_handler = true;
         } else if text.is_empty() || is_banner(text) || EMPTY.iter().any(|empty| text.starts_with(empty)) {
         } else if self.in_traceback {
             // The lines of a traceback are indented; the first one that is not is the exception. In a discovery,
@@ -118,7 +123,10 @@ impl Heard {
             let is_code = std::mem::replace(&mut self.follows_a_place, is_place) && !is_exception(text);
             if !line.starts_with([' ', '\t']) && !is_drawing(text) && !is_place && !is_code {
                 self.in_traceback = false;
-                self.strong = Some(short(exception(text)));
+                let hides_another = std::mem::take(&mut self.in_handler) && is_slip(text);
+                if !hides_another || self.strong.is_none() {
+                    self.strong = Some(short(exception(text)));
+                }
             }
         } else if let Some(message) = marked(text) {
             self.strong = Some(short(message));
@@ -147,6 +155,14 @@ fn is_exception(text: &str) -> bool {
     let class = text.split_once(": ").map_or(text, |(class, _)| class);
     let is_name = class.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '_'));
     is_name && ["Error", "Exception"].iter().any(|end| class.ends_with(end))
+}
+
+/// Recognizes an exception that a handler of another one raised by mistake: the other one is the reason. tap-salesforce reads
+/// the response of a connection that broke, and there is none.
+fn is_slip(text: &str) -> bool {
+    ["AttributeError: 'NoneType'", "TypeError: 'NoneType'", "NameError: ", "UnboundLocalError: "]
+        .iter()
+        .any(|start| text.starts_with(start))
 }
 
 /// Returns an exception without its class, if the class has a module's name and the message says more.
@@ -202,7 +218,21 @@ fn is_harmless(text: &str) -> bool {
     ["INFO", "DEBUG", "WARNING", "WARN", "METRIC"].iter().any(|word| start.contains(word))
 }
 
+fn without_queries(text: &str) -> String {
+    let is_address = |word: &str| word.contains("https://") || word.contains("http://");
+    let word = |word: &str| match word.split_once('?') {
+        Some((address, query)) if is_address(address) && query.len() > 20 => {
+            let end = &query[query.trim_end_matches([',', '.', ')', '\'', '"', ':']).len()..];
+            format!("{address}?…{end}")
+        }
+        _ => word.to_owned(),
+    };
+    text.split(' ').map(word).collect::<Vec<_>>().join(" ")
+}
+
+/// Returns a reason without the queries of addresses, which may be long, and cut where it is too long.
 fn short(text: &str) -> String {
+    let text = &without_queries(text);
     match text.char_indices().nth(LONGEST) {
         Some((end, _)) => format!("{}…", text[..end].trim_end()),
         None => text.to_owned(),

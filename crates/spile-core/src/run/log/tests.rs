@@ -312,6 +312,28 @@ fn an_exception_is_quoted_without_its_module_and_the_class_that_it_wraps() {
 }
 
 #[test]
+fn a_slip_in_the_handler_of_an_exception_does_not_hide_it() {
+    let broke = traceback("    main()", "requests.exceptions.ConnectionError: the connection broke");
+    let during = "During handling of the above exception, another exception occurred:";
+    let slip = traceback("    main()", "AttributeError: 'NoneType' object has no attribute 'text'");
+    assert_eq!(reason(&format!("{broke}\n\n{during}\n\n{slip}")), "the connection broke");
+    let told = traceback("    main()", "tap.ApiError: the account is closed");
+    assert_eq!(reason(&format!("{broke}\n\n{during}\n\n{told}")), "the account is closed");
+    assert_eq!(reason(&slip), "AttributeError: 'NoneType' object has no attribute 'text'");
+}
+
+#[test]
+fn the_queries_of_addresses_are_left_out() {
+    let query = "q=SELECT+Id%2CName+FROM+Account+WHERE+x";
+    let line = format!(
+        "400 Client Error: Bad Request for url: https://x.example.com/queryAll?{query} Response: no such column"
+    );
+    let said = "400 Client Error: Bad Request for url: https://x.example.com/queryAll?… Response: no such column";
+    assert_eq!(reason(&line), said);
+    assert_eq!(reason("is https://x.example.com/?a=1 right?"), "is https://x.example.com/?a=1 right?");
+}
+
+#[test]
 fn code_is_distinguished_from_an_exception_without_indents() {
     assert_eq!(reason(&traceback("", "ValueError: no such account")), "ValueError: no such account");
     assert_eq!(reason(&traceback("", "tap.api_v2.ApiException: no such account")), "no such account");
