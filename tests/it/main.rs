@@ -31,6 +31,7 @@ mod prepared;
 mod project;
 mod properties;
 mod real;
+mod salesforce;
 mod schema;
 mod secrets;
 mod sops;

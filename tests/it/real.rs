@@ -23,6 +23,7 @@ mod prices;
 mod refreshes;
 mod relay;
 mod resets;
+mod salesforce;
 mod schedules;
 mod selection;
 mod sources;

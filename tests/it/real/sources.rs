@@ -177,7 +177,7 @@ fn a_text_only_stream_arrives_complete_in_duckdb() {
 }
 
 /// Returns the single value that a query to the database file gives.
-fn asked_of_duckdb(project: &Project, question: &str) -> String {
+pub fn asked_of_duckdb(project: &Project, question: &str) -> String {
     let python = project.path().join(".meltano/loaders/target-duckdb/venv/bin/python");
     let ask = format!("import duckdb; print(duckdb.connect('warehouse.duckdb').sql(\"{question}\").fetchall()[0][0])");
     let said = Command::new(python).args(["-c", &ask]).current_dir(project.path()).output().unwrap();

@@ -990,6 +990,27 @@ class Parsed:
         return getattr(json, name)
 
 
+def fit_keys(rules, catalog):
+    """Corrects streams that lack the replication key which a pattern gave them.
+
+    The metadata of a connector says `*`, but not every stream of a source has the usual column. Such a stream gets the key that
+    its tap names, or else is read completely. A rule that names its stream stays: it is a mistake in a file.
+    """
+    keys = [rule for rule in rules if rule.key == "replication-key" and not rule.breadcrumb]
+    values, named = [rule.value for rule in keys], {str(rule.tap_stream_id) for rule in keys}
+    for stream in catalog.get("streams", []) if keys else []:
+        columns = (stream.get("schema") or {}).get("properties")
+        own = next((one["metadata"] for one in stream.get("metadata", []) if not one.get("breadcrumb")), {})
+        key = own.get("replication-key")
+        if not columns or key in columns or key not in values or stream.get("tap_stream_id") in named:
+            continue
+        if valid := own.get("valid-replication-keys"):
+            own["replication-key"] = valid[0]
+        else:
+            del own["replication-key"]
+            own["replication-method"] = "FULL_TABLE"
+
+
 def quicken():
     """Makes Meltano faster with large catalogs: each is parsed once, and rules are matched once."""
     from meltano.core.plugin.singer import tap
@@ -1000,12 +1021,16 @@ def quicken():
             return
         node[key] = value
 
+    def visit(self, catalog):
+        Walk(self).into(catalog, "")
+        fit_keys(self._rules, catalog)
+
     dumps = tap.json_dumps
     tap.json_dumps = lambda value, **options: dumps(value, **{**options, "indent": None})
     tap.json = Parsed()
     MetadataRule.matching = Matching()
     MetadataExecutor.set_metadata = set_metadata
-    MetadataExecutor.visit = lambda self, catalog: Walk(self).into(catalog, "")
+    MetadataExecutor.visit = visit
 
 
 async def redirect(stream, *files, write_str=False):
