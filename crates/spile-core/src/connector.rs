@@ -235,13 +235,11 @@ impl Setting {
     /// Returns a description of the values that fit, and an example in TOML.
     #[must_use]
     pub fn wanted(&self) -> (String, String) {
-        match self.hosts.first() {
-            Some(host) => address::wanted(host),
-            None => {
-                let (wanted, example) = self.kind.wanted();
-                (wanted.to_owned(), example.to_owned())
-            }
-        }
+        let of_kind = || {
+            let (wanted, example) = self.kind.wanted();
+            (wanted.to_owned(), example.to_owned())
+        };
+        self.hosts.first().map_or_else(of_kind, |host| address::wanted(host))
     }
 }
 

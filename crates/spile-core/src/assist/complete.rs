@@ -150,7 +150,7 @@ fn settings(text: &str, connector: &Connector) -> Vec<Offer> {
     let open = connector.settings.iter().filter(|setting| !setting.secret && !is_there(text, &setting.name));
     let offer = |setting: &Setting| {
         let (_, example) = setting.wanted();
-        let value = setting.default.as_ref().map_or_else(|| example.to_owned(), ToString::to_string);
+        let value = setting.default.as_ref().map_or_else(|| example.clone(), ToString::to_string);
         let needed = if setting.required { ", required" } else { "" };
         let detail = format!("{}{needed}", setting.kind.word());
         let what = setting.description.clone().unwrap_or_default();
