@@ -130,9 +130,9 @@ impl Args {
         let streams = self.resync.as_deref();
         ops::state::has_resyncs(proposal.plan, streams.unwrap_or_default())?;
         let scope = session.scope();
-        ops::choices::check_backfills(scope, proposal.plan, &mut |event| output.event(&event)).await?;
+        ops::plan::choices::check_backfills(scope, proposal.plan, &mut |event| output.event(&event)).await?;
         carry_out(scope.world, scope.loaded, proposal, &self.consent, output).await?;
-        ops::choices::carry_out(scope, proposal.plan, &mut |event| output.event(&event)).await?;
+        ops::plan::choices::carry_out(scope, proposal.plan, &mut |event| output.event(&event)).await?;
         if let Some(streams) = streams {
             let resyncs = ops::state::resyncs(scope, proposal.plan, streams, &mut |event| output.event(&event)).await?;
             for plan in &resyncs {

@@ -21,9 +21,10 @@ use table::{Grade, Line, Table};
 const FEW: [(Role, &str); 3] = [(Role::Extractor, "sftp"), (Role::Loader, "csv"), (Role::Loader, "jsonl")];
 
 /// The connectors that a test runs with real data, and the test.
-const RUN: [(Role, &str, &str); 7] = [
+const RUN: [(Role, &str, &str); 8] = [
     (Role::Extractor, "postgres", include_str!("real/sources.rs")),
     (Role::Extractor, "rest-api", include_str!("real/api.rs")),
+    (Role::Extractor, "salesforce", include_str!("real/salesforce.rs")),
     (Role::Extractor, "singer-jsonl", include_str!("real/arrivals.rs")),
     (Role::Loader, "csv", include_str!("real/certify.rs")),
     (Role::Loader, "duckdb", include_str!("real/certify.rs")),

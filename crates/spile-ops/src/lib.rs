@@ -37,7 +37,6 @@ pub mod author;
 pub mod certify;
 pub mod changed_since;
 pub mod check;
-pub mod choices;
 pub mod connectors;
 pub mod contract;
 pub mod discover;

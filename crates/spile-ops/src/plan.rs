@@ -1,5 +1,6 @@
 //! `plan`: reads both targets and computes what would change. It writes nothing.
 
+pub mod choices;
 mod prices;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -8,7 +9,7 @@ use std::sync::Arc;
 use tokio::try_join;
 
 use super::check::{Rendered, before_plan, forgetting, mistaken};
-use super::{Error, Loaded, choices, contract};
+use super::{Error, Loaded, contract};
 use spile_core::discovered::ChangedSource;
 use spile_core::discovered::contract::path;
 use spile_core::integration::{Choices, Integration};

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use super::plan::choices;
 use super::state::{self, Scope};
-use super::{Error, Event, Loaded, Tell, apply, choices, run};
+use super::{Error, Event, Loaded, Tell, apply, run};
 use spile_core::plan::Plan;
 use spile_core::run::Run;
 use spile_world::World;

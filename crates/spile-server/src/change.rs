@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use axum::http::StatusCode;
 use jiff::Timestamp;
-use miette::Diagnostic;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -13,7 +12,7 @@ use uuid::Uuid;
 use super::app::App;
 use super::caller::Caller;
 use super::project_view::ProjectView;
-use super::refusal::Refusal;
+use super::refusal::{Refusal, failed, read_only};
 use super::setup::Writing;
 use super::start_run::{Begun, RunRequest, begin};
 use super::state_change;
@@ -26,7 +25,7 @@ use spile_ops::connectors::{Origin, Shelf};
 use spile_ops::edits::{Destination, Edits, WriteOutcome};
 use spile_ops::secrets::Access;
 use spile_ops::switch::Switch;
-use spile_ops::{self as ops, Error, author};
+use spile_ops::{self as ops, author};
 use spile_world::processes::git;
 use spile_world::{Keys, Origin as ApplyOrigin, Program};
 
@@ -134,18 +133,6 @@ async fn apply_changed(app: &App, who: &Caller, slugs: &[Slug]) -> Result<(), Re
     apply(app, &desk, who, &plan).await
 }
 
-/// Returns the audit log's note of a failure: its code, which contains nothing that a user typed.
-pub fn failed(error: &Error) -> String {
-    let code = error.code().map_or_else(|| "spile::http::internal".to_owned(), |code| code.to_string());
-    format!("failed: {code}")
-}
-
-/// Says that a server changes nothing.
-pub(super) fn read_only() -> Refusal {
-    let detail = "this server is read-only: it was started with `--read-only`";
-    Refusal::new(StatusCode::FORBIDDEN, "spile::http::read_only", detail).help("change the files in git")
-}
-
 /// Plans all integrations, or the named ones.
 ///
 /// # Errors
@@ -175,9 +162,9 @@ pub async fn apply(app: &App, desk: &ProjectView, who: &Caller, plan: &Plan) -> 
     let on_states = state_change::options(app, desk, who);
     let scope = state_change::scope(desk, &on_states);
     let applied = async {
-        ops::choices::check_backfills(scope, plan, &mut drop).await?;
+        ops::plan::choices::check_backfills(scope, plan, &mut drop).await?;
         ops::apply(&desk.world, &desk.loaded, plan, &options, &mut drop).await?;
-        ops::choices::carry_out(scope, plan, &mut drop).await
+        ops::plan::choices::carry_out(scope, plan, &mut drop).await
     };
     let applied = applied.await;
     desk.forget().await;

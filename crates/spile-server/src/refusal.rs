@@ -10,6 +10,7 @@ use axum::extract::rejection::{BytesRejection, JsonRejection, PathRejection, Que
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use miette::Diagnostic;
 use serde::Serialize;
 
 use spile_core::connector::Connector;
@@ -19,6 +20,18 @@ use spile_core::problem::Report;
 use spile_ops::state::StateError;
 use spile_ops::{Error, secrets};
 use spile_world::{self as world, TargetError};
+
+/// Returns the audit log's note of a failure: its code, which contains nothing that a user typed.
+pub fn failed(error: &Error) -> String {
+    let code = error.code().map_or_else(|| "spile::http::internal".to_owned(), |code| code.to_string());
+    format!("failed: {code}")
+}
+
+/// Says that a server changes nothing.
+pub fn read_only() -> Refusal {
+    let detail = "this server is read-only: it was started with `--read-only`";
+    Refusal::new(StatusCode::FORBIDDEN, "spile::http::read_only", detail).help("change the files in git")
+}
 
 /// The reason why a request was refused.
 #[derive(Debug, Clone, Serialize)]

@@ -2,9 +2,9 @@
 
 use super::app::App;
 use super::caller::Caller;
-use super::change::{failed, read_only};
 use super::project_view::ProjectView;
 use super::refusal::Refusal;
+use super::refusal::{failed, read_only};
 use super::setup::Writing;
 use spile_core::name::Slug;
 use spile_core::state::change::StateChange;

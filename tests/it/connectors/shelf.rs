@@ -35,7 +35,10 @@ fn the_best_match_comes_first() {
     };
     assert_eq!(here("search salesfroce"), ["salesforce"]);
     assert_eq!(here("search postgres")[..2], ["postgres", "postgres"]);
-    assert_eq!(here("search database --kind loader"), ["duckdb", "postgres"]);
+    assert_eq!(
+        here("search database --kind loader"),
+        ["bigquery", "clickhouse", "duckdb", "mssql", "postgres", "redshift", "snowflake", "sqlite"]
+    );
     let none = folder.spile("connectors search xyzzy").exits(0).out;
     assert!(none.contains("no connector"), "{none}");
 }

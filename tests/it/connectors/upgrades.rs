@@ -335,17 +335,17 @@ fn a_loader_that_loses_rows_is_reported_and_upgraded_to_the_built_in_one() {
 #[test]
 fn what_the_hub_has_is_found_without_a_network_and_one_definition_is_downloaded() {
     let (folder, hub) = (Folder::project(), Hub::start());
-    let found = folder.spile("connectors search zendesk --format json").exits(0).json();
+    let found = folder.spile("connectors search workable --format json").exits(0).json();
     holds("connectors-list", &found);
-    assert_eq!(found["connectors"][0]["name"], "hub:tap-zendesk", "{found:#}");
-    let unknown = folder.spile("connectors show hub:tap-zendesk --format json").exits(1).json();
-    assert!(unknown["error"]["help"].as_str().unwrap().contains("spile connectors import hub:tap-zendesk"));
+    assert_eq!(found["connectors"][0]["name"], "hub:tap-workable", "{found:#}");
+    let unknown = folder.spile("connectors show hub:tap-workable --format json").exits(1).json();
+    assert!(unknown["error"]["help"].as_str().unwrap().contains("spile connectors import hub:tap-workable"));
     assert_eq!(folder.spile("connectors list").exits(0).out.matches("hub:").count(), 0);
 
     let facts = spile_core::connector::hub_facts::hub_facts();
-    let fact = facts.iter().find(|fact| fact.head.name == "hub:tap-zendesk").unwrap();
+    let fact = facts.iter().find(|fact| fact.head.name == "hub:tap-workable").unwrap();
     let mut definition = tap("1.0", &json!([{"name": "subdomain"}]));
-    (definition["name"], definition["variant"]) = (json!("tap-zendesk"), json!(fact.variant));
+    (definition["name"], definition["variant"]) = (json!("tap-workable"), json!(fact.variant));
     hub.publish(&[definition]);
     let import = |name: &str| {
         let mut command = folder.command(&format!("connectors import {name} --format json"));
@@ -353,12 +353,12 @@ fn what_the_hub_has_is_found_without_a_network_and_one_definition_is_downloaded(
             &command.env("MELTANO_HUB_URL", format!("http://{}", hub.address)).output().unwrap(),
         )
     };
-    import("hub:tap-zendesk").exits(0);
+    import("hub:tap-workable").exits(0);
     assert_eq!(hub.said.lock().unwrap().asked.len(), 1);
-    let text = folder.read("connectors/zendesk.toml");
-    assert!(text.contains(&format!("from = \"hub:tap-zendesk--{}\"", fact.variant)), "{text}");
-    let near = import("hub:tap-zendeks").exits(1).json();
-    assert_eq!(near["error"]["help"], "did you mean `tap-zendesk`?");
-    let gone = import("hub:tap-zendesk-chat").exits(1).json();
+    let text = folder.read("connectors/workable.toml");
+    assert!(text.contains(&format!("from = \"hub:tap-workable--{}\"", fact.variant)), "{text}");
+    let near = import("hub:tap-workabel").exits(1).json();
+    assert_eq!(near["error"]["help"], "did you mean `tap-workable`?");
+    let gone = import("hub:tap-youtube-analytics").exits(1).json();
     assert_eq!(gone["error"]["code"], "spile::hub::refused", "{gone:#}");
 }

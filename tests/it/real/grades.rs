@@ -78,9 +78,9 @@ fn every_fault_of_a_tap_is_named_and_graded() {
         assert_eq!(told["certificate"]["streams"], json!([{ "stream": "orders", "records": 9 }]), "{fault}");
         match fault {
             "loses" => {
-                let lost = finding(&told, "lost");
-                assert_eq!(lost["message"], "loses 1 of 9 records when the tap continues from its state 3");
-                assert_eq!(lost["examples"], json!(["4"]));
+                let found = finding(&told, "lost");
+                assert_eq!(found["message"], "loses 1 of 9 records when the tap continues from its state 3");
+                assert_eq!(found["examples"], json!(["4"]));
             }
             "type" => assert_eq!(
                 finding(&told, "wrong_type")["message"],

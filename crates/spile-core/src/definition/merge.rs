@@ -1,7 +1,7 @@
 //! Merges a newer definition into the connector that was made from an older one.
 
-use crate::connector::{Connector, RangeSettings};
 use crate::connector::pip::is_pinned;
+use crate::connector::{Connector, RangeSettings};
 
 /// Returns the connector of the newer definition. Keeps from the older one what no definition can express, and what was
 /// made stricter by hand. Adds a note for everything that was kept against the newer one.

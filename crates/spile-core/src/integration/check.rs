@@ -3,6 +3,7 @@
 mod merging;
 mod mistake;
 mod settings;
+mod shape;
 mod timing;
 mod values;
 

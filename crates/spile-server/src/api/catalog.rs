@@ -13,7 +13,7 @@ use crate::app::App;
 use crate::caller::{self, Caller};
 use crate::change;
 use crate::contract;
-use crate::refusal::Refusal;
+use crate::refusal::{self, Refusal};
 use spile_core::connector::Role;
 use spile_core::schema;
 use spile_ops as ops;
@@ -120,7 +120,7 @@ pub async fn discover(
         interrupt: app.stopping(),
     };
     let asked = ops::discover(&desk.world, &desk.loaded, slug.as_str(), &options, &mut drop).await;
-    let result = asked.as_ref().err().map(change::failed);
+    let result = asked.as_ref().err().map(refusal::failed);
     let noted = app.note(&who, "discover", &[slug], result);
     let offer = asked?;
     noted?;

@@ -18,7 +18,7 @@ use crate::change::{self, Change};
 use crate::drafts::Draft;
 use crate::pages::fields::{AnswersSoFar, FieldData, Fields, ways};
 use crate::pages::plan::PlanPage;
-use crate::refusal::Refusal;
+use crate::refusal::{self, Refusal};
 use spile_core::connector::Role;
 use spile_core::form;
 use spile_core::integration::field;
@@ -305,7 +305,7 @@ async fn test(at: &At, id: &str, draft: &Draft) -> Result<(), Refusal> {
     let mut options = at.app.options(&at.desk);
     options.timeout = Some(PATIENCE);
     let tested = new::test(&world(at, draft, &prepared), &prepared, &options, &mut drop).await;
-    let noted = note(at, "test", &prepared, tested.as_ref().err().map(change::failed));
+    let noted = note(at, "test", &prepared, tested.as_ref().err().map(refusal::failed));
     let run = tested?;
     at.app.drafts().update(id, |kept| {
         if kept.settled == draft.settled {
@@ -326,7 +326,7 @@ async fn discover(at: &At, id: &str, draft: &Draft) -> Result<(), Refusal> {
     };
     let world = world(at, draft, &prepared);
     let asked = ops::discover(&world, &prepared.loaded, prepared.slug.as_str(), &options, &mut drop).await;
-    let noted = note(at, "discover", &prepared, asked.as_ref().err().map(change::failed));
+    let noted = note(at, "discover", &prepared, asked.as_ref().err().map(refusal::failed));
     let streams = asked?.offered();
     at.app.drafts().update(id, |kept| {
         if kept.settled == draft.settled {

@@ -86,7 +86,7 @@ impl PreviewData {
         }
         match &self.file {
             Some(file) => {
-                phrases.push(phrase!["the records are in ", code(file), " on the machine that made this plan"])
+                phrases.push(phrase!["the records are in ", code(file), " on the machine that made this plan"]);
             }
             None => phrases.push("no stream has columns, so there is no file".into()),
         }
@@ -108,19 +108,18 @@ impl PreviewedStreamData {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::{Map, json};
-    use spile_core::run::preview::Column;
+    use serde_json::json;
+    use spile_core::run::preview::Preview;
 
     #[test]
     fn a_preview_in_a_plan_has_names_and_numbers_and_no_value() {
-        let column = |name: &str, is_masked| Column { name: name.to_owned(), is_masked };
-        let stream = PreviewStream {
-            name: "customers".to_owned(),
-            table: None,
-            columns: vec![column("name", false), column("password", true)],
-            records: vec![Map::from_iter([("name".to_owned(), json!("Ada"))])],
-        };
-        let data = PreviewedStreamData::from(&stream);
+        let messages = [
+            json!({ "type": "SCHEMA", "stream": "customers", "schema": { "properties": { "name": {}, "password": {} } } }),
+            json!({ "type": "RECORD", "stream": "customers", "record": { "name": "Ada" } }),
+        ];
+        let preview = Preview::read(messages.map(|message| message.to_string()).join("\n").as_bytes());
+        let stream = &preview.streams[0];
+        let data = PreviewedStreamData::from(stream);
         assert_eq!(data.phrase().to_string(), "`customers`: 1 record, 2 columns, with masked values in `password`");
         assert!(!json!(data).to_string().contains("Ada"));
     }

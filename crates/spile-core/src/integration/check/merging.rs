@@ -4,65 +4,12 @@
 //! the base file cannot become a table, or a table a leaf, and Meltano either fails or passes on both. It also reads a
 //! string of an environment as the kind that the base file has at that place: `"x"` over `true` becomes `false`.
 
-use indexmap::IndexMap;
-use serde_json::Value;
-
-use super::{Draft, IntegrationMistake, is_reference, settings};
-use crate::connector::{Connector, Kind, Setting};
-use crate::integration::draft;
-use crate::name::SettingName;
+use super::shape::Shape;
+use super::{Draft, IntegrationMistake};
+use crate::connector::{Connector, Kind};
 use crate::problem::Problems;
 use crate::table::Node;
 use crate::toml_text;
-use crate::value::kind_of;
-
-/// What Meltano takes a value for when it merges.
-enum Shape<'a> {
-    /// A table with members, which Meltano merges key by key.
-    Table(&'a IndexMap<String, Node>),
-    /// A table without members, which is a leaf.
-    EmptyTable,
-    /// A reference to a variable, whose value is not known here.
-    Reference,
-    /// Any other value.
-    Leaf(Value),
-}
-
-impl<'a> Shape<'a> {
-    fn of(node: &'a Node) -> Self {
-        if draft::is_reference(node) {
-            return Self::Reference;
-        }
-        match node.members() {
-            Some(members) if members.is_empty() => Self::EmptyTable,
-            Some(members) => Self::Table(members),
-            None => match node.value() {
-                Value::String(text) if is_reference(&text) => Self::Reference,
-                value => Self::Leaf(value),
-            },
-        }
-    }
-
-    fn words(&self) -> &'static str {
-        match self {
-            Self::Table(_) | Self::EmptyTable => "a table",
-            Self::Reference => "a string",
-            Self::Leaf(value) => kind_of(value),
-        }
-    }
-
-    /// Tells whether Meltano cannot replace this leaf of the base file with a leaf of an overlay.
-    fn refuses(&self, over: &Self) -> bool {
-        match (self, over) {
-            (Self::EmptyTable, Self::Reference) => true,
-            // Meltano casts the variable's value to a decimal, which it cannot write as JSON.
-            (Self::Leaf(base), Self::Reference) => base.is_f64(),
-            (Self::EmptyTable, Self::Leaf(over)) => over.is_string(),
-            (Self::Leaf(base), Self::Leaf(over)) => over.is_string() && !base.is_string(),
-            (Self::Table(_) | Self::EmptyTable | Self::Leaf(_) | Self::Reference, _) => false,
-        }
-    }
-}
 
 /// An overlay and its base file.
 pub(super) struct Overlaid<'a> {
@@ -135,35 +82,5 @@ impl Overlaid<'_> {
         let (name, base) = (name.to_owned(), self.base.source.path().display().to_string());
         let span = over.key.span.clone().into();
         problems.push(&over.key.source, IntegrationMistake::OverlayKind { name, found, before, base, span });
-    }
-}
-
-/// Reports members of a setting that do not fit settings which the connector defines inside it: `maps` and `maps.users`.
-pub(super) fn inner_settings(connector: &Connector, setting: &Setting, node: &Node, problems: &mut Problems) {
-    let Shape::Table(members) = Shape::of(node) else { return };
-    let inner = connector.settings.iter().filter(|inner| SettingName::new(&inner.name).is_within(&setting.name));
-    for inner in inner {
-        let rest = inner.name.get(setting.name.len() + 1..).unwrap_or_default();
-        let parts: Vec<&str> = SettingName::new(rest).parts().collect();
-        let (mut members, mut path) = (members, setting.name.clone());
-        for (index, part) in parts.iter().enumerate() {
-            let Some(member) = members.get(*part) else { break };
-            path = format!("{path}.{}", toml_text::key(part));
-            let is_last = index + 1 == parts.len();
-            match Shape::of(member) {
-                _ if is_last => settings::fits(inner, &member.placed(), problems),
-                Shape::Table(inside) => {
-                    members = inside;
-                    continue;
-                }
-                shape @ (Shape::Reference | Shape::Leaf(_)) if inner.default.is_some() => {
-                    let (name, inner, found) = (path.clone(), inner.name.clone(), shape.words());
-                    let span = member.key.span.clone().into();
-                    problems.push(&member.key.source, IntegrationMistake::AroundSetting { name, found, inner, span });
-                }
-                Shape::EmptyTable | Shape::Reference | Shape::Leaf(_) => {}
-            }
-            break;
-        }
     }
 }

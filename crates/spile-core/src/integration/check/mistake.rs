@@ -1,4 +1,6 @@
 //! Mistakes in one integration whose file is well formed.
+//!
+//! Long because it is one enum, whose sentences should read alike.
 
 use miette::{Diagnostic, SourceSpan};
 

@@ -2,14 +2,16 @@
 
 use serde_json::Value;
 
-use super::{Draft, IntegrationMistake, merging, named, values};
+use super::shape::Shape;
+use super::{Draft, IntegrationMistake, named, values};
 use crate::connector::{Connector, Group, Kind, Setting};
 use crate::integration::secrets::SecretsMistake as SecretMistake;
-use crate::name::Slug;
+use crate::name::{SettingName, Slug};
 use crate::problem::{Problems, did_you_mean, listed};
 use crate::sops;
 use crate::source::{Place, Placed};
 use crate::table::Node;
+use crate::toml_text;
 use crate::value::{Settings, expansion, sorted};
 
 /// Whether messages may quote strings.
@@ -35,7 +37,7 @@ pub(super) fn config(draft: &Draft, connector: &Connector, problems: &mut Proble
                 Some(setting) => {
                     fits(setting, &value, problems);
                     if setting.kind == Kind::Object {
-                        merging::inner_settings(connector, setting, node, problems);
+                        inner_settings(connector, setting, node, problems);
                     }
                     values::check(draft, setting, node, problems);
                     value.value = setting.kind.completed(value.value);
@@ -46,6 +48,36 @@ pub(super) fn config(draft: &Draft, connector: &Connector, problems: &mut Proble
         }
     }
     sorted(config)
+}
+
+/// Reports members of a setting that do not fit settings which the connector defines inside it: `maps` and `maps.users`.
+fn inner_settings(connector: &Connector, setting: &Setting, node: &Node, problems: &mut Problems) {
+    let Shape::Table(members) = Shape::of(node) else { return };
+    let inner = connector.settings.iter().filter(|inner| SettingName::new(&inner.name).is_within(&setting.name));
+    for inner in inner {
+        let rest = inner.name.get(setting.name.len() + 1..).unwrap_or_default();
+        let parts: Vec<&str> = SettingName::new(rest).parts().collect();
+        let (mut members, mut path) = (members, setting.name.clone());
+        for (index, part) in parts.iter().enumerate() {
+            let Some(member) = members.get(*part) else { break };
+            path = format!("{path}.{}", toml_text::key(part));
+            let is_last = index + 1 == parts.len();
+            match Shape::of(member) {
+                _ if is_last => fits(inner, &member.placed(), problems),
+                Shape::Table(inside) => {
+                    members = inside;
+                    continue;
+                }
+                shape @ (Shape::Reference | Shape::Leaf(_)) if inner.default.is_some() => {
+                    let (name, inner, found) = (path.clone(), inner.name.clone(), shape.words());
+                    let span = member.key.span.clone().into();
+                    problems.push(&member.key.source, IntegrationMistake::AroundSetting { name, found, inner, span });
+                }
+                Shape::EmptyTable | Shape::Reference | Shape::Leaf(_) => {}
+            }
+            break;
+        }
+    }
 }
 
 /// Returns a value as Meltano reads it. Warns about strings with a variable that looks as if it were expanded.

@@ -128,15 +128,12 @@ fn of_restarts(stream: &MeasuredStream, measured: &Measured) -> Vec<Finding> {
     }
     if let Some((state, one)) = worst(|one| one.earlier) {
         let count = counted(one.earlier, "record");
-        found.push(match stream.replication_key {
-            Some(_) => {
-                let message = format!("repeats {count} from before its bookmark after a restart from state {state}");
-                finding(Kind::RepeatsEarlier, Some(stream), message)
-            }
-            None => {
-                let message = format!("has no replication key: repeats {count} after a restart from state {state}");
-                finding(Kind::StartsOver, Some(stream), message)
-            }
+        found.push(if stream.replication_key.is_some() {
+            let message = format!("repeats {count} from before its bookmark after a restart from state {state}");
+            finding(Kind::RepeatsEarlier, Some(stream), message)
+        } else {
+            let message = format!("has no replication key: repeats {count} after a restart from state {state}");
+            finding(Kind::StartsOver, Some(stream), message)
         });
     }
     if let Some((_, one)) = worst(|one| one.last) {
@@ -180,13 +177,13 @@ mod tests {
         (worst, found.into_iter().map(|one| one.kind).collect())
     }
 
-    fn orders(more: Value) -> Value {
+    fn orders(more: &Value) -> Value {
         let mut stream = json!({ "stream": "orders", "records": 9, "key": ["id"], "replication_key": "at" });
         stream.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         stream
     }
 
-    fn restart(counts: Value) -> Value {
+    fn restart(counts: &Value) -> Value {
         let mut one = json!({ "stream": "orders" });
         one.as_object_mut().unwrap().extend(counts.as_object().unwrap().clone());
         json!({ "state": 2, "streams": [one] })
@@ -195,7 +192,7 @@ mod tests {
     #[test]
     fn repeats_of_the_bookmarks_own_value_are_no_fault_and_lost_records_are_the_worst() {
         let with =
-            |counts: Value| json!({ "streams": [orders(json!({}))], "states": 3, "restarts": [restart(counts)] });
+            |counts: Value| json!({ "streams": [orders(&json!({}))], "states": 3, "restarts": [restart(&counts)] });
         let equal = &Discoveries::Equal;
         assert_eq!(grade(with(json!({})), equal), (Grade::A, vec![]));
         assert_eq!(grade(with(json!({ "last": 1 })), equal), (Grade::A, vec![Kind::RepeatsLast]));
@@ -208,13 +205,13 @@ mod tests {
 
     #[test]
     fn a_tap_without_states_or_keys_passes_but_no_better_than_c() {
-        let unknown = json!({ "streams": [orders(json!({ "key": [], "replication_key": null }))] });
+        let unknown = json!({ "streams": [orders(&json!({ "key": [], "replication_key": null }))] });
         assert_eq!(
             grade(unknown, &Discoveries::Unsupported),
             (Grade::C, vec![Kind::NoKey, Kind::NoState, Kind::NoDiscovery])
         );
         assert!(Grade::C.is_passed() && !Grade::D.is_passed());
-        let failed = json!({ "streams": [orders(json!({}))], "states": 1, "restarts": [{ "state": 1, "failed": "exit code 1" }] });
+        let failed = json!({ "streams": [orders(&json!({}))], "states": 1, "restarts": [{ "state": 1, "failed": "exit code 1" }] });
         assert_eq!(grade(failed, &Discoveries::Equal), (Grade::F, vec![Kind::CannotContinue]));
     }
 
@@ -222,7 +219,7 @@ mod tests {
     fn of_several_restarts_the_worst_is_named_and_secrets_in_keys_are_masked() {
         let lost = |state: u64, count: u64, key: &str| json!({ "state": state, "streams": [{ "stream": "orders", "lost": { "count": count, "examples": [[key, 1]] } }] });
         let restarts = json!([lost(1, 1, "a"), lost(5, 3, "postgres://me:hunter2@db/x"), lost(9, 2, "c")]);
-        let measured = json!({ "streams": [orders(json!({}))], "states": 9, "restarts": restarts });
+        let measured = json!({ "streams": [orders(&json!({}))], "states": 9, "restarts": restarts });
         let found = findings(&serde_json::from_value(measured).unwrap(), &Discoveries::Equal);
         assert_eq!(found[0].message, "loses 3 of 9 records when the tap continues from its state 5");
         assert_eq!(found[0].examples, ["***, 1"]);
