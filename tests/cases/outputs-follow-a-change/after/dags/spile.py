@@ -17,7 +17,7 @@ PROJECT = os.environ.get("SPILE_PROJECT") or str(Path(__file__).resolve().parent
 SPILE = os.environ.get("SPILE_PROGRAM") or "spile"
 ENVIRONMENT = "dev"
 
-# What spile ends with where its command line is wrong: another try does not mend that.
+# The exit code for an invalid command line, which a retry does not fix.
 USAGE = 64
 
 
