@@ -79,7 +79,7 @@ fn script() -> String {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn the_installer_puts_a_checked_program_into_the_home() {
+fn the_script_puts_a_checked_program_into_the_home() {
     let release = Release::new();
     let ran = release.installs(&script(), &[]);
     assert_eq!(ran.code, Some(0), "{}{}", ran.stdout, ran.stderr);
@@ -94,7 +94,7 @@ fn the_installer_puts_a_checked_program_into_the_home() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn the_installer_installs_nothing_if_anything_is_wrong() {
+fn the_script_changes_nothing_if_anything_is_wrong() {
     let release = Release::new();
     let program = release.path("home/.local/bin/spile");
     let refused = |variables: &[(&str, &str)], script: &str, why: &str| {
@@ -150,7 +150,7 @@ fn with_uv_only(folder: &Path, words: &[&str]) -> Said {
 }
 
 #[test]
-fn a_wheel_installs_with_pip_and_runs_with_nothing_but_uv() {
+fn a_wheel_works_with_pip_and_with_nothing_but_uv() {
     let folder = tempfile::tempdir().unwrap();
     let wheel = wheel(&folder.path().join("dist"));
     let venv = folder.path().join("venv");

@@ -14,12 +14,12 @@ mod connectors;
 mod contract;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod crash;
+mod distribution;
 mod floors;
 mod folder;
 mod hostile;
 mod http;
 mod import;
-mod install;
 mod installs;
 mod instructions;
 mod killed;

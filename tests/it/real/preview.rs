@@ -144,10 +144,7 @@ fn a_plan_previews_the_sources_that_it_changes_and_shows_no_value() {
     assert!(!plan.to_string().contains("\"two\""), "{plan:#}");
     assert_eq!(rows(&project, "select count(*) from public_tiny"), json!([[2]]));
     let markdown = project.spile(&["plan", "--preview", "--format", "markdown"]).succeeds().stdout();
-    assert!(
-        markdown.contains("<code>public-tiny</code>: 2 records") || markdown.contains("`public-tiny`: 2 records"),
-        "{markdown}"
-    );
+    assert!(markdown.contains("- `public-tiny`&#58; 2 records, 2 columns\n"), "{markdown}");
     assert!(markdown.contains(".spile/preview/shop.duckdb"), "{markdown}");
 
     // Without the key, the plan says why there is none, and does not fail.
