@@ -1,13 +1,16 @@
 //! The results of runs that have just ended, and the findings of a dry run.
 
+use std::fmt::Write;
+
 use serde_json::{Value, json};
 
 use super::junit::{attribute, suite, xml};
 use super::runs::{duration, records, status_cell, status_style};
 use super::table::{Cell, table};
 use super::{QUIET, harmless, styled};
+use spile_core::problem::listed;
 use spile_core::run::{Run, RunStatus};
-use spile_ops::run::{FixHint, Would};
+use spile_ops::run::{FixHint, OldRows, Would};
 
 /// A run, and where to fix the cause if it failed.
 pub type EndedRun = (Run, Option<FixHint>);
@@ -91,6 +94,22 @@ pub fn junit(ended: &[EndedRun]) -> String {
     suite("spile runs", ended.len(), failures, &cases.concat())
 }
 
+/// Returns what a sync would do besides going on from its bookmark.
+fn besides(one: &Would) -> String {
+    let names = |patterns: &[String]| listed(patterns.iter().map(String::as_str));
+    let mut text = String::new();
+    if !one.streams.only.is_empty() {
+        let _ = write!(text, "; reads only {}", names(&one.streams.only));
+    }
+    if !one.streams.refresh.is_empty() {
+        let _ = write!(text, "; reads {} from the beginning", names(&one.streams.refresh));
+    }
+    if one.old_rows == OldRows::Remove {
+        text.push_str("; removes rows that are no longer in the source");
+    }
+    text
+}
+
 /// Returns the findings of a dry run.
 #[must_use]
 pub fn would(all: &[Would]) -> String {
@@ -101,6 +120,8 @@ pub fn would(all: &[Would]) -> String {
         let bookmark = one.bookmark.as_ref().map(|state| harmless(&state.to_string()));
         let unknown = if one.forgets {
             "its tap keeps none: it reads everything on every run"
+        } else if one.starts_over {
+            "not used: it reads everything again"
         } else {
             "none known: it would read everything, or start where Meltano left off"
         };
@@ -111,7 +132,7 @@ pub fn would(all: &[Would]) -> String {
             one.loader.as_ref().map_or("-", |slug| slug.as_str()).into(),
             one.state_id.as_deref().unwrap_or("-").into(),
             if one.is_running { "yes".into() } else { Cell::styled("no", QUIET) },
-            format!("{}{bookmark}", goes_on.unwrap_or_default()).into(),
+            format!("{}{bookmark}{}", goes_on.unwrap_or_default(), besides(one)).into(),
         ]
     };
     let rows: Vec<_> = all.iter().map(row).collect();

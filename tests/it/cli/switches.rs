@@ -124,3 +124,18 @@ fn schedules_show_the_next_runs() {
     assert!(text.contains("TIME ZONE") && text.contains("(in "), "{text}");
     assert!(folder.spile("schedules fruit").exits(0).out.contains("no schedules yet"));
 }
+
+#[test]
+fn a_dry_run_says_which_streams_would_be_read_from_the_beginning() {
+    let folder = Folder::project();
+    let text = "type = 'github'\nloader = 'lake'\n[config]\nrepositories = ['a/b']\n";
+    folder.write("integrations/code.toml", text);
+    let said = |words: &str| folder.spile(&format!("sync code --dry-run {words}")).exits(0).out;
+    let some = said("--stream issues --stream releases --full-refresh=issues");
+    assert!(some.contains("reads only `issues`, `releases`; reads `issues` from the beginning"), "{some}");
+    assert!(said("--full-refresh").contains("not used: it reads everything again"));
+    let mut json = folder.spile("sync code --dry-run --full-refresh=issues --format json").exits(0).json();
+    super::schemas::holds("dry-run", &json);
+    let one = json["would_sync"][0].take();
+    assert_eq!((&one["streams"]["refresh"], &one["old_rows"]), (&json!(["issues"]), &json!("keep")));
+}

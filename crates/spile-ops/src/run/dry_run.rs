@@ -7,14 +7,14 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::bookmarks::{Pipeline, backend};
-use super::{From, Options, chosen};
+use super::{From, OldRows, Options, chosen};
 use crate::invocation::project_file;
 use crate::{Error, Loaded};
 use spile_core::integration::Integration;
 use spile_core::name::Slug;
 use spile_core::record::entry::state_id;
 use spile_core::run::refresh::{self, RefreshRemains};
-use spile_core::run::{RunKind, RunStatus};
+use spile_core::run::{RunKind, RunStatus, StreamFilter};
 use spile_core::state::SingerState;
 use spile_world::processes::meltano::Backend;
 use spile_world::stores::state_changes::StateChanges;
@@ -33,6 +33,13 @@ pub struct Would {
     pub bookmark: Option<Value>,
     /// The last run of the unfinished full refresh that the sync would continue.
     pub unfinished_refresh: Option<Uuid>,
+    /// Which streams it would read, and which of them from their beginning.
+    #[serde(skip_serializing_if = "StreamFilter::is_default")]
+    pub streams: StreamFilter,
+    /// Whether it would read everything from the beginning, or from a date on, whatever the bookmark says.
+    pub starts_over: bool,
+    /// What becomes of rows that are no longer in the source.
+    pub old_rows: OldRows,
     /// Whether its tap keeps no bookmarks, so that the sync reads everything again.
     pub forgets: bool,
     /// Whether a sync of it is running now.
@@ -83,6 +90,9 @@ pub async fn would(world: &World, loaded: &Arc<Loaded>, options: &Options) -> Re
             state_id,
             bookmark,
             unfinished_refresh,
+            streams: options.streams.clone(),
+            starts_over: options.from != From::Bookmark,
+            old_rows: options.old_rows,
             forgets,
             is_running,
         });

@@ -13,7 +13,8 @@ use spile_core::integration::check::environment_variable;
 use spile_world::processes::meltano::{Request, Reset};
 
 /// What happens to rows in the destination that a full refresh does not deliver.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum OldRows {
     /// They stay.
     Keep,
