@@ -122,8 +122,8 @@ pub async fn change(
         edits.extend(gone.map(|name| Edit { table: Some("config"), key: name.clone(), value: None }));
         let is_known = |name: &str, value: &Value| {
             let setting = integration.connector.setting(name);
-            let completed = setting.map_or_else(|| value.clone(), |setting| setting.kind.completed(value.clone()));
-            known.get(name) == Some(&completed)
+            let completed = setting.map(|setting| setting.kind.completed(value.clone()));
+            known.get(name).is_some_and(|known| known == value || Some(known) == completed.as_ref())
         };
         let other = config.iter().filter(|(name, value)| !is_known(name, value));
         edits.extend(other.map(|(name, value)| Edit {

@@ -40,7 +40,10 @@ pub(super) fn config(draft: &Draft, connector: &Connector, problems: &mut Proble
                         inner_settings(connector, setting, node, problems);
                     }
                     values::check(draft, setting, node, problems);
-                    value.value = setting.kind.completed(value.value);
+                    // An imported plugin gets what it got before.
+                    if draft.plugin.is_none() {
+                        value.value = setting.kind.completed(value.value);
+                    }
                 }
                 None => unknown(connector, &name, node, problems),
             }
