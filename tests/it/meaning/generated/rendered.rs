@@ -126,7 +126,7 @@ fn rendered(folder: &Folder) -> Result<Variables, TestCaseError> {
 fn config(declared: &Integration, environment: &str) -> Map<String, Value> {
     let mut found = Map::from_iter([("loose".to_owned(), json!(false)), ("flag".to_owned(), json!(true))]);
     for (name, value) in &model::at(declared, environment).config {
-        let value = model::value(value, &VARIABLES);
+        let value = model::value(name, value, &VARIABLES);
         match name.split_once('.') {
             Some((table, name)) => drop(found.insert(table.to_owned(), json!({ name: value }))),
             None => drop(found.insert(name.clone(), value)),
