@@ -13,6 +13,7 @@ mod compare;
 mod discover;
 mod error;
 mod extractor_lock;
+mod fill;
 mod host;
 mod install;
 mod kept_state;
@@ -41,14 +42,13 @@ use tokio::sync::watch;
 use crate::files::own_folder::Own;
 use crate::files::project::OWN_FOLDER;
 use crate::processes::child_environment::withheld_in;
-use crate::processes::relay;
 use call::Call;
 use child::{Channel, ChildEnd, Limits, Lost};
 use listener::Listener;
 use mask::Mask;
 use run_folder::Private;
 use spile_core::run::Details;
-use spile_core::settings::{Meltano as Pinned, ProjectSettings, RunEnvironment, Verify};
+use spile_core::settings::{Meltano as Pinned, ProjectSettings, RunEnvironment};
 
 pub use about::{About, AboutError, AboutQuestion};
 pub use bookmarks::{Backend, Bookmarks, Elsewhere, IsHosted, Missing};
@@ -65,27 +65,6 @@ pub use request::{Catalog, Finished, Mapper, Outcome, Progress, Request, Reset, 
 pub use run_folder::Holder;
 pub use run_log::{before as log_before, keep_logs};
 pub use spile_core::run::log::CatalogFacts;
-
-/// The file that names the streams of a reset, for `launch.py`.
-const RESET: &str = "reset.json";
-
-/// The file that names the streams of a run, for `launch.py`.
-const STREAMS: &str = "streams.json";
-
-/// The file that names the program that relays records, for `launch.py`.
-const RELAY: &str = "relay.json";
-
-/// Starts Meltano with a counter of records between tap and target.
-const LAUNCH: &str = include_str!("meltano/launch.py");
-
-/// Counts the rows in a loader's tables.
-const ROWS: &str = include_str!("meltano/rows.py");
-
-/// The file name of the catalog that a run is given.
-const CATALOG: &str = "catalog.json";
-
-/// Makes Meltano log JSON.
-const LOGGING: &str = include_str!("meltano/logging.yml");
 
 /// Hears how a run gets on.
 pub type Tell<'a> = &'a mut (dyn FnMut(Progress) + Send);
@@ -271,58 +250,6 @@ impl Meltano {
             given.has(name, &plugins) || request.variables.contains_key(name) || request.settings.contains_key(name)
         };
         Ok(names.into_iter().filter(|name| !is_there(name)).collect())
-    }
-
-    /// Fills the folder that Meltano sees as its project.
-    fn fill(&self, private: &Private, request: &Request) -> Result<(), RunError> {
-        let files = [("meltano.yml", request.project_file.as_str()), ("launch.py", LAUNCH), ("logging.yml", LOGGING)];
-        let counts = (request.verify == Verify::Count).then_some(("rows.py", ROWS));
-        for (name, text) in files.into_iter().chain(counts) {
-            private.write(name, text).map_err(RunError::io("write", &private.path(name)))?;
-        }
-        if let Catalog::Given(catalog) = &request.catalog {
-            private.write_bytes(CATALOG, catalog).map_err(RunError::io("write", &private.path(CATALOG)))?;
-        }
-        if !request.filter.is_default() {
-            let asked = serde_json::json!(request.filter).to_string();
-            private.write(STREAMS, &asked).map_err(RunError::io("write", &private.path(STREAMS)))?;
-        }
-        if let Some(reset) = &request.reset {
-            private
-                .write(RESET, &serde_json::json!(reset).to_string())
-                .map_err(RunError::io("write", &private.path(RESET)))?;
-        }
-        self.offer_relay(private, request)?;
-        Self::tell_bookmarks(private, request)?;
-        if request.surroundings == Surroundings::Project {
-            self.link(private)?;
-        }
-        Ok(())
-    }
-
-    /// Names the program that relays records. A mapper's output has to pass through Meltano, so then everything does. The
-    /// records of a reset are changed on their way, which a relay does not do.
-    fn offer_relay(&self, private: &Private, request: &Request) -> Result<(), RunError> {
-        match &request.host.program {
-            Some(program) if self.has_relay && request.mappers.is_empty() && request.reset.is_none() => {
-                let asked = serde_json::json!({ "program": program, "word": relay::WORD }).to_string();
-                private.write(RELAY, &asked).map_err(RunError::io("write", &private.path(RELAY)))
-            }
-            Some(_) | None => Ok(()),
-        }
-    }
-
-    /// Links the content of the project's folder into a run's folder, except for hidden files and the run's own files.
-    fn link(&self, private: &Private) -> Result<(), RunError> {
-        for item in std::fs::read_dir(&self.root).map_err(RunError::io("read", &self.root))?.flatten() {
-            let name = item.file_name();
-            let link = private.folder().join(&name);
-            if name.as_encoded_bytes().starts_with(b".") || link.symlink_metadata().is_ok() {
-                continue;
-            }
-            std::os::unix::fs::symlink(item.path(), &link).map_err(RunError::io("link", &link))?;
-        }
-        Ok(())
     }
 
     /// Reads the project's `.env`, which Meltano reads itself; `None` if it does not exist.

@@ -5,7 +5,8 @@ use serde::Serialize;
 use tokio::sync::watch;
 
 use super::call::{Call, Collected};
-use super::{Finished, Meltano, Outcome, ROWS, Request, RunError};
+use super::fill::ROWS;
+use super::{Finished, Meltano, Outcome, Request, RunError};
 use spile_core::run::Cause;
 
 /// The folder of the comparison's scripts, inside a run's folder. It is separate so that Python does not import files
