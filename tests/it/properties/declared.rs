@@ -22,8 +22,11 @@ fn connectors() -> Vec<Arc<Connector>> {
     all.into_iter().map(|(role, name)| catalog.find(role, name).unwrap()).collect()
 }
 
-fn fitting(kind: &Kind) -> BoxedStrategy<Value> {
-    match kind {
+fn fitting(setting: &Setting) -> BoxedStrategy<Value> {
+    if let Some(host) = setting.hosts.first() {
+        return Just(json!(format!("https://acme.{host}"))).boxed();
+    }
+    match &setting.kind {
         Kind::String | Kind::File => text().prop_map(Value::String).boxed(),
         Kind::Integer => any::<i64>().prop_map(|number| json!(number)).boxed(),
         Kind::Decimal => number().boxed(),
@@ -67,11 +70,11 @@ fn optional(connector: &Connector) -> Vec<&Setting> {
 fn config(connector: &Connector) -> impl Strategy<Value = Map<String, Value>> + use<> {
     let always = needed(connector, Secrecy::Plain).into_iter().map(|setting| {
         let name = setting.name.clone();
-        fitting(&setting.kind).prop_map(move |value| Some((name.clone(), value))).boxed()
+        fitting(setting).prop_map(move |value| Some((name.clone(), value))).boxed()
     });
     let sometimes = optional(connector).into_iter().map(|setting| {
         let name = setting.name.clone();
-        proptest::option::weighted(0.2, fitting(&setting.kind).prop_map(move |value| (name.clone(), value))).boxed()
+        proptest::option::weighted(0.2, fitting(setting).prop_map(move |value| (name.clone(), value))).boxed()
     });
     let settings: Vec<_> = always.chain(sometimes).collect();
     settings.prop_map(|settings| settings.into_iter().flatten().collect())
@@ -90,7 +93,10 @@ fn file(connector: &Connector, name: &str, config: &Map<String, Value>) -> Strin
     if secrets.is_empty() { text } else { with_secrets(&text, &secrets) }
 }
 
-/// One file for each connector, as its path and text.
+/// How many connectors a project uses. Over all projects, each connector is used many times.
+const USED: usize = 10;
+
+/// One file for each connector of a project, as its path and text.
 pub fn files() -> impl Strategy<Value = Vec<(String, String)>> {
     let one = |connector: Arc<Connector>| {
         (text(), config(&connector)).prop_map(move |(name, config)| {
@@ -98,7 +104,11 @@ pub fn files() -> impl Strategy<Value = Vec<(String, String)>> {
             (path, file(&connector, &name, &config))
         })
     };
-    connectors().into_iter().map(one).collect::<Vec<_>>()
+    let is_destination =
+        |connector: &Arc<Connector>| connector.head.role == Role::Loader && connector.head.name == "jsonl";
+    let (destination, others): (Vec<_>, Vec<_>) = connectors().into_iter().partition(is_destination);
+    let used = proptest::sample::subsequence(others, USED);
+    used.prop_flat_map(move |used| used.into_iter().chain(destination.clone()).map(one).collect::<Vec<_>>())
 }
 
 fn in_memory(opened: Opened) -> Opened {

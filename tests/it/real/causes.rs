@@ -74,7 +74,7 @@ fn a_loader_without_write_access_is_reported_with_its_own_file_and_account() {
     assert!(run["mend"]["help"].as_str().unwrap().contains("the right to write there"), "{run}");
     project.spile_with(&["secrets", "set", "lake", "password", "--stdin"], "wrong").succeeds();
     let run = failed(&project, &["sync", "things"]);
-    assert!(run["mend"]["help"].as_str().unwrap().contains("`spile secrets set lake SETTING`"), "{run}");
+    assert!(run["mend"]["help"].as_str().unwrap().contains("`spile secrets set lake password`"), "{run}");
 }
 
 #[test]
