@@ -210,7 +210,10 @@ const OPENERS: [(&str, &str); 21] = [
     ("crates/spile-world/src/processes/sops_program/scratch.rs", "a private folder of its own"),
     ("crates/spile-world/src/machine.rs", "the system's own files"),
     ("crates/spile-world/src/processes/meltano/liveness.rs", "the system's own files"),
-    ("crates/spile-world/src/processes/meltano.rs", "the names in the project's folder, which a run gets as links"),
+    (
+        "crates/spile-world/src/processes/meltano/fill.rs",
+        "the names in the project's folder, which a run gets as links",
+    ),
     ("crates/spile-world/src/processes/git/file.rs", "git's own folder"),
     (
         "crates/spile-world/src/processes/git/changed.rs",

@@ -104,11 +104,14 @@ pub fn files() -> impl Strategy<Value = Vec<(String, String)>> {
             (path, file(&connector, &name, &config))
         })
     };
-    let is_destination =
-        |connector: &Arc<Connector>| connector.head.role == Role::Loader && connector.head.name == "jsonl";
-    let (destination, others): (Vec<_>, Vec<_>) = connectors().into_iter().partition(is_destination);
+    // The destination of all, and one that other tests add an overlay to.
+    let is_needed = |connector: &Arc<Connector>| {
+        [(Role::Loader, "jsonl"), (Role::Extractor, "mysql")]
+            .contains(&(connector.head.role, connector.head.name.as_str()))
+    };
+    let (needed, others): (Vec<_>, Vec<_>) = connectors().into_iter().partition(is_needed);
     let used = proptest::sample::subsequence(others, USED);
-    used.prop_flat_map(move |used| used.into_iter().chain(destination.clone()).map(one).collect::<Vec<_>>())
+    used.prop_flat_map(move |used| used.into_iter().chain(needed.clone()).map(one).collect::<Vec<_>>())
 }
 
 fn in_memory(opened: Opened) -> Opened {
