@@ -23,7 +23,7 @@ pub struct Reset {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ResetMoment {
-    /// When the tap has delivered everything, the loader removes the rows that this run did not deliver. It is told so by
+    /// When the tap has delivered everything, the loader removes the rows that this run did not deliver. It learns that from
     /// Singer's `ACTIVATE_VERSION`.
     End,
     /// Before it writes the first record of a stream.
