@@ -5,6 +5,7 @@
 //! shares `.meltano` (plugin environments, state, catalogs) with the user's own `meltano run`.
 
 mod about;
+mod answer;
 mod bookmarks;
 mod call;
 mod certify;
@@ -171,10 +172,7 @@ impl Meltano {
         }
         // Programs from this folder are run, so it must belong to this user.
         self.theirs.make().map_err(RunError::io("use", self.theirs.path()))?;
-        let hold = match &request.hold {
-            Some(hold) => hold.clone(),
-            None => self.hold_unclaimed(request)?,
-        };
+        let hold = self.held(request)?;
         let private = hold.private();
         self.fill(private, request)?;
         let command = self.command(request, &call, private)?;

@@ -3,9 +3,8 @@
 use serde_json::json;
 use tokio::sync::watch;
 
-use super::call::{Call, Collected};
-use super::{Finished, Meltano, Outcome, Request, RunError};
-use spile_core::run::Cause;
+use super::answer::{Answer, Limit};
+use super::{Meltano, Outcome, Request, RunError};
 
 /// The folder of the scripts, inside a run's folder. It is separate so that Python does not import files of the project.
 const FOLDER: &str = "certify";
@@ -15,7 +14,7 @@ const FILES: [(&str, &str); 2] =
     [("driver.py", include_str!("certify/driver.py")), ("reading.py", include_str!("certify/reading.py"))];
 
 /// The most bytes of the answer: counts and a few keys of tens of thousands of streams.
-const LARGEST: usize = 64 * 1024 * 1024;
+const LARGEST: Limit = Limit { bytes: 64 * 1024 * 1024, subject: "the result is", advice: "" };
 
 /// What the reads of a tap showed.
 #[derive(Debug)]
@@ -43,18 +42,7 @@ impl Meltano {
         let asked = json!({ "states": states }).to_string();
         let request = self.with_scripts(request, FOLDER, FILES.into_iter().chain([("asked.json", asked.as_str())]))?;
         let arguments = ["config", "test", &request.extractor].map(str::to_owned);
-        let mut output = Collected::up_to(LARGEST);
-        let call = Call { output: Some(&mut output), ..Call::from(&arguments) };
-        let ended = self.invoke(&request, call, interrupt, &mut |_| ()).await;
-        match (output.into_bytes(), ended) {
-            (Some((answer, _)), Ok((Finished { outcome, .. }, _))) => Ok(Reads { outcome, answer }),
-            (Some(_), Err(error)) => Err(error),
-            (None, _) => Ok(Reads { outcome: too_large(), answer: Vec::new() }),
-        }
+        let Answer { outcome, bytes: answer, .. } = self.answer(&request, &arguments, LARGEST, interrupt).await?;
+        Ok(Reads { outcome, answer })
     }
-}
-
-fn too_large() -> Outcome {
-    let message = format!("the result is larger than {} MiB", LARGEST >> 20);
-    Outcome::Failed { message, cause: Cause::Output }
 }

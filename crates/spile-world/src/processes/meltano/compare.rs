@@ -4,10 +4,9 @@
 use serde::Serialize;
 use tokio::sync::watch;
 
-use super::call::{Call, Collected};
+use super::answer::{Answer, Limit};
 use super::fill::ROWS;
-use super::{Finished, Meltano, Outcome, Request, RunError};
-use spile_core::run::Cause;
+use super::{Meltano, Outcome, Request, RunError};
 
 /// The folder of the comparison's scripts, inside a run's folder. It is separate so that Python does not import files
 /// of the project.
@@ -24,7 +23,7 @@ const FILES: [(&str, &str); 6] = [
 ];
 
 /// The most bytes of the answer: figures of tens of thousands of streams.
-const LARGEST: usize = 64 * 1024 * 1024;
+const LARGEST: Limit = Limit { bytes: 64 * 1024 * 1024, subject: "the result is", advice: "" };
 
 /// What to ask both sides.
 #[derive(Debug, Clone, Serialize)]
@@ -62,14 +61,8 @@ impl Meltano {
         let mut arguments = ["run", "--no-install", "--no-state-update"].map(str::to_owned).to_vec();
         arguments.push(request.extractor.clone());
         arguments.extend(request.loader.clone());
-        let mut output = Collected::up_to(LARGEST);
-        let call = Call { output: Some(&mut output), ..Call::from(&arguments) };
-        let ended = self.invoke(&request, call, interrupt, &mut |_| ()).await;
-        match (output.into_bytes(), ended) {
-            (Some(answer), Ok((Finished { outcome, .. }, _))) => Ok(Comparison { outcome, answer: answer.0 }),
-            (Some(_), Err(error)) => Err(error),
-            (None, _) => Ok(Comparison { outcome: too_large(), answer: Vec::new() }),
-        }
+        let Answer { outcome, bytes: answer, .. } = self.answer(&request, &arguments, LARGEST, interrupt).await?;
+        Ok(Comparison { outcome, answer })
     }
 
     /// Writes scripts into a folder of a run's folder, and returns the request that finds them there.
@@ -79,10 +72,7 @@ impl Meltano {
         folder: &str,
         files: impl IntoIterator<Item = (&'a str, &'a str)>,
     ) -> Result<Request, RunError> {
-        let hold = match &request.hold {
-            Some(hold) => hold.clone(),
-            None => self.hold_unclaimed(request)?,
-        };
+        let hold = self.held(request)?;
         let private = hold.private();
         private.make_folder(folder).map_err(RunError::io("create", &private.path(folder)))?;
         for (name, text) in files {
@@ -91,9 +81,4 @@ impl Meltano {
         }
         Ok(Request { hold: Some(hold), ..request.clone() })
     }
-}
-
-fn too_large() -> Outcome {
-    let message = format!("the result is larger than {} MiB", LARGEST >> 20);
-    Outcome::Failed { message, cause: Cause::Output }
 }

@@ -2,12 +2,11 @@
 
 use tokio::sync::watch;
 
-use super::call::{Call, Collected};
-use super::{Finished, Meltano, Outcome, Request, RunError};
-use spile_core::run::Cause;
+use super::answer::{Answer, Limit};
+use super::{Meltano, Outcome, Request, RunError};
 
 /// The most bytes of a catalog: five times the size of a large Salesforce's.
-const LARGEST: usize = 256 * 1024 * 1024;
+const LARGEST: Limit = Limit { bytes: 256 * 1024 * 1024, subject: "its output is", advice: "" };
 
 /// The result of a discovery.
 #[derive(Debug)]
@@ -34,20 +33,8 @@ impl Meltano {
         interrupt: &mut watch::Receiver<bool>,
     ) -> Result<Discovery, RunError> {
         let arguments = ["invoke", "--no-install", &request.extractor, "--discover"].map(str::to_owned);
-        let mut output = Collected::up_to(LARGEST);
-        let call = Call { output: Some(&mut output), ..Call::from(&arguments) };
-        let ended = self.invoke(request, call, interrupt, &mut |_| ()).await;
-        match (output.into_bytes(), ended) {
-            (Some((catalog, unstruck)), Ok((Finished { outcome, .. }, _))) => {
-                Ok(Discovery { outcome, catalog, unstruck })
-            }
-            (Some(_), Err(error)) => Err(error),
-            (None, _) => Ok(Discovery { outcome: too_large(), catalog: Vec::new(), unstruck: None }),
-        }
+        let answered = self.answer(request, &arguments, LARGEST, interrupt).await?;
+        let Answer { outcome, bytes: catalog, unstruck } = answered;
+        Ok(Discovery { outcome, catalog, unstruck })
     }
-}
-
-fn too_large() -> Outcome {
-    let message = format!("its output is larger than {} MiB", LARGEST >> 20);
-    Outcome::Failed { message, cause: Cause::Output }
 }

@@ -42,8 +42,12 @@ impl Meltano {
         self.made(&Holder { claims, ..holder(run, environment, plugins) })
     }
 
-    /// Creates the folder of an invocation that does not lock out others.
-    pub(super) fn hold_unclaimed(&self, request: &Request) -> Result<Arc<Hold>, RunError> {
+    /// Returns the folder of an invocation: that of the lock that several invocations share, or a new one of its own, which
+    /// does not lock out others.
+    pub(super) fn held(&self, request: &Request) -> Result<Arc<Hold>, RunError> {
+        if let Some(hold) = &request.hold {
+            return Ok(hold.clone());
+        }
         let holder = holder(request.run_id, &request.environment, request.plugin_names());
         self.made(&holder).map_err(|refused| match refused {
             NotHeld::Failed(error) => error,

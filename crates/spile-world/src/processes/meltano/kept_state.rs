@@ -5,7 +5,7 @@
 
 use tokio::sync::watch;
 
-use super::call::{Call, Collected};
+use super::answer::Limit;
 use super::{Host, Meltano, Outcome, Request, RunError, system_db};
 use crate::processes::child_environment::assigned_in;
 use spile_core::state::SingerState;
@@ -19,7 +19,7 @@ const DATABASE: &str = "MELTANO_DATABASE_URI";
 const FILE: &str = "state.json";
 
 /// The most bytes of a state.
-const LARGEST: usize = 32 * 1024 * 1024;
+const LARGEST: Limit = Limit { bytes: 32 * 1024 * 1024, subject: "it is", advice: "" };
 
 /// Whose database Meltano uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,16 +73,11 @@ impl Meltano {
         id: &str,
         interrupt: &mut watch::Receiver<bool>,
     ) -> Result<Option<SingerState>, RunError> {
-        let mut output = Collected::up_to(LARGEST);
         let arguments = ["state", "get", id].map(str::to_owned);
-        let call = Call { output: Some(&mut output), ..Call::from(&arguments) };
-        let ended = self.invoke(request, call, interrupt, &mut |_| ()).await;
+        let answer = self.answer(request, &arguments, LARGEST, interrupt).await?;
         let failed = |reason: String| RunError::StoredState { doing: "read", id: id.to_owned(), reason };
-        let Some((bytes, _)) = output.into_bytes() else {
-            return Err(failed(format!("it is larger than {} MiB", LARGEST >> 20)));
-        };
-        succeeded(&ended?.0.outcome).map_err(failed)?;
-        let text = String::from_utf8_lossy(&bytes);
+        succeeded(&answer.outcome).map_err(failed)?;
+        let text = String::from_utf8_lossy(&answer.bytes);
         let found = format!("{{\"completed\": {}}}", text.trim());
         SingerState::of_stored(&found).map_err(|error| failed(error.to_string()))
     }
@@ -98,10 +93,7 @@ impl Meltano {
         state: Option<&SingerState>,
         interrupt: &mut watch::Receiver<bool>,
     ) -> Result<(), RunError> {
-        let hold = match &request.hold {
-            Some(hold) => hold.clone(),
-            None => self.hold_unclaimed(request)?,
-        };
+        let hold = self.held(request)?;
         let file = hold.private().path(FILE);
         let arguments = match state {
             Some(state) => {

@@ -2,15 +2,14 @@
 
 use tokio::sync::watch;
 
-use super::call::{Call, Collected};
-use super::{Finished, Meltano, Outcome, Request, RunError};
-use spile_core::run::Cause;
+use super::answer::{Answer, Limit};
+use super::{Meltano, Outcome, Request, RunError};
 
 /// The file that tells `launch.py` how many records of each stream to read.
 const ASKED: &str = "preview.json";
 
 /// The most bytes of all records together.
-const LARGEST: usize = 64 * 1024 * 1024;
+const LARGEST: Limit = Limit { bytes: 64 * 1024 * 1024, subject: "the records are", advice: ": ask for fewer" };
 
 /// The first records of a source.
 #[derive(Debug)]
@@ -34,26 +33,12 @@ impl Meltano {
         most: u32,
         interrupt: &mut watch::Receiver<bool>,
     ) -> Result<FirstRecords, RunError> {
-        let hold = match &request.hold {
-            Some(hold) => hold.clone(),
-            None => self.hold_unclaimed(request)?,
-        };
+        let hold = self.held(request)?;
         let private = hold.private();
         private.write(ASKED, &most.to_string()).map_err(RunError::io("write", &private.path(ASKED)))?;
         let request = Request { hold: Some(hold), ..request.clone() };
         let arguments = ["config", "test", &request.extractor].map(str::to_owned);
-        let mut output = Collected::up_to(LARGEST);
-        let call = Call { output: Some(&mut output), ..Call::from(&arguments) };
-        let ended = self.invoke(&request, call, interrupt, &mut |_| ()).await;
-        match (output.into_bytes(), ended) {
-            (Some((messages, _)), Ok((Finished { outcome, .. }, _))) => Ok(FirstRecords { outcome, messages }),
-            (Some(_), Err(error)) => Err(error),
-            (None, _) => Ok(FirstRecords { outcome: too_large(), messages: Vec::new() }),
-        }
+        let Answer { outcome, bytes: messages, .. } = self.answer(&request, &arguments, LARGEST, interrupt).await?;
+        Ok(FirstRecords { outcome, messages })
     }
-}
-
-fn too_large() -> Outcome {
-    let message = format!("the records are larger than {} MiB: ask for fewer", LARGEST >> 20);
-    Outcome::Failed { message, cause: Cause::Output }
 }
