@@ -18,6 +18,7 @@ use spile_core::plan::consequence::Verdict;
 use spile_core::plan::{Compared, Current, Plan};
 use spile_core::problem::{Problems, Report};
 use spile_core::state::SingerState;
+use spile_core::state::change::StateChange;
 use spile_world::World;
 
 /// What was chosen for a plan, by integration.
@@ -192,8 +193,9 @@ pub(crate) fn check(plan: &Plan, choices: &Choices) -> Result<(), Error> {
 /// # Errors
 /// When a bookmark cannot be moved there, or its place cannot be asked.
 pub async fn check_backfills(scope: Scope<'_>, plan: &Plan, tell: Tell<'_>) -> Result<(), Error> {
-    for (integration, verdict) in with_choices(scope, plan) {
-        if let Some(action) = backfill(scope, &integration, verdict, tell).await? {
+    for (integration, verdict) in with_choices(scope, plan).filter(|(_, verdict)| !verdict.backfill.is_empty()) {
+        let kept = kept_streams(scope, &integration, tell).await?;
+        if let Some(action) = backfill(verdict, &kept) {
             state::plan(scope, integration.slug.as_str(), &action, tell).await?;
         }
     }
@@ -208,23 +210,28 @@ pub async fn check_backfills(scope: Scope<'_>, plan: &Plan, tell: Tell<'_>) -> R
 pub async fn carry_out(scope: Scope<'_>, plan: &Plan, tell: Tell<'_>) -> Result<(), Error> {
     for (integration, verdict) in with_choices(scope, plan) {
         let slug = &integration.slug;
-        let streams = kept_streams(scope, &integration, tell).await?;
-        let streams: Vec<String> =
-            streams.into_iter().filter(|stream| verdict.is_forward(stream) && !verdict.reads_again(stream)).collect();
+        let kept = kept_streams(scope, &integration, tell).await?;
+        let back = backfill(verdict, &kept);
+        let goes_forward = |stream: &String| verdict.is_forward(stream) && !verdict.reads_again(stream);
+        let streams: Vec<String> = kept.into_iter().filter(goes_forward).collect();
         if !streams.is_empty() {
             let action = Action::KeepForward { streams: streams.clone() };
-            let planned = state::plan(scope, slug.as_str(), &action, tell).await?;
-            let change = state::apply(scope, &planned, tell).await?;
+            let change = made(scope, &integration, &action, tell).await?;
             tell(Event::GoesForward { slug: slug.clone(), streams, change: change.id });
         }
-        if let Some(action) = backfill(scope, &integration, verdict, tell).await? {
-            let planned = state::plan(scope, slug.as_str(), &action, tell).await?;
-            let change = state::apply(scope, &planned, tell).await?;
+        if let Some(action) = back {
+            let change = made(scope, &integration, &action, tell).await?;
             let Action::Backfill { dates } = action else { continue };
             tell(Event::MovedBack { slug: slug.clone(), dates, change: change.id });
         }
     }
     Ok(())
+}
+
+/// Plans a change of bookmarks and makes it.
+async fn made(scope: Scope<'_>, of: &Integration, action: &Action, tell: Tell<'_>) -> Result<StateChange, Error> {
+    let planned = state::plan(scope, of.slug.as_str(), action, tell).await?;
+    state::apply(scope, &planned, tell).await
 }
 
 /// Returns the integrations with streams for which something was chosen, and that are synced.
@@ -247,17 +254,8 @@ async fn kept_streams(scope: Scope<'_>, of: &Integration, tell: Tell<'_>) -> Res
 }
 
 /// Returns the change that moves bookmarks back to the dates of a backfill, if one of these streams has a bookmark.
-async fn backfill(
-    scope: Scope<'_>,
-    of: &Integration,
-    verdict: &Verdict,
-    tell: Tell<'_>,
-) -> Result<Option<Action>, Error> {
-    if verdict.backfill.is_empty() {
-        return Ok(None);
-    }
-    let there = kept_streams(scope, of, tell).await?;
-    let dates = verdict.backfill.iter().filter(|(stream, _)| there.contains(*stream));
+fn backfill(verdict: &Verdict, kept: &[String]) -> Option<Action> {
+    let dates = verdict.backfill.iter().filter(|(stream, _)| kept.contains(stream));
     let dates: BTreeMap<String, String> = dates.map(|(stream, date)| (stream.clone(), date.clone())).collect();
-    Ok((!dates.is_empty()).then_some(Action::Backfill { dates }))
+    (!dates.is_empty()).then_some(Action::Backfill { dates })
 }
