@@ -144,14 +144,9 @@ async fn previews(of: Previewing<'_>, output: &mut Output) -> Vec<PreviewData> {
     let sources =
         touched.filter(|(_, id)| loaded.integrations.get(id).is_some_and(|one| one.role() == Role::Extractor));
     let (interrupted, interrupt) = watch::channel(false);
-    let options = ops::preview::Options {
-        environment: plan.environment.clone(),
-        records,
-        streams: Vec::new(),
-        timeout: PATIENCE,
-        host: host(),
-        interrupt,
-    };
+    let (environment, streams) = (plan.environment.clone(), Vec::new());
+    let probe = ops::ProbeOptions { environment, streams, timeout: PATIENCE, host: host(), interrupt };
+    let options = ops::preview::Options { probe, records };
     let signals = tokio::spawn(pass_on(interrupted));
     let mut previews = Vec::new();
     for (number, (slug, _)) in sources.enumerate() {

@@ -26,14 +26,9 @@ pub(super) struct Args<'a> {
 pub(super) async fn exec(args: Args<'_>, global: &Global, output: &mut Output) -> Result<u8, Error> {
     let (loaded, world, environment) = global.offline(output)?;
     let (interrupted, interrupt) = watch::channel(false);
-    let options = Options {
-        environment,
-        records: args.records,
-        streams: args.streams.to_vec(),
-        timeout: args.timeout.unwrap_or(PATIENCE),
-        host: host(),
-        interrupt,
-    };
+    let (streams, timeout) = (args.streams.to_vec(), args.timeout.unwrap_or(PATIENCE));
+    let probe = ops::ProbeOptions { environment, streams, timeout, host: host(), interrupt };
+    let options = Options { probe, records: args.records };
     let signals = tokio::spawn(pass_on(interrupted));
     let mut tell = |event| output.event(&event);
     let previewed = ops::preview(&world, &loaded, args.slug, &options, &mut tell).await;

@@ -1,55 +1,38 @@
 //! `connectors certify`: reads the source of an integration several times, kills its tap in between, and grades what arrives.
 //!
-//! Separate from runs, because it is none: it stores no bookmark, changes no status, and uses neither the loader nor the
-//! registry.
+//! Separate from runs, because it is none: see the module `probe`.
 
 mod error;
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
-
-use tokio::sync::watch;
-use uuid::Uuid;
 
 use super::discover::{self, Freshness, help};
-use super::invocation::{self, Invocation};
+use super::probe::{Probe, ProbeOptions};
 use super::run::{CANNOT_SELECT, LOADER};
 use super::{Error, Event, Loaded, Tell};
 use spile_core::connector::{Connector, Role};
 use spile_core::discovered::{Stream, can_select};
 use spile_core::integration::Integration;
-use spile_core::name::{EnvironmentName, Slug};
+use spile_core::name::Slug;
 use spile_core::problem::did_you_mean;
-use spile_core::run::StreamFilter;
 use spile_core::run::certify::{Certificate, CertifiedPlugin, Discoveries, Measured, Subject};
 use spile_world::World;
 use spile_world::files::certificates::Certificates;
 use spile_world::files::io_error::IoError;
 use spile_world::files::project::OWN_FOLDER;
-use spile_world::processes::meltano::{Catalog, Hold, Host, NotHeld, Outcome, Request, keep_logs};
+use spile_world::processes::meltano::{Catalog, Hold, NotHeld, Outcome, Request};
 
 pub use error::Error as CertifyError;
 
-/// How many logs are kept for an integration.
-const LOGS: u16 = 5;
-
-/// What to read, and how.
+/// What to read, and how often.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// The environment.
-    pub environment: EnvironmentName,
+    /// What is read.
+    pub probe: ProbeOptions,
     /// The most restarts.
     pub states: u32,
-    /// Which of the selected streams.
-    pub streams: Vec<String>,
-    /// The timeout.
-    pub timeout: Duration,
-    /// What of the machine's environment children are given.
-    pub host: Host,
-    /// Becomes true when the user interrupts.
-    pub interrupt: watch::Receiver<bool>,
 }
 
 /// Returns the integration whose settings and secrets a certification of a connector uses: the named one, or the only one
@@ -109,38 +92,28 @@ pub async fn certify(
     options: &Options,
     tell: Tell<'_>,
 ) -> Result<Certificate, Error> {
-    if !options.streams.is_empty() && !can_select(integration) {
+    if !options.probe.streams.is_empty() && !can_select(integration) {
         return Err(not_runnable(integration, CANNOT_SELECT, "certify it without `--stream`"));
     }
-    invocation::install(world, &options.host, &options.interrupt, tell).await?;
-    let run = Uuid::new_v4();
-    let log = log(integration, run);
-    let certifier = Certifier { world, loaded, integration, options, run, log: &log };
+    let probe = Probe::new(world, loaded, integration, &options.probe, "certify", tell).await?;
+    let certifier = Certifier { probe, states: options.states };
     let done = certifier.certify(tell).await;
-    keep_logs(world.project.root(), &log, LOGS);
+    certifier.probe.keep_logs();
     done
-}
-
-/// Apart from the logs of runs, which it must not push out.
-fn log(integration: &Integration, run: Uuid) -> PathBuf {
-    Path::new(OWN_FOLDER).join("logs").join(integration.slug.as_str()).join("certify").join(format!("{run}.log"))
 }
 
 /// One certification.
 struct Certifier<'a> {
-    world: &'a World,
-    loaded: &'a Loaded,
-    integration: &'a Arc<Integration>,
-    options: &'a Options,
-    run: Uuid,
-    log: &'a Path,
+    probe: Probe<'a>,
+    states: u32,
 }
 
 impl Certifier<'_> {
     async fn certify(&self, tell: Tell<'_>) -> Result<Certificate, Error> {
-        let mut request = self.request().await?;
-        let meltano = &self.world.meltano;
-        let mut interrupt = self.options.interrupt.clone();
+        let Probe { world, options, .. } = &self.probe;
+        let mut request = self.probe.request().await?;
+        let meltano = &world.meltano;
+        let mut interrupt = options.interrupt.clone();
         if !meltano.is_ready(&request) {
             tell(Event::Preparing { slug: self.slug() });
             meltano.make_ready(&request, &mut interrupt).await?;
@@ -148,13 +121,13 @@ impl Certifier<'_> {
         request.hold = Some(self.hold(&request)?);
         let discoveries = self.discover(&mut request, tell).await?;
         tell(Event::Certifying { slug: self.slug() });
-        let reads = meltano.certify(&request, self.options.states, &mut interrupt).await?;
+        let reads = meltano.certify(&request, self.states, &mut interrupt).await?;
         self.judge(reads.outcome)?;
         let measured = measured(&reads.answer).ok_or_else(|| self.failed("it was not certified".to_owned()))?;
         let certificate = Certificate::of(self.subject(&request), &measured, &discoveries);
         // A grade for some streams only is no grade of the connector.
-        if self.options.streams.is_empty() {
-            let certificates = Certificates::of(&self.world.project.own_folder());
+        if options.streams.is_empty() {
+            let certificates = Certificates::of(&world.project.own_folder());
             certificates.keep(&certificate).map_err(IoError::of("write", OWN_FOLDER))?;
         }
         Ok(certificate)
@@ -162,48 +135,28 @@ impl Certifier<'_> {
 
     /// Asks the tap twice what its source offers. Its first answer is the catalog of all reads.
     async fn discover(&self, request: &mut Request, tell: Tell<'_>) -> Result<Discoveries, Error> {
-        let can = &self.integration.connector.plugin.capabilities;
+        let Probe { world, loaded, integration, options: of, .. } = &self.probe;
+        let can = &integration.connector.plugin.capabilities;
         if !can.is_empty() && !can.iter().any(|one| one == "discover") {
             return Ok(Discoveries::Unsupported);
         }
         let options = discover::Options {
-            environment: self.options.environment.clone(),
+            environment: of.environment.clone(),
             freshness: Freshness::Asked,
-            timeout: Some(self.options.timeout),
-            host: self.options.host.clone(),
-            interrupt: self.options.interrupt.clone(),
+            timeout: Some(of.timeout),
+            host: of.host.clone(),
+            interrupt: of.interrupt.clone(),
         };
-        let first = discover::asked(self.world, self.loaded, self.integration, &options, tell).await?;
-        let second = discover::asked(self.world, self.loaded, self.integration, &options, tell).await?;
+        let first = discover::asked(world, loaded, integration, &options, tell).await?;
+        let second = discover::asked(world, loaded, integration, &options, tell).await?;
         if let Some(catalog) = first.catalog {
             request.catalog = Catalog::Given(catalog);
         }
         Ok(compared(&first.discovered.streams, &second.discovered.streams))
     }
 
-    async fn request(&self) -> Result<Request, Error> {
-        let Options { environment, .. } = self.options;
-        let special = Invocation {
-            run: self.run,
-            environment: environment.clone(),
-            log: self.log.to_owned(),
-            timeout: Some(self.options.timeout),
-            host: self.options.host.clone(),
-            hold: None,
-        };
-        let mut request = invocation::request(self.world, self.loaded, self.integration, None, special).await?;
-        let names = invocation::named_variables(self.integration, environment);
-        invocation::require(self.world, &request, self.integration, names)?;
-        let filter = StreamFilter { only: self.options.streams.clone(), refresh: Vec::new() };
-        invocation::narrow(&mut request, &filter);
-        Ok(request)
-    }
-
-    /// Keeps syncs out, because Meltano gives a tap its state and its catalog in files that are named after the plugin only.
     fn hold(&self, request: &Request) -> Result<Arc<Hold>, Error> {
-        let plugins = vec![request.extractor.clone()];
-        let held = self.world.meltano.hold(self.run, &request.environment, plugins);
-        held.map_err(|refused| match refused {
+        self.probe.hold(request).map_err(|refused| match refused {
             NotHeld::Failed(error) => error.into(),
             NotHeld::Busy(other) => {
                 CertifyError::Busy { slug: self.slug(), run: other.run, process: other.process.id.to_string() }.into()
@@ -217,31 +170,32 @@ impl Certifier<'_> {
             Outcome::Interrupted => Err(CertifyError::Interrupted { slug: self.slug() }),
             Outcome::TimedOut { after } => Err(CertifyError::TimedOut { slug: self.slug(), seconds: after.as_secs() }),
             Outcome::Failed { message, cause } => {
-                let help = help(cause, &self.integration.slug, self.log);
+                let help = help(cause, &self.slug(), &self.probe.log);
                 Err(CertifyError::Failed { slug: self.slug(), message, help })
             }
         }
     }
 
     fn failed(&self, message: String) -> CertifyError {
-        let help = format!("the full log is in `{}`", self.log.display());
+        let help = format!("the full log is in `{}`", self.probe.log.display());
         CertifyError::Failed { slug: self.slug(), message, help }
     }
 
     fn subject(&self, request: &Request) -> Subject {
         let plugin = request.plugins.iter().find(|(role, _)| *role == Role::Extractor).map(|(_, plugin)| plugin);
-        let plugin = plugin.unwrap_or(&self.integration.connector.plugin);
+        let connector = &self.probe.integration.connector;
+        let plugin = plugin.unwrap_or(&connector.plugin);
         Subject {
-            connector: self.integration.connector.head.name.clone(),
+            connector: connector.head.name.clone(),
             plugin: CertifiedPlugin { name: plugin.name.clone(), pip_url: plugin.pip_url.clone() },
             integration: self.slug(),
-            environment: self.options.environment.clone(),
-            certified_at: (self.world.clock)(),
+            environment: self.probe.options.environment.clone(),
+            certified_at: (self.probe.world.clock)(),
         }
     }
 
     fn slug(&self) -> Slug {
-        self.integration.slug.clone()
+        self.probe.integration.slug.clone()
     }
 }
 

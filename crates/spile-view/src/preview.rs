@@ -86,7 +86,7 @@ pub fn data(previewed: &Previewed, options: &Options) -> Value {
     };
     json!({
         "slug": previewed.integration.slug,
-        "environment": options.environment,
+        "environment": options.probe.environment,
         "limit": options.records,
         "file": previewed.file,
         "complete": !previewed.preview.is_cut,

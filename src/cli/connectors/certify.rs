@@ -45,14 +45,9 @@ pub(super) async fn exec(args: &Args, global: &Global, output: &mut Output) -> R
         return Err(CertifyError::Declined.into());
     }
     let (interrupted, interrupt) = watch::channel(false);
-    let options = Options {
-        environment,
-        states: args.states,
-        streams: args.stream.clone(),
-        timeout: args.timeout.unwrap_or(PATIENCE),
-        host: host(),
-        interrupt,
-    };
+    let (streams, timeout) = (args.stream.clone(), args.timeout.unwrap_or(PATIENCE));
+    let probe = ops::ProbeOptions { environment, streams, timeout, host: host(), interrupt };
+    let options = Options { probe, states: args.states };
     let signals = tokio::spawn(pass_on(interrupted));
     let mut tell = |event| output.event(&event);
     let certified = ops::certify(&world, &loaded, integration, &options, &mut tell).await;
