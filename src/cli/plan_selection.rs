@@ -1,7 +1,7 @@
 //! The flags that select integrations for a plan.
 
+use spile_core::connector::kind::is_date;
 use spile_core::integration::Choices;
-use spile_core::integration::choice::is_date;
 use spile_core::name::{EnvironmentName, Slug};
 use spile_core::plan::{Compared, Selection, Selector};
 use spile_ops::{self as ops, Error, Loaded};

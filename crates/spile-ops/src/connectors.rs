@@ -13,7 +13,7 @@ mod upgrade;
 pub use about::about;
 pub use built_in::{BUILT_IN, built_in};
 pub use error::Error as ConnectorsError;
-pub use hub::{download, has_hub, hub};
+pub use hub::{download, hub};
 pub use import::{Imported, Overwriting, import, read};
 pub use shelf::{Origin, Shelf, ShelfEntry, ShownConnector};
 pub use update::{Updated, update};

@@ -3,8 +3,7 @@
 use super::app::App;
 use super::caller::Caller;
 use super::project_view::ProjectView;
-use super::refusal::Refusal;
-use super::refusal::{failed, read_only};
+use super::refusal::{Refusal, failed, read_only};
 use super::setup::Writing;
 use spile_core::name::Slug;
 use spile_core::state::change::StateChange;

@@ -47,13 +47,11 @@ impl How {
             return self.ask(requirement, project, asked, output).await;
         }
         if let Some(name) = from.strip_prefix("hub:") {
-            if !connectors::has_hub(project)? {
-                let hub = Hub::new(&Address::of(None, variable), &Authorities::of(variable_os))?;
-                if let Some(source) = connectors::download(&hub, name, asked).await? {
-                    return Ok(source);
-                }
+            if let Some(source) = connectors::hub(project, name, asked)? {
+                return Ok(source);
             }
-            return connectors::hub(project, name, asked);
+            let hub = Hub::new(&Address::of(None, variable), &Authorities::of(variable_os))?;
+            return connectors::download(&hub, name, asked).await;
         }
         if let Some(name) = from.strip_prefix(connectors::BUILT_IN) {
             return connectors::built_in(name, asked);

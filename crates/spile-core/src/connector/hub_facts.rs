@@ -1,5 +1,7 @@
 //! Facts about every plugin of Meltano Hub, so that a search without a network finds what there is.
 
+use std::sync::LazyLock;
+
 use super::{Head, Role};
 
 /// The facts, a line for each variant of a plugin. `.ci/hub-facts` makes them.
@@ -22,12 +24,12 @@ pub struct HubFact {
     pub projects: u32,
 }
 
-/// Returns the facts about every plugin, those that most projects use first.
+/// Returns the facts about every plugin, by role, plugin and variant. They are parsed once.
 #[must_use]
-pub fn hub_facts() -> Vec<HubFact> {
-    let mut facts: Vec<HubFact> = FACTS.lines().filter(|line| !line.starts_with('#')).filter_map(fact).collect();
-    facts.sort_by_key(|fact| std::cmp::Reverse(fact.projects));
-    facts
+pub fn hub_facts() -> &'static [HubFact] {
+    static PARSED: LazyLock<Vec<HubFact>> =
+        LazyLock::new(|| FACTS.lines().filter(|line| !line.starts_with('#')).filter_map(fact).collect());
+    &PARSED
 }
 
 fn fact(line: &str) -> Option<HubFact> {

@@ -201,7 +201,9 @@ fn quoted(text: &str) -> String {
     format!("`{text}`")
 }
 
-fn is_date(text: &str) -> bool {
+/// Tells whether a text is a date, a time, or both.
+#[must_use]
+pub fn is_date(text: &str) -> bool {
     text.parse::<jiff::civil::Date>().is_ok()
         || text.parse::<jiff::Timestamp>().is_ok()
         || text.parse::<jiff::civil::DateTime>().is_ok()

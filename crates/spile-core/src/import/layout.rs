@@ -12,13 +12,11 @@ use crate::yaml::{Document, YamlMistake};
 pub(super) fn plain(text: &str) -> Result<Cow<'_, str>, YamlMistake> {
     let text = with_line_feeds(text);
     let document = Document::parse(&text)?;
-    let text = match unended(&document) {
-        Some(unended) => Cow::Owned(unended),
-        None => text.clone(),
+    let (indentation, text) = match unended(&document) {
+        Some(text) => (indentation(&Document::parse(&text)?), Cow::Owned(text)),
+        None => (indentation(&document), text),
     };
-    let document = Document::parse(&text)?;
-    let indentation = indentation(&document);
-    Ok(if indentation == 0 { text.clone() } else { Cow::Owned(dedented(&text, indentation)) })
+    Ok(if indentation == 0 { text } else { Cow::Owned(dedented(&text, indentation)) })
 }
 
 /// Replaces each carriage return that is a line end by itself.

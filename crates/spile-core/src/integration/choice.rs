@@ -3,12 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::Timestamp;
-use jiff::civil::{Date, DateTime};
 use miette::{Diagnostic, SourceSpan};
 use serde::{Deserialize, Serialize};
 
 use super::select::{Glob, Pattern};
+use crate::connector::kind::is_date;
 use crate::problem::Problems;
 use crate::source::{Place, Placed};
 use crate::table::Table;
@@ -173,12 +172,6 @@ impl Choices {
         let dates = self.backfill.iter().filter(|(stream, _)| is_meant(stream));
         dates.map(|(stream, date)| (stream.clone(), date.clone())).collect()
     }
-}
-
-/// Tells whether a text is a date or a time.
-#[must_use]
-pub fn is_date(text: &str) -> bool {
-    text.parse::<Timestamp>().is_ok() || text.parse::<DateTime>().is_ok() || text.parse::<Date>().is_ok()
 }
 
 #[cfg(test)]

@@ -27,7 +27,7 @@ pub enum Origin {
     /// In the local copy of the hub. It must be imported before it can be used.
     Hub(Box<KeptPlugin>),
     /// On the hub, which has not been downloaded: only facts about it are known.
-    OnHub(Box<HubFact>),
+    OnHub(&'static HubFact),
 }
 
 /// A connector on the shelf.
@@ -94,9 +94,9 @@ impl Shelf {
         let kept = project.believed_folder().map(|_| shelf.kept.index()).transpose()?.flatten();
         let Some(index) = kept else {
             // Forks that nobody is known to use would hide the rest.
-            for fact in hub_facts().into_iter().filter(|fact| fact.is_default || fact.projects > 0) {
+            for fact in hub_facts().iter().filter(|fact| fact.is_default || fact.projects > 0) {
                 let (key, head) = ((fact.head.role, fact.head.name.clone()), fact.head.clone());
-                shelf.all.insert(key, ShelfEntry { head, origin: Origin::OnHub(Box::new(fact)) });
+                shelf.all.insert(key, ShelfEntry { head, origin: Origin::OnHub(fact) });
             }
             return Ok(shelf);
         };
