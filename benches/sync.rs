@@ -39,11 +39,7 @@ impl Fast {
     fn set_up() -> Self {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("bench-fast");
         drop(std::fs::remove_dir_all(&folder));
-        let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/taps/raw-plugins");
-        for file in ["pyproject.toml", "raw_plugins.py"] {
-            let text = std::fs::read_to_string(sources.join(file)).expect("the tests' own plugins");
-            write(&folder, &format!("raw-plugins/{file}"), &text);
-        }
+        lay_package(&folder, "raw-plugins", "raw_plugins.py");
         write(&folder, "spile.toml", "[project]\nname = 'bench'\n[run]\nenv = ['RAW_PLUGINS']\n");
         for (slug, kind, plugin) in [("raw", "extractor", "tap-raw"), ("raw-file", "loader", "target-raw")] {
             let text = format!(
@@ -137,11 +133,7 @@ impl Offer {
     fn set_up() -> Self {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("bench-catalog");
         drop(std::fs::remove_dir_all(&folder));
-        let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/taps/tap-fault");
-        for file in ["pyproject.toml", "tap_fault.py"] {
-            let text = std::fs::read_to_string(sources.join(file)).expect("the tests' own tap");
-            write(&folder, &format!("tap-fault/{file}"), &text);
-        }
+        lay_package(&folder, "tap-fault", "tap_fault.py");
         let settings = "[project]\nname = 'bench'\n[run]\nenv = ['TAP_FAULT_NOTES']\n[sync]\ncatalog = 'always'\n";
         write(&folder, "spile.toml", settings);
         let connector = "kind = 'extractor'\nlabel = 'Fault'\n[plugin]\nname = 'tap-fault'\nnamespace = 'tap_fault'\n\
@@ -252,6 +244,15 @@ impl Project {
         command.args(["--environment", "dev", "run", "tap-singer-jsonl--example", "target-jsonl--files"]);
         command.env("MELTANO_SEND_ANONYMOUS_USAGE_STATS", "false").env_remove("PYTHONDONTWRITEBYTECODE");
         succeeds(command.current_dir(&self.folder));
+    }
+}
+
+/// Copies a package of the tests' own plugins into a project.
+fn lay_package(folder: &Path, name: &str, module: &str) {
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/taps").join(name);
+    for file in ["pyproject.toml", module] {
+        let text = std::fs::read_to_string(sources.join(file)).expect("the tests' own plugins");
+        write(folder, &format!("{name}/{file}"), &text);
     }
 }
 

@@ -10,6 +10,7 @@ mod jwt;
 mod logs;
 mod openapi;
 mod pages;
+mod readme;
 mod runs;
 mod safety;
 mod states;

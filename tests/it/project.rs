@@ -96,14 +96,18 @@ impl Project {
     }
 
     pub fn add_fault(&self, mode: &str) {
-        let tap = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/taps/tap-fault");
-        for file in ["pyproject.toml", "tap_fault.py"] {
-            self.write(&format!("tap-fault/{file}"), &std::fs::read_to_string(tap.join(file)).unwrap());
-        }
+        self.add_package("taps/tap-fault");
         self.write("spile.toml", FAULT);
         self.write("connectors/fault.toml", CONNECTOR);
         self.write("integrations/files.toml", LOADER);
         self.write("integrations/things.toml", &things(mode));
+    }
+
+    /// Copies a Python package of the tests into the project's folder.
+    pub fn add_package(&self, folder: &str) {
+        for (path, text) in package(folder) {
+            self.write(&path, &text);
+        }
     }
 
     pub fn path(&self) -> &Path {
@@ -162,6 +166,15 @@ impl Project {
         command.current_dir(self.path()).args(words).env("MELTANO_SEND_ANONYMOUS_USAGE_STATS", "false");
         command.output().unwrap()
     }
+}
+
+/// Returns the files of a Python package below `tests/`, by their paths in a project: `tap-x/tap_x.py`.
+pub fn package(folder: &str) -> Vec<(String, String)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(folder);
+    let name = folder.file_name().unwrap().to_string_lossy().into_owned();
+    let files = std::fs::read_dir(&folder).unwrap().map(|file| file.unwrap().path()).filter(|file| file.is_file());
+    let place = |file: &PathBuf| format!("{name}/{}", file.file_name().unwrap().to_string_lossy());
+    files.map(|file| (place(&file), std::fs::read_to_string(&file).unwrap())).collect()
 }
 
 /// A project as operations are given it, with what a face adds of the machine.

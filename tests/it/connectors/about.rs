@@ -1,18 +1,17 @@
 //! `spile connectors import pip:...`: installs a package temporarily and asks it for its settings.
 
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::cli::program::run;
 use crate::folder::Folder;
+use crate::project::package;
 
 fn project() -> Folder {
     let folder = Folder::project();
     let settings = folder.read("spile.toml");
     folder.write("spile.toml", &format!("{settings}\n[run]\nenv = ['TAP_ABOUT']\n"));
-    let tap = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/taps/tap-about");
-    for file in ["pyproject.toml", "tap_about.py"] {
-        folder.write(&format!("tap-about/{file}"), &std::fs::read_to_string(tap.join(file)).unwrap());
+    for (path, text) in package("taps/tap-about") {
+        folder.write(&path, &text);
     }
     folder
 }

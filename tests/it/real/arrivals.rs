@@ -1,7 +1,5 @@
 //! Syncs that count their records at the destination.
 
-use std::path::Path;
-
 use serde_json::{Value, json};
 
 use super::loaders::{declared, postgres, with_loaders};
@@ -101,10 +99,7 @@ fn arrivals_are_counted_for_every_built_in_loader() {
 fn a_loader_that_silently_loses_a_record_fails_the_run() {
     let Some(server) = Postgres::shared() else { return };
     let project = with_fruit(server, "lossy");
-    let package = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/loaders/target-lossy");
-    for file in ["pyproject.toml", "target_lossy.py"] {
-        project.write(&format!("target-lossy/{file}"), &std::fs::read_to_string(package.join(file)).unwrap());
-    }
+    project.add_package("loaders/target-lossy");
     project.write("connectors/lossy.toml", LOSSY);
     project.write("integrations/leak.toml", &postgres(server.port, "lossy").replace("'postgres'", "'lossy'"));
     project.spile_with(&["secrets", "set", "leak", "password", "--stdin"], "hunter2").succeeds();

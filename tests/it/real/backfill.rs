@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::kills::wait_for_quiet;
-use super::loaders::{postgres, with_loaders};
+use super::loaders::{postgres, shop_by_change, with_loaders};
 use crate::cli::schemas::holds;
-use crate::project::{CONNECTOR, Project, Ran, with_sources};
+use crate::project::{CONNECTOR, Project, Ran};
 use crate::supabase::postgres::Postgres;
 
 /// The hours from 1970 to the beginning of 2026.
@@ -201,23 +201,7 @@ const ORDERS: &str = "
 fn a_backfill_of_a_database_reads_exactly_the_rows_of_its_range() {
     let Some(server) = Postgres::shared() else { return };
     let database = "backfill_by_key";
-    server.sql("postgres", &format!("create database {database}")).unwrap();
-    server.sql(database, ORDERS).unwrap();
-    server.sql(database, &format!("grant create on database {database} to shop")).unwrap();
-    drop(with_loaders());
-    let project = with_sources();
-    project.write("integrations/lake.toml", &postgres(server.port, database));
-    let port = server.port;
-    let file = format!(
-        "type = 'postgres'\nkind = 'extractor'\nloader = 'lake'\nselect = ['public-orders.*', 'public-notes.*']\n\n\
-         [config]\nhost = '127.0.0.1'\nport = {port}\nuser = 'shop'\ndatabase = '{database}'\nfilter_schemas = ['public']\n\n\
-         [metadata.public-orders]\nreplication-method = 'INCREMENTAL'\nreplication-key = 'updated_at'\n"
-    );
-    project.write("integrations/shop.toml", &file);
-    project.spile(&["secrets", "init"]).succeeds();
-    for slug in ["shop", "lake"] {
-        project.spile_with(&["secrets", "set", slug, "password", "--stdin"], "hunter2").succeeds();
-    }
+    let project = shop_by_change(server, database, ORDERS, "'public-orders.*', 'public-notes.*'");
     project.spile(&["apply", "--yes"]).succeeds();
     let backfill =
         ["sync", "shop", "--from", "2026-01-03", "--to", "2026-01-06", "--step", "1d", "--stream", "public-orders"];

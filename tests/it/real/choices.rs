@@ -1,8 +1,8 @@
 //! What happens to rows that are already loaded, when a change would have their stream read again: it is chosen, in a file
 //! or on the command line, and the rows show it.
 
-use super::loaders::{postgres, with_loaders};
-use crate::project::{Project, with_sources};
+use super::loaders::shop_by_change;
+use crate::project::Project;
 use crate::supabase::postgres::Postgres;
 
 const SHOP: &str = "
@@ -18,25 +18,9 @@ const PART: &str = "'public-orders.id', 'public-orders.updated_at'";
 
 /// A shop whose orders were synced without their customers, and ten later orders that were not synced.
 fn shop(server: &Postgres, database: &str) -> Project {
-    server.sql("postgres", &format!("create database {database}")).unwrap();
-    server.sql(database, SHOP).unwrap();
-    server.sql(database, &format!("grant create on database {database} to shop")).unwrap();
-    drop(with_loaders());
-    let project = with_sources();
+    let project = shop_by_change(server, database, SHOP, PART);
     let settings = project.read("spile.toml");
     project.write("spile.toml", &format!("{settings}\n[guard]\nmax_resync_rows = 100\n"));
-    project.write("integrations/lake.toml", &postgres(server.port, database));
-    let port = server.port;
-    let file = format!(
-        "type = 'postgres'\nkind = 'extractor'\nloader = 'lake'\nselect = [{PART}]\n\n\
-         [config]\nhost = '127.0.0.1'\nport = {port}\nuser = 'shop'\ndatabase = '{database}'\nfilter_schemas = ['public']\n\n\
-         [metadata.public-orders]\nreplication-method = 'INCREMENTAL'\nreplication-key = 'updated_at'\n"
-    );
-    project.write("integrations/shop.toml", &file);
-    project.spile(&["secrets", "init"]).succeeds();
-    for slug in ["shop", "lake"] {
-        project.spile_with(&["secrets", "set", slug, "password", "--stdin"], "hunter2").succeeds();
-    }
     project.spile(&["apply", "--yes"]).succeeds();
     project.spile(&["sync", "shop"]).succeeds();
     let later = "insert into orders select g, 'c' || g, '2026-02-01'::timestamptz + g * interval '1 minute' \

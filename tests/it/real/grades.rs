@@ -1,7 +1,6 @@
 //! Certificates of real taps, and of one that is wrong on purpose.
 
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
 
 use serde_json::{Value, json};
 
@@ -24,10 +23,7 @@ fn connector() -> String {
 /// A project with that tap.
 pub fn unsteady() -> Project {
     let project = Project::new();
-    let tap = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/taps/tap-unsteady");
-    for file in ["pyproject.toml", "tap_unsteady.py"] {
-        project.write(&format!("tap-unsteady/{file}"), &std::fs::read_to_string(tap.join(file)).unwrap());
-    }
+    project.add_package("taps/tap-unsteady");
     project.write("connectors/unsteady.toml", &connector());
     project.write("integrations/files.toml", LOADER);
     project

@@ -6,7 +6,7 @@ use std::sync::Once;
 use serde_json::Value;
 
 use super::WAREHOUSE;
-use crate::project::{LOADER, Project, leftovers, processes_of, seed};
+use crate::project::{LOADER, Project, leftovers, processes_of, seed, with_sources};
 use crate::supabase::postgres::Postgres;
 
 const CSV: &str = "type = 'csv'\nkind = 'loader'\n[config]\noutput_path = 'tables'\n";
@@ -16,6 +16,29 @@ pub fn postgres(port: u16, database: &str) -> String {
         "type = 'postgres'\nkind = 'loader'\n[config]\nhost = '127.0.0.1'\nport = {port}\nuser = 'shop'\n\
          database = '{database}'\ndefault_target_schema = 'raw'\n"
     )
+}
+
+/// A project whose integration `shop` reads such streams of a new database, `orders` by when they were changed, into a loader
+/// of the same database. Nothing is applied yet.
+pub fn shop_by_change(server: &Postgres, database: &str, sql: &str, select: &str) -> Project {
+    server.sql("postgres", &format!("create database {database}")).unwrap();
+    server.sql(database, sql).unwrap();
+    server.sql(database, &format!("grant create on database {database} to shop")).unwrap();
+    drop(with_loaders());
+    let project = with_sources();
+    project.write("integrations/lake.toml", &postgres(server.port, database));
+    let port = server.port;
+    let file = format!(
+        "type = 'postgres'\nkind = 'extractor'\nloader = 'lake'\nselect = [{select}]\n\n\
+         [config]\nhost = '127.0.0.1'\nport = {port}\nuser = 'shop'\ndatabase = '{database}'\nfilter_schemas = ['public']\n\n\
+         [metadata.public-orders]\nreplication-method = 'INCREMENTAL'\nreplication-key = 'updated_at'\n"
+    );
+    project.write("integrations/shop.toml", &file);
+    project.spile(&["secrets", "init"]).succeeds();
+    for slug in ["shop", "lake"] {
+        project.spile_with(&["secrets", "set", slug, "password", "--stdin"], "hunter2").succeeds();
+    }
+    project
 }
 
 /// A project with the loaders of these tests, installed once for all that share the seed.

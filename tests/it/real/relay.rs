@@ -1,8 +1,6 @@
 //! Records on their way from the tap to the loader, through spile's relay and through Meltano's own copying: what arrives
 //! is the same, and so is how a run ends.
 
-use std::path::Path;
-
 use serde_json::{Value, json};
 
 use crate::project::{Project, Ran};
@@ -19,10 +17,7 @@ const TARGET: &str = "kind = 'loader'\nlabel = 'Raw'\n[plugin]\nname = 'target-r
 /// A project whose tap writes the file `sent`, and whose loader writes `received`.
 fn raw() -> Project {
     let project = Project::new();
-    let package = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/taps/raw-plugins");
-    for file in ["pyproject.toml", "raw_plugins.py"] {
-        project.write(&format!("raw-plugins/{file}"), &std::fs::read_to_string(package.join(file)).unwrap());
-    }
+    project.add_package("taps/raw-plugins");
     project.write("connectors/raw.toml", TAP);
     project.write("connectors/raw-file.toml", TARGET);
     project.write("integrations/file.toml", "type = 'raw-file'\nkind = 'loader'\n");

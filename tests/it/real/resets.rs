@@ -1,13 +1,13 @@
 //! A full refresh with a reset leaves only the rows that the source still has, and without one it leaves all.
 
 use std::path::Path;
-use std::process::Command;
 
 use serde_json::json;
 
 use super::WAREHOUSE;
 use super::grades::unsteady;
 use super::loaders::{postgres, with_loaders};
+use super::sources::asked_of_duckdb;
 use crate::project::{LOADER, Project, with_sources};
 use crate::supabase::postgres::Postgres;
 
@@ -101,20 +101,11 @@ fn a_reset_of_postgres_removes_what_the_source_no_longer_has_and_of_no_other_str
     assert!(told.contains("cannot tell old rows from new ones without `add_record_metadata = true`"), "{told}");
 }
 
-/// Returns the ids in a table of the DuckDB file, or what the query says.
-fn duck(project: &Project, question: &str) -> String {
-    let python = project.path().join(".meltano/loaders/target-duckdb/venv/bin/python");
-    let ask = format!("import duckdb; print(duckdb.connect('warehouse.duckdb').sql(\"{question}\").fetchall()[0][0])");
-    let said = Command::new(python).args(["-c", &ask]).current_dir(project.path()).output().unwrap();
-    assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
-    String::from_utf8_lossy(&said.stdout).trim().to_owned()
-}
-
 #[test]
 fn a_reset_of_duckdb_replaces_the_rows_at_once_and_adds_no_columns() {
     let Some(server) = Postgres::shared() else { return };
     let project = shop(server, "reset_duck", &[("duck", WAREHOUSE)], "duck");
-    let ids = |table: &str| duck(&project, &format!("select string_agg(id, ' ' order by id) from {table}"));
+    let ids = |table: &str| asked_of_duckdb(&project, &format!("select string_agg(id, ' ' order by id) from {table}"));
     project.spile(&["sync", "shop"]).succeeds();
     change(server, "reset_duck");
     project.spile(&["sync", "shop", "--full-refresh"]).succeeds();
@@ -122,7 +113,11 @@ fn a_reset_of_duckdb_replaces_the_rows_at_once_and_adds_no_columns() {
     project.spile(&["sync", "shop", "--full-refresh=public-a", "--reset"]).succeeds();
     assert_eq!((ids("a"), ids("b")), ("2 3 4 6".to_owned(), "1 2 3 4 5 6".to_owned()));
     let columns = "select string_agg(table_name || '.' || column_name, ' ' order by 1) from information_schema.columns";
-    assert_eq!(duck(&project, columns), "a.id a.updated_at b.id b.updated_at", "nothing else is in the file");
+    assert_eq!(
+        asked_of_duckdb(&project, columns),
+        "a.id a.updated_at b.id b.updated_at",
+        "nothing else is in the file"
+    );
     // The key is still one: the next sync merges.
     server.sql("reset_duck", "insert into public.a values (7, '2026-03-01')").unwrap();
     project.spile(&["sync", "shop"]).succeeds();
@@ -153,7 +148,7 @@ fn a_reset_that_fails_on_its_way_leaves_every_row() {
             "lake" => {
                 server.sql("reset_failed", "select string_agg(id::text, ' ' order by id) from raw.orders").unwrap()
             }
-            _ => duck(&project, "select string_agg(id, ' ' order by id) from orders"),
+            _ => asked_of_duckdb(&project, "select string_agg(id, ' ' order by id) from orders"),
         };
         let before = rows();
         assert_eq!(before, "1 2 3 4 5 6 7 8 9", "{loader}");
@@ -163,7 +158,7 @@ fn a_reset_that_fails_on_its_way_leaves_every_row() {
         assert_eq!(rows(), before, "{loader}");
         if loader == "duck" {
             let tables = "select string_agg(table_name, ' ') from information_schema.tables";
-            assert_eq!(duck(&project, tables), "orders", "what was kept apart is gone");
+            assert_eq!(asked_of_duckdb(&project, tables), "orders", "what was kept apart is gone");
         }
     }
 }

@@ -31,13 +31,21 @@ pub enum Notice {
 #[derive(Debug, Default)]
 pub struct Traffic {
     records: BTreeMap<String, u64>,
-    /// The stream of the last record, because records of a stream arrive together.
-    last: (String, u64),
+    /// The stream of the last record, and how many of its records are not in `records` yet, because records of a stream
+    /// arrive together.
+    last: Streak,
     has_bad_line: bool,
     described: HashSet<u64>,
     keys: BTreeMap<String, Vec<String>>,
     seen: BTreeMap<String, HashSet<u64>>,
     keys_collected: usize,
+}
+
+/// Records of one stream in a row.
+#[derive(Debug, Default)]
+struct Streak {
+    stream: String,
+    records: u64,
 }
 
 impl Traffic {
@@ -81,9 +89,8 @@ impl Traffic {
     #[must_use]
     pub fn records(&self) -> BTreeMap<String, u64> {
         let mut records = self.records.clone();
-        let (stream, more) = &self.last;
-        if *more > 0 {
-            *records.entry(stream.clone()).or_default() += more;
+        if self.last.records > 0 {
+            *records.entry(self.last.stream.clone()).or_default() += self.last.records;
         }
         records
     }
@@ -95,14 +102,14 @@ impl Traffic {
     }
 
     fn count(&mut self, stream: &[u8]) {
-        if self.last.0.as_bytes() != stream {
-            let (before, more) = std::mem::take(&mut self.last);
-            if more > 0 {
-                *self.records.entry(before).or_default() += more;
+        if self.last.stream.as_bytes() != stream {
+            let stream = String::from_utf8_lossy(stream).into_owned();
+            let before = std::mem::replace(&mut self.last, Streak { stream, records: 0 });
+            if before.records > 0 {
+                *self.records.entry(before.stream).or_default() += before.records;
             }
-            self.last.0 = String::from_utf8_lossy(stream).into_owned();
         }
-        self.last.1 += 1;
+        self.last.records += 1;
     }
 
     /// Remembers the key of a record of the stream that was counted last.
@@ -110,7 +117,7 @@ impl Traffic {
         if self.keys_collected >= MOST_KEYS {
             return;
         }
-        let stream = &self.last.0;
+        let stream = &self.last.stream;
         let Some(names) = self.keys.get(stream).filter(|names| !names.is_empty()) else { return };
         self.keys_collected += 1;
         match key_of(line, names) {
