@@ -126,9 +126,14 @@ fn scripts_are_clean() {
 }
 
 /// Packs the wheel of the built program.
+///
+/// maturin moves the program away while it packs, so it gets a place of its own for it; other tests are starting theirs.
+/// What the program is built of is shared.
 fn wheel(folder: &Path) -> PathBuf {
     let mut maturin = Command::new(packers().join("maturin"));
     maturin.args(["build", "--profile", "dev", "--out"]).arg(folder).current_dir(TOP);
+    let built = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
+    maturin.env("CARGO_BUILD_BUILD_DIR", built).env("CARGO_TARGET_DIR", built.join("wheels"));
     succeeds(&mut maturin);
     let made = std::fs::read_dir(folder).unwrap().flatten().map(|entry| entry.path());
     made.into_iter().find(|path| path.extension().is_some_and(|end| end == "whl")).unwrap()
