@@ -4,6 +4,7 @@ pub mod arrival;
 pub mod backfill;
 mod cause;
 pub mod certify;
+pub mod cost;
 pub mod due;
 pub mod error_line;
 pub mod finding;
@@ -29,6 +30,7 @@ use crate::name::{EnvironmentName, IntegrationId, Slug};
 pub use arrival::{Arrival, Arrived};
 pub use backfill::TimeRange;
 pub use cause::Cause;
+pub use cost::{Transfer, Usage};
 pub use due::Tries;
 pub use stream_filter::StreamFilter;
 
@@ -229,6 +231,12 @@ pub struct Details {
     /// Whether the loader removed what it did not deliver.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub reset: bool,
+    /// How its records passed, if they went through spile's relay.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub transfer: Option<Transfer>,
+    /// What the processes of its plugins used, by the plugin's name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub usage: BTreeMap<String, Usage>,
 }
 
 impl Details {
@@ -241,6 +249,8 @@ impl Details {
         }
         self.packages.extend(later.packages);
         self.catalog = later.catalog.or(self.catalog.take());
+        self.transfer = later.transfer.or(self.transfer);
+        self.usage.extend(later.usage);
     }
 }
 
@@ -285,6 +295,14 @@ impl Run {
     #[must_use]
     pub fn seconds(&self) -> Option<f64> {
         self.finished_at.map(|end| end.duration_since(self.started_at).as_secs_f64())
+    }
+
+    /// Returns how many records passed in a second, if there were any and their transfer was measured.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "a count of records, to compute a speed")]
+    pub fn records_per_second(&self) -> Option<f64> {
+        let records = self.records.filter(|records| *records > 0)?;
+        Some(records as f64 / self.details.transfer?.seconds())
     }
 }
 

@@ -1,6 +1,6 @@
 //! Runs and statuses as people read them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use anstyle::Style;
@@ -11,6 +11,7 @@ use super::table::{Cell, table};
 use super::{BAD, CHANGED, GOOD, QUIET};
 use spile_core::name::Slug;
 use spile_core::plan::history::Applied;
+use spile_core::run::cost::{Transfer, Usage, seconds};
 use spile_core::run::refresh::{RefreshRemains, Unfinished};
 use spile_core::run::stats::Stats;
 use spile_core::run::{Arrived, Run, RunKind, RunStatus};
@@ -59,6 +60,8 @@ pub fn run(run: &Run, applied: Option<&Applied>, zone: &TimeZone) -> String {
         ("reset", run.details.reset.then(|| "the loader removes what it does not deliver".to_owned())),
         ("only streams", listed(&run.details.filter.only)),
         ("read from the start", listed(&run.details.filter.refresh)),
+        ("speed", speed(run)),
+        ("waited", run.details.transfer.as_ref().map(waited)),
         ("error", run.error.clone()),
         ("cause", run.cause.map(|cause| cause.word().to_owned())),
         ("scheduled", run.scheduled_for.map(|at| local(at, zone))),
@@ -70,11 +73,67 @@ pub fn run(run: &Run, applied: Option<&Applied>, zone: &TimeZone) -> String {
         ("plan", applied.map(|applied| format!("{}, applied {}", applied.plan, local(applied.at, zone)))),
     ];
     facts.extend(said.into_iter().filter_map(|(name, value)| Some((name, value?))));
-    facts.extend(run.details.packages.iter().map(|(plugin, package)| ("plugin", format!("{plugin}: {package}"))));
+    facts.extend(plugins(run).into_iter().map(|plugin| ("plugin", plugin)));
     facts.push(("log", run.log.display().to_string()));
     let width = facts.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
     let lines: Vec<String> = facts.iter().map(|(name, value)| format!("{name:width$}  {value}")).collect();
     format!("{}\n{}", lines.join("\n"), arrivals(run))
+}
+
+/// Returns how fast the records of a sync passed, if that was measured.
+#[must_use]
+pub fn speed(run: &Run) -> Option<String> {
+    let transfer = run.details.transfer?;
+    let records = run.records_per_second()?;
+    let bytes = per_second(transfer.bytes, transfer.seconds());
+    Some(format!("{} records/s, {}/s, in {:.1} s", grouped(rounded(records)), megabytes(bytes), transfer.seconds()))
+}
+
+/// Returns what the time of a transfer went to.
+#[must_use]
+pub fn waited(transfer: &Transfer) -> String {
+    let told = |milliseconds: u64| format!("{:.1} s", seconds(milliseconds));
+    let slower = transfer.slower().map(|role| format!("; the {role} was the slower side")).unwrap_or_default();
+    format!(
+        "{} for the first record, then {} for the extractor and {} for the loader, and {} for the loader's end{slower}",
+        told(transfer.until_first_byte_ms),
+        told(transfer.waited_for_extractor_ms),
+        told(transfer.waited_for_loader_ms),
+        told(transfer.after_last_byte_ms),
+    )
+}
+
+/// Returns the packages of the plugins, and what their processes used.
+#[must_use]
+pub fn plugins(run: &Run) -> Vec<String> {
+    let names: BTreeSet<&String> = run.details.packages.keys().chain(run.details.usage.keys()).collect();
+    let used = |usage: &Usage| {
+        let memory = usage.peak_bytes.map(|bytes| format!(", at most {}", megabytes(bytes))).unwrap_or_default();
+        format!("{:.1} s of CPU time{memory}", seconds(usage.cpu_ms))
+    };
+    let line = |name: &String| {
+        let said = [run.details.packages.get(name).cloned(), run.details.usage.get(name).map(used)];
+        format!("{name}: {}", said.into_iter().flatten().collect::<Vec<_>>().join(", "))
+    };
+    names.into_iter().map(line).collect()
+}
+
+/// Returns a number of bytes in megabytes.
+#[must_use]
+#[expect(clippy::cast_precision_loss, reason = "shown with one decimal")]
+fn megabytes(bytes: u64) -> String {
+    format!("{:.1} MB", bytes as f64 / 1e6)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "shown with one decimal")]
+fn per_second(count: u64, seconds: f64) -> u64 {
+    rounded(count as f64 / seconds)
+}
+
+/// Returns a speed as a whole number.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a speed is positive, and far below 2^64")]
+fn rounded(speed: f64) -> u64 {
+    speed.round() as u64
 }
 
 /// Returns a table of the records and rows of each stream; empty if there are none.
@@ -174,13 +233,15 @@ pub fn stats(stats: &[Stats], zone: &TimeZone) -> String {
         return "no syncs yet\n".to_owned();
     }
     let seconds = |seconds: Option<f64>| seconds.map_or("-".to_owned(), |seconds| format!("{seconds:.1}"));
-    let row = |one: &Stats| -> [Cell; 8] {
+    let row = |one: &Stats| -> [Cell; 10] {
         let causes: Vec<String> = one.causes.iter().map(|(cause, count)| format!("{} {count}", cause.word())).collect();
         [
             one.slug.as_str().into(),
             one.syncs.to_string().into(),
             if one.failed == 0 { "0".into() } else { Cell::styled(one.failed.to_string(), BAD) },
             grouped(one.records).into(),
+            one.records_per_second.map_or("-".to_owned(), |speed| grouped(rounded(speed))).into(),
+            one.slower.map_or("-".to_owned(), |role| role.to_string()).into(),
             seconds(one.median_seconds).into(),
             seconds(one.longest_seconds).into(),
             one.last_ok.map_or("-".to_owned(), |at| local(at, zone)).into(),
@@ -188,7 +249,19 @@ pub fn stats(stats: &[Stats], zone: &TimeZone) -> String {
         ]
     };
     let rows: Vec<_> = stats.iter().map(row).collect();
-    table(["integration", "syncs", "failed", "records", "median s", "longest s", "last ok", "failures"], &rows)
+    let head = [
+        "integration",
+        "syncs",
+        "failed",
+        "records",
+        "records/s",
+        "waits for",
+        "median s",
+        "longest s",
+        "last ok",
+        "failures",
+    ];
+    table(head, &rows)
 }
 
 pub(super) fn status_cell(status: RunStatus) -> Cell {

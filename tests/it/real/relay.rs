@@ -117,6 +117,41 @@ fn the_end_of_a_loader_is_the_cause_of_a_failure_both_ways() {
 }
 
 #[test]
+fn a_run_says_what_it_took_and_which_side_was_slower() {
+    let project = raw();
+    // More than the pipes hold.
+    project.write("sent", &records(100_000));
+    let shown = |slower: &str| {
+        sync(&project, &[]).succeeds();
+        let run = project.newest_run();
+        let shown = project.spile(&["runs", "show", "things"]).succeeds().stdout();
+        assert!(shown.contains(&format!("the {slower} was the slower side")), "{run:#}\n{shown}");
+        let usage = &run["details"]["usage"];
+        for plugin in ["tap-raw--things", "target-raw--file"] {
+            let bytes = usage[plugin]["peak_bytes"].as_u64();
+            assert!(usage[plugin]["cpu_ms"].as_u64().unwrap() > 0, "{usage:#}");
+            // A Python interpreter, and not Meltano's.
+            assert!(!cfg!(target_os = "linux") || (2 << 20..60 << 20).contains(&bytes.unwrap()), "{usage:#}");
+        }
+        run["details"]["transfer"].clone()
+    };
+    project.write("end", "10 sleep");
+    let transfer = shown("loader");
+    assert!(transfer["waited_for_loader_ms"].as_u64().unwrap() > 2_000, "{transfer:#}");
+    let sent = project.path().join("sent").metadata().unwrap().len();
+    assert_eq!(transfer["bytes"], sent);
+    std::fs::remove_file(project.path().join("end")).unwrap();
+    project.write("slow", "");
+    let transfer = shown("extractor");
+    assert!(transfer["waited_for_extractor_ms"].as_u64().unwrap() > 2_000, "{transfer:#}");
+    let stats: Value =
+        serde_json::from_str(&project.spile(&["runs", "--stats", "--format", "json"]).succeeds().stdout()).unwrap();
+    let stats = &stats["stats"][0];
+    assert_eq!((&stats["slower"], &stats["bytes"]), (&json!("extractor"), &json!(2 * sent + 1)), "{stats:#}");
+    assert!(stats["records_per_second"].as_f64().unwrap() > 1_000.0, "{stats:#}");
+}
+
+#[test]
 fn bookmarks_are_stored_at_most_once_a_second_and_the_last_one_always() {
     let project = raw();
     let state =

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import sys
+import time
 
 
 def folder():
@@ -20,6 +21,10 @@ def tap():
         while True:
             number += 1
             print(json.dumps({"type": "RECORD", "stream": "a", "record": {"id": number}}))
+    if os.path.exists(os.path.join(folder(), "slow")):
+        sys.stdout.write("\n")
+        sys.stdout.flush()
+        time.sleep(3)
     with open(os.path.join(folder(), "sent"), "rb") as file:
         while piece := file.read(1 << 20):
             sys.stdout.buffer.write(piece)
@@ -43,6 +48,9 @@ def target():
             if number == after:
                 file.flush()
                 print("INFO rows so far", number, file=sys.stderr, flush=True)
+                if words[1] == "sleep":
+                    time.sleep(3)
+                    continue
                 if words[1] == "kill":
                     os.kill(os.getpid(), signal.SIGKILL)
                 if words[1] == "raise":

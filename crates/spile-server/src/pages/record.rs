@@ -76,15 +76,16 @@ pub fn facts(run: &Run, applied: Option<&Applied>) -> Vec<Fact> {
         ("Machine", run.host.clone()),
         ("Schedule", run.scheduled_for.map(moment)),
         ("Range", run.details.range.map(|range| range.to_string())),
+        ("Speed", spile_view::runs::speed(run)),
+        ("Waited", run.details.transfer.as_ref().map(spile_view::runs::waited)),
         ("Plan", applied.map(|applied| format!("{}, applied {}", applied.plan, moment(applied.at)))),
         ("Catalog", run.details.catalog.as_ref().map(|hash| format!("sha256 {hash}"))),
         ("State ID", run.state_id.clone()),
         ("Bookmark before", run.bookmark_before.as_ref().map(bookmark)),
         ("Bookmark after", run.bookmark_after.as_ref().map(bookmark)),
     ];
-    let packages =
-        run.details.packages.iter().map(|(plugin, package)| ("Plugin", Some(format!("{plugin}: {package}"))));
-    said.into_iter().chain(packages).filter_map(|(name, value)| Some(Fact { name, value: value? })).collect()
+    let plugins = spile_view::runs::plugins(run).into_iter().map(|plugin| ("Plugin", Some(plugin)));
+    said.into_iter().chain(plugins).filter_map(|(name, value)| Some(Fact { name, value: value? })).collect()
 }
 
 #[cfg(test)]

@@ -110,15 +110,46 @@ struct Relay<I, O, S> {
     /// Whether the rest of the current line is passed on unread.
     is_in_long_record: bool,
     bytes: u64,
-    /// How long it waited for the tap, and for the loader.
-    waited: [Duration; 2],
+    times: Times,
+}
+
+/// When the transfer began, and what took its time.
+struct Times {
+    started: Instant,
+    /// When the tap's first byte arrived.
+    first: Option<Instant>,
+    waited_for_tap: Duration,
+    waited_for_loader: Duration,
+}
+
+impl Times {
+    fn new() -> Self {
+        let waited = Duration::ZERO;
+        Self { started: Instant::now(), first: None, waited_for_tap: waited, waited_for_loader: waited }
+    }
+
+    fn report(&self, bytes: u64) -> Value {
+        let now = Instant::now();
+        let first = self.first.unwrap_or(now);
+        json!({
+            "bytes": bytes,
+            "until_first_byte_ms": milliseconds(first - self.started),
+            "passing_ms": milliseconds(now - first),
+            "waited_for_extractor_ms": milliseconds(self.waited_for_tap),
+            "waited_for_loader_ms": milliseconds(self.waited_for_loader),
+        })
+    }
+}
+
+fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 impl<I: Read, O: Write, S: Read + Write> Relay<I, O, S> {
     fn new(input: I, output: O, control: Control<S>) -> Self {
-        let (traffic, waited) = (Traffic::default(), [Duration::ZERO; 2]);
+        let (traffic, times) = (Traffic::default(), Times::new());
         let buffer = vec![0; PIECE];
-        Self { input, output, control, traffic, buffer, start: 0, end: 0, is_in_long_record: false, bytes: 0, waited }
+        Self { input, output, control, traffic, buffer, start: 0, end: 0, is_in_long_record: false, bytes: 0, times }
     }
 
     fn run(mut self) -> io::Result<()> {
@@ -133,11 +164,8 @@ impl<I: Read, O: Write, S: Read + Write> Relay<I, O, S> {
             way = self.pass_last_line()?;
         }
         self.control.counts(&self.traffic)?;
-        let [reading, writing] = self.waited.map(|time| time.as_secs_f64());
-        let ended = json!({
-            "bytes": self.bytes, "keys": self.traffic.keys(), "closed": way == Way::Closed,
-            "waited_for_tap": reading, "waited_for_target": writing,
-        });
+        let transfer = self.times.report(self.bytes);
+        let ended = json!({ "transfer": transfer, "keys": self.traffic.keys(), "closed": way == Way::Closed });
         self.control.say(&json!({ "ended": ended }))?;
         if way == Way::Closed {
             // If it ended, the tap would fail with a broken pipe, although it is the loader that failed.
@@ -158,7 +186,11 @@ impl<I: Read, O: Write, S: Read + Write> Relay<I, O, S> {
         }
         let began = Instant::now();
         let count = self.input.read(&mut self.buffer[self.end..])?;
-        self.waited[0] += began.elapsed();
+        // The wait for the first byte is the tap's start.
+        match self.times.first {
+            Some(_) => self.times.waited_for_tap += began.elapsed(),
+            None => self.times.first = (count > 0).then(Instant::now),
+        }
         self.end += count;
         self.bytes += count as u64;
         Ok(count > 0)
@@ -225,7 +257,7 @@ impl<I: Read, O: Write, S: Read + Write> Relay<I, O, S> {
     fn pass(&mut self, to: usize) -> io::Result<Way> {
         let began = Instant::now();
         let written = self.output.write_all(&self.buffer[self.start..to]);
-        self.waited[1] += began.elapsed();
+        self.times.waited_for_loader += began.elapsed();
         self.start = to;
         match written {
             Ok(()) => Ok(Way::Open),
@@ -316,7 +348,7 @@ mod tests {
             let mut output = Vec::new();
             let reports = relayed(InPieces(&input, piece), &mut output);
             assert!(output == input, "in pieces of {piece}");
-            assert_eq!(reports.last().unwrap()["ended"]["bytes"], input.len());
+            assert_eq!(reports.last().unwrap()["ended"]["transfer"]["bytes"], input.len());
             let records = reports.iter().rev().find_map(|report| report.get("records"));
             assert_eq!(records, Some(&json!({"a": 2, "b": 1})), "in pieces of {piece}");
             let noise = reports.iter().find_map(|report| report.get("not_singer"));
@@ -335,6 +367,6 @@ mod tests {
     #[test]
     fn an_empty_input_reports_only_its_end() {
         let reports = relayed(io::empty(), Vec::new());
-        assert_eq!(reports.last().unwrap()["ended"]["bytes"], 0);
+        assert_eq!(reports.last().unwrap()["ended"]["transfer"]["bytes"], 0);
     }
 }

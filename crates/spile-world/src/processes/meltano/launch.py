@@ -282,6 +282,8 @@ class Relay:
         self.input = self.output = self.copy = None
         self.ended = {}
         self.unread = 0
+        # When the last byte had passed, and when the loader had ended.
+        self.passed = self.loaded = None
 
     async def start(self, begin, block):
         """Starts a plugin, with pipes to the relay in place of those to Meltano."""
@@ -338,6 +340,7 @@ class Relay:
     async def watch(self):
         """Notes how much the loader has not read. The relay gets a broken pipe only after that, when the copy is closed."""
         await asyncio.shield(self.target.process_future)
+        self.loaded = time.monotonic()
         room = array.array("i", [0])
         fcntl.ioctl(self.copy, termios.FIONREAD, room)
         self.unread = room[0]
@@ -373,8 +376,14 @@ class Relay:
             self.ended = ended
             if self.arrivals:
                 self.arrivals.distinct = ended["keys"]
-            tap, target = ended["waited_for_tap"], ended["waited_for_target"]
-            say(f"{ended['bytes']:,} bytes have passed; waited {tap:.1f} s for the tap and {target:.1f} s for the loader")
+            self.passed = time.monotonic()
+
+    def transfer(self):
+        """Returns how the records passed; nothing before the end."""
+        if not self.ended:
+            return None
+        after = max((self.loaded or time.monotonic()) - self.passed, 0)
+        return {**self.ended["transfer"], "after_last_byte_ms": int(after * 1000)}
 
     async def left_over(self):
         """Tells whether the loader has ended without reading everything."""
@@ -382,6 +391,59 @@ class Relay:
             return False
         await self.watching
         return self.unread > 0 or bool(self.ended.get("closed"))
+
+
+class Costs:
+    """Reports what the plugins' processes used, and how the records passed.
+
+    The CPU time of a process comes with its end. The memory that comes with it includes this process, which the plugin's
+    process was a copy of, so memory is looked at while the plugin runs.
+    """
+
+    PAUSE = 0.5
+    PEAK = re.compile(rb"^VmHWM:\s*(\d+) kB", re.MULTILINE)
+
+    def __init__(self, relay):
+        self.relay = relay
+        self.pids, self.used, self.peaks = {}, {}, {}
+
+        def waitpid(pid, options):
+            ended, status, used = os.wait4(pid, options)
+            if ended:
+                self.used[ended] = used
+            return ended, status
+
+        os.waitpid = waitpid
+        atexit.register(self.tell)
+
+    def watch(self, block):
+        self.pids[block.invoker.plugin.name] = block._process_handle.pid
+        asyncio.ensure_future(self.look(block.invoker.plugin.name, block))
+
+    async def look(self, name, block):
+        ended = asyncio.ensure_future(block._process_handle.wait())
+        while not ended.done():
+            try:
+                with open(f"/proc/{self.pids[name]}/status", "rb") as file:
+                    peak = self.PEAK.search(file.read())
+            except OSError:  # It has just ended, or the system has no such file.
+                peak = None
+            if peak:
+                self.peaks[name] = int(peak.group(1)) * 1024
+            await asyncio.wait([ended], timeout=self.PAUSE)
+
+    def tell(self):
+        usage = {}
+        for name, pid in self.pids.items():
+            if used := self.used.get(pid):
+                usage[name] = {"cpu_ms": int((used.ru_utime + used.ru_stime) * 1000)}
+                if name in self.peaks:
+                    usage[name]["peak_bytes"] = self.peaks[name]
+        facts = {"usage": usage} if usage else {}
+        if transfer := self.relay and self.relay.transfer():
+            facts["transfer"] = transfer
+        if facts:
+            say("What the run took", spile_facts=facts)
 
 
 class States:
@@ -511,6 +573,7 @@ def count_records(counters):
     arrivals = Arrivals(script) if os.path.exists(script) else None
     relay = asked(lambda told: Relay(told, arrivals), "relay.json")
     proxy, begin = SingerBlock.proxy_stdout, SingerBlock.start
+    costs = Costs(relay)
     counted = [arrivals] if arrivals else []
 
     async def start(self):
@@ -518,6 +581,7 @@ def count_records(counters):
         if arrivals and self.invoker.plugin.type == "loaders":
             arrivals.start(self)
         await (relay.start(begin, self) if relay else begin(self))
+        costs.watch(self)
 
     def proxy_stdout(self):
         if self._stdout_future is not None or self.invoker.plugin.type != "extractors":
