@@ -36,7 +36,7 @@ pub use load::Load;
 pub use schedule::Schedule;
 pub use schema::{Aspect, Reaction, SchemaRules};
 pub use secrets::Secrets;
-pub use timetable::{Tick, Timetable};
+pub use timetable::{Tick, TicksAround, Timetable};
 pub use timing::{CatchUp, Timing};
 
 /// The integration that a file and its overlays declare.

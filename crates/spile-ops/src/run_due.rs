@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::run::{Options, Results, WhenBusy};
-use super::{Error, Loaded, RunSelection, Tell, run, schedules};
+use super::schedules::Timetables;
+use super::{Error, Loaded, RunSelection, Tell, run};
 use spile_world::World;
 
 /// Syncs what is due now in the environment of the options. Integrations that another run uses are left for the next
@@ -12,7 +13,7 @@ use spile_world::World;
 /// # Errors
 /// When the registry cannot be read, or nothing can be started. A failed run is not an error.
 pub async fn run_due(world: &World, loaded: &Arc<Loaded>, options: &Options, tell: Tell<'_>) -> Result<Results, Error> {
-    let due = schedules::now(world, loaded, &options.environment).await?.due;
+    let due = Timetables::of(loaded, &options.environment).now(world).await?.due;
     if due.is_empty() {
         return Ok(Results::default());
     }

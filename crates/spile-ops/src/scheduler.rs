@@ -15,7 +15,8 @@ use tokio::time::Instant;
 
 use super::notify::{self, Watched, WhenInterrupted};
 use super::run::{Options, WhenBusy};
-use super::{Error, Event, Loaded, RunSelection, Tell, run, schedules};
+use super::schedules::Timetables;
+use super::{Error, Event, Loaded, RunSelection, Tell, run};
 use spile_core::integration::{Integration, Tick};
 use spile_core::name::IntegrationId;
 use spile_world::World;
@@ -40,6 +41,12 @@ pub struct Opened {
     pub options: Options,
 }
 
+impl Opened {
+    fn timetables(&self) -> Timetables {
+        Timetables::of(&self.loaded, &self.options.environment)
+    }
+}
+
 /// Reads the project.
 pub type Open<'a> = &'a mut (dyn FnMut() -> Result<Opened, Error> + Send);
 
@@ -53,6 +60,7 @@ pub async fn serve(open: Open<'_>, tell: Tell<'_>) -> Result<(), Error> {
     let mut interrupt = opened.options.interrupt.clone();
     let mut scheduler = Scheduler {
         mark: opened.world.project.mark(),
+        timetables: opened.timetables(),
         opened,
         events,
         running: JoinSet::new(),
@@ -86,6 +94,8 @@ pub async fn serve(open: Open<'_>, tell: Tell<'_>) -> Result<(), Error> {
 
 struct Scheduler {
     opened: Opened,
+    /// When its integrations are synced.
+    timetables: Timetables,
     /// The mark of the files that were read.
     mark: u64,
     events: mpsc::UnboundedSender<Event>,
@@ -102,8 +112,7 @@ impl Scheduler {
     async fn look(&mut self, open: Open<'_>) -> Duration {
         self.reread(open);
         self.watch();
-        let Opened { loaded, world, options } = &self.opened;
-        let now = match schedules::now(world, loaded, &options.environment).await {
+        let now = match self.timetables.now(&self.opened.world).await {
             Ok(now) => now,
             Err(error) => {
                 self.tell_trouble(&error);
@@ -136,6 +145,7 @@ impl Scheduler {
                 // Current runs share their slots with new ones.
                 let places = self.opened.options.places.clone();
                 self.opened = Opened { loaded, world, options: Options { places, ..options } };
+                self.timetables = self.opened.timetables();
             }
             Err(Error::Problems(report)) => {
                 let line =

@@ -7,9 +7,9 @@ use jiff::Timestamp;
 
 use super::{Error, Loaded, RunSelection};
 use spile_core::alert::runs::AllEnds;
-use spile_core::integration::{Integration, Tick, Timetable};
+use spile_core::integration::{Integration, Tick, TicksAround, Timetable};
 use spile_core::name::{EnvironmentName, IntegrationId, Slug};
-use spile_core::run::due::due;
+use spile_core::run::due::is_due;
 use spile_core::run::{Run, Tries};
 use spile_world::World;
 use spile_world::stores::runs::{PAUSED, Standing};
@@ -73,8 +73,9 @@ pub async fn schedules(
         let rest = known.rest(&integration, environment);
         let is_awake = rest.is_none();
         let last_sync = ends.of(&integration.id).and_then(|ends| ends.last_ended_sync()).cloned();
-        let due = known.due(&integration, &timetable).filter(|_| is_awake);
-        let next = timetable.next_after(now).filter(|_| is_awake);
+        let ticks = known.ticks(&integration, &timetable).filter(|_| is_awake);
+        let due = ticks.and_then(|ticks| known.due(&integration, &timetable, &ticks));
+        let next = ticks.and_then(|ticks| ticks.next);
         Some(Scheduled { integration, timetable, rest, due, next, last_sync })
     };
     Ok(chosen.into_iter().filter_map(scheduled).collect())
@@ -106,25 +107,42 @@ pub struct Now {
     pub next: Option<Timestamp>,
 }
 
-/// Returns what to run now in an environment.
-///
-/// # Errors
-/// When the registry cannot be read.
-pub async fn now(world: &World, loaded: &Loaded, environment: &EnvironmentName) -> Result<Now, Error> {
-    let at = (world.clock)();
-    let known = ScheduleFacts::read(world, at).await?;
-    let mut found = Now::default();
-    for integration in loaded.integrations.by_slug() {
-        let Some(timetable) = Timetable::of(integration, environment) else { continue };
-        if known.rest(integration, environment).is_some() {
-            continue;
-        }
-        found.due.extend(known.due(integration, &timetable).map(|tick| (integration.clone(), tick)));
-        let next = timetable.next_after(at).map(|tick| tick.at);
-        found.next = [found.next, next].into_iter().flatten().min();
+/// The timetables of a project's integrations in an environment, with the ticks that earlier looks have found. A scheduler
+/// looks often, and most ticks are hours away.
+#[derive(Debug, Default)]
+pub struct Timetables {
+    all: Vec<(Arc<Integration>, Timetable, Option<TicksAround>)>,
+}
+
+impl Timetables {
+    /// Returns the timetables of all integrations that have one.
+    #[must_use]
+    pub fn of(loaded: &Loaded, environment: &EnvironmentName) -> Self {
+        let enabled = loaded.integrations.by_slug().filter(|integration| integration.at(environment).enabled);
+        let with = |one: &Arc<Integration>| Some((one.clone(), Timetable::of(one, environment)?, None));
+        Self { all: enabled.filter_map(with).collect() }
     }
-    found.due.sort_by_key(|(_, tick)| *tick);
-    Ok(found)
+
+    /// Returns what to run now.
+    ///
+    /// # Errors
+    /// When the registry cannot be read.
+    pub async fn now(&mut self, world: &World) -> Result<Now, Error> {
+        let known = ScheduleFacts::read(world, (world.clock)()).await?;
+        let mut found = Now::default();
+        for (integration, timetable, kept) in &mut self.all {
+            let Some(applied) = known.applied(integration).filter(|_| !known.is_paused(integration)) else { continue };
+            let ticks = match *kept {
+                Some(ticks) if ticks.hold(known.now, applied) => ticks,
+                _ => *kept.insert(timetable.around(known.now, applied)),
+            };
+            let due = known.due(integration, timetable, &ticks);
+            found.due.extend(due.map(|tick| (integration.clone(), tick)));
+            found.next = [found.next, ticks.next.map(|tick| tick.at)].into_iter().flatten().min();
+        }
+        found.due.sort_by_key(|(_, tick)| *tick);
+        Ok(found)
+    }
 }
 
 /// The registry's data about schedules.
@@ -140,16 +158,29 @@ impl ScheduleFacts {
     }
 
     fn rest(&self, integration: &Integration, environment: &EnvironmentName) -> Option<Rest> {
-        match self.standings.get(&integration.id) {
+        match self.applied(integration) {
             _ if !integration.at(environment).enabled => Some(Rest::Disabled),
             None => Some(Rest::NotApplied),
-            Some(standing) if standing.status == PAUSED => Some(Rest::Paused),
+            Some(_) if self.is_paused(integration) => Some(Rest::Paused),
             Some(_) => None,
         }
     }
 
-    fn due(&self, integration: &Integration, timetable: &Timetable) -> Option<Tick> {
-        let applied = self.standings.get(&integration.id)?.created_at;
-        due(timetable, applied, self.tries.get(&integration.id), self.now)
+    fn is_paused(&self, integration: &Integration) -> bool {
+        self.standings.get(&integration.id).is_some_and(|standing| standing.status == PAUSED)
+    }
+
+    /// Returns when an integration was first applied.
+    fn applied(&self, integration: &Integration) -> Option<Timestamp> {
+        self.standings.get(&integration.id).map(|standing| standing.created_at)
+    }
+
+    fn ticks(&self, integration: &Integration, timetable: &Timetable) -> Option<TicksAround> {
+        self.applied(integration).map(|applied| timetable.around(self.now, applied))
+    }
+
+    fn due(&self, integration: &Integration, timetable: &Timetable, ticks: &TicksAround) -> Option<Tick> {
+        let (catch_up, tries) = (timetable.timing.catch_up, self.tries.get(&integration.id));
+        ticks.newest.filter(|tick| is_due(*tick, catch_up, tries, self.now))
     }
 }

@@ -26,6 +26,27 @@ pub struct Tick {
     pub at: Timestamp,
 }
 
+/// The ticks around a time. They stay the same until the next one begins, so they need not be searched for again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TicksAround {
+    from: Timestamp,
+    applied: Timestamp,
+    /// The newest tick that has begun.
+    pub newest: Option<Tick>,
+    /// The next tick.
+    pub next: Option<Tick>,
+    until: Option<Timestamp>,
+}
+
+impl TicksAround {
+    /// Tells whether they are still the ticks around a time. A clock that jumps back, and another first apply, make them
+    /// outdated.
+    #[must_use]
+    pub fn hold(&self, now: Timestamp, applied: Timestamp) -> bool {
+        self.applied == applied && self.from <= now && self.until.is_none_or(|until| now < until)
+    }
+}
+
 impl Timetable {
     /// Returns the timetable of an integration in an environment; `None` if it has no schedule, or nothing to sync.
     #[must_use]
@@ -56,6 +77,14 @@ impl Timetable {
         let until = now.checked_sub(self.offset).ok()?.to_zoned(self.timing.zone.clone());
         let newest = cron.find_previous_occurrence(&until, true).ok()?;
         self.tick(newest.timestamp()).filter(|tick| tick.moment > applied)
+    }
+
+    /// Returns the ticks around a time, for an integration that was first applied then.
+    #[must_use]
+    pub fn around(&self, now: Timestamp, applied: Timestamp) -> TicksAround {
+        let (newest, next) = (self.newest(now, applied), self.next_after(now));
+        let only = self.tick(applied).filter(|tick| self.schedule.cron().is_none() && now < tick.at);
+        TicksAround { from: now, applied, newest, next, until: next.or(only).map(|tick| tick.at) }
     }
 
     fn tick(&self, moment: Timestamp) -> Option<Tick> {
@@ -172,6 +201,25 @@ mod tests {
         let hour = prop_oneof![Just("*".to_owned()), Just("*/5".to_owned()), (0_u8..24).prop_map(|h| h.to_string())];
         let weekday = prop_oneof![Just("*".to_owned()), Just("1-5".to_owned())];
         (minute, hour, weekday).prop_map(|(minute, hour, weekday)| format!("{minute} {hour} * * {weekday}"))
+    }
+
+    #[test]
+    fn ticks_are_searched_for_again_only_when_they_may_have_changed() {
+        let offset = SignedDuration::from_secs(90);
+        let applied = at("2026-11-23T05:00:00Z");
+        let daily = Timetable { offset, ..timetable("0 6 * * *", "UTC") };
+        let around = daily.around(at("2026-11-23T06:01:30Z"), applied);
+        assert_eq!(around.newest.map(|tick| tick.moment), Some(at("2026-11-23T06:00:00Z")));
+        assert!(around.hold(at("2026-11-23T06:01:30Z"), applied) && around.hold(at("2026-11-24T06:01:29Z"), applied));
+        assert!(!around.hold(at("2026-11-24T06:01:30Z"), applied), "the next one has begun");
+        assert!(!around.hold(at("2026-11-23T06:01:29Z"), applied), "the clock has jumped back");
+        assert!(!around.hold(at("2026-11-23T07:00:00Z"), at("2026-11-23T06:30:00Z")), "it was applied anew");
+        let once = Timetable { offset, ..timetable("@once", "UTC") };
+        let before = once.around(applied, applied);
+        assert_eq!(before.newest, None);
+        assert!(before.hold(at("2026-11-23T05:01:29Z"), applied) && !before.hold(at("2026-11-23T05:01:30Z"), applied));
+        let after = once.around(at("2026-11-23T05:01:30Z"), applied);
+        assert!(after.newest.is_some() && after.hold(at("2027-11-23T05:00:00Z"), applied));
     }
 
     proptest! {

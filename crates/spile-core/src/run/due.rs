@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 
-use crate::integration::{CatchUp, Tick, Timetable};
+use crate::integration::{CatchUp, Tick};
 
 use super::{Cause, Run, RunStatus};
 
@@ -47,16 +47,15 @@ impl Tries {
     }
 }
 
-/// Returns the tick to run now: the newest one, if it has begun, was not served, and is not too late.
+/// Tells whether a tick, the newest one that has begun, is to be run now: it was not served, and is not too late.
 #[must_use]
-pub fn due(timetable: &Timetable, applied: Timestamp, tries: Option<&Tries>, now: Timestamp) -> Option<Tick> {
-    let tick = timetable.newest(now, applied)?;
+pub fn is_due(tick: Tick, catch_up: CatchUp, tries: Option<&Tries>, now: Timestamp) -> bool {
     let is_served = tries.is_some_and(|tries| tries.have_served(tick.moment));
-    let is_too_late = match timetable.timing.catch_up {
+    let is_too_late = match catch_up {
         CatchUp::Last => false,
         CatchUp::Within(late) => SignedDuration::try_from(late).is_ok_and(|late| now.duration_since(tick.at) > late),
     };
-    (!is_served && !is_too_late).then_some(tick)
+    !is_served && !is_too_late
 }
 
 #[cfg(test)]
@@ -67,7 +66,12 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::integration::Timing;
+    use crate::integration::{Timetable, Timing};
+
+    fn due(timetable: &Timetable, applied: Timestamp, tries: Option<&Tries>, now: Timestamp) -> Option<Tick> {
+        let newest = timetable.around(now, applied).newest;
+        newest.filter(|tick| is_due(*tick, timetable.timing.catch_up, tries, now))
+    }
 
     fn timetable(schedule: &str, catch_up: CatchUp) -> Timetable {
         let timing = Timing { zone: TimeZone::UTC, catch_up, ..Timing::default() };
