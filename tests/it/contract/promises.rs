@@ -9,8 +9,12 @@ use super::harness::{File, LocalRows, MemoryEntries, MemoryRows, Sample, Subject
 use crate::folder::{Folder, origin};
 use crate::supabase::hosted::HostedRows;
 
-/// How often two writers compete.
-const ROUNDS: u16 = 500;
+/// How often two writers compete by default; set `SPILE_ROUNDS` for more.
+const ROUNDS: u16 = 100;
+
+fn rounds() -> u16 {
+    std::env::var("SPILE_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(ROUNDS)
+}
 
 async fn reading_nothing_makes_nothing(subject: &impl Subject) {
     let files = subject.files();
@@ -88,7 +92,7 @@ async fn records_of_others_are_listed_and_not_touched(subject: &impl Subject) {
 }
 
 async fn of_two_writers_one_wins(subject: &impl Subject) {
-    for round in 0..ROUNDS {
+    for round in 0..rounds() {
         let number = if round % 2 == 0 { 10 } else { 30 };
         one_wins(subject, [&[number], &[number + 10, 50]]).await;
     }
@@ -99,7 +103,7 @@ async fn of_two_writers_with_nothing_in_common_one_wins(subject: &impl Subject) 
     let target = subject.target();
     target.write(&subject.step(&target.read().await.unwrap(), &[10, 20]), &origin("p")).await.unwrap();
     let mut held = [10, 20];
-    for _ in 0..ROUNDS / 5 {
+    for _ in 0..rounds() / 5 {
         let next = held.map(|number| number / 10 * 10 + (number + 1) % 10);
         let wanted = [[next[0], held[1]], [held[0], next[1]]];
         held = wanted[one_wins(subject, [&wanted[0], &wanted[1]]).await];

@@ -149,7 +149,9 @@ fn apply_then_plan(first: &[(String, String)], second: &[(String, String)]) -> R
 
 #[test]
 fn after_apply_the_plan_is_empty_for_every_connector() {
-    let mut runner = TestRunner::new(tries());
+    // Each case applies two projects of a dozen connectors, which takes a second.
+    let all = tries();
+    let mut runner = TestRunner::new(ProptestConfig { cases: all.cases.div_ceil(4), ..all });
     let two = (files(), files());
     runner.run(&two, |(first, second)| apply_then_plan(&first, &second)).unwrap();
 }
