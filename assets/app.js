@@ -71,3 +71,52 @@ document.addEventListener("DOMContentLoaded", () => ready(document));
 document.addEventListener("htmx:after:settle", (event) => {
   if (event.target instanceof Element) ready(event.target);
 });
+
+// A page whose session has ended, or whose server is away, keeps what was typed, and says what to do.
+const trouble = {
+  session: ["Your session has ended", "What you typed is still here. Sign in again in a new tab, then continue on this page.", "Sign in"],
+  away: ["The server is not responding", "What you typed is still here. This page tries again by itself.", ""],
+};
+
+function report(kind) {
+  let note = document.getElementById("trouble");
+  if (note && note.dataset.kind === kind) return;
+  if (note) note.remove();
+  if (!kind) return;
+  const [title, text, link] = trouble[kind];
+  note = document.createElement("section");
+  note.id = "trouble";
+  note.className = "note warn";
+  note.dataset.kind = kind;
+  note.setAttribute("role", "alert");
+  note.append(Object.assign(document.createElement("h2"), { textContent: title }), Object.assign(document.createElement("p"), { textContent: text }));
+  if (link) note.append(Object.assign(document.createElement("a"), { textContent: link, href: "/login", target: "_blank", className: "button" }));
+  (document.querySelector("dialog[open] .sheet") || document.getElementById("main")).prepend(note);
+}
+
+document.addEventListener("htmx:after:request", (event) => {
+  const isOut = event.detail.ctx.response.status === 401;
+  report(isOut ? "session" : "");
+  // The part stays as it is, and asks again.
+  if (isOut) event.preventDefault();
+});
+document.addEventListener("htmx:error", (event) => {
+  if (event.detail.ctx && !event.detail.ctx.response) report("away");
+});
+// Whoever comes back from signing in elsewhere continues here, with the forms of the new session.
+window.addEventListener("focus", () => {
+  const toasts = document.getElementById("toasts");
+  if (toasts && document.getElementById("trouble")) toasts.dispatchEvent(new Event("look"));
+});
+document.addEventListener("htmx:after:settle", () => {
+  const toasts = document.getElementById("toasts");
+  if (!toasts || !toasts.dataset.csrf) return;
+  for (const field of document.querySelectorAll("input[name=csrf]")) field.value = toasts.dataset.csrf;
+});
+// A form must not lead to the browser's own page about a server that is away, or away from what was typed.
+document.addEventListener("submit", (event) => {
+  if (!document.getElementById("trouble") || event.defaultPrevented) return;
+  event.preventDefault();
+  if (event.submitter) event.submitter.removeAttribute("aria-disabled");
+  document.getElementById("trouble").scrollIntoView({ block: "nearest" });
+});

@@ -1,7 +1,7 @@
 //! `spile serve`
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use clap::ValueEnum;
 use tokio::net::TcpListener;
@@ -131,21 +131,20 @@ pub(super) async fn exec(args: &Args, global: &Global, output: &mut Output) -> R
     let signals = tokio::spawn(pass_on(interrupted));
     // Runs from pages and schedules share these slots; reading the files sets their number.
     let turns = RunSlots::new(1);
-    let serving = Serving { args, global, outside: &outside, turns: &turns };
+    let serving = Serving { args, global, outside: &outside, turns: &turns, output: &Mutex::new(output) };
     let served = match args.bind.as_str() {
-        "none" => serving.schedule(interrupt, output).await,
+        "none" => serving.schedule(interrupt).await,
         address => {
-            let (app, listener) = serving.open(address, output).await?;
+            let (app, listener) = serving.open(address).await?;
             let stop = interrupt.clone();
             let pages = async {
-                spile_server::serve(&app, listener, stop).await;
+                tokio::select! {
+                    () = spile_server::serve(&app, listener, stop) => {}
+                    () = serving.tell_codes(app.codes()) => {}
+                }
                 Ok(())
             };
-            if args.scheduler {
-                tokio::try_join!(pages, serving.schedule(interrupt, output)).map(|_| ())
-            } else {
-                pages.await
-            }
+            if args.scheduler { tokio::try_join!(pages, serving.schedule(interrupt)).map(|_| ()) } else { pages.await }
         }
     };
     signals.abort();
@@ -170,12 +169,14 @@ struct Serving<'a> {
     outside: &'a Outside,
     /// The slots that runs from pages and schedules share.
     turns: &'a Arc<RunSlots>,
+    /// Pages and schedules write to it in turns.
+    output: &'a Mutex<&'a mut Output>,
 }
 
 impl Serving<'_> {
     /// Listens, and prints the address and how to sign in.
-    async fn open(&self, address: &str, output: &mut Output) -> Result<(App, TcpListener), Error> {
-        let Self { args, global, outside, turns } = *self;
+    async fn open(&self, address: &str) -> Result<(App, TcpListener), Error> {
+        let Self { args, global, outside, turns, .. } = *self;
         let io = |doing| IoError::of(doing, address);
         let listener = TcpListener::bind(address).await.map_err(io("listen at"))?;
         let at = listener.local_addr().map_err(io("listen at"))?;
@@ -194,7 +195,7 @@ impl Serving<'_> {
             places: places(),
             host: host(),
             writing: args.writing(),
-            login: login.clone(),
+            login,
             trust: args.trust.trust(),
             rate: args.rate,
             port: at.port(),
@@ -204,16 +205,30 @@ impl Serving<'_> {
             turns: turns.clone(),
         };
         let app = App::new(setup);
-        output.step("Serving", &format!("http://{at}/"));
-        if let Login::Code(code) = login {
-            output.step("Sign in", &format!("at http://{at}/login with the code {code}"));
+        self.step("Serving", &format!("http://{at}/"));
+        if !args.no_login {
+            let code = app.codes().borrow().clone();
+            self.step("Sign in", &format!("at http://{at}/login with the code {code}"));
         }
         Ok((app, listener))
     }
 
+    /// Prints each further code once the one before it has been used.
+    async fn tell_codes(&self, mut codes: watch::Receiver<String>) {
+        while codes.changed().await.is_ok() {
+            let code = codes.borrow_and_update().clone();
+            self.step("Signed in", &format!("one person; the code for the next is {code}"));
+        }
+        std::future::pending().await
+    }
+
+    fn step(&self, verb: &str, what: &str) {
+        self.output.lock().unwrap_or_else(PoisonError::into_inner).step(verb, what);
+    }
+
     /// Runs schedules until interrupted.
-    async fn schedule(&self, interrupt: watch::Receiver<bool>, output: &mut Output) -> Result<(), Error> {
-        let Self { args, global, outside, turns } = *self;
+    async fn schedule(&self, interrupt: watch::Receiver<bool>) -> Result<(), Error> {
+        let Self { args, global, outside, turns, output } = *self;
         let mut open = || {
             let project = global.project()?;
             let loaded = ops::check::used(&project)?;
@@ -225,8 +240,9 @@ impl Serving<'_> {
             options.interrupt = interrupt.clone();
             Ok(Opened { loaded: Arc::new(loaded), world, options })
         };
-        output.step("Scheduling", "until Ctrl-C");
-        scheduler::serve(&mut open, &mut |event| output.event(&event)).await
+        self.step("Scheduling", "until Ctrl-C");
+        let mut tell = |event| output.lock().unwrap_or_else(PoisonError::into_inner).event(&event);
+        scheduler::serve(&mut open, &mut tell).await
     }
 }
 

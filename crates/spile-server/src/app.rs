@@ -97,6 +97,12 @@ impl App {
         self.desk().await
     }
 
+    /// Returns the code that lets the next person in, and each one after it; empty on a server without a login.
+    #[must_use]
+    pub fn codes(&self) -> watch::Receiver<String> {
+        self.0.sessions.codes()
+    }
+
     pub(super) fn sessions(&self) -> &Sessions {
         &self.0.sessions
     }

@@ -108,10 +108,20 @@ pub struct PageLink {
     pub path: &'static str,
     /// Its name.
     pub name: &'static str,
+    /// Its icon in `assets/icons.svg`.
+    pub icon: &'static str,
     /// Whether it is the current page.
     pub is_here: bool,
     /// How many unread items it has.
     pub count: usize,
+}
+
+impl PageLink {
+    /// Returns a link to another page.
+    #[must_use]
+    pub const fn to(path: &'static str, name: &'static str, icon: &'static str) -> Self {
+        Self { path, name, icon, is_here: false, count: 0 }
+    }
 }
 
 /// The result of the user's last action.

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use axum::http::header::{COOKIE, ORIGIN};
 use axum::http::{HeaderMap, HeaderValue};
+use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::caller::{Caller, Role};
@@ -30,7 +31,7 @@ const MOST: usize = 10_000;
 /// How people sign in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Login {
-    /// With a code that is printed once and can be used once.
+    /// With a code that is printed and can be used once. Then there is another one, for the next person.
     Code(String),
     /// Without a code: every request from this machine is an admin's.
     Open,
@@ -38,7 +39,9 @@ pub enum Login {
 
 /// The active sessions.
 pub struct Sessions {
-    login: Login,
+    is_open: bool,
+    /// The code that lets the next person in, unless the server is open.
+    code: watch::Sender<String>,
     /// The cookie's name; the browser sends the cookie to this host only, and hides it from scripts.
     cookie: String,
     state: Mutex<SessionStore>,
@@ -48,7 +51,6 @@ pub struct Sessions {
 struct SessionStore {
     /// Each session and its end, by the hash of its cookie: a copy of this memory reveals no cookie.
     by_hash: BTreeMap<String, (Caller, Instant)>,
-    is_used: bool,
     /// The number of wrong codes from each address, and the time of the last one.
     wrong: BTreeMap<String, (u32, Instant)>,
 }
@@ -63,32 +65,49 @@ pub enum NotIn {
 }
 
 impl Login {
-    /// Makes a code that people can type: 40 bits, which cannot be guessed at five tries a minute.
+    /// Returns a login with a new code.
     #[must_use]
     pub fn code() -> Self {
+        Self::Code(Self::new_code())
+    }
+
+    /// Makes a code that people can type: 40 bits, which cannot be guessed at five tries a minute.
+    fn new_code() -> String {
         let letters = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789".as_bytes();
         let bytes = Uuid::new_v4().into_bytes();
         // These bytes of a UUID are entirely random.
         let random = bytes[..6].iter().chain(&bytes[10..12]);
         let code: Vec<u8> = random.map(|byte| letters[usize::from(byte % 32)]).collect();
         let text = String::from_utf8_lossy(&code).into_owned();
-        Self::Code(format!("{}-{}", &text[..4], &text[4..]))
+        format!("{}-{}", &text[..4], &text[4..])
     }
 }
 
 impl Sessions {
     pub(super) fn new(login: Login, port: u16) -> Self {
-        Self { login, cookie: format!("{NAME}_{port}"), state: Mutex::default() }
+        let (is_open, code) = match login {
+            Login::Open => (true, String::new()),
+            Login::Code(code) => (false, code),
+        };
+        let code = watch::Sender::new(code);
+        Self { is_open, code, cookie: format!("{NAME}_{port}"), state: Mutex::default() }
     }
 
     /// Tells whether users have to sign in.
     pub(super) fn asks(&self) -> bool {
-        matches!(self.login, Login::Code(_))
+        !self.is_open
+    }
+
+    /// Returns the code that lets the next person in, and each one after it.
+    pub(super) fn codes(&self) -> watch::Receiver<String> {
+        self.code.subscribe()
     }
 
     /// Checks a code from an address without using it up.
     pub(super) fn fits(&self, code: &str, from: &str) -> Result<(), NotIn> {
-        let Login::Code(wanted) = &self.login else { return Err(NotIn::Wrong) };
+        if self.is_open {
+            return Err(NotIn::Wrong);
+        }
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.wrong.retain(|_, (_, since)| since.elapsed() < PAUSE);
         if state.wrong.get(from).is_some_and(|(wrong, _)| *wrong >= WRONG) {
@@ -96,7 +115,7 @@ impl Sessions {
         }
         let typed = code.trim().to_uppercase();
         // Compare hashes, so that the timing reveals nothing.
-        if !state.is_used && hash(typed.as_bytes()) == hash(wanted.as_bytes()) {
+        if hash(typed.as_bytes()) == hash(self.code.borrow().as_bytes()) {
             return Ok(());
         }
         if state.wrong.len() >= MOST {
@@ -107,13 +126,19 @@ impl Sessions {
         Err(NotIn::Wrong)
     }
 
-    /// Uses up the code, and returns the cookie to set.
-    pub(super) fn enter(&self) -> Result<HeaderValue, NotIn> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if std::mem::replace(&mut state.is_used, true) {
+    /// Uses up a code, and returns the cookie to set. Of two who enter the same code at once, one gets in.
+    pub(super) fn enter(&self, code: &str) -> Result<HeaderValue, NotIn> {
+        let typed = hash(code.trim().to_uppercase().as_bytes());
+        let is_used = self.code.send_if_modified(|current| {
+            let fits = hash(current.as_bytes()) == typed;
+            if fits {
+                *current = Login::new_code();
+            }
+            fits
+        });
+        if !is_used {
             return Err(NotIn::Wrong);
         }
-        drop(state);
         self.begin(Caller::admin(), LASTS).ok_or(NotIn::Wrong)
     }
 
@@ -136,7 +161,7 @@ impl Sessions {
 
     /// Returns the caller whose session a request belongs to.
     pub(super) fn find(&self, headers: &HeaderMap) -> Option<Caller> {
-        if self.login == Login::Open {
+        if self.is_open {
             return Some(Caller::with("open".to_owned(), "you".to_owned(), Role::Admin));
         }
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
@@ -176,16 +201,22 @@ mod tests {
     }
 
     #[test]
-    fn a_code_works_once() {
+    fn a_code_works_once_and_then_there_is_another_one() {
         let sessions = Sessions::new(Login::Code("ABCD-EFGH".to_owned()), 8320);
         assert_eq!(sessions.fits("nonsense", "a"), Err(NotIn::Wrong));
         sessions.fits(" abcd-efgh ", "a").unwrap();
         // Checking does not use it up: what comes in between may fail.
         sessions.fits("ABCD-EFGH", "a").unwrap();
-        let cookie = sessions.enter().unwrap();
+        let mut codes = sessions.codes();
+        let cookie = sessions.enter(" abcd-efgh ").unwrap();
         assert!(cookie.to_str().unwrap().contains("HttpOnly; SameSite=Strict"));
         assert_eq!(sessions.find(&headers(&cookie)).unwrap().role, Role::Admin);
-        assert_eq!((sessions.fits("ABCD-EFGH", "a"), sessions.enter()), (Err(NotIn::Wrong), Err(NotIn::Wrong)));
+        let again = (sessions.fits("ABCD-EFGH", "a"), sessions.enter("ABCD-EFGH"));
+        assert_eq!(again, (Err(NotIn::Wrong), Err(NotIn::Wrong)));
+        assert!(codes.has_changed().unwrap());
+        let next = codes.borrow_and_update().clone();
+        sessions.fits(&next, "a").unwrap();
+        sessions.enter(&next).unwrap();
         assert!(sessions.find(&HeaderMap::new()).is_none());
         sessions.leave(&headers(&cookie)).unwrap();
         assert!(sessions.find(&headers(&cookie)).is_none());
@@ -194,7 +225,7 @@ mod tests {
     #[test]
     fn two_servers_on_one_machine_do_not_sign_each_other_out() {
         let servers = [8320, 83].map(|port| Sessions::new(Login::Code("ABCD-EFGH".to_owned()), port));
-        let cookies = [0, 1].map(|at: usize| servers[at].enter().unwrap());
+        let cookies = [0, 1].map(|at: usize| servers[at].enter("ABCD-EFGH").unwrap());
         let names = cookies.each_ref().map(|cookie| cookie.to_str().unwrap().split('=').next().unwrap().to_owned());
         assert_eq!(names, ["spile_session_8320", "spile_session_83"]);
         assert!(servers[0].find(&headers(&cookies[0])).is_some() && servers[1].find(&headers(&cookies[0])).is_none());

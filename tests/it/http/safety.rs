@@ -30,7 +30,7 @@ async fn nobody_gets_in_without_a_session_or_a_token() {
         let response = server.bare(Method::GET, path).send().await.unwrap();
         assert_eq!(
             (response.status(), response.headers()["location"].to_str().unwrap()),
-            (StatusCode::SEE_OTHER, "/login")
+            (StatusCode::SEE_OTHER, format!("/login?next={}", path.replace('/', "%2F")).as_str())
         );
     }
     let wrong = super::filled(server.bare(Method::POST, "/login"), &[("code", "AAAA-AAAA")]).send().await.unwrap();
@@ -156,6 +156,26 @@ async fn a_code_is_only_used_up_by_a_recorded_sign_in() {
     let browser = server.browser().await;
     assert!(browser.cookie.starts_with(&format!("spile_session_{}=", server.address.rsplit_once(':').unwrap().1)));
     assert_eq!(enter().send().await.unwrap().status(), StatusCode::FORBIDDEN);
+}
+
+#[tokio::test]
+async fn a_sign_in_leads_back_to_where_one_was_and_a_part_of_a_page_stays() {
+    let folder = Folder::project();
+    let server = Server::of_folder(&folder, &[]);
+    let part =
+        server.bare(Method::GET, "/notifications/toasts?after=2026-01-01T00:00:00Z").header("hx-request", "true");
+    let part = part.send().await.unwrap();
+    assert_eq!((part.status(), part.headers().get("hx-redirect")), (StatusCode::UNAUTHORIZED, None));
+    let login =
+        server.bare(Method::GET, "/login?next=%2Fruns%3Fslug%3Dfruit").send().await.unwrap().text().await.unwrap();
+    assert!(login.contains("name=\"next\" value=\"/runs?slug=fruit\""), "{login}");
+    let elsewhere =
+        server.bare(Method::GET, "/login?next=%2F%2Fevil.example").send().await.unwrap().text().await.unwrap();
+    assert!(elsewhere.contains("name=\"next\" value=\"/\""), "{elsewhere}");
+    let code = server.code.clone().unwrap();
+    let fields = [("code", code.as_str()), ("next", "/runs?slug=fruit")];
+    let entered = super::filled(server.bare(Method::POST, "/login"), &fields).send().await.unwrap();
+    assert_eq!(entered.headers()["location"], "/runs?slug=fruit");
 }
 
 #[tokio::test]

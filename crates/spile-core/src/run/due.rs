@@ -47,7 +47,7 @@ impl Tries {
     }
 }
 
-/// Tells whether a tick, the newest one that has begun, is to be run now: it was not served, and is not too late.
+/// Tells whether the newest tick that has begun needs a run now: it was not served, and is not too late.
 #[must_use]
 pub fn is_due(tick: Tick, catch_up: CatchUp, tries: Option<&Tries>, now: Timestamp) -> bool {
     let is_served = tries.is_some_and(|tries| tries.have_served(tick.moment));

@@ -1,7 +1,7 @@
 //! Signing in and out.
 
 use axum::Form;
-use axum::extract::State;
+use axum::extract::{Query, State};
 use axum::http::header::SET_COOKIE;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::form::{Looking, Posted};
-use super::shell::{Trouble, mistake};
+use super::shell::{Trouble, after_login, mistake};
 use crate::app::App;
 use crate::caller::Caller;
 use crate::pages::render;
@@ -26,22 +26,34 @@ pub struct SignInForm {
     code: String,
     #[serde(default)]
     token: String,
+    /// The page to show then.
+    #[serde(default)]
+    next: String,
 }
 
-pub async fn login(State(app): State<App>) -> Result<Response, Trouble> {
+/// The query of the sign-in page.
+#[derive(Deserialize)]
+pub struct LoginPageQuery {
+    /// The page to show after the sign-in.
+    #[serde(default)]
+    next: String,
+}
+
+pub async fn login(State(app): State<App>, Query(asked): Query<LoginPageQuery>) -> Result<Response, Trouble> {
     if !app.sessions().asks() {
-        return Ok(Redirect::to("/").into_response());
+        return Ok(Redirect::to(after_login(&asked.next)).into_response());
     }
-    page(&app, StatusCode::OK, None)
+    page(&app, StatusCode::OK, &asked.next, None)
 }
 
 pub async fn enter(State(app): State<App>, parts: Parts, Form(entry): Form<SignInForm>) -> Result<Response, Trouble> {
-    let come_in = |cookie| ([(SET_COOKIE, kept_to_https(cookie, &parts.headers))], Redirect::to("/")).into_response();
+    let next = after_login(&entry.next);
+    let come_in = |cookie| ([(SET_COOKIE, kept_to_https(cookie, &parts.headers))], Redirect::to(next)).into_response();
     let token = entry.token.trim();
     if !token.is_empty() {
         return match by_token(&app, &parts, token).await {
             Ok(cookie) => Ok(come_in(cookie)),
-            Err(refusal) => page(&app, refusal.status(), Some(&refusal.detail)),
+            Err(refusal) => page(&app, refusal.status(), next, Some(&refusal.detail)),
         };
     }
     let from = from(&parts);
@@ -49,10 +61,12 @@ pub async fn enter(State(app): State<App>, parts: Parts, Form(entry): Form<SignI
     match by_code(&app, &entry.code, &from)? {
         Ok(cookie) => Ok(come_in(cookie)),
         Err(NotIn::Wrong) => {
-            let fault = "This code is wrong or already used. Restart the server to get a new one.";
-            page(&app, StatusCode::FORBIDDEN, Some(fault))
+            let fault = "This code is wrong or already used. Enter the newest one that the server printed.";
+            page(&app, StatusCode::FORBIDDEN, next, Some(fault))
         }
-        Err(NotIn::Paused) => page(&app, StatusCode::TOO_MANY_REQUESTS, Some("Too many attempts. Wait a minute.")),
+        Err(NotIn::Paused) => {
+            page(&app, StatusCode::TOO_MANY_REQUESTS, next, Some("Too many attempts. Wait a minute."))
+        }
     }
 }
 
@@ -62,7 +76,7 @@ fn by_code(app: &App, code: &str, from: &str) -> Result<Result<HeaderValue, NotI
         return Ok(Err(not_in));
     }
     app.note(&Caller::admin(), "sign-in", &[], None)?;
-    Ok(app.sessions().enter())
+    Ok(app.sessions().enter(code))
 }
 
 /// Starts a session that ends no later than the token.
@@ -90,9 +104,10 @@ pub async fn leave(State(app): State<App>, headers: HeaderMap, _posted: Posted<L
     }
 }
 
-fn page(app: &App, status: StatusCode, fault: Option<&str>) -> Result<Response, Trouble> {
+fn page(app: &App, status: StatusCode, next: &str, fault: Option<&str>) -> Result<Response, Trouble> {
     let issuer = app.setup().trust.as_ref().map(|trust| &trust.issuer);
-    let data = json!({ "shell": null, "title": "Sign in", "fault": fault, "issuer": issuer });
+    let data =
+        json!({ "shell": null, "title": "Sign in", "fault": fault, "issuer": issuer, "next": after_login(next) });
     let page = render("login.html.j2", &data).map_err(|error| mistake(&error))?;
     Ok((status, Html(page)).into_response())
 }

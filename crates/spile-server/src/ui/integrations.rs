@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::catalog::mark;
 use super::form::Posted;
 use super::shell::{At, Trouble};
 use crate::api::fits;
@@ -62,7 +63,12 @@ pub async fn list(at: At, wanted: Result<Query<IntegrationsPageQuery>, QueryReje
         last: newest.get(&one.id),
         has_drifted: drifted.contains(&one.id),
     };
-    let rows: Vec<Value> = shown.iter().map(|one| row(one, &desk.environment, &of_row(one), now)).collect();
+    let mut rows: Vec<Value> = shown.iter().map(|one| row(one, &desk.environment, &of_row(one), now)).collect();
+    for (row, one) in rows.iter_mut().zip(shown) {
+        let loader =
+            one.at(&desk.environment).loader.as_ref().and_then(|loader| desk.loaded.integrations.find(loader.as_str()));
+        row["loader"] = json!(loader.map(|loader| mark(&loader.connector)));
+    }
     let to = |after: &str| {
         let pairs = [("q", wanted.q.as_str()), ("state", &wanted.state), ("after", after)];
         let said = pairs.into_iter().filter(|(_, value)| !value.is_empty());
@@ -105,6 +111,7 @@ fn row(one: &Integration, environment: &EnvironmentName, known: &LiveFacts<'_>, 
         "slug": one.slug,
         "name": one.base.name,
         "type": one.connector.head.label,
+        "mark": mark(&one.connector),
         "status": state(one, environment, known.standing),
         "drift": known.has_drifted,
         "last": last,

@@ -45,7 +45,7 @@ pub async fn toasts(at: At, after: Result<Query<After>, QueryRejection>) -> Resu
     let unread: Vec<&Noticed> = noticed.iter().filter(|one| !one.is_read).collect();
     let new = unread.iter().filter(|one| one.first >= after);
     let rows: Vec<Value> = new.take(MOST).map(|one| row(&at.desk, one, now)).collect();
-    let data = json!({ "toasts": rows, "unread": unread.len(), "after": now });
+    let data = json!({ "toasts": rows, "unread": unread.len(), "after": now, "csrf": at.who.csrf });
     let html = render("toasts.html.j2", &data).map_err(|error| mistake(&error))?;
     Ok(Html(html).into_response())
 }

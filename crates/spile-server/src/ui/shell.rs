@@ -5,11 +5,12 @@ use std::sync::Arc;
 use axum::extract::FromRequestParts;
 use axum::http::header::RETRY_AFTER;
 use axum::http::request::Parts;
-use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::http::{HeaderValue, StatusCode};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Value, json};
+use url::form_urlencoded::Serializer;
 
 use crate::app::App;
 use crate::caller::{Caller, Role};
@@ -17,19 +18,17 @@ use crate::pages::{Fault, PageLink, Shell, Told, render};
 use crate::project_view::ProjectView;
 use crate::refusal::Refusal;
 use crate::setup::Writing;
+use crate::sign_in::is_read;
 use spile_ops::Error;
 
 /// The pages in the navigation.
-const PAGES: [(&str, &str); 5] = [
-    ("/integrations", "Integrations"),
-    ("/marketplace", "Catalog"),
-    ("/runs", "Runs"),
-    ("/plan", "Plan"),
-    ("/notifications", "Notifications"),
+const PAGES: [PageLink; 5] = [
+    PageLink::to("/integrations", "Integrations", "plug"),
+    PageLink::to("/marketplace", "Catalog", "layout-grid"),
+    PageLink::to("/runs", "Runs", "activity"),
+    PageLink::to("/plan", "Plan", "git-pull-request-arrow"),
+    PageLink::to("/notifications", "Notifications", "bell"),
 ];
-
-/// Makes htmx load another page in place of the requested part.
-const ELSEWHERE: (HeaderName, &str) = (HeaderName::from_static("hx-redirect"), "/login");
 
 /// A request for a page: the user, and the project as it is now.
 pub struct At {
@@ -45,10 +44,11 @@ pub struct At {
 
 /// The reason why a page cannot be shown.
 pub enum Trouble {
-    /// Nobody is signed in: redirects to the sign-in page. A request for a part of a page cannot redirect by itself.
+    /// Nobody is signed in: redirects to the sign-in page. A part of a page stays as it is, with what was typed there; the
+    /// page itself says that the session has ended.
     Outside {
-        /// Whether the request was for a part of a page.
-        is_part: bool,
+        /// The page to return to after the sign-in; `None` for a part of a page.
+        next: Option<String>,
     },
     /// The request is refused.
     Refused(Refusal),
@@ -69,8 +69,8 @@ impl From<Error> for Trouble {
 impl IntoResponse for Trouble {
     fn into_response(self) -> Response {
         let refusal = match self {
-            Self::Outside { is_part: false } => return Redirect::to("/login").into_response(),
-            Self::Outside { is_part: true } => return (StatusCode::UNAUTHORIZED, [ELSEWHERE]).into_response(),
+            Self::Outside { next: Some(next) } => return Redirect::to(&login(&next)).into_response(),
+            Self::Outside { next: None } => return StatusCode::UNAUTHORIZED.into_response(),
             Self::Refused(refusal) => refusal,
         };
         told_as_page(&refusal)
@@ -101,7 +101,8 @@ impl FromRequestParts<App> for At {
         let who = match Caller::from_request_parts(parts, app).await {
             Ok(who) => who,
             Err(refusal) if refusal.status() == StatusCode::UNAUTHORIZED => {
-                return Err(Trouble::Outside { is_part: parts.headers.contains_key("hx-request") });
+                let is_part = parts.headers.contains_key("hx-request");
+                return Err(Trouble::Outside { next: (!is_part).then(|| page_of(parts)) });
             }
             Err(refusal) => return Err(refusal.into()),
         };
@@ -110,6 +111,26 @@ impl FromRequestParts<App> for At {
         let told = did.and_then(told);
         Ok(Self { who, app: app.clone(), desk, path: parts.uri.path().to_owned(), told })
     }
+}
+
+/// Returns the page that a request is for, or, if it would change something, the list.
+fn page_of(parts: &Parts) -> String {
+    let asked = parts.uri.path_and_query().filter(|_| is_read(&parts.method));
+    asked.map_or_else(|| "/".to_owned(), ToString::to_string)
+}
+
+/// Returns the address of the sign-in page that leads to a page.
+pub fn login(next: &str) -> String {
+    match after_login(next) {
+        "/" => "/login".to_owned(),
+        next => format!("/login?{}", Serializer::new(String::new()).append_pair("next", next).finish()),
+    }
+}
+
+/// Returns the page to show after a sign-in: one of this server, whatever the address says.
+pub fn after_login(next: &str) -> &str {
+    let is_own = next.starts_with('/') && !next[1..].starts_with(['/', '\\']) && !next.contains(char::is_control);
+    if is_own && !next.starts_with("/login") { next } else { "/" }
 }
 
 /// Returns the sentence for a keyword in the address that reports what the last page did.
@@ -139,11 +160,10 @@ impl At {
         let writes = self.app.setup().writing != Writing::Not;
         let seen = self.desk.seen().await;
         let unread = self.app.seen().look(&seen, &self.who.subject).into_iter().filter(|one| !one.is_read).count();
-        let page = |(path, name): (&'static str, &'static str)| PageLink {
-            path,
-            name,
-            is_here: self.path.starts_with(path),
-            count: if path == "/notifications" { unread } else { 0 },
+        let page = |page: PageLink| PageLink {
+            is_here: self.path.starts_with(page.path),
+            count: if page.path == "/notifications" { unread } else { 0 },
+            ..page
         };
         Shell {
             project: self.desk.loaded.settings.name.clone(),
@@ -195,4 +215,21 @@ pub fn fault(refusal: &Refusal) -> Fault {
     let message = if rest.is_empty() { refusal.detail.clone() } else { rest.join("; ") };
     let help = refusal.help.clone().or_else(|| refusal.errors.iter().find_map(|error| error.help.clone()));
     Fault { message, help }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sign_in_leads_back_to_a_page_of_this_server_only() {
+        assert_eq!(login("/runs?slug=shop&x=1"), "/login?next=%2Fruns%3Fslug%3Dshop%26x%3D1");
+        assert_eq!(after_login("/runs?slug=shop"), "/runs?slug=shop");
+        for other in
+            ["", "runs", "//evil.example", "/\\evil.example", "https://evil.example", "/login?next=/login", "/a\nb"]
+        {
+            assert_eq!(after_login(other), "/", "{other:?}");
+        }
+        assert_eq!(login("/"), "/login");
+    }
 }
