@@ -19,7 +19,7 @@ const FLOORS: [&[&str]; 6] = [
         "digest",
         "visible",
     ],
-    &["connector", "integration", "settings", "sops"],
+    &["connector", "integration", "locks", "settings", "sops"],
     &[
         "record",
         "plan",

@@ -9,7 +9,7 @@
 //! | | [`run`], [`state`], [`alert`], [`discovered`] | how runs went, their bookmarks, what people are notified about, what a source offers |
 //! | | [`import`], [`definition`] | an existing Meltano project and other people's plugin definitions, brought into our form |
 //! | | [`form`], [`assist`], [`schema`], [`format`](mod@format), [`lint`] | questions, editors, JSON Schemas, `fmt`, warnings that can become errors |
-//! | 1 declared | [`connector`], [`integration`], [`settings`], [`sops`] | one module for each kind of file: text in, checked values out |
+//! | 1 declared | [`connector`], [`integration`], [`locks`], [`settings`], [`sops`] | one module for each kind of file: text in, checked values out |
 //! | 0 words | [`name`], [`source`], [`problem`], [`phrase`](mod@phrase) | names, places in files, mistakes, sentences |
 //! | | [`secret`], [`secrecy`], [`visible`] | secrets, recognizing secrets and striking them from text, invisible characters |
 //! | | [`table`], [`toml_text`], [`yaml`], [`value`], [`digest`] | reading and writing TOML, YAML with places, values, digests |
@@ -58,6 +58,7 @@ pub mod format;
 pub mod import;
 pub mod integration;
 pub mod lint;
+pub mod locks;
 pub mod name;
 pub mod phrase;
 pub mod plan;
