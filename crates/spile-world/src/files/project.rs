@@ -16,6 +16,7 @@ use crate::files::door::{Door, Shut};
 use crate::files::own_folder::Own;
 pub use crate::files::trust::Trust;
 use spile_core::integration::FileName;
+use spile_core::locks;
 use spile_core::problem::Problems;
 use spile_core::render;
 use spile_core::source::Source;
@@ -188,6 +189,13 @@ impl Project {
         let mut paths = self.files("connectors", problems);
         paths.retain(|path| path.extension() == Some(OsStr::new("toml")));
         paths
+    }
+
+    /// Reads the lock files of plugins.
+    pub fn locks(&self, problems: &mut Problems) -> Vec<Source> {
+        let mut paths = self.files(locks::FOLDER, problems);
+        paths.retain(|path| path.extension() == Some(OsStr::new("txt")));
+        self.sources(paths, |_, _, _| Some(()), problems).into_iter().map(|((), source)| source).collect()
     }
 
     /// Reads one of the project's own connectors.

@@ -22,15 +22,18 @@ mod leftovers;
 mod listener;
 mod liveness;
 mod loader_test;
+mod locks;
 mod mask;
 mod outside_variables;
 mod plugins;
 mod preview;
 mod request;
+mod resolve;
 mod run_folder;
 mod run_log;
 mod system_db;
 mod venv;
+mod wheelhouse;
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -60,9 +63,11 @@ pub use error::{InstallError, RunError};
 pub use extractor_lock::{Hold, NotHeld};
 pub use host::{Host, Python};
 pub use kept_state::{Database, LocalWrite};
+pub use locks::lock_path;
 pub use outside_variables::{DOTENV, Given, dotenv};
 pub use preview::FirstRecords;
 pub use request::{Catalog, Finished, Mapper, Outcome, Progress, Request, Reset, Span, Surroundings};
+pub use resolve::ToResolve;
 pub use run_folder::Holder;
 pub use run_log::{before as log_before, keep_logs};
 pub use spile_core::run::log::CatalogFacts;
@@ -175,6 +180,9 @@ impl Meltano {
         let hold = self.held(request)?;
         let private = hold.private();
         self.fill(private, request)?;
+        if let Some(lock) = call.lock {
+            self.give_lock(private, lock)?;
+        }
         let command = self.command(request, &call, private)?;
         let mask = self.mask(request).map_err(RunError::io("mask secrets in", &request.log))?;
         let mut listener = Listener::open(&self.own, &request.log, mask, tell)?;

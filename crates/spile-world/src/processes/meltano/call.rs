@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::io;
 
 use super::child::Pieces;
+use super::locks::LockedInstall;
 use super::mask::Mask;
 
 /// The arguments of one invocation, and the input and output of its plugin.
@@ -14,11 +15,13 @@ pub(super) struct Call<'a> {
     pub input: &'a str,
     /// Collects its standard output. If it is `None`, the output goes only to the log.
     pub output: Option<&'a mut Collected>,
+    /// The packages to install, and nothing else, in place of a plugin's `pip_url`.
+    pub lock: Option<&'a LockedInstall>,
 }
 
 impl<'a> From<&'a [String]> for Call<'a> {
     fn from(arguments: &'a [String]) -> Self {
-        Self { arguments, input: "", output: None }
+        Self { arguments, input: "", output: None, lock: None }
     }
 }
 

@@ -1,4 +1,6 @@
 //! How installing and running Meltano can fail, and what to do about it.
+//!
+//! Long because each of the many ways to fail has its sentence, its code and its next step.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -100,6 +102,69 @@ pub enum InstallError {
         /// What is being installed.
         what: String,
         /// The resolver's explanation.
+        reason: String,
+    },
+    /// A downloaded file is not the one that the lock names.
+    #[error("{what} was not installed, because a file does not have the hash in its lock: {reason}")]
+    #[diagnostic(
+        code(spile::locks::hash),
+        help(
+            "nothing was installed: find out who changed the file on the package index or the line in `locks/`; if you trust the new file, run `spile lock --upgrade`"
+        )
+    )]
+    Hash {
+        /// What is being installed.
+        what: String,
+        /// The installer's message.
+        reason: String,
+    },
+    /// A lock does not contain everything that its packages need.
+    #[error("{what} was not installed, because its lock is incomplete: {line}")]
+    #[diagnostic(
+        code(spile::locks::incomplete),
+        help("nothing was installed: run `spile lock` to write the lock again")
+    )]
+    IncompleteLock {
+        /// What is being installed.
+        what: String,
+        /// The installer's message.
+        line: String,
+    },
+    /// A lock does not fit what is to be installed.
+    #[error("`{}` is out of date: {reason}", path.display())]
+    #[diagnostic(code(spile::locks::stale), help("run `spile lock {name}`, and commit the file"))]
+    StaleLock {
+        /// The lock file, relative to the project.
+        path: PathBuf,
+        /// The plugin.
+        name: String,
+        /// What differs.
+        reason: String,
+    },
+    /// A lock file cannot be used.
+    #[error("`{}` cannot be used: {reason}", path.display())]
+    #[diagnostic(
+        code(spile::locks::unusable),
+        help("run `spile check` for the line, or `spile lock` to write the file again")
+    )]
+    UnusableLock {
+        /// The lock file, relative to the project.
+        path: PathBuf,
+        /// The first problem.
+        reason: String,
+    },
+    /// What a plugin installs cannot be locked.
+    #[error("{what} cannot be locked: {reason}")]
+    #[diagnostic(
+        code(spile::locks::unlockable),
+        help(
+            "name packages with versions in `pip_url`, and your own index in `UV_INDEX_URL` or uv's configuration file; or lock other plugins by name, for example `spile lock tap-x`"
+        )
+    )]
+    Unlockable {
+        /// What should be locked.
+        what: String,
+        /// Why not.
         reason: String,
     },
     /// The disk is full.
@@ -215,6 +280,12 @@ impl InstallError {
         if found(&["no space left on device", "os error 28", "errno 28"]).is_some() {
             return Self::DiskFull { what };
         }
+        if let Some(reason) = wrong_hash(lines) {
+            return Self::Hash { what, reason };
+        }
+        if let Some(line) = found(&INCOMPLETE) {
+            return Self::IncompleteLock { what, line: tidy(line) };
+        }
         if let Some(line) = found(&OFFLINE) {
             return Self::Offline { what, line: tidy(line) };
         }
@@ -235,6 +306,17 @@ impl InstallError {
 /// What uv and virtualenv print when they find no Python of that name and uv cannot download one.
 const NO_INTERPRETER: [&str; 4] =
     ["no interpreter found", "failed to find interpreter", "python-build-standalone", "python installation found"];
+
+/// What pip and uv print when a lock lacks a package that another one needs.
+const INCOMPLETE: [&str; 2] = ["--require-hashes", "must have their versions pinned"];
+
+/// Returns which file does not have the hash that a lock names: the installer's line, with both hashes.
+fn wrong_hash(lines: &[String]) -> Option<String> {
+    let signs = ["hash mismatch for", "do not match the hashes"];
+    let at = lines.iter().position(|line| signs.iter().any(|sign| line.to_lowercase().contains(sign)))?;
+    let told = lines[at..].iter().map(|line| tidy(line)).filter(|line| !line.is_empty());
+    Some(told.take(MOST_REASONS).collect::<Vec<_>>().join(" "))
+}
 
 /// What pip and uv print when they cannot reach the package index.
 const OFFLINE: [&str; 9] = [
@@ -364,6 +446,34 @@ mod tests {
                 && none.to_string().contains("no version of meltano==99"),
             "{none}"
         );
+    }
+
+    #[test]
+    fn a_wrong_hash_and_an_incomplete_lock_are_reported_as_such() {
+        let uv = of(&[
+            "  × Failed to download `idna==3.7`",
+            "  ╰─▶ Hash mismatch for `idna==3.7`",
+            "",
+            "      Expected:",
+            "        sha256:aaaa",
+            "",
+            "      Computed:",
+            "        sha256:bbbb",
+        ]);
+        assert!(matches!(uv, InstallError::Hash { .. }), "{uv}");
+        let said = uv.to_string();
+        assert!(said.ends_with("Hash mismatch for `idna==3.7` Expected: sha256:aaaa Computed: sha256:bbbb"), "{said}");
+        let pip = of(&[
+            "ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE. If you have updated the package ...",
+            "    idna==3.7 from https://example.com/idna.whl:",
+            "        Expected sha256 aaaa",
+            "             Got        bbbb",
+        ]);
+        assert!(matches!(&pip, InstallError::Hash { reason, .. } if reason.contains("Got        bbbb")), "{pip}");
+        let lacks = of(&[
+            "error: In `--require-hashes` mode, all requirements must be pinned upfront with `==`, but found: `requests`",
+        ]);
+        assert!(matches!(lacks, InstallError::IncompleteLock { .. }), "{lacks}");
     }
 
     #[test]

@@ -65,6 +65,13 @@ impl Host {
         })
     }
 
+    /// Returns a Python that a connector names; `None` if it is not on this machine.
+    #[must_use]
+    pub fn named_python(&self, name: &str) -> Option<Python> {
+        let path = if name.contains('/') { PathBuf::from(name) } else { self.find(name)? };
+        Some(self.ask(&path)?.0)
+    }
+
     /// Asks a Python for its version and path; `None` if it does not run, for example because it is an empty shim.
     fn ask(&self, path: &Path) -> Option<(Python, (u32, u32))> {
         let mut command = self.environment.command(path, &RunEnvironment::default());

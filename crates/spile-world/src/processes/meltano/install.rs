@@ -10,7 +10,9 @@ use tokio::sync::watch;
 use super::venv::Venv;
 use super::{Host, InstallError, Meltano, run_folder};
 use crate::files::door::replace;
-use crate::files::process_lock::{Lock, RunLock};
+use crate::files::process_lock::{self, RunLock};
+use spile_core::digest::hash;
+use spile_core::locks::Lock;
 
 /// The file that is written last. An environment without it is incomplete.
 const MARKER: &str = ".spile-installed";
@@ -28,7 +30,8 @@ impl Meltano {
     pub fn is_installed(&self) -> bool {
         let own = self.own.open().ok().flatten();
         let marker = own.and_then(|own| own.linked_text(Path::new(VENV).join(MARKER))).unwrap_or_default();
-        marker.trim() == self.marked() && self.python().exists()
+        // An unusable lock is reported by the installation.
+        self.lock_of_meltano().is_ok_and(|lock| marker.trim() == self.marked(lock.as_ref())) && self.python().exists()
     }
 
     /// Installs the pinned version if it is missing. Waits for another spile that is installing it, and for runs that
@@ -40,10 +43,18 @@ impl Meltano {
         if self.is_installed() {
             return Ok(());
         }
-        let _lock = self.lock(Lock::Meltano, interrupt).await?;
+        let _lock = self.lock(process_lock::Lock::Meltano, interrupt).await?;
         if self.is_installed() {
             return Ok(());
         }
+        let lock = self.lock_of_meltano()?;
+        let packages = match &lock {
+            Some(lock) => {
+                self.check_python(lock, host)?;
+                self.locked_arguments(lock)?
+            }
+            None => vec![self.requirement()],
+        };
         // A run still uses the existing environment, and loads more of it over time.
         while run_folder::any_lives(&self.own).map_err(InstallError::io("read", &self.runs_folder()))? {
             if *interrupt.borrow() {
@@ -61,20 +72,27 @@ impl Meltano {
         let what = format!("Meltano {}", self.version());
         let run = &self.run_environment;
         let venv = Venv { folder: &self.venv, what: &what, root: &self.root, host, run, timeout: None };
-        venv.make(&[self.requirement()], interrupt).await?;
+        venv.make(&packages, interrupt).await?;
         let marker = self.venv.join(MARKER);
-        replace(&marker, format!("{}\n", self.marked()).as_bytes()).map_err(InstallError::io("write", &marker))
+        replace(&marker, format!("{}\n", self.marked(lock.as_ref())).as_bytes())
+            .map_err(InstallError::io("write", &marker))
     }
 
-    fn requirement(&self) -> String {
+    /// Returns what installs the pinned version, as a `pip_url` does for a plugin.
+    #[must_use]
+    pub fn requirement(&self) -> String {
         let extras = self.extras();
         let extras = if extras.is_empty() { extras } else { format!("[{extras}]") };
         format!("meltano{extras}=={}", self.version())
     }
 
-    /// Returns the marker of a complete environment: the version and the extras.
-    fn marked(&self) -> String {
-        format!("{} {}", self.version(), self.extras()).trim_end().to_owned()
+    /// Returns the marker of a complete environment: the version, the extras, and the digest of its lock.
+    fn marked(&self, lock: Option<&Lock>) -> String {
+        let marker = format!("{} {}", self.version(), self.extras()).trim_end().to_owned();
+        match lock {
+            Some(lock) => format!("{marker} {}", hash(lock.requirements().as_bytes())),
+            None => marker,
+        }
     }
 
     fn extras(&self) -> String {
@@ -82,7 +100,11 @@ impl Meltano {
     }
 
     /// Waits for a lock in spile's own folder. It is released when it is dropped or spile dies.
-    pub(super) async fn lock(&self, lock: Lock, interrupt: &watch::Receiver<bool>) -> Result<RunLock, InstallError> {
+    pub(super) async fn lock(
+        &self,
+        lock: process_lock::Lock,
+        interrupt: &watch::Receiver<bool>,
+    ) -> Result<RunLock, InstallError> {
         let held = RunLock::hold_unless(&self.own, lock, interrupt).await;
         held.map_err(InstallError::io("lock", self.own.path()))?.ok_or(InstallError::Interrupted)
     }

@@ -17,6 +17,7 @@ be imported, and every further file would be written, found and compiled again i
 - Gives a tap that discovers nothing that an earlier run has left.
 - Discovers a catalog again if it is too old, and reports how it differs from the selection: selected streams that are
   missing, and streams that arrive without being selected.
+- Installs the packages of a lock in place of a plugin's `pip_url`, if `lock.json` asks for it.
 - Reads only the first records of each stream in place of a test, if there is a file `preview.json` next to this file.
 - Queries both plugins instead of running them, if there is a folder `compare` next to this file.
 - Reads a tap several times in place of a test, if there is a folder `certify` next to this file.
@@ -1415,6 +1416,24 @@ def take_over(asked):
     driver.take_over(asked)
 
 
+def install_locked(steps):
+    """Has Meltano install exactly what a lock names, in place of a plugin's `pip_url`.
+
+    Meltano still remembers the `pip_url`, so that it does not install the plugin again.
+    """
+    from meltano.core.venv_service import VirtualEnvService
+
+    install = VirtualEnvService.pip_install
+
+    async def pip_install(self, pip_install_args, *, clean=False, **options):
+        for arguments in steps:
+            process = await install(self, arguments, clean=clean, **options)
+            clean = False
+        return process
+
+    VirtualEnvService.pip_install = pip_install
+
+
 def migrate_if_needed():
     """Spares Meltano the check of its database's migrations if the database is at the newest one.
 
@@ -1457,6 +1476,9 @@ if __name__ == "__main__":
     preview = asked(Preview, "preview.json")
     other = instead()
     streams = asked(Streams, "streams.json") if preview or other or "run" in sys.argv else None
+    # Not tried: without it, something else would be installed.
+    if (steps := asked(list, "lock.json")) is not None:
+        install_locked(steps)
     # Not tried: without it, more would be read and other bookmarks would change.
     if streams:
         narrow_state(streams)

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use tokio::sync::watch;
 
+use super::call::Call;
+use super::locks::LockedInstall;
 use super::{Bookmarks, InstallError, Meltano, Outcome, Request, RunError};
 use crate::files::door::replace;
 use crate::files::own_folder::OwnFolder;
@@ -15,6 +17,11 @@ use crate::processes::bundled;
 use spile_core::connector::bundled::{Bundled, FOLDER};
 use spile_core::connector::{Plugin, Role};
 use spile_core::digest::hash;
+use spile_core::problem::Problems;
+use spile_core::source::Source;
+
+/// Where spile stores the lock that an environment was installed from. Inside it, so that it goes with it.
+const LOCKED: &str = "venv/.spile-lock.txt";
 
 /// Where Meltano stores a hash of what it installed into an environment (see its `venv_service.py`).
 const FINGERPRINT: &str = "venv/.meltano_plugin_fingerprint";
@@ -43,15 +50,27 @@ impl Meltano {
             if let Some(wheel) = Bundled::of(one.pip_url) {
                 bundled::lay(&self.own, wheel).map_err(RunError::io("write", &self.root.join(FOLDER)))?;
             }
+            let lock = self.lock_of(one.name, one.pip_url)?;
+            let locked = match &lock {
+                Some(lock) => {
+                    self.check_plugin_python(lock, one, &request.host)?;
+                    // Without it, Meltano makes the environment again.
+                    self.forget_fingerprint(one)?;
+                    Some(LockedInstall::of(lock, one.pip_url))
+                }
+                None => None,
+            };
             // One at a time, so that an error names one plugin. A plugin takes seconds and is installed only once.
             let what = format!("{} `{}`", one.kind, one.name);
-            let step = Step { what: &what, python: one.python, arguments: &["install", one.name] };
+            let step =
+                Step { what: &what, python: one.python, arguments: &["install", one.name], lock: locked.as_ref() };
             self.prepare(request, step, interrupt).await?;
             self.remember(one)?;
+            self.remember_lock(one, lock.as_ref())?;
         }
         if !self.has_database() {
             let request = Request { bookmarks: Some(Bookmarks::in_the_database()), ..request.clone() };
-            let step = Step { what: "Meltano's database", python: None, arguments: &["state", "list"] };
+            let step = Step { what: "Meltano's database", python: None, arguments: &["state", "list"], lock: None };
             self.prepare(&request, step, interrupt).await?;
             let written =
                 self.theirs.make().and_then(|theirs| theirs.replace(DATABASE_MARKER, self.version().as_bytes()));
@@ -67,7 +86,8 @@ impl Meltano {
         interrupt: &mut watch::Receiver<bool>,
     ) -> Result<(), RunError> {
         let arguments: Vec<String> = step.arguments.iter().map(ToString::to_string).collect();
-        let (finished, lines) = self.invoke(&request.without_secrets(), &arguments, interrupt, &mut |_| ()).await?;
+        let call = Call { lock: step.lock, ..Call::from(&arguments) };
+        let (finished, lines) = self.invoke(&request.without_secrets(), call, interrupt, &mut |_| ()).await?;
         match finished.outcome {
             Outcome::Succeeded => Ok(()),
             Outcome::Interrupted => Err(InstallError::Interrupted.into()),
@@ -97,7 +117,13 @@ impl Meltano {
         let has_python = theirs.path().join(&folder).join("venv/bin/python").exists();
         let is_marked =
             || theirs.linked_text(folder.join(MARKER)).is_some_and(|marker| marker == remembered(wanted, &found));
-        has_python && (fingerprint(wanted.pip_url).as_deref() == Some(found.as_str()) || is_marked())
+        let is_as_locked = match self.lock_of(wanted.name, wanted.pip_url) {
+            Ok(None) => true,
+            Ok(Some(lock)) => self.installed_lock(&folder).is_some_and(|found| found.packages == lock.packages),
+            // Installing reports it.
+            Err(_) => false,
+        };
+        has_python && is_as_locked && (fingerprint(wanted.pip_url).as_deref() == Some(found.as_str()) || is_marked())
     }
 
     /// Returns the installed packages of a plugin with their versions, as the names of their folders tell; empty if it
@@ -109,6 +135,34 @@ impl Meltano {
         let Some(theirs) = self.believed() else { return Ok(Vec::new()) };
         let folder = theirs.path().join(NeededPlugin::of(role, plugin).folder()).join("venv/lib");
         packages(&folder).map_err(RunError::io("read", &folder))
+    }
+
+    /// Returns the lock that a plugin of one of Meltano's lists was installed from; `None` if it is not installed, or
+    /// without a lock.
+    #[must_use]
+    pub fn lock_in_use(&self, list: &str, name: &str) -> Option<spile_core::locks::Lock> {
+        self.installed_lock(&Path::new(list).join(name))
+    }
+
+    fn installed_lock(&self, folder: &Path) -> Option<spile_core::locks::Lock> {
+        let text = self.believed()?.linked_text(folder.join(LOCKED))?;
+        spile_core::locks::Lock::read(&Source::new(LOCKED, text), &mut Problems::default())
+    }
+
+    fn remember_lock(&self, wanted: &NeededPlugin<'_>, lock: Option<&spile_core::locks::Lock>) -> Result<(), RunError> {
+        let (Some(theirs), Some(lock)) = (self.believed(), lock) else { return Ok(()) };
+        let path = theirs.path().join(wanted.folder()).join(LOCKED);
+        replace(&path, lock.text(wanted.name).as_bytes()).map_err(RunError::io("write", &path))
+    }
+
+    /// Has Meltano install a plugin even if its `pip_url` has not changed.
+    fn forget_fingerprint(&self, wanted: &NeededPlugin<'_>) -> Result<(), RunError> {
+        let Some(theirs) = self.believed() else { return Ok(()) };
+        let path = theirs.path().join(wanted.folder()).join(FINGERPRINT);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(RunError::io("remove", &path)(error)),
+            Ok(()) | Err(_) => Ok(()),
+        }
     }
 
     fn remember(&self, wanted: &NeededPlugin<'_>) -> Result<(), RunError> {
@@ -129,18 +183,20 @@ struct Step<'a> {
     /// The Python that it needs, if not Meltano's.
     python: Option<&'a str>,
     arguments: &'a [&'a str],
+    /// What Meltano installs in place of the plugin's `pip_url`.
+    lock: Option<&'a LockedInstall>,
 }
 
 /// A plugin that a run needs.
-struct NeededPlugin<'a> {
+pub(super) struct NeededPlugin<'a> {
     /// Its kind, as people say it.
     kind: String,
     /// The list of plugins that contains it, which is also the name of its folder in Meltano's.
     list: &'static str,
-    name: &'a str,
+    pub name: &'a str,
     pip_url: &'a str,
     /// The Python to install it with, if not Meltano's.
-    python: Option<&'a str>,
+    pub python: Option<&'a str>,
 }
 
 impl<'a> NeededPlugin<'a> {

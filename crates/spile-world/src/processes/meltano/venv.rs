@@ -92,13 +92,19 @@ impl Venv<'_> {
         self.carry_out(install, interrupt).await
     }
 
-    fn installer(&self, program: &Path) -> Command {
+    /// Returns a command of an installer, with the variables that installers get.
+    pub(super) fn installer(&self, program: &Path) -> Command {
         let mut command = Command::from(self.host.environment.command(program, self.run));
         command.current_dir(self.root).env("PATH", &self.host.path).env("NO_COLOR", "1").stdin(Stdio::null());
         command
     }
 
-    async fn carry_out(&self, command: Command, interrupt: &mut watch::Receiver<bool>) -> Result<(), InstallError> {
+    /// Runs such a command.
+    pub(super) async fn carry_out(
+        &self,
+        command: Command,
+        interrupt: &mut watch::Receiver<bool>,
+    ) -> Result<(), InstallError> {
         let program = Path::new(command.as_std().get_program()).to_owned();
         let mask = Mask::of(self.host.environment.secrets(self.run).iter());
         let mask = mask.map_err(InstallError::io("mask secrets in the output of", &program))?;

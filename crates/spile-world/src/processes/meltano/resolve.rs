@@ -1,0 +1,145 @@
+//! Resolves a `pip_url` to the versions and hashes of all packages that it installs, with uv.
+//!
+//! Only uv, because its locks are for all platforms at once. pip's report is for the machine that it runs on.
+
+use std::path::{Path, PathBuf};
+
+use tokio::sync::watch;
+
+use super::locks::SCRATCH;
+use super::venv::Venv;
+use super::{Host, InstallError, Meltano};
+use crate::files::own_folder::OwnFolder;
+use crate::files::process_lock;
+use crate::processes::bundled;
+use spile_core::connector::bundled::Bundled;
+use spile_core::locks::{Lock, PipRequest, Unlockable, one_line};
+
+/// The file of what should be resolved.
+const ASKED: &str = "asked.in";
+
+/// The file that uv writes, and whose versions it keeps where it can.
+const RESOLVED: &str = "resolved.txt";
+
+/// The folder of an environment that contains only uv, for machines without it.
+const UV: &str = "uv";
+
+/// Something to lock.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ToResolve<'a> {
+    /// The plugin, as errors name it.
+    pub what: &'a str,
+    /// What it installs.
+    pub pip_url: &'a str,
+    /// The Python to install it with, if not Meltano's.
+    pub interpreter: Option<&'a str>,
+    /// The oldest Python version to lock for, if not that of the interpreter.
+    pub python: Option<&'a str>,
+    /// The lock whose versions are kept where possible; `None` to take the newest.
+    pub keep: Option<&'a Lock>,
+    /// The version of spile.
+    pub spile: &'a str,
+}
+
+impl Meltano {
+    /// Resolves a `pip_url`. Nothing is installed but uv, if the machine does not have it.
+    ///
+    /// # Errors
+    /// When it cannot be locked, there is no solution, no network or no Python, or the user interrupts.
+    pub async fn resolve(
+        &self,
+        asked: &ToResolve<'_>,
+        host: &Host,
+        interrupt: &mut watch::Receiver<bool>,
+    ) -> Result<Lock, InstallError> {
+        let request = PipRequest::read(asked.pip_url).map_err(|why| unlockable(asked.what, &why))?;
+        let python = self.python_to_lock_for(asked, host)?;
+        let _lock = self.lock(process_lock::Lock::Plugins, interrupt).await?;
+        if let Some(wheel) = Bundled::of(asked.pip_url) {
+            bundled::lay(&self.own, wheel).map_err(InstallError::io("write", self.own.path()))?;
+        }
+        let own = self.own.make().map_err(InstallError::io("use", self.own.path()))?;
+        let uv = self.uv(&own, host, interrupt).await?;
+        let kept = asked.keep.map(Lock::requirements).unwrap_or_default();
+        for (name, text) in [(ASKED, self.requirements(&request)), (RESOLVED, kept)] {
+            let file = Path::new(SCRATCH).join(name);
+            own.replace(&file, text.as_bytes()).map_err(InstallError::io("write", &own.path().join(&file)))?;
+        }
+        let scratch = own.path().join(SCRATCH);
+        let venv = Venv {
+            folder: &scratch,
+            what: asked.what,
+            root: &self.root,
+            host,
+            run: &self.run_environment,
+            timeout: None,
+        };
+        let mut command = venv.installer(&uv);
+        command.args(["pip", "compile", "--quiet", "--universal", "--generate-hashes", "--no-header", "--no-annotate"]);
+        command.args(["--python-version", &python]).args(&request.options);
+        command.arg("--output-file").arg(scratch.join(RESOLVED)).arg(scratch.join(ASKED));
+        venv.carry_out(command, interrupt).await?;
+        let output = own.text(Path::new(SCRATCH).join(RESOLVED)).unwrap_or_default();
+        let packages = Lock::resolved(&output).map_err(|line| InstallError::Unlockable {
+            what: asked.what.to_owned(),
+            reason: format!("uv resolved it to `{line}`, which has no hash"),
+        })?;
+        Ok(Lock { pip_url: one_line(asked.pip_url), python, spile: asked.spile.to_owned(), packages })
+    }
+
+    /// Returns the version of Python to lock for, like `3.11`.
+    fn python_to_lock_for(&self, asked: &ToResolve<'_>, host: &Host) -> Result<String, InstallError> {
+        if let Some(python) = asked.python {
+            return Ok(python.to_owned());
+        }
+        let version = match asked.interpreter {
+            Some(name) => host.named_python(name).map(|python| python.version).ok_or_else(|| {
+                let (what, python) = (asked.what.to_owned(), name.to_owned());
+                InstallError::NoInterpreter { what, python, line: "its version is not known".to_owned() }
+            })?,
+            None => match self.python_version(host) {
+                Some(version) => version,
+                None => host.python()?.version,
+            },
+        };
+        Ok(version.split('.').take(2).collect::<Vec<_>>().join("."))
+    }
+
+    /// Returns the text of a requirements file. Paths in it are absolute, because the file is not in the project's folder.
+    fn requirements(&self, request: &PipRequest) -> String {
+        let direct = request.direct.iter().map(|words| {
+            let absolute = |word: &String| {
+                if word.starts_with('.') { self.root.join(word).display().to_string() } else { word.clone() }
+            };
+            words.iter().map(absolute).collect::<Vec<_>>().join(" ")
+        });
+        request.requirements.iter().cloned().chain(direct).map(|line| format!("{line}\n")).collect()
+    }
+
+    /// Returns a uv: that of the machine, Meltano's, or one that is installed for this.
+    async fn uv(
+        &self,
+        own: &OwnFolder,
+        host: &Host,
+        interrupt: &mut watch::Receiver<bool>,
+    ) -> Result<PathBuf, InstallError> {
+        let folder = own.path().join(UV);
+        let run = &self.run_environment;
+        let venv = Venv { folder: &folder, what: "uv", root: &self.root, host, run, timeout: None };
+        let known = [host.find("uv"), Some(self.venv.join("bin/uv")), Some(venv.program("uv"))];
+        if let Some(uv) = known.into_iter().flatten().find(|path| path.exists()) {
+            return Ok(uv);
+        }
+        venv.make(&["uv".to_owned()], interrupt).await?;
+        Ok(venv.program("uv"))
+    }
+}
+
+fn unlockable(what: &str, why: &Unlockable) -> InstallError {
+    let reason = match why {
+        Unlockable::Variable => "its `pip_url` contains a variable, which only Meltano expands".to_owned(),
+        Unlockable::Option(option) => format!("its `pip_url` contains the option `{option}`"),
+        Unlockable::Quotes => "the quotes in its `pip_url` do not match".to_owned(),
+    };
+    InstallError::Unlockable { what: what.to_owned(), reason }
+}
