@@ -307,8 +307,8 @@ impl InstallError {
 const NO_INTERPRETER: [&str; 4] =
     ["no interpreter found", "failed to find interpreter", "python-build-standalone", "python installation found"];
 
-/// What pip and uv print when a lock lacks a package that another one needs.
-const INCOMPLETE: [&str; 2] = ["--require-hashes", "must have their versions pinned"];
+/// What uv and pip print when a lock lacks a package that another one needs.
+const INCOMPLETE: [&str; 2] = ["in `--require-hashes` mode", "in --require-hashes mode"];
 
 /// Returns which file does not have the hash that a lock names: the installer's line, with both hashes.
 fn wrong_hash(lines: &[String]) -> Option<String> {
