@@ -18,6 +18,7 @@ pub mod history;
 pub mod import;
 mod import_rows;
 pub mod init;
+pub mod lock;
 pub mod lsp;
 pub mod migrate;
 pub mod new;
@@ -132,6 +133,7 @@ enum Command {
     Test(run::Args),
     Sync(run::SyncArgs),
     Verify(verify::Args),
+    Lock(lock::Args),
     Schedules(schedules::Args),
     RunDue(schedules::RunDueArgs),
     Serve(serve::Args),
@@ -288,6 +290,7 @@ async fn exec(cli: &Cli, output: &mut Output) -> Result<u8, Error> {
         Command::Test(args) => run::test(args, global, output).await,
         Command::Sync(args) => run::sync(args, global, output).await,
         Command::Verify(args) => verify::exec(args, global, output).await,
+        Command::Lock(args) => lock::exec(args, global, output).await,
         Command::Schedules(args) => schedules::exec(args, global, output).await,
         Command::RunDue(args) => schedules::run_due(args, global, output).await,
         Command::Serve(args) => serve::exec(args, global, output).await,

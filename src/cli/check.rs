@@ -44,6 +44,7 @@ pub(super) fn exec(args: &Args, global: &Global, output: &mut Output) -> Result<
     let checked = checked.and_then(|(loaded, undiscovered)| {
         let loaded = ops::check::with_tables(&project, loaded, global.environment.as_deref(), knowledge)?;
         let loaded = ops::check::with_contracts(&project, loaded, global.environment.as_deref())?;
+        let loaded = ops::check::with_locks(&project, loaded)?;
         let (only, children) = (global.environment.as_deref(), super::host().environment);
         let variables = ops::check::variables(&project, &loaded, only, &children)?;
         Ok((loaded, undiscovered, variables))

@@ -28,6 +28,7 @@ pub fn code(error: &Error) -> u8 {
         | Error::SavedPlan(_)
         | Error::UnknownNames { .. }
         | Error::NothingToAdopt { .. }
+        | Error::NotInstalled { .. }
         | Error::LargeContract { .. }
         | Error::NoApply { .. }
         | Error::PrunedApply { .. }

@@ -209,6 +209,8 @@ impl Output {
         }
         match event {
             Event::InstallingMeltano { version } => self.step("Installing", &format!("Meltano {version}")),
+            Event::Locking { name } => self.step("Locking", &format!("`{name}`")),
+            Event::Downloading { name } => self.step("Downloading", &format!("the packages of `{name}`")),
             Event::AskingHub { definitions } => {
                 self.step("Fetching", &format!("{} from the hub", spile_ops::counted(*definitions, "definition")));
             }

@@ -47,6 +47,7 @@ impl Use {
             Command::Fmt(args) if args.only_checks() => Self::Reads,
             Command::Connectors(args) if args.only_reads() => Self::Reads,
             Command::Discover(args) if args.only_reads() => Self::Reads,
+            Command::Lock(args) if args.only_reads() => Self::Reads,
             Command::Secrets(args) if args.only_reads() => Self::Reads,
             Command::New(_)
             | Command::Edit(_)
@@ -60,6 +61,7 @@ impl Use {
             | Command::Test(_)
             | Command::Sync(_)
             | Command::Verify(_)
+            | Command::Lock(_)
             | Command::RunDue(_)
             | Command::Serve(_)
             | Command::Enable(_)

@@ -107,6 +107,9 @@ pub(super) async fn exec(args: &Args, global: &Global, output: &mut Output) -> R
     }
     let plan = ops::plan(&world, &loaded, &options).await?;
     advise(&plan, output);
+    if global.trust() == Trust::Own && !output.is_json() {
+        output.note(&view::locks::pending(&ops::lock::pending(&world, &loaded)));
+    }
     let previews = match args.preview {
         Some(records) => {
             previews(Previewing { world: &world, loaded: &loaded, plan: &plan, records, trust: global.trust() }, output)

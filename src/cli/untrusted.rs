@@ -62,6 +62,7 @@ pub(super) fn refusal(command: &Command) -> Option<UntrustedRefusal> {
         Command::Schema(args) => args.refusal(),
         Command::Connectors(args) => args.refusal(),
         Command::Migrate(args) => args.refusal(),
+        Command::Lock(args) if args.only_reads() => None,
         Command::Secrets(_) => Some(UntrustedRefusal::Opens),
         Command::Explain(_) | Command::Completions(_) | Command::Man(_) => None,
         Command::Drift(_)
@@ -80,6 +81,7 @@ pub(super) fn refusal(command: &Command) -> Option<UntrustedRefusal> {
         | Command::Verify(_)
         | Command::RunDue(_)
         | Command::Exec(_)
+        | Command::Lock(_)
         | Command::Doctor(_) => Some(UntrustedRefusal::Runs),
         Command::Init(_)
         | Command::New(_)

@@ -105,6 +105,36 @@ pub enum Lint {
         #[label("has no `state` capability")]
         span: SourceSpan,
     },
+    /// A plugin without a lock, in a project that locks others.
+    #[error("`{name}` is not locked, but other plugins are")]
+    #[diagnostic(
+        code(spile::lint::unlocked),
+        severity(Warning),
+        help("run `spile lock {name}`, or allow it with `[lint] allow = [\"unlocked\"]` in `spile.toml`")
+    )]
+    Unlocked {
+        /// The plugin.
+        name: String,
+        /// The start of the missing file.
+        #[label("this file is missing")]
+        span: SourceSpan,
+    },
+    /// A lock that cannot be installed.
+    #[error("the lock of `{name}` is out of date: {reason}")]
+    #[diagnostic(
+        code(spile::lint::stale_lock),
+        severity(Warning),
+        help("run `spile lock {name}`, and commit the file")
+    )]
+    StaleLock {
+        /// The plugin.
+        name: String,
+        /// What differs.
+        reason: String,
+        /// The start of the lock file.
+        #[label("this lock")]
+        span: SourceSpan,
+    },
     /// A connector whose installs may differ.
     #[error("`{pip_url}` of the connector `{name}` is not pinned to a version")]
     #[diagnostic(

@@ -3,6 +3,7 @@
 mod connectors;
 mod contracts;
 mod lint;
+mod locks;
 mod selection;
 mod tables;
 mod templates;
@@ -33,6 +34,7 @@ pub use connectors::ConnectorFiles;
 pub use contracts::with_contracts;
 pub(super) use lint::forgetting;
 pub use lint::with_lints;
+pub use locks::with_locks;
 pub use selection::{Undiscovered, with_selection};
 pub(super) use tables::before_plan;
 pub use tables::{Knowledge, with_tables};

@@ -227,6 +227,15 @@ pub enum Error {
         /// The integration.
         slug: Slug,
     },
+    /// A lock was asked for of something that the project does not install.
+    #[error("the project does not install {names}")]
+    #[diagnostic(code(spile::locks::unknown), help("{help}"))]
+    NotInstalled {
+        /// The names.
+        names: String,
+        /// The names that can be locked.
+        help: String,
+    },
     /// Meltano cannot be installed.
     #[error(transparent)]
     #[diagnostic(transparent)]

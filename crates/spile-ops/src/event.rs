@@ -39,6 +39,16 @@ pub enum Event {
         /// Its version.
         version: String,
     },
+    /// The packages of a plugin are being resolved.
+    Locking {
+        /// The plugin, or `meltano`.
+        name: String,
+    },
+    /// The files of a lock are being downloaded.
+    Downloading {
+        /// The plugin, or `meltano`.
+        name: String,
+    },
     /// The hub is being asked for its definitions.
     AskingHub {
         /// How many it has.

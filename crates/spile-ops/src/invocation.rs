@@ -189,7 +189,7 @@ pub(crate) fn named_variables(integration: &Integration, environment: &Environme
 
 /// Returns the mappers that an integration's records pass through. Meltano itself refuses a mapping that the project does
 /// not have.
-fn mappers(integration: &Integration, environment: &EnvironmentName, text: &str) -> Vec<Mapper> {
+pub(crate) fn mappers(integration: &Integration, environment: &EnvironmentName, text: &str) -> Vec<Mapper> {
     let mapper = |mapping: &String| {
         let (plugin, pip_url) = spile_core::render::read::mapper(text, mapping).ok().flatten().unwrap_or_default();
         // Without a `pip_url`, Meltano takes it from the hub or its lock file.

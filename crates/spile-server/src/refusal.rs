@@ -199,6 +199,7 @@ fn status(error: &Error) -> StatusCode {
         | Error::Environment(_)
         | Error::SavedPlan(_)
         | Error::NothingToAdopt { .. }
+        | Error::NotInstalled { .. }
         | Error::AmbiguousApply { .. }
         | Error::NotPulled { .. }
         | Error::NotRunnable { .. }

@@ -22,6 +22,7 @@ pub mod drift;
 mod excerpt;
 pub mod history;
 mod junit;
+pub mod locks;
 pub mod markdown;
 pub mod notify;
 pub mod plan;

@@ -7,7 +7,8 @@ use crate::problem::{Problems, did_you_mean, listed};
 use crate::table::{self, Table};
 
 /// The lints, by their names in `allow`.
-pub const LINTS: [&str; 5] = ["dense_schedule", "no_state", "old_secret", "unpinned_pip_url", "unused_loader"];
+pub const LINTS: [&str; 7] =
+    ["dense_schedule", "no_state", "old_secret", "stale_lock", "unlocked", "unpinned_pip_url", "unused_loader"];
 
 /// The settings of lints.
 #[derive(Debug, Clone, PartialEq, Eq)]
