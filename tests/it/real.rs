@@ -14,6 +14,7 @@ mod discover;
 mod grades;
 pub mod kills;
 mod loaders;
+mod locks;
 mod machines;
 mod mappers;
 mod naming;

@@ -1,0 +1,222 @@
+//! Plugins that are installed from lock files, by the real uv and Meltano.
+
+use std::collections::BTreeMap;
+
+use crate::project::{LOADER, Project, Ran};
+
+/// The loader of the tests, from a package that needs others. `more` is added to what it installs.
+fn connector(more: &str) -> String {
+    format!(
+        "kind = 'loader'\n[plugin]\nname = 'target-jsonl'\nvariant = 'andyh1203'\nnamespace = 'target_jsonl'\n\
+         pip_url = 'target-jsonl==0.1.4{more}'\nexecutable = 'target-jsonl'\ncapabilities = []\n\
+         [[settings]]\nname = 'destination_path'\nkind = 'string'\n\
+         [[settings]]\nname = 'do_timestamp_file'\nkind = 'boolean'\n"
+    )
+}
+
+/// A project whose plugins have environments of their own, because other tests share theirs.
+fn project() -> Project {
+    let project = Project::new();
+    for shared in [".meltano/extractors", ".meltano/loaders"] {
+        let shared = project.path().join(shared);
+        std::fs::remove_file(&shared).unwrap();
+        spile_world::files::door::make_private(&shared).unwrap();
+    }
+    project.add_fault("well");
+    project.write("connectors/jsonl.toml", &connector(""));
+    project.write("integrations/files.toml", LOADER);
+    project.spile(&["apply", "--yes"]).succeeds();
+    project
+}
+
+/// Returns the packages of the loader's environment, with their versions.
+fn installed(project: &Project) -> BTreeMap<String, String> {
+    let lib = project.path().join(".meltano/loaders/target-jsonl/venv/lib");
+    let Some(python) = std::fs::read_dir(lib).ok().and_then(|mut found| found.next()) else { return BTreeMap::new() };
+    let packages = std::fs::read_dir(python.unwrap().path().join("site-packages")).unwrap();
+    let names = packages.filter_map(|item| item.unwrap().file_name().into_string().ok());
+    let info = names.filter_map(|name| name.strip_suffix(".dist-info").map(str::to_owned));
+    let split = |name: String| name.split_once('-').map(|(name, version)| (plain(name), version.to_owned()));
+    info.filter_map(split).collect()
+}
+
+fn plain(name: &str) -> String {
+    name.to_lowercase().replace(['_', '.'], "-")
+}
+
+/// Returns the packages of a lock file, with their versions.
+fn locked(project: &Project, name: &str) -> BTreeMap<String, String> {
+    let text = project.read(&format!("locks/{name}.txt"));
+    let exact = text.lines().filter(|line| !line.starts_with([' ', '#'])).filter_map(|line| line.split_once("=="));
+    exact.map(|(name, rest)| (plain(name), rest.split([' ', ';']).next().unwrap().to_owned())).collect()
+}
+
+fn told(ran: &Ran) -> String {
+    let text = format!("{}\n{}", ran.stdout(), ran.stderr());
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn an_installation_has_exactly_the_locked_versions_and_the_plan_stays_empty() {
+    let project = project();
+    // An older version, which a later lock without the pin keeps.
+    project.write("connectors/jsonl.toml", &connector(" python-dateutil==2.8.0"));
+    project.spile(&["lock", "target-jsonl"]).succeeds();
+    project.write("connectors/jsonl.toml", &connector(""));
+    let check = project.spile(&["lock", "--check", "target-jsonl"]);
+    crate::cli::schemas::holds("lock", &project.json(&["lock", "--check"]));
+    assert_eq!(check.0.status.code(), Some(2), "{}", told(&check));
+    assert!(told(&check).contains("but `pip_url` is now `target-jsonl==0.1.4`"), "{}", told(&check));
+    project.spile(&["lock", "target-jsonl", "tap-fault"]).succeeds();
+    assert_eq!(locked(&project, "target-jsonl")["python-dateutil"], "2.8.0");
+    project.spile(&["lock", "--check", "target-jsonl", "tap-fault"]).succeeds();
+    project.spile(&["plan", "--exit-code"]).succeeds();
+
+    project.spile(&["sync"]).succeeds();
+    assert_eq!(installed(&project), locked(&project, "target-jsonl"));
+    assert_eq!(project.read("output/things.jsonl").lines().count(), 3);
+    project.spile(&["plan", "--exit-code"]).succeeds();
+    // Meltano itself takes the installation for the right one.
+    let log = Ran(project.meltano(&["install", "target-jsonl"])).succeeds();
+    assert!(told(&log).contains("Requirements have not changed"), "{}", told(&log));
+
+    let locks = project.json(&["lock", "--upgrade", "target-jsonl"]);
+    crate::cli::schemas::holds("lock", &locks);
+    let changes = locks["locks"][0]["changes"].as_array().unwrap();
+    assert!(changes.iter().any(|change| change["package"] == "python-dateutil" && change["before"][0] == "2.8.0"), "{locks:#}");
+    assert_eq!(project.json(&["lock", "target-jsonl"])["locks"][0]["state"], "unchanged");
+    let plan = project.spile(&["plan", "--exit-code"]).succeeds();
+    assert!(
+        told(&plan).contains("the next run reinstalls target-jsonl from its new lock: ~ python-dateutil 2.8.0 ->"),
+        "{}",
+        told(&plan)
+    );
+    project.spile(&["sync"]).succeeds();
+    assert_ne!(installed(&project)["python-dateutil"], "2.8.0", "a new lock is installed");
+    assert_eq!(installed(&project), locked(&project, "target-jsonl"));
+}
+
+#[test]
+fn a_wrong_hash_is_refused_and_nothing_is_installed() {
+    let project = project();
+    project.spile(&["lock", "target-jsonl"]).succeeds();
+    let lock = project.read("locks/target-jsonl.txt");
+    let tampered: String = lock
+        .split_inclusive('\n')
+        .map(|line| match line.split_once("--hash=sha256:") {
+            Some((before, hash)) => format!("{before}--hash=sha256:{}{}", "0".repeat(64), &hash[64..]),
+            None => line.to_owned(),
+        })
+        .collect();
+    project.write("locks/target-jsonl.txt", &tampered);
+    let ran = project.spile(&["sync"]).fails();
+    assert!(
+        told(&ran).contains("was not installed, because a file does not have the hash in its lock"),
+        "{}",
+        told(&ran)
+    );
+    assert_eq!(installed(&project), BTreeMap::new());
+    assert!(!project.path().join("output").exists());
+
+    project.write("locks/target-jsonl.txt", &lock);
+    project.spile(&["sync"]).succeeds();
+    assert_eq!(installed(&project), locked(&project, "target-jsonl"));
+}
+
+#[test]
+fn a_lock_edited_by_hand_is_refused_at_its_line() {
+    let project = project();
+    project.spile(&["lock", "target-jsonl"]).succeeds();
+    let lock = project.read("locks/target-jsonl.txt");
+    project.write("locks/target-jsonl.txt", &format!("{lock}--index-url http://evil.example/simple\n"));
+    let last = lock.lines().count() + 1;
+    let ran = project.spile(&["check"]).fails();
+    assert!(told(&ran).contains(&format!("locks/target-jsonl.txt:{last}")), "{}", told(&ran));
+    assert!(told(&ran).contains("spile::locks::line"), "{}", told(&ran));
+    let ran = project.spile(&["sync"]).fails();
+    assert!(told(&ran).contains("`locks/target-jsonl.txt` cannot be used"), "{}", told(&ran));
+
+    // A package is missing that others need.
+    let without: Vec<&str> = lock.split("\nsimplejson==").collect();
+    let rest = without[1].split_once("\nsinger").map_or("", |(_, rest)| rest);
+    project.write("locks/target-jsonl.txt", &format!("{}\nsinger{rest}", without[0]));
+    let ran = project.spile(&["sync"]).fails();
+    assert!(told(&ran).contains("its lock is incomplete"), "{}", told(&ran));
+    assert_eq!(installed(&project), BTreeMap::new());
+
+    project.write("locks/target-jsonl.txt", &lock.replace("# pip_url: target-jsonl==0.1.4", "# pip_url: other==1"));
+    let ran = project.spile(&["check", "--lint"]).succeeds();
+    assert!(
+        told(&ran).contains("spile::lint::stale_lock") && told(&ran).contains("spile::lint::unlocked"),
+        "{}",
+        told(&ran)
+    );
+    let ran = project.spile(&["sync"]).fails();
+    assert!(told(&ran).contains("`locks/target-jsonl.txt` is out of date"), "{}", told(&ran));
+    assert_eq!(installed(&project), BTreeMap::new());
+}
+
+#[test]
+fn versions_that_exclude_each_other_are_reported_with_the_resolvers_reason() {
+    let project = project();
+    project.write("connectors/jsonl.toml", &connector(" jsonschema==4.0.0"));
+    let ran = project.spile(&["lock", "target-jsonl"]).fails();
+    let told = told(&ran);
+    assert!(told.contains("spile::meltano::conflict") && told.contains("depends on jsonschema"), "{told}");
+    assert!(!project.path().join("locks").exists(), "nothing is written");
+    let ran = project.spile(&["lock", "target-jsonl--files"]).fails();
+    assert!(self::told(&ran).contains("does not install `target-jsonl--files`"), "{}", self::told(&ran));
+    project.write("connectors/jsonl.toml", &connector(" -c pins.txt"));
+    let ran = project.spile(&["lock", "target-jsonl"]).fails();
+    assert!(self::told(&ran).contains("its `pip_url` contains the option `-c`"), "{}", self::told(&ran));
+}
+
+#[test]
+fn meltano_itself_is_installed_from_its_lock() {
+    let project = project();
+    project.spile(&["lock", "meltano"]).succeeds();
+    // The shared Meltano was installed without a lock.
+    std::fs::remove_file(project.path().join(".spile/meltano")).unwrap();
+    project.spile(&["sync"]).succeeds();
+    let locked = locked(&project, "meltano");
+    let lib = project.path().join(".spile/meltano/lib");
+    let python = std::fs::read_dir(lib).unwrap().next().unwrap().unwrap().path();
+    for item in std::fs::read_dir(python.join("site-packages")).unwrap() {
+        let name = item.unwrap().file_name().into_string().unwrap();
+        let Some((name, version)) = name.strip_suffix(".dist-info").and_then(|name| name.split_once('-')) else {
+            continue;
+        };
+        // An environment that is made without uv contains pip.
+        if !["pip", "setuptools"].contains(&name) {
+            assert_eq!(locked.get(&plain(name)).map(String::as_str), Some(version), "{name}");
+        }
+    }
+}
+
+#[test]
+fn a_machine_without_an_index_installs_from_a_folder_that_was_filled_before_and_refuses_a_changed_file() {
+    let project = project();
+    project.spile(&["lock", "target-jsonl"]).succeeds();
+    project.spile(&["lock", "target-jsonl", "--download", "wheels"]).succeeds();
+    // The tap is built from its source, which needs an index.
+    project.spile(&["test", "things"]).succeeds();
+    let wheels = project.path().join("wheels");
+    let sync = || {
+        let mut command = project.command(&["sync"]);
+        command.env("UV_OFFLINE", "1").env("UV_FIND_LINKS", &wheels).env("UV_CACHE_DIR", project.path().join("cache"));
+        Ran(command.output().unwrap())
+    };
+    let files = std::fs::read_dir(&wheels).unwrap().map(|item| item.unwrap().path());
+    let wheel = files.into_iter().find(|path| path.to_string_lossy().contains("/pytz-")).unwrap();
+    let good = std::fs::read(&wheel).unwrap();
+    std::fs::write(&wheel, [good.as_slice(), b"tampered"].concat()).unwrap();
+    let ran = sync().fails();
+    assert!(told(&ran).contains("does not have the hash in its lock"), "{}", told(&ran));
+    assert_eq!(installed(&project), BTreeMap::new());
+
+    std::fs::write(&wheel, good).unwrap();
+    sync().succeeds();
+    assert_eq!(installed(&project), locked(&project, "target-jsonl"));
+    assert_eq!(project.read("output/things.jsonl").lines().count(), 3);
+    std::fs::remove_dir_all(project.path().join("cache")).unwrap();
+}
