@@ -130,7 +130,7 @@ impl Lock {
         text
     }
 
-    /// Returns how the lock does not fit what is to be installed; `None` if it fits.
+    /// Returns why the lock does not fit a `pip_url`; `None` if it fits.
     #[must_use]
     pub fn misfit(&self, pip_url: &str) -> Option<String> {
         let wanted = one_line(pip_url);

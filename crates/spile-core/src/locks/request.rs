@@ -1,5 +1,7 @@
 //! What a `pip_url` asks for, as far as it can be locked.
 
+use std::path::Path;
+
 /// Options that name an index, with their value. They go to the resolver and to the installer.
 const INDEXES: [&str; 6] = ["-i", "--index-url", "--extra-index-url", "-f", "--find-links", "--no-index"];
 
@@ -65,7 +67,9 @@ impl PipRequest {
 /// Tells whether a word is an address or a path rather than a package of an index.
 fn is_direct(word: &str) -> bool {
     let word = word.split(';').next().unwrap_or_default();
-    word.contains("://") || word.starts_with(['.', '/']) || word.contains('@') || word.ends_with(".whl")
+    let extension = Path::new(word).extension().unwrap_or_default();
+    let is_archive = ["whl", "zip", "gz"].iter().any(|archive| extension.eq_ignore_ascii_case(archive));
+    word.contains(['/', '@']) || word.starts_with('.') || is_archive
 }
 
 /// Returns a package name in its normalized spelling (PEP 503), without extras.
@@ -82,13 +86,13 @@ mod tests {
     #[test]
     fn packages_addresses_and_indexes_are_told_apart() {
         let request = PipRequest::read(
-            "--extra-index-url https://a/simple -i=https://b 'tap-x[s3]==1.0' setuptools<81 ./.spile/plugins/x.whl -e ./own git+https://h/r.git@abc y @ https://h/y.whl",
+            "--extra-index-url https://a/simple -i=https://b 'tap-x[s3]==1.0' setuptools<81 y.tar.gz own/z ./.spile/plugins/x.whl -e ./own git+https://h/r.git@abc y @ https://h/y.whl",
         )
         .unwrap();
         assert_eq!(request.requirements, ["tap-x[s3]==1.0", "setuptools<81"]);
         assert_eq!(request.options, ["--extra-index-url", "https://a/simple", "-i=https://b"]);
         let direct: Vec<String> = request.direct.iter().map(|words| words.join(" ")).collect();
-        assert_eq!(direct, ["./.spile/plugins/x.whl", "-e ./own", "git+https://h/r.git@abc", "y @ https://h/y.whl"]);
+        assert_eq!(direct, ["y.tar.gz", "own/z", "./.spile/plugins/x.whl", "-e ./own", "git+https://h/r.git@abc", "y @ https://h/y.whl"]);
         assert_eq!(normalized("Tap_X.y[s3]"), "tap-x-y");
     }
 

@@ -1,6 +1,4 @@
 //! How installing and running Meltano can fail, and what to do about it.
-//!
-//! Long because each of the many ways to fail has its sentence, its code and its next step.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -130,7 +128,7 @@ pub enum InstallError {
         /// The installer's message.
         line: String,
     },
-    /// A lock does not fit what is to be installed.
+    /// A lock does not fit the `pip_url` or the machine.
     #[error("`{}` is out of date: {reason}", path.display())]
     #[diagnostic(code(spile::locks::stale), help("run `spile lock {name}`, and commit the file"))]
     StaleLock {

@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use super::plugins::NeededPlugin;
 use super::run_folder::Private;
 use super::{Host, InstallError, Meltano, RunError};
 use crate::files::door::{Door, Shut};
@@ -99,15 +98,16 @@ impl Meltano {
     pub(super) fn check_plugin_python(
         &self,
         lock: &Lock,
-        plugin: &NeededPlugin<'_>,
+        name: &str,
+        python: Option<&str>,
         host: &Host,
     ) -> Result<(), InstallError> {
-        let version = match plugin.python {
+        let version = match python {
             // If it is missing, Meltano reports it.
             Some(named) => host.named_python(named).map(|python| python.version),
             None => self.python_version(host),
         };
-        fits(plugin.name, lock, version.as_deref())
+        fits(name, lock, version.as_deref())
     }
 
     /// Returns the version of the Python that runs Meltano here, or that would run it.

@@ -53,7 +53,7 @@ impl Meltano {
             let lock = self.lock_of(one.name, one.pip_url)?;
             let locked = match &lock {
                 Some(lock) => {
-                    self.check_plugin_python(lock, one, &request.host)?;
+                    self.check_plugin_python(lock, one.name, one.python, &request.host)?;
                     // Without it, Meltano makes the environment again.
                     self.forget_fingerprint(one)?;
                     Some(LockedInstall::of(lock, one.pip_url))
@@ -188,15 +188,15 @@ struct Step<'a> {
 }
 
 /// A plugin that a run needs.
-pub(super) struct NeededPlugin<'a> {
+struct NeededPlugin<'a> {
     /// Its kind, as people say it.
     kind: String,
     /// The list of plugins that contains it, which is also the name of its folder in Meltano's.
     list: &'static str,
-    pub name: &'a str,
+    name: &'a str,
     pip_url: &'a str,
     /// The Python to install it with, if not Meltano's.
-    pub python: Option<&'a str>,
+    python: Option<&'a str>,
 }
 
 impl<'a> NeededPlugin<'a> {

@@ -108,8 +108,9 @@ impl Meltano {
     /// Returns the text of a requirements file. Paths in it are absolute, because the file is not in the project's folder.
     fn requirements(&self, request: &PipRequest) -> String {
         let direct = request.direct.iter().map(|words| {
+            let is_path = |word: &str| word != "-e" && !word.contains("://") && !word.contains(" @ ");
             let absolute = |word: &String| {
-                if word.starts_with('.') { self.root.join(word).display().to_string() } else { word.clone() }
+                if is_path(word) { self.root.join(word).display().to_string() } else { word.clone() }
             };
             words.iter().map(absolute).collect::<Vec<_>>().join(" ")
         });
