@@ -137,8 +137,10 @@ impl Lock {
         if self.pip_url != wanted {
             return Some(format!("it was made from `{}`, but `pip_url` is now `{wanted}`", self.pip_url));
         }
-        let request = PipRequest::read(pip_url).ok()?;
-        request.requirements.iter().find_map(|requirement| self.lacks(requirement))
+        match PipRequest::read(pip_url) {
+            Ok(request) => request.requirements.iter().find_map(|requirement| self.lacks(requirement)),
+            Err(why) => Some(format!("the plugin cannot be locked: {why}")),
+        }
     }
 
     /// Returns why the lock does not contain what a requirement asks for.
@@ -339,6 +341,9 @@ mod tests {
         let mut other = lock;
         other.packages[0].version = "0.9".to_owned();
         assert_eq!(other.misfit("tap-x==1.0 idna<4").unwrap(), "it has tap-x 0.9, but `pip_url` asks for 1.0");
+        other.pip_url = "-r all.txt".to_owned();
+        let never = "the plugin cannot be locked: its `pip_url` contains the option `-r`";
+        assert_eq!(other.misfit("-r all.txt").unwrap(), never);
     }
 
     #[test]

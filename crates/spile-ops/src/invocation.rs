@@ -149,13 +149,17 @@ pub(crate) fn narrow(request: &mut Request, filter: &StreamFilter) {
 /// a small one. Imported plugins are all there, for one may inherit from another. `MELTANO_PROJECT_ROOT` in values
 /// means the user's project there too.
 pub(crate) fn project_file(root: &Path, loaded: &Loaded, those: &Integrations) -> Result<String, Error> {
-    let is_there = |one: &Integration| one.plugin.is_some() || those.get(&one.id).is_some();
-    let there = loaded.integrations.filtered(is_there);
-    let entries = plan::entries(&there, &loaded.settings);
-    let text = loaded.rendered_for(Purpose::Run, &entries)?;
+    let text = rendered(loaded, those)?;
     let root = serde_json::json!(root.to_string_lossy()).to_string();
     let root = root.trim_matches('"');
     Ok(text.replace("${MELTANO_PROJECT_ROOT}", root).replace("$MELTANO_PROJECT_ROOT", root))
+}
+
+/// Returns the same with `MELTANO_PROJECT_ROOT` in values.
+pub(crate) fn rendered(loaded: &Loaded, those: &Integrations) -> Result<String, Error> {
+    let is_there = |one: &Integration| one.plugin.is_some() || those.get(&one.id).is_some();
+    let there = loaded.integrations.filtered(is_there);
+    loaded.rendered_for(Purpose::Run, &plan::entries(&there, &loaded.settings))
 }
 
 /// Returns the variables of the base plugin, which Meltano would pass to every plugin that inherits from it. Variables of
@@ -189,7 +193,7 @@ pub(crate) fn named_variables(integration: &Integration, environment: &Environme
 
 /// Returns the mappers that an integration's records pass through. Meltano itself refuses a mapping that the project does
 /// not have.
-pub(crate) fn mappers(integration: &Integration, environment: &EnvironmentName, text: &str) -> Vec<Mapper> {
+fn mappers(integration: &Integration, environment: &EnvironmentName, text: &str) -> Vec<Mapper> {
     let mapper = |mapping: &String| {
         let (plugin, pip_url) = spile_core::render::read::mapper(text, mapping).ok().flatten().unwrap_or_default();
         // Without a `pip_url`, Meltano takes it from the hub or its lock file.

@@ -1,20 +1,23 @@
 //! `lock`: fixes the version and the hashes of every package that Meltano and the plugins of a project install.
 
-use std::collections::BTreeMap;
+mod subject;
+
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use tokio::sync::watch;
 
 use super::edits::Edits;
-use super::{Error, Event, Loaded, Tell, invocation};
-use spile_core::integration::Integrations;
-use spile_core::locks::{Difference, Lock, MELTANO};
-use spile_core::problem::{Problems, did_you_mean, listed};
+use super::{Error, Event, Loaded, Tell};
+use spile_core::connector::Plugin;
+use spile_core::locks::{Difference, Lock};
+use spile_core::problem::Problems;
 use spile_core::source::Source;
-use spile_world::World;
+use spile_world::{Project, World};
 use spile_world::files::door::Shut;
-use spile_world::processes::meltano::{Host, InstallError, Meltano, ToResolve, lock_path};
+use spile_world::processes::meltano::{Host, InstallError, ToResolve, lock_path};
+use subject::chosen;
+pub(crate) use subject::{Subject, subjects};
 
 /// Which versions a new lock takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,13 +57,15 @@ pub enum LockState {
     Missing,
     /// It was made for another `pip_url`, or is incomplete.
     Stale,
+    /// There is none, and there cannot be one.
+    Unlockable,
 }
 
 impl LockState {
-    /// Returns whether an installation can use the lock.
+    /// Returns whether nothing is left to do.
     #[must_use]
     pub fn is_good(self) -> bool {
-        matches!(self, Self::Unchanged | Self::Created | Self::Changed)
+        !matches!(self, Self::Missing | Self::Stale)
     }
 }
 
@@ -73,7 +78,7 @@ pub struct PluginLock {
     pub path: PathBuf,
     /// How it is.
     pub state: LockState,
-    /// Why it is stale.
+    /// Why it is stale, or cannot exist.
     pub reason: Option<String>,
     /// How many packages it has.
     pub packages: usize,
@@ -81,26 +86,26 @@ pub struct PluginLock {
     pub changes: Difference,
 }
 
-/// Something that can be locked.
-pub(crate) struct Subject {
-    /// The plugin, or `meltano`.
-    pub name: String,
-    /// What is installed.
-    pub pip_url: String,
-    interpreter: Option<String>,
-    /// The list of plugins that it is in; `None` for Meltano itself.
-    list: Option<&'static str>,
+impl PluginLock {
+    fn new(subject: Subject, state: LockState) -> Self {
+        let path = lock_path(&subject.name);
+        Self { name: subject.name, path, state, reason: None, packages: 0, changes: Difference::default() }
+    }
 }
 
-/// Locks plugins and Meltano. Writes all files, or none.
+/// Locks plugins and Meltano. Writes all files, or none. What cannot be locked is an error only if it is named.
 ///
 /// # Errors
-/// When a name is unknown, an existing lock is invalid, or something cannot be resolved.
+/// When a name is unknown, or something cannot be resolved.
 pub async fn lock(world: &World, loaded: &Loaded, options: &Options, tell: Tell<'_>) -> Result<Vec<PluginLock>, Error> {
     let (mut edits, mut locks) = (Edits::default(), Vec::new());
     for subject in chosen(world, loaded, &options.names)? {
+        if let Some(why) = unlockable(&subject, &options.names)? {
+            locks.push(PluginLock { reason: Some(why), ..PluginLock::new(subject, LockState::Unlockable) });
+            continue;
+        }
         let path = lock_path(&subject.name);
-        let before = text(world, &path)?;
+        let before = text(&world.project, &path)?;
         // An invalid lock is replaced. `check` reports what is wrong with it.
         let old = before.as_ref().and_then(|text| read(&path, text, &mut Problems::default()));
         tell(Event::Locking { name: subject.name.clone() });
@@ -121,14 +126,8 @@ pub async fn lock(world: &World, loaded: &Loaded, options: &Options, tell: Tell<
             Some(before) if *before == after => LockState::Unchanged,
             Some(_) => LockState::Changed,
         };
-        locks.push(PluginLock {
-            name: subject.name,
-            path: path.clone(),
-            state,
-            reason: None,
-            packages: new.packages.len(),
-            changes: Difference::between(&packages, &new.packages),
-        });
+        let changes = Difference::between(&packages, &new.packages);
+        locks.push(PluginLock { packages: new.packages.len(), changes, ..PluginLock::new(subject, state) });
         edits.set(path, before, Some(after));
     }
     edits.write(&world.project)?;
@@ -143,21 +142,25 @@ pub fn check(world: &World, loaded: &Loaded, names: &[String]) -> Result<Vec<Plu
     let (mut locks, mut problems) = (Vec::new(), Problems::default());
     for subject in chosen(world, loaded, names)? {
         let path = lock_path(&subject.name);
-        let lock = match text(world, &path)? {
+        let lock = match text(&world.project, &path)? {
             Some(text) => match read(&path, &text, &mut problems) {
                 Some(lock) => Some(lock),
                 None => continue,
             },
             None => None,
         };
-        let reason = lock.as_ref().and_then(|lock| lock.misfit(&subject.pip_url));
-        let state = match (&lock, &reason) {
-            (None, _) => LockState::Missing,
-            (Some(_), Some(_)) => LockState::Stale,
-            (Some(_), None) => LockState::Unchanged,
+        let (state, reason) = match &lock {
+            None => match unlockable(&subject, names)? {
+                Some(why) => (LockState::Unlockable, Some(why)),
+                None => (LockState::Missing, None),
+            },
+            Some(lock) => match subject.misfit(lock) {
+                Some(why) => (LockState::Stale, Some(why)),
+                None => (LockState::Unchanged, None),
+            },
         };
         let packages = lock.map_or(0, |lock| lock.packages.len());
-        locks.push(PluginLock { name: subject.name, path, state, reason, packages, changes: Difference::default() });
+        locks.push(PluginLock { reason, packages, ..PluginLock::new(subject, state) });
     }
     if problems.any_error() { Err(Error::Problems(problems.into_report())) } else { Ok(locks) }
 }
@@ -180,10 +183,12 @@ pub async fn download(
             let reason = lock.reason.clone().unwrap_or_else(|| "it does not exist".to_owned());
             return Err(InstallError::StaleLock { path, name, reason }.into());
         }
+        let text = text(&world.project, &lock.path)?;
+        let found = text.and_then(|text| read(&lock.path, &text, &mut Problems::default()));
+        // What cannot be locked has none.
+        let Some(found) = found else { continue };
         tell(Event::Downloading { name: lock.name.clone() });
-        let text = text(world, &lock.path)?.unwrap_or_default();
-        let Some(lock) = read(&lock.path, &text, &mut Problems::default()) else { continue };
-        world.meltano.download(&lock, to, &options.host, &mut options.interrupt.clone()).await?;
+        world.meltano.download(&found, to, &options.host, &mut options.interrupt.clone()).await?;
     }
     Ok(locks)
 }
@@ -199,81 +204,50 @@ pub fn pending(world: &World, loaded: &Loaded) -> Vec<PluginLock> {
         return Vec::new();
     }
     let mut locks = Vec::new();
-    for subject in subjects(world.project.root(), loaded).unwrap_or_default().into_values() {
+    for subject in subjects(&world.meltano, loaded).unwrap_or_default().into_values() {
         let path = lock_path(&subject.name);
         let source = sources.iter().find(|source| source.path() == path);
         let Some(new) = source.and_then(|source| Lock::read(source, &mut problems)) else { continue };
-        let Some(old) = subject.list.and_then(|list| world.meltano.lock_in_use(list, &subject.name)) else { continue };
+        let Some(old) = subject.lock_in_use(&world.meltano) else { continue };
         let changes = Difference::between(&old.packages, &new.packages);
         if !changes.is_empty() {
             let packages = new.packages.len();
-            locks.push(PluginLock {
-                name: subject.name,
-                path,
-                state: LockState::Changed,
-                reason: None,
-                packages,
-                changes,
-            });
+            locks.push(PluginLock { packages, changes, ..PluginLock::new(subject, LockState::Changed) });
         }
     }
     locks
+}
+
+/// Returns why the existing lock of a plugin does not fit it any more; `None` if it does, or has none.
+///
+/// # Errors
+/// When the file cannot be read.
+pub fn outdated(project: &Project, plugin: &Plugin) -> Result<Option<String>, Error> {
+    let path = lock_path(&plugin.name);
+    let lock = text(project, &path)?.and_then(|text| read(&path, &text, &mut Problems::default()));
+    Ok(lock.and_then(|lock| lock.misfit(&plugin.pip_url)))
+}
+
+/// Returns why something cannot be locked; `None` if it can.
+///
+/// # Errors
+/// When it is asked for by its name.
+fn unlockable(subject: &Subject, names: &[String]) -> Result<Option<String>, InstallError> {
+    match &subject.unlockable {
+        Some(why) if names.is_empty() => Ok(Some(why.to_string())),
+        Some(why) => Err(InstallError::unlockable(&format!("`{}`", subject.name), why)),
+        None => Ok(None),
+    }
 }
 
 fn read(path: &Path, text: &str, problems: &mut Problems) -> Option<Lock> {
     Lock::read(&Source::new(path, text), problems)
 }
 
-fn text(world: &World, path: &Path) -> Result<Option<String>, Error> {
-    match world.project.text(path) {
+fn text(project: &Project, path: &Path) -> Result<Option<String>, Error> {
+    match project.text(path) {
         Ok(text) => Ok(Some(text)),
         Err(Shut::Missing) => Ok(None),
         Err(why) => Err(Error::of_file("read", path, why)),
     }
-}
-
-/// Returns what can be locked and has one of these names, or everything.
-fn chosen(world: &World, loaded: &Loaded, names: &[String]) -> Result<Vec<Subject>, Error> {
-    let mut all = subjects(world.project.root(), loaded)?;
-    if names.is_empty() {
-        return Ok(all.into_values().collect());
-    }
-    let unknown: Vec<&str> = names.iter().filter(|name| !all.contains_key(*name)).map(String::as_str).collect();
-    if !unknown.is_empty() {
-        let names = unknown.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-        let known = all.keys().map(String::as_str);
-        let near = unknown.iter().find_map(|name| did_you_mean(name, known.clone()));
-        let help = near.unwrap_or_else(|| format!("spile can lock {}", listed(known)));
-        return Err(Error::NotInstalled { names, help });
-    }
-    Ok(names.iter().filter_map(|name| all.remove(name)).collect())
-}
-
-/// Returns Meltano and all plugins that the project's integrations are installed as.
-///
-/// # Errors
-/// When the template fails.
-pub(crate) fn subjects(root: &Path, loaded: &Loaded) -> Result<BTreeMap<String, Subject>, Error> {
-    let all: Integrations = loaded.integrations.filtered(|_| true);
-    let text = invocation::project_file(root, loaded, &all)?;
-    let mut subjects = Vec::new();
-    for one in all.iter() {
-        let plugin = invocation::installed(one, &text);
-        let interpreter = plugin.passed.get("python").and_then(serde_json::Value::as_str).map(str::to_owned);
-        let list = Some(one.role().plural());
-        subjects.push(Subject { name: plugin.name, pip_url: plugin.pip_url, interpreter, list });
-        for environment in loaded.settings.environments.keys() {
-            let mappers = invocation::mappers(one, environment, &text).into_iter();
-            subjects.extend(mappers.map(|mapper| Subject {
-                name: mapper.plugin,
-                pip_url: mapper.pip_url,
-                interpreter: None,
-                list: Some("mappers"),
-            }));
-        }
-    }
-    let pip_url = Meltano::new(root, &loaded.settings).requirement();
-    subjects.push(Subject { name: MELTANO.to_owned(), pip_url, interpreter: None, list: None });
-    let is_installed = |subject: &Subject| !subject.pip_url.trim().is_empty();
-    Ok(subjects.into_iter().filter(is_installed).map(|subject| (subject.name.clone(), subject)).collect())
 }

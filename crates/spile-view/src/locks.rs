@@ -32,6 +32,7 @@ fn line(lock: &PluginLock) -> String {
         LockState::Changed if lock.changes.is_empty() => (CHANGED, "changed", format!("{packages}, same versions")),
         LockState::Changed => (CHANGED, "changed", packages),
         LockState::Missing => (BAD, "missing", format!("run `spile lock {}`", lock.name)),
+        LockState::Unlockable => (CHANGED, "unlockable", lock.reason.clone().unwrap_or_default()),
         LockState::Stale => (BAD, "stale", lock.reason.clone().unwrap_or_default()),
     };
     format!("{} {} {}\n", styled(style, word), styled(STRONG, &harmless(&lock.name)), harmless(&detail))

@@ -6,6 +6,7 @@ use spile_core::connector::Role;
 use spile_core::definition::DefinitionHints;
 use spile_ops::Error;
 use spile_ops::connectors::{self, Prepared};
+use spile_ops::lock;
 use spile_view as view;
 
 /// What to upgrade, and how.
@@ -59,5 +60,9 @@ fn write(prepared: Prepared, project: &spile_world::Project, args: &Args, output
     }
     connectors::write(project, &prepared)?;
     output.step("Wrote", &prepared.path.display().to_string());
+    let plugin = &prepared.plugin;
+    if let Some(reason) = lock::outdated(project, plugin)? {
+        output.note(&format!("the lock of `{0}` is out of date: {reason}\nrun `spile lock {0}`\n", plugin.name));
+    }
     Ok(0)
 }

@@ -31,7 +31,12 @@ fn project() -> Project {
 
 /// Returns the packages of the loader's environment, with their versions.
 fn installed(project: &Project) -> BTreeMap<String, String> {
-    let lib = project.path().join(".meltano/loaders/target-jsonl/venv/lib");
+    packages(project, ".meltano/loaders/target-jsonl/venv/lib")
+}
+
+/// Returns the packages in an environment's `lib`, with their versions.
+fn packages(project: &Project, lib: &str) -> BTreeMap<String, String> {
+    let lib = project.path().join(lib);
     let Some(python) = std::fs::read_dir(lib).ok().and_then(|mut found| found.next()) else { return BTreeMap::new() };
     let packages = std::fs::read_dir(python.unwrap().path().join("site-packages")).unwrap();
     let names = packages.filter_map(|item| item.unwrap().file_name().into_string().ok());
@@ -136,6 +141,13 @@ fn a_lock_edited_by_hand_is_refused_at_its_line() {
     let ran = project.spile(&["sync"]).fails();
     assert!(told(&ran).contains("`locks/target-jsonl.txt` cannot be used"), "{}", told(&ran));
 
+    // A version that the index does not have, or no longer.
+    let pytz = lock.lines().find(|line| line.starts_with("pytz==")).unwrap();
+    project.write("locks/target-jsonl.txt", &lock.replace(pytz, "pytz==1.0 \\"));
+    let ran = project.spile(&["sync"]).fails();
+    assert!(told(&ran).contains("spile::meltano::no_such_version") && told(&ran).contains("pytz==1.0"), "{}", told(&ran));
+    assert!(told(&ran).contains("run `spile lock --upgrade`"), "{}", told(&ran));
+
     // A package is missing that others need.
     let without: Vec<&str> = lock.split("\nsimplejson==").collect();
     let rest = without[1].split_once("\nsinger").map_or("", |(_, rest)| rest);
@@ -175,22 +187,24 @@ fn versions_that_exclude_each_other_are_reported_with_the_resolvers_reason() {
 fn meltano_itself_is_installed_from_its_lock() {
     let project = project();
     project.spile(&["lock", "meltano"]).succeeds();
-    // The shared Meltano was installed without a lock.
+    // The shared Meltano was installed without a lock. With its uv, the new one takes seconds.
+    let programs = tempfile::tempdir().unwrap();
+    let uv = std::fs::canonicalize(project.path().join(".spile/meltano/bin/uv")).unwrap();
+    std::os::unix::fs::symlink(uv, programs.path().join("uv")).unwrap();
     std::fs::remove_file(project.path().join(".spile/meltano")).unwrap();
-    project.spile(&["sync"]).succeeds();
-    let locked = locked(&project, "meltano");
-    let lib = project.path().join(".spile/meltano/lib");
-    let python = std::fs::read_dir(lib).unwrap().next().unwrap().unwrap().path();
-    for item in std::fs::read_dir(python.join("site-packages")).unwrap() {
-        let name = item.unwrap().file_name().into_string().unwrap();
-        let Some((name, version)) = name.strip_suffix(".dist-info").and_then(|name| name.split_once('-')) else {
-            continue;
-        };
-        // An environment that is made without uv contains pip.
-        if !["pip", "setuptools"].contains(&name) {
-            assert_eq!(locked.get(&plain(name)).map(String::as_str), Some(version), "{name}");
-        }
+    let path = format!("{}:{}", programs.path().display(), std::env::var("PATH").unwrap());
+    Ran(project.command(&["test", "things"]).env("PATH", path).output().unwrap()).succeeds();
+
+    let (installed, locked) = (packages(&project, ".spile/meltano/lib"), locked(&project, "meltano"));
+    assert!(installed.contains_key("meltano"));
+    for (name, version) in &installed {
+        assert_eq!(locked.get(name), Some(version), "{name}");
     }
+    let lock = project.read("locks/meltano.txt");
+    let click = lock.lines().find(|line| line.starts_with("click==")).unwrap();
+    project.write("locks/meltano.txt", &lock.replace(click, "click==1.0 \\"));
+    let plan = project.spile(&["plan", "--exit-code"]).succeeds();
+    assert!(told(&plan).contains("the next run reinstalls meltano from its new lock: ~ click"), "{}", told(&plan));
 }
 
 #[test]

@@ -16,15 +16,24 @@ pub struct PipRequest {
     pub options: Vec<String>,
 }
 
-/// Why a `pip_url` cannot be locked.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Why a plugin cannot be locked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unlockable {
-    /// It contains a variable, which only Meltano expands.
+    /// Its `pip_url` contains a variable.
+    #[error("its `pip_url` contains a variable, which only Meltano expands")]
     Variable,
-    /// It contains an option that changes what is installed.
+    /// Its `pip_url` contains an option that changes what is installed.
+    #[error("its `pip_url` contains the option `{0}`")]
     Option(String),
-    /// It is not a valid command line.
+    /// Its `pip_url` is not a valid command line.
+    #[error("the quotes in its `pip_url` do not match")]
     Quotes,
+    /// The project does not say what is installed.
+    #[error("the project does not contain its `pip_url`, which Meltano takes from the hub")]
+    Elsewhere,
+    /// Two plugins would have the same lock file.
+    #[error("another plugin of the project has this name and a different `pip_url`")]
+    Namesake,
 }
 
 impl PipRequest {

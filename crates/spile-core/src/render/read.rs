@@ -66,20 +66,7 @@ pub struct Back {
 /// # Errors
 /// When the text is not in Meltano's form.
 pub fn installed(text: &str, role: Role, name: &str) -> Result<Option<(String, Option<String>)>, Unreadable> {
-    let lists = document(text)?.plugins.unwrap_or_default();
-    let list = lists.into_iter().filter(|(plural, _)| plural.role() == Some(role));
-    let plugins: Vec<Plugin> = list.flat_map(|(_, plugins)| plugins.unwrap_or_default()).collect();
-    let mut name = name;
-    // Takes at most as many steps as there are plugins. Meltano rejects circular inheritance.
-    for _ in 0..plugins.len() {
-        let Some(plugin) = plugins.iter().find(|plugin| plugin.name.as_deref() == Some(name)) else { break };
-        let pip_url = plugin.rest.get("pip_url").and_then(Value::as_str);
-        match (&plugin.inherit_from, pip_url) {
-            (Some(parent), None) if plugins.iter().any(|one| one.name.as_ref() == Some(parent)) => name = parent,
-            (_, pip_url) => return Ok(Some((name.to_owned(), pip_url.map(str::to_owned)))),
-        }
-    }
-    Ok(None)
+    Ok(Listed::read(text)?.installed(role, name))
 }
 
 /// Returns the mapper plugin with a mapping, and its `pip_url` if the text contains it.
@@ -87,17 +74,53 @@ pub fn installed(text: &str, role: Role, name: &str) -> Result<Option<(String, O
 /// # Errors
 /// When the text is not in Meltano's form.
 pub fn mapper(text: &str, mapping: &str) -> Result<Option<(String, Option<String>)>, Unreadable> {
-    let lists = document(text)?.plugins.unwrap_or_default();
-    let mappers = lists.into_iter().filter(|(plural, _)| *plural == Plural::Mappers);
-    let has = |plugin: &Plugin| {
-        let mappings = plugin.rest.get("mappings").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-        mappings.iter().any(|one| one["name"] == mapping)
-    };
-    let found = mappers.flat_map(|(_, plugins)| plugins.unwrap_or_default()).find(has);
-    Ok(found.and_then(|plugin| {
+    Ok(Listed::read(text)?.mapper(mapping))
+}
+
+/// The plugins that a text lists. To look for several of them, it is parsed only once.
+#[derive(Default)]
+pub struct Listed(Vec<(Plural, Vec<Plugin>)>);
+
+impl Listed {
+    /// Reads them.
+    ///
+    /// # Errors
+    /// When the text is not in Meltano's form.
+    pub fn read(text: &str) -> Result<Self, Unreadable> {
+        let lists = document(text)?.plugins.unwrap_or_default();
+        Ok(Self(lists.into_iter().map(|(plural, plugins)| (plural, plugins.unwrap_or_default())).collect()))
+    }
+
+    /// Finds what [`installed`] does.
+    #[must_use]
+    pub fn installed(&self, role: Role, name: &str) -> Option<(String, Option<String>)> {
+        let list = self.0.iter().filter(|(plural, _)| plural.role() == Some(role));
+        let plugins: Vec<&Plugin> = list.flat_map(|(_, plugins)| plugins).collect();
+        let mut name = name;
+        // Takes at most as many steps as there are plugins. Meltano rejects circular inheritance.
+        for _ in 0..plugins.len() {
+            let plugin = plugins.iter().find(|plugin| plugin.name.as_deref() == Some(name))?;
+            let pip_url = plugin.rest.get("pip_url").and_then(Value::as_str);
+            match (&plugin.inherit_from, pip_url) {
+                (Some(parent), None) if plugins.iter().any(|one| one.name.as_ref() == Some(parent)) => name = parent,
+                (_, pip_url) => return Some((name.to_owned(), pip_url.map(str::to_owned))),
+            }
+        }
+        None
+    }
+
+    /// Finds what [`mapper`] does.
+    #[must_use]
+    pub fn mapper(&self, mapping: &str) -> Option<(String, Option<String>)> {
+        let mappers = self.0.iter().filter(|(plural, _)| *plural == Plural::Mappers);
+        let has = |plugin: &&Plugin| {
+            let mappings = plugin.rest.get("mappings").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+            mappings.iter().any(|one| one["name"] == mapping)
+        };
+        let plugin = mappers.flat_map(|(_, plugins)| plugins).find(has)?;
         let pip_url = plugin.rest.get("pip_url").and_then(Value::as_str).map(str::to_owned);
-        Some((plugin.name?, pip_url))
-    }))
+        Some((plugin.name.clone()?, pip_url))
+    }
 }
 
 /// Returns the variables that a text sets for the project, an environment or a plugin: the keys of every `env`.

@@ -9,7 +9,7 @@ use spile_core::locks::Lock;
 use spile_core::problem::Problems;
 use spile_core::source::Source;
 use spile_world::Project;
-use spile_world::processes::meltano::lock_path;
+use spile_world::processes::meltano::{Meltano, lock_path};
 
 /// Adds the problems of lock files to a checked project.
 ///
@@ -37,17 +37,17 @@ pub(super) fn lint(project: &Project, loaded: &Loaded, problems: &mut Problems) 
         return;
     }
     // The project is valid, so it can be rendered.
-    let subjects = lock::subjects(project.root(), loaded).unwrap_or_default();
+    let subjects = lock::subjects(&Meltano::new(project.root(), &loaded.settings), loaded).unwrap_or_default();
     let may = |name: &str| !loaded.settings.lint.allow.contains(name);
     for subject in subjects.values() {
         let (path, span) = (lock_path(&subject.name), (0..0).into());
         let name = subject.name.clone();
         match sources.iter().find(|source| source.path() == Path::new(&path)) {
-            None if may("unlocked") => problems.push(&Source::new(path, ""), Lint::Unlocked { name, span }),
+            None if may("unlocked") && subject.unlockable.is_none() => problems.push(&Source::new(path, ""), Lint::Unlocked { name, span }),
             None => {}
             Some(source) => {
                 let lock = Lock::read(source, &mut Problems::default());
-                let reason = lock.and_then(|lock| lock.misfit(&subject.pip_url));
+                let reason = lock.and_then(|lock| subject.misfit(&lock));
                 if let Some(reason) = reason.filter(|_| may("stale_lock")) {
                     problems.push(source, Lint::StaleLock { name, reason, span });
                 }

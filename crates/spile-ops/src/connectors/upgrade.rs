@@ -8,7 +8,7 @@ use super::{BUILT_IN, ConnectorsError, Origin, Shelf, ShownConnector, newer};
 use crate::edits::Edits;
 use crate::{Error, check};
 use spile_core::connector::lossy_packages::Faulty;
-use spile_core::connector::{Connector, Role, Setting};
+use spile_core::connector::{Connector, Plugin, Role, Setting};
 use spile_core::definition::{self, Definition, DefinitionHints};
 use spile_core::name::Slug;
 use spile_core::plan::upgrade::Upgrade;
@@ -29,6 +29,8 @@ pub struct Prepared {
     pub path: PathBuf,
     /// What changes in Meltano's definition; `None` if nothing does.
     pub upgrade: Option<Upgrade>,
+    /// The plugin as it will be.
+    pub plugin: Plugin,
     /// How the connector differs from what the definition says.
     pub notes: Vec<String>,
     /// The integrations that use it.
@@ -139,6 +141,7 @@ pub fn prepare(
         role: older.head.role,
         path: path.clone(),
         upgrade: Upgrade::between(&PluginDefinition::of(older), &PluginDefinition::of(&merged)),
+        plugin: merged.plugin,
         notes,
         integrations,
         problems,

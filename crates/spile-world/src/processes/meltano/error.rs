@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use miette::Diagnostic;
 
 use crate::files::io_error::{IoError, io_help};
+use spile_core::locks::Unlockable;
 
 /// Why Meltano or one of its plugins cannot be installed.
 #[derive(Debug, thiserror::Error, Diagnostic)]
@@ -79,7 +80,7 @@ pub enum InstallError {
     #[diagnostic(
         code(spile::meltano::no_such_version),
         help(
-            "check `version` under `[meltano]` in `spile.toml` or the connector's `pip_url`, and that this machine can reach the package index"
+            "check `version` under `[meltano]` in `spile.toml` or the connector's `pip_url`, and that this machine can reach the package index; if the version is in a lock and no longer in the index, run `spile lock --upgrade`"
         )
     )]
     NoSuchVersion {
@@ -156,7 +157,7 @@ pub enum InstallError {
     #[diagnostic(
         code(spile::locks::unlockable),
         help(
-            "name packages with versions in `pip_url`, and your own index in `UV_INDEX_URL` or uv's configuration file; or lock other plugins by name, for example `spile lock tap-x`"
+            "name packages with versions in its `pip_url`; `spile lock` without names locks the other plugins"
         )
     )]
     Unlockable {
@@ -260,6 +261,12 @@ impl InstallError {
     pub(super) fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let io = IoError::of(doing, path);
         move |source| io(source).into()
+    }
+
+    /// Returns the error for something that cannot be locked.
+    #[must_use]
+    pub fn unlockable(what: &str, why: &Unlockable) -> Self {
+        Self::Unlockable { what: what.to_owned(), reason: why.to_string() }
     }
 
     /// Interprets the last lines of an installer. `python` is set if the plugin needs another Python than Meltano's.

@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use super::locks::{IN_USE, is_as_locked, used};
 use super::venv::Venv;
 use super::{Host, InstallError, Meltano, run_folder};
 use crate::files::door::replace;
 use crate::files::process_lock::{self, RunLock};
-use spile_core::digest::hash;
-use spile_core::locks::Lock;
+use spile_core::locks::{Lock, MELTANO};
 
 /// The file that is written last. An environment without it is incomplete.
 const MARKER: &str = ".spile-installed";
@@ -30,8 +30,8 @@ impl Meltano {
     pub fn is_installed(&self) -> bool {
         let own = self.own.open().ok().flatten();
         let marker = own.and_then(|own| own.linked_text(Path::new(VENV).join(MARKER))).unwrap_or_default();
-        // An unusable lock is reported by the installation.
-        self.lock_of_meltano().is_ok_and(|lock| marker.trim() == self.marked(lock.as_ref())) && self.python().exists()
+        let is_as_locked = || is_as_locked(&self.lock_of_meltano(), || self.lock_in_use_of_meltano());
+        marker.trim() == self.marked() && self.python().exists() && is_as_locked()
     }
 
     /// Installs the pinned version if it is missing. Waits for another spile that is installing it, and for runs that
@@ -73,9 +73,13 @@ impl Meltano {
         let run = &self.run_environment;
         let venv = Venv { folder: &self.venv, what: &what, root: &self.root, host, run, timeout: None };
         venv.make(&packages, interrupt).await?;
-        let marker = self.venv.join(MARKER);
-        replace(&marker, format!("{}\n", self.marked(lock.as_ref())).as_bytes())
-            .map_err(InstallError::io("write", &marker))
+        let used = lock.map(|lock| (IN_USE, lock.text(MELTANO)));
+        // The marker is last.
+        for (name, text) in used.into_iter().chain([(MARKER, format!("{}\n", self.marked()))]) {
+            let path = self.venv.join(name);
+            replace(&path, text.as_bytes()).map_err(InstallError::io("write", &path))?;
+        }
+        Ok(())
     }
 
     /// Returns what installs the pinned version, as a `pip_url` does for a plugin.
@@ -86,13 +90,15 @@ impl Meltano {
         format!("meltano{extras}=={}", self.version())
     }
 
-    /// Returns the marker of a complete environment: the version, the extras, and the digest of its lock.
-    fn marked(&self, lock: Option<&Lock>) -> String {
-        let marker = format!("{} {}", self.version(), self.extras()).trim_end().to_owned();
-        match lock {
-            Some(lock) => format!("{marker} {}", hash(lock.requirements().as_bytes())),
-            None => marker,
-        }
+    /// Returns the lock that Meltano was installed from; `None` if it is not installed, or without a lock.
+    #[must_use]
+    pub fn lock_in_use_of_meltano(&self) -> Option<Lock> {
+        used(&self.own.open().ok()??, Path::new(VENV))
+    }
+
+    /// Returns the marker of a complete environment: the version and the extras.
+    fn marked(&self) -> String {
+        format!("{} {}", self.version(), self.extras()).trim_end().to_owned()
     }
 
     fn extras(&self) -> String {

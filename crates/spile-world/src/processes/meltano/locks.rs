@@ -6,6 +6,7 @@ use super::run_folder::Private;
 use super::{Host, InstallError, Meltano, RunError};
 use crate::files::door::{Door, Shut};
 use crate::files::io_error::IoError;
+use crate::files::own_folder::OwnFolder;
 use spile_core::locks::{FOLDER, Lock, MELTANO, PipRequest};
 use spile_core::problem::Problems;
 use spile_core::source::Source;
@@ -18,6 +19,9 @@ const PACKAGES: &str = "lock.txt";
 
 /// The name of the file in a run's folder that tells `launch.py` what to install.
 const STEPS: &str = "lock.json";
+
+/// The name of the file in an environment that has the lock from which it was installed. It goes with the environment.
+pub(super) const IN_USE: &str = ".spile-lock.txt";
 
 /// What Meltano installs in place of a plugin's `pip_url`.
 #[derive(Debug)]
@@ -133,6 +137,22 @@ impl Meltano {
             private.write(name, text).map_err(RunError::io("write", &private.path(name)))?;
         }
         Ok(())
+    }
+}
+
+/// Reads the lock from which an environment in a folder was installed.
+pub(super) fn used(folder: &OwnFolder, venv: &Path) -> Option<Lock> {
+    let text = folder.linked_text(venv.join(IN_USE))?;
+    Lock::read(&Source::new(IN_USE, text), &mut Problems::default())
+}
+
+/// Tells whether an environment has what a lock names. Without a lock, it may have anything.
+pub(super) fn is_as_locked(lock: &Result<Option<Lock>, InstallError>, used: impl FnOnce() -> Option<Lock>) -> bool {
+    match lock {
+        Ok(None) => true,
+        Ok(Some(lock)) => used().is_some_and(|used| used.packages == lock.packages),
+        // Installing reports it.
+        Err(_) => false,
     }
 }
 

@@ -8,20 +8,19 @@ use serde_json::Value;
 use tokio::sync::watch;
 
 use super::call::Call;
-use super::locks::LockedInstall;
+use super::locks::{IN_USE, LockedInstall, is_as_locked, used};
 use super::{Bookmarks, InstallError, Meltano, Outcome, Request, RunError};
 use crate::files::door::replace;
 use crate::files::own_folder::OwnFolder;
-use crate::files::process_lock::Lock;
+use crate::files::process_lock;
 use crate::processes::bundled;
 use spile_core::connector::bundled::{Bundled, FOLDER};
 use spile_core::connector::{Plugin, Role};
 use spile_core::digest::hash;
-use spile_core::problem::Problems;
-use spile_core::source::Source;
+use spile_core::locks::Lock;
 
-/// Where spile stores the lock that an environment was installed from. Inside it, so that it goes with it.
-const LOCKED: &str = "venv/.spile-lock.txt";
+/// The folder of a plugin's environment.
+const VENV: &str = "venv";
 
 /// Where Meltano stores a hash of what it installed into an environment (see its `venv_service.py`).
 const FINGERPRINT: &str = "venv/.meltano_plugin_fingerprint";
@@ -45,7 +44,7 @@ impl Meltano {
     /// # Errors
     /// When Meltano cannot be started or a plugin cannot be installed, or the user interrupts.
     pub async fn make_ready(&self, request: &Request, interrupt: &mut watch::Receiver<bool>) -> Result<(), RunError> {
-        let _lock = self.lock(Lock::Plugins, interrupt).await?;
+        let _lock = self.lock(process_lock::Lock::Plugins, interrupt).await?;
         for one in wanted(request).iter().filter(|one| !self.has_plugin(one)) {
             if let Some(wheel) = Bundled::of(one.pip_url) {
                 bundled::lay(&self.own, wheel).map_err(RunError::io("write", &self.root.join(FOLDER)))?;
@@ -117,13 +116,9 @@ impl Meltano {
         let has_python = theirs.path().join(&folder).join("venv/bin/python").exists();
         let is_marked =
             || theirs.linked_text(folder.join(MARKER)).is_some_and(|marker| marker == remembered(wanted, &found));
-        let is_as_locked = match self.lock_of(wanted.name, wanted.pip_url) {
-            Ok(None) => true,
-            Ok(Some(lock)) => self.installed_lock(&folder).is_some_and(|found| found.packages == lock.packages),
-            // Installing reports it.
-            Err(_) => false,
-        };
-        has_python && is_as_locked && (fingerprint(wanted.pip_url).as_deref() == Some(found.as_str()) || is_marked())
+        let lock = || self.lock_of(wanted.name, wanted.pip_url);
+        let is_as_locked = || is_as_locked(&lock(), || used(&theirs, &folder.join(VENV)));
+        has_python && (fingerprint(wanted.pip_url).as_deref() == Some(found.as_str()) || is_marked()) && is_as_locked()
     }
 
     /// Returns the installed packages of a plugin with their versions, as the names of their folders tell; empty if it
@@ -140,18 +135,13 @@ impl Meltano {
     /// Returns the lock that a plugin of one of Meltano's lists was installed from; `None` if it is not installed, or
     /// without a lock.
     #[must_use]
-    pub fn lock_in_use(&self, list: &str, name: &str) -> Option<spile_core::locks::Lock> {
-        self.installed_lock(&Path::new(list).join(name))
+    pub fn lock_in_use(&self, list: &str, name: &str) -> Option<Lock> {
+        used(&self.believed()?, &Path::new(list).join(name).join(VENV))
     }
 
-    fn installed_lock(&self, folder: &Path) -> Option<spile_core::locks::Lock> {
-        let text = self.believed()?.linked_text(folder.join(LOCKED))?;
-        spile_core::locks::Lock::read(&Source::new(LOCKED, text), &mut Problems::default())
-    }
-
-    fn remember_lock(&self, wanted: &NeededPlugin<'_>, lock: Option<&spile_core::locks::Lock>) -> Result<(), RunError> {
+    fn remember_lock(&self, wanted: &NeededPlugin<'_>, lock: Option<&Lock>) -> Result<(), RunError> {
         let (Some(theirs), Some(lock)) = (self.believed(), lock) else { return Ok(()) };
-        let path = theirs.path().join(wanted.folder()).join(LOCKED);
+        let path = theirs.path().join(wanted.folder()).join(VENV).join(IN_USE);
         replace(&path, lock.text(wanted.name).as_bytes()).map_err(RunError::io("write", &path))
     }
 

@@ -13,7 +13,7 @@ use crate::files::own_folder::OwnFolder;
 use crate::files::process_lock;
 use crate::processes::bundled;
 use spile_core::connector::bundled::Bundled;
-use spile_core::locks::{Lock, PipRequest, Unlockable, one_line};
+use spile_core::locks::{Lock, PipRequest, one_line};
 
 /// The file of what should be resolved.
 const ASKED: &str = "asked.in";
@@ -52,7 +52,7 @@ impl Meltano {
         host: &Host,
         interrupt: &mut watch::Receiver<bool>,
     ) -> Result<Lock, InstallError> {
-        let request = PipRequest::read(asked.pip_url).map_err(|why| unlockable(asked.what, &why))?;
+        let request = PipRequest::read(asked.pip_url).map_err(|why| InstallError::unlockable(asked.what, &why))?;
         let python = self.python_to_lock_for(asked, host)?;
         let _lock = self.lock(process_lock::Lock::Plugins, interrupt).await?;
         if let Some(wheel) = Bundled::of(asked.pip_url) {
@@ -134,13 +134,4 @@ impl Meltano {
         venv.make(&["uv".to_owned()], interrupt).await?;
         Ok(venv.program("uv"))
     }
-}
-
-fn unlockable(what: &str, why: &Unlockable) -> InstallError {
-    let reason = match why {
-        Unlockable::Variable => "its `pip_url` contains a variable, which only Meltano expands".to_owned(),
-        Unlockable::Option(option) => format!("its `pip_url` contains the option `{option}`"),
-        Unlockable::Quotes => "the quotes in its `pip_url` do not match".to_owned(),
-    };
-    InstallError::Unlockable { what: what.to_owned(), reason }
 }
