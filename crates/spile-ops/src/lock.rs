@@ -13,9 +13,9 @@ use spile_core::connector::Plugin;
 use spile_core::locks::{Difference, Lock};
 use spile_core::problem::Problems;
 use spile_core::source::Source;
-use spile_world::{Project, World};
 use spile_world::files::door::Shut;
 use spile_world::processes::meltano::{Host, InstallError, ToResolve, lock_path};
+use spile_world::{Project, World};
 use subject::chosen;
 pub(crate) use subject::{Subject, subjects};
 

@@ -101,7 +101,17 @@ mod tests {
         assert_eq!(request.requirements, ["tap-x[s3]==1.0", "setuptools<81"]);
         assert_eq!(request.options, ["--extra-index-url", "https://a/simple", "-i=https://b"]);
         let direct: Vec<String> = request.direct.iter().map(|words| words.join(" ")).collect();
-        assert_eq!(direct, ["y.tar.gz", "own/z", "./.spile/plugins/x.whl", "-e ./own", "git+https://h/r.git@abc", "y @ https://h/y.whl"]);
+        assert_eq!(
+            direct,
+            [
+                "y.tar.gz",
+                "own/z",
+                "./.spile/plugins/x.whl",
+                "-e ./own",
+                "git+https://h/r.git@abc",
+                "y @ https://h/y.whl"
+            ]
+        );
         assert_eq!(normalized("Tap_X.y[s3]"), "tap-x-y");
     }
 

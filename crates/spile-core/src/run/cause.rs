@@ -145,7 +145,9 @@ impl Cause {
             Self::NothingSelected => "check `select`; `spile discover NAME` shows what the source offers",
             Self::Crash => "read the whole log: `spile logs NAME`",
             Self::Timeout => "allow more time with `--timeout`, or select less",
-            Self::NotInstalled => "check the connector's `pip_url`, and that this machine can reach the package index",
+            Self::NotInstalled => {
+                "check the connector's `pip_url` or its lock, and that this machine can reach the package index"
+            }
             Self::NoPython => "install the Python version that `python` of the connector asks for, or change it there",
             Self::DiskFull => "free up space where the loader writes; confirmed records are not read again",
             Self::Output => "the tap writes something other than records to its standard output: try another version",

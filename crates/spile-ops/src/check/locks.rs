@@ -43,7 +43,9 @@ pub(super) fn lint(project: &Project, loaded: &Loaded, problems: &mut Problems) 
         let (path, span) = (lock_path(&subject.name), (0..0).into());
         let name = subject.name.clone();
         match sources.iter().find(|source| source.path() == Path::new(&path)) {
-            None if may("unlocked") && subject.unlockable.is_none() => problems.push(&Source::new(path, ""), Lint::Unlocked { name, span }),
+            None if may("unlocked") && subject.unlockable.is_none() => {
+                problems.push(&Source::new(path, ""), Lint::Unlocked { name, span })
+            }
             None => {}
             Some(source) => {
                 let lock = Lock::read(source, &mut Problems::default());

@@ -69,11 +69,17 @@ impl OwnFolder {
     /// if it does not exist.
     #[must_use]
     pub fn linked_text(&self, file: impl AsRef<Path>) -> Option<String> {
+        self.linked_text_up_to(file, MOST_OF_A_MARK)
+    }
+
+    /// Reads a longer one, up to that many bytes.
+    #[must_use]
+    pub fn linked_text_up_to(&self, file: impl AsRef<Path>, most: u64) -> Option<String> {
         let mut text = String::new();
         // Does not wait for the writer of a pipe.
         let unblocked = OFlags::NONBLOCK.bits().cast_signed();
         let opened = File::options().read(true).custom_flags(unblocked).open(self.path.join(file)).ok()?;
-        opened.take(MOST_OF_A_MARK).read_to_string(&mut text).ok()?;
+        opened.take(most).read_to_string(&mut text).ok()?;
         Some(text)
     }
 

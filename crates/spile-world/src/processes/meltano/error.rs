@@ -156,9 +156,7 @@ pub enum InstallError {
     #[error("{what} cannot be locked: {reason}")]
     #[diagnostic(
         code(spile::locks::unlockable),
-        help(
-            "name packages with versions in its `pip_url`; `spile lock` without names locks the other plugins"
-        )
+        help("name packages with versions in its `pip_url`; `spile lock` without names locks the other plugins")
     )]
     Unlockable {
         /// What should be locked.

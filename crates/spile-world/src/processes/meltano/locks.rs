@@ -4,15 +4,15 @@ use std::path::{Path, PathBuf};
 
 use super::run_folder::Private;
 use super::{Host, InstallError, Meltano, RunError};
-use crate::files::door::{Door, Shut};
+use crate::files::door::{Door, MOST_BYTES, Shut};
 use crate::files::io_error::IoError;
 use crate::files::own_folder::OwnFolder;
 use spile_core::locks::{FOLDER, Lock, MELTANO, PipRequest};
 use spile_core::problem::Problems;
 use spile_core::source::Source;
 
-/// The folder of spile's own that installers read locks from.
-pub(super) const SCRATCH: &str = "locks";
+/// The folder of spile's own that the resolver and installers read requirements from.
+pub(super) const SCRATCH: &str = "requirements";
 
 /// The name of the file in a run's folder that has the packages.
 const PACKAGES: &str = "lock.txt";
@@ -142,7 +142,7 @@ impl Meltano {
 
 /// Reads the lock from which an environment in a folder was installed.
 pub(super) fn used(folder: &OwnFolder, venv: &Path) -> Option<Lock> {
-    let text = folder.linked_text(venv.join(IN_USE))?;
+    let text = folder.linked_text_up_to(venv.join(IN_USE), MOST_BYTES)?;
     Lock::read(&Source::new(IN_USE, text), &mut Problems::default())
 }
 
