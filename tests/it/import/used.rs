@@ -67,6 +67,23 @@ fn an_imported_setting_may_have_any_name_that_connectors_allow() {
 }
 
 #[test]
+fn a_plugin_whose_packages_are_not_in_the_project_cannot_be_locked() {
+    // Its name could be that of another package.
+    let project = with(&TWO.replace("    pip_url: b\n", ""));
+    project.spile(&["import", "--yes"]).succeeds();
+    let locks = project.json(&["lock", "--check"]);
+    let state = |name: &str| {
+        let found = locks["locks"].as_array().unwrap().iter().find(|lock| lock["name"] == name).unwrap();
+        (found["state"].as_str().unwrap().to_owned(), found["reason"].as_str().unwrap_or_default().to_owned())
+    };
+    assert_eq!(state("tap-a").0, "missing");
+    let why = "the project does not contain its `pip_url`, which Meltano takes from the hub";
+    assert_eq!(state("tap-b"), ("unlockable".to_owned(), why.to_owned()));
+    let ran = project.spile(&["lock", "tap-b"]).fails();
+    assert!(ran.stderr().contains("`tap-b` cannot be locked: the project does not contain"), "{}", ran.stderr());
+}
+
+#[test]
 fn a_duplicate_base_plugin_is_refused() {
     let project = with("plugins:\n  extractors:\n  - {name: tap-github, namespace: tap_github, pip_url: x}\n");
     project.spile(&["import", "--yes"]).succeeds();

@@ -71,6 +71,11 @@ pub(crate) fn subjects(meltano: &Meltano, loaded: &Loaded) -> Result<BTreeMap<St
         let mappers = mappings.filter_map(|mapping| listed.mapper(&mapping));
         subjects.extend(mappers.map(|(name, pip_url)| Subject::new(name, pip_url, Some("mappers"))));
     }
+    Ok(by_name(subjects))
+}
+
+/// Returns the subjects that install something, each once.
+fn by_name(subjects: Vec<Subject>) -> BTreeMap<String, Subject> {
     let mut found = BTreeMap::new();
     for subject in subjects {
         let is_nothing = subject.unlockable.is_none() && subject.pip_url.trim().is_empty();
@@ -82,7 +87,7 @@ pub(crate) fn subjects(meltano: &Meltano, loaded: &Loaded) -> Result<BTreeMap<St
             Entry::Vacant(_) | Entry::Occupied(_) => {}
         }
     }
-    Ok(found)
+    found
 }
 
 /// Returns what has one of these names, or everything.
@@ -103,4 +108,26 @@ pub(super) fn chosen(world: &World, loaded: &Loaded, names: &[String]) -> Result
         return Err(Error::NotInstalled { names, help });
     }
     Ok(names.iter().filter_map(|name| all.remove(name)).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plugins_of_one_name_share_a_lock_only_if_they_install_the_same() {
+        let subject =
+            |name: &str, pip_url: &str, list| Subject::new(name.to_owned(), Some(pip_url.to_owned()), Some(list));
+        let found = by_name(vec![
+            subject("same", "a==1", "extractors"),
+            subject("same", "a==1", "extractors"),
+            subject("two", "a==1", "extractors"),
+            subject("two", "b==1", "loaders"),
+            subject("nothing", " ", "mappers"),
+            Subject::new("hub".to_owned(), None, Some("loaders")),
+        ]);
+        let why: Vec<_> = found.values().map(|one| (one.name.as_str(), one.unlockable.clone())).collect();
+        let (namesake, elsewhere) = (Some(Unlockable::Namesake), Some(Unlockable::Elsewhere));
+        assert_eq!(why, [("hub", elsewhere), ("same", None), ("two", namesake)]);
+    }
 }
