@@ -311,7 +311,8 @@ const NO_INTERPRETER: [&str; 4] =
     ["no interpreter found", "failed to find interpreter", "python-build-standalone", "python installation found"];
 
 /// What uv and pip print when a lock lacks a package that another one needs.
-const INCOMPLETE: [&str; 2] = ["in `--require-hashes` mode", "in --require-hashes mode"];
+const INCOMPLETE: [&str; 3] =
+    ["in `--require-hashes` mode", "in --require-hashes mode", "no trusted hash was provided for"];
 
 /// Returns which file does not have the hash that a lock names: the installer's line, with both hashes.
 fn wrong_hash(lines: &[String]) -> Option<String> {
@@ -476,6 +477,8 @@ mod tests {
         let lacks = of(&[
             "error: In `--require-hashes` mode, all requirements must be pinned upfront with `==`, but found: `requests`",
         ]);
+        assert!(matches!(lacks, InstallError::IncompleteLock { .. }), "{lacks}");
+        let lacks = of(&["error: Hash-checking is required, but no trusted hash was provided for: `simplejson`"]);
         assert!(matches!(lacks, InstallError::IncompleteLock { .. }), "{lacks}");
     }
 
