@@ -44,7 +44,7 @@ pub(super) fn lint(project: &Project, loaded: &Loaded, problems: &mut Problems) 
         let name = subject.name.clone();
         match sources.iter().find(|source| source.path() == Path::new(&path)) {
             None if may("unlocked") && subject.unlockable.is_none() => {
-                problems.push(&Source::new(path, ""), Lint::Unlocked { name, span })
+                problems.push(&Source::new(path, ""), Lint::Unlocked { name, span });
             }
             None => {}
             Some(source) => {

@@ -181,7 +181,7 @@ impl Meltano {
         let private = hold.private();
         self.fill(private, request)?;
         if let Some(lock) = call.lock {
-            self.give_lock(private, lock)?;
+            locks::give_lock(private, lock)?;
         }
         let command = self.command(request, &call, private)?;
         let mask = self.mask(request).map_err(RunError::io("mask secrets in", &request.log))?;

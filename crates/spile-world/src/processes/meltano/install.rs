@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::locks::{IN_USE, is_as_locked, used};
+use super::locks::{IN_USE, check_python, is_as_locked, used};
 use super::venv::Venv;
 use super::{Host, InstallError, Meltano, run_folder};
 use crate::files::door::replace;
@@ -50,7 +50,7 @@ impl Meltano {
         let lock = self.lock_of_meltano()?;
         let packages = match &lock {
             Some(lock) => {
-                self.check_python(lock, host)?;
+                check_python(lock, host)?;
                 self.locked_arguments(lock)?
             }
             None => vec![self.requirement()],

@@ -91,13 +91,6 @@ impl Meltano {
         self.lock_of(MELTANO, &self.requirement())
     }
 
-    /// Refuses to install Meltano with a Python that is too old for its lock.
-    pub(super) fn check_python(&self, lock: &Lock, host: &Host) -> Result<(), InstallError> {
-        // Without a Python, uv downloads the newest one.
-        let version = host.python().ok().map(|python| python.version);
-        fits(MELTANO, lock, version.as_deref())
-    }
-
     /// Refuses to install a plugin with a Python that is too old for its lock.
     pub(super) fn check_plugin_python(
         &self,
@@ -128,16 +121,23 @@ impl Meltano {
         own.replace(&file, lock.requirements().as_bytes()).map_err(InstallError::io("write", &path))?;
         Ok(arguments(&path))
     }
+}
 
-    /// Tells `launch.py` what to install.
-    pub(super) fn give_lock(&self, private: &Private, lock: &LockedInstall) -> Result<(), RunError> {
-        let packages = private.path(PACKAGES);
-        let steps = serde_json::json!(lock.steps(&packages)).to_string();
-        for (name, text) in [(PACKAGES, &lock.packages), (STEPS, &steps)] {
-            private.write(name, text).map_err(RunError::io("write", &private.path(name)))?;
-        }
-        Ok(())
+/// Refuses to install Meltano with a Python that is too old for its lock.
+pub(super) fn check_python(lock: &Lock, host: &Host) -> Result<(), InstallError> {
+    // Without a Python, uv downloads the newest one.
+    let version = host.python().ok().map(|python| python.version);
+    fits(MELTANO, lock, version.as_deref())
+}
+
+/// Tells `launch.py` what to install.
+pub(super) fn give_lock(private: &Private, lock: &LockedInstall) -> Result<(), RunError> {
+    let packages = private.path(PACKAGES);
+    let steps = serde_json::json!(lock.steps(&packages)).to_string();
+    for (name, text) in [(PACKAGES, &lock.packages), (STEPS, &steps)] {
+        private.write(name, text).map_err(RunError::io("write", &private.path(name)))?;
     }
+    Ok(())
 }
 
 /// Reads the lock from which an environment in a folder was installed.

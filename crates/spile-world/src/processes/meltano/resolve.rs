@@ -114,7 +114,8 @@ impl Meltano {
             };
             words.iter().map(absolute).collect::<Vec<_>>().join(" ")
         });
-        request.requirements.iter().cloned().chain(direct).map(|line| format!("{line}\n")).collect()
+        let lines: Vec<String> = request.requirements.iter().cloned().chain(direct).collect();
+        lines.join("\n") + "\n"
     }
 
     /// Returns a uv: that of the machine, Meltano's, or one that is installed for this.
