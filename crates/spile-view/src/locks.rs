@@ -42,8 +42,9 @@ fn line(lock: &PluginLock) -> String {
 #[must_use]
 pub fn pending(locks: &[PluginLock]) -> String {
     let plugin = |lock: &PluginLock| {
-        let packages: String = lock.changes.0.iter().map(|change| format!("  {}\n", package(change))).collect();
-        format!("the next run reinstalls {} from its new lock:\n{packages}", styled(STRONG, &harmless(&lock.name)))
+        let packages: Vec<String> = lock.changes.0.iter().map(|change| format!("  {}", package(change))).collect();
+        let name = styled(STRONG, &harmless(&lock.name));
+        format!("the next run reinstalls {name} from its new lock:\n{}\n", packages.join("\n"))
     };
     locks.iter().map(plugin).collect()
 }
