@@ -24,6 +24,7 @@ mod prices;
 mod refreshes;
 mod relay;
 mod resets;
+mod rotation;
 mod salesforce;
 mod schedules;
 mod selection;

@@ -9,6 +9,7 @@ pub mod keys;
 pub mod load;
 pub mod merge;
 pub mod rewrite;
+pub mod rotated;
 pub mod schedule;
 mod schema;
 pub mod secrets;

@@ -31,7 +31,7 @@ pub async fn exec(
     let config = config.filter_map(|(name, value)| Some((name, periods::escaped(&given(value)?))));
     let mut variables: secrets::Values =
         config.map(|(name, value)| (environment_variable(&plugin, name), Secret::new(text(&value)))).collect();
-    variables.extend(secrets::variables(&world.keys, integration, environment).await?);
+    variables.extend(secrets::live(world, integration, environment).await?.variables);
     Ok(command::run(words, &variables, &invocation::base_variables(integration, &loaded.integrations)).await?)
 }
 

@@ -8,9 +8,11 @@ use std::time::Duration;
 use tokio::sync::watch;
 use uuid::Uuid;
 
+use crate::secrets::LiveSecrets;
 use crate::{Error, Event, Loaded, Tell, secrets};
 use spile_core::connector::Plugin;
 use spile_core::integration::check::environment_variable;
+use spile_core::integration::rotated::RotatedSecret;
 use spile_core::integration::{Integration, Integrations};
 use spile_core::name::EnvironmentName;
 use spile_core::plan;
@@ -18,10 +20,10 @@ use spile_core::render::Purpose;
 use spile_core::run::StreamFilter;
 use spile_core::settings::Verify;
 use spile_core::value::expansion;
-use spile_world::World;
 use spile_world::files::io_error::IoError;
 use spile_world::files::project::OWN_FOLDER;
 use spile_world::processes::meltano::{Catalog, Hold, Host, Mapper, Request, Span, Surroundings};
+use spile_world::{Rotations, World};
 
 /// Installs the pinned Meltano if it is missing, and cleans up after killed runs.
 pub(crate) async fn install(
@@ -69,11 +71,32 @@ pub(crate) async fn request(
     to: Option<&Arc<Integration>>,
     invocation: Invocation,
 ) -> Result<Request, Error> {
-    let mut variables = BTreeMap::new();
-    for one in [Some(integration), to].into_iter().flatten() {
-        variables.extend(secrets::variables(&world.keys, one, &invocation.environment).await?);
+    let LiveSecrets { mut variables, rotating } = secrets::live(world, integration, &invocation.environment).await?;
+    if let Some(loader) = to {
+        variables.extend(secrets::live(world, loader, &invocation.environment).await?.variables);
     }
-    Ok(Request { variables, ..without_secrets(world, loaded, integration, to, invocation)? })
+    Ok(Request { variables, rotating, ..without_secrets(world, loaded, integration, to, invocation)? })
+}
+
+/// Gives a request the current secrets again, if an invocation since it was made has changed some.
+///
+/// # Errors
+/// When no key decrypts them, or the registry cannot be asked.
+pub(crate) async fn refresh_secrets(
+    world: &World,
+    integration: &Integration,
+    request: &mut Request,
+) -> Result<(), Error> {
+    let Some(rotating) = &request.rotating else { return Ok(()) };
+    let of = secrets::rotated::of(integration, &rotating.environment);
+    let known = |(name, secret): (&String, &RotatedSecret)| rotating.previous.get(name) == Some(secret);
+    if Rotations::of(world).here(&of)?.iter().all(known) {
+        return Ok(());
+    }
+    let LiveSecrets { variables, rotating } = secrets::live(world, integration, &of.environment).await?;
+    request.variables.extend(variables);
+    request.rotating = rotating;
+    Ok(())
 }
 
 /// Returns the same without secrets, for what needs none: no key is asked for.
@@ -99,6 +122,7 @@ pub(crate) fn without_secrets(
         loader: to.map(|loader| loader.plugin_name()),
         mappers: to.map(|_| mappers(integration, environment, &project_file)).unwrap_or_default(),
         variables: BTreeMap::new(),
+        rotating: None,
         masked: Vec::new(),
         settings: BTreeMap::new(),
         hidden: those.iter().flat_map(|one| base_variables(one, &loaded.integrations)).collect(),

@@ -7,6 +7,7 @@ mod error;
 mod file;
 mod import;
 mod merge;
+pub(crate) mod rotated;
 mod rule;
 mod sealed;
 mod settings;
@@ -16,6 +17,7 @@ mod textconv;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate as ops;
 use spile_core::connector::Kind;
 use spile_core::integration::check::environment_variable;
 use spile_core::integration::{Integration, Secrets};
@@ -26,9 +28,10 @@ use spile_core::record::row::Sealed;
 use spile_core::secret::Secret;
 use spile_core::sops::Leaf;
 use spile_core::value::periods;
-use spile_world::Keys;
 use spile_world::keys::OpenError;
+use spile_world::processes::meltano::RotatingSecrets;
 use spile_world::processes::sops_program::Format;
+use spile_world::{Keys, World};
 
 pub use access::{Regranted, regranted, rotate, update_keys};
 pub use encrypt::{encrypt, encrypted};
@@ -36,6 +39,7 @@ pub use error::Error;
 pub use file::{Access, Changed, SecretEdit, SecretsFile, to_set};
 pub use import::{ImportedSecrets, import};
 pub use merge::{Merged, Versions, merge};
+pub use rotated::{Rotation, rotations};
 pub(super) use sealed::sealed;
 pub use setup::{Setup, setup};
 pub(super) use setup::{own_keys, rules_for};
@@ -44,20 +48,38 @@ pub use textconv::textconv;
 /// The values of settings, by name.
 pub type Values = BTreeMap<String, Secret>;
 
-/// Returns the secret settings of an integration, by the variable from which Meltano reads each of them.
+/// The secrets of an integration as a run gets them.
+#[derive(Debug, Default)]
+pub struct LiveSecrets {
+    /// The values, by the variable from which Meltano reads each of them.
+    pub variables: Values,
+    /// Those that its tap may change; `None` if there are none.
+    pub rotating: Option<RotatingSecrets>,
+}
+
+/// Returns the secret settings of an integration: the values in its file, or those that its source has rotated since.
 ///
 /// # Errors
-/// When no key decrypts them, or they were changed by hand.
-pub async fn variables(keys: &Keys, integration: &Integration, environment: &EnvironmentName) -> Result<Values, Error> {
-    let Some(secrets) = &integration.at(environment).secrets else { return Ok(Values::new()) };
-    let leaves = opened(keys, secrets).await.map_err(|error| Error::opening(&secrets.path, error))?;
+/// When no key decrypts them, they were changed by hand, or the registry cannot be asked for rotated ones.
+pub async fn live(
+    world: &World,
+    integration: &Integration,
+    environment: &EnvironmentName,
+) -> Result<LiveSecrets, ops::Error> {
+    let Some(secrets) = &integration.at(environment).secrets else { return Ok(LiveSecrets::default()) };
+    let leaves = opened(&world.keys, secrets).await.map_err(|error| Error::opening(&secrets.path, error))?;
+    let mut values = Secrets::values(leaves);
+    let rotating = rotated::rotating(world, integration, environment).await?;
+    if let Some(rotating) = &rotating {
+        rotated::replace(&world.keys, secrets, &rotating.previous, &mut values).await?;
+    }
     let plugin = integration.plugin_name();
     let is_table = |name: &str| integration.connector.setting(name).is_some_and(|setting| setting.kind == Kind::Object);
-    let values = Secrets::values(leaves).into_iter().map(|(name, value)| {
+    let variables = values.into_iter().map(|(name, value)| {
         let whole = is_table(&name).then(|| periods::escaped_json(value.expose())).flatten();
         (environment_variable(&plugin, &name), whole.map_or(value, Secret::new))
     });
-    Ok(values.collect())
+    Ok(LiveSecrets { variables: variables.collect(), rotating })
 }
 
 /// Decrypts the secrets of a file, or of its sidecar.

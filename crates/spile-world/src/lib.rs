@@ -66,6 +66,7 @@ pub use stores::local::Local;
 pub use stores::memory::Memory;
 pub use stores::read_alerts::SeenAlerts;
 pub use stores::registry::{Registry, Unmanaged};
+pub use stores::rotated_secrets::{RotatedOf, Rotations};
 pub use stores::runs::Runs;
 pub use stores::state_changes::{NotRemembered, StateChanges};
 pub use stores::supabase::{Supabase, SupabaseError};

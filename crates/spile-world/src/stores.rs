@@ -9,6 +9,7 @@ pub mod local;
 pub mod memory;
 pub mod read_alerts;
 pub mod registry;
+pub mod rotated_secrets;
 pub mod runs;
 pub mod state_changes;
 pub mod supabase;

@@ -55,7 +55,7 @@ pub(super) fn kill(project: &Project, child: &mut Child, victim: Victim) {
     let is_victim = |line: &str| match victim {
         Victim::Spile => false,
         Victim::Meltano => line.contains("launch.py"),
-        Victim::Tap => line.contains("bin/tap-fault"),
+        Victim::Tap => line.contains("bin/tap-"),
         Victim::Target => line.contains("bin/target-"),
         Victim::Everything => true,
     };

@@ -1,6 +1,7 @@
 //! Runs that were killed: the registry lists them as running until somebody records their end.
 
 use crate::Error;
+use crate::secrets::rotated;
 use spile_core::name::EnvironmentName;
 use spile_core::run::{Cause, Run, RunStatus};
 use spile_world::World;
@@ -24,9 +25,11 @@ pub async fn bury(world: &World, environment: &EnvironmentName) -> Result<(), Er
             world.runs.record(&Run { status, finished_at, error, cause, ..run }).await?;
         }
         if let Some(hosted) = &world.supabase {
+            // While the run still has its lease, so that no other machine uses what it has replaced.
+            rotated::send_of_dead(world, environment, id).await?;
             hosted.release(id).await.map_err(spile_world::TargetError::from)?;
         }
         world.meltano.forget(id);
     }
-    Ok(())
+    Ok(rotated::send_waiting(world, environment).await?)
 }

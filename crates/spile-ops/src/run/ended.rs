@@ -8,6 +8,7 @@ use spile_core::run::{Cause, Run, RunStatus, arrival};
 use spile_world::World;
 use spile_world::files::io_error::IoError;
 use spile_world::processes::meltano::{Finished, InstallError, Outcome, RunError};
+use spile_world::stores::rotated_secrets::NotSent;
 use spile_world::stores::supabase::NotKept;
 
 /// The end of a run, or the reason why there was no run.
@@ -155,5 +156,19 @@ pub(super) fn kept(kept: Result<(), NotKept>, finished: Finished) -> Finished {
         NotKept::Registry(_) => Cause::Registry,
     };
     let message = format!("its bookmarks could not be stored: {why}");
+    Finished { outcome: Outcome::Failed { message, cause }, ..finished }
+}
+
+/// Turns a run into a failure if the registry does not have the secrets that its source has rotated. They wait on this
+/// machine, and other machines would use outdated ones.
+pub(super) fn rotated_kept(sent: Result<(), NotSent>, finished: Finished) -> Finished {
+    let Err(why) = sent else { return finished };
+    let cause = match &why {
+        NotSent::Registry(NotKept::Lease) => Cause::Busy,
+        NotSent::Registry(NotKept::Version { .. } | NotKept::Registry(_)) | NotSent::File(_) => Cause::Registry,
+    };
+    let message = format!(
+        "its source has rotated secrets, which could not be stored in the registry and wait on this machine: {why}"
+    );
     Finished { outcome: Outcome::Failed { message, cause }, ..finished }
 }

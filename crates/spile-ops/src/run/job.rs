@@ -6,11 +6,12 @@ use std::time::Duration;
 use tokio::sync::{OnceCell, mpsc, watch};
 use uuid::Uuid;
 
-use super::ended::{How, RefusalReason, RefusedRun, RunEnd, cause, error_line, finish, kept, took_in};
+use super::ended::{How, RefusalReason, RefusedRun, RunEnd, cause, error_line, finish, kept, rotated_kept, took_in};
 use super::run_lock::NotHere;
 use super::{From, OldRows, Options, reset};
 use crate::discover::DiscoverError;
 use crate::invocation::{self, Invocation};
+use crate::secrets::rotated;
 use crate::{Error, Event, Loaded, loader_test};
 use spile_core::connector::Role;
 use spile_core::integration::Integration;
@@ -283,7 +284,10 @@ impl Job {
         let mut findings = Vec::new();
         if self.is_watching() {
             match self.watch(&mut request).await? {
-                Watched::Go(found) => findings = found,
+                Watched::Go(found) => {
+                    findings = found;
+                    invocation::refresh_secrets(&self.world, &self.integration, &mut request).await?;
+                }
                 Watched::Ended(finished, findings) => return Ok(Attempt { finished: *finished, findings }),
             }
         } else {
@@ -297,7 +301,10 @@ impl Job {
                     let Progress::Records { stream, records } = progress;
                     self.tell(Event::Records { slug: run.slug.clone(), stream, records });
                 };
-                let finished = meltano.run(&request, &mut interrupt, &mut tell).await?;
+                let of = rotated::of(&self.integration, &self.options.environment);
+                let running = meltano.run(&request, &mut interrupt, &mut tell);
+                let (finished, sent) = rotated::sending(&self.world, &of, run.id, running).await;
+                let finished = rotated_kept(sent, finished?);
                 match broker {
                     Some(broker) => kept(broker.finish().await, finished),
                     None => finished,

@@ -29,6 +29,7 @@ mod plugins;
 mod preview;
 mod request;
 mod resolve;
+mod rotation;
 mod run_folder;
 mod run_log;
 mod system_db;
@@ -50,6 +51,7 @@ use call::Call;
 use child::{Channel, ChildEnd, Limits, Lost};
 use listener::Listener;
 use mask::Mask;
+use rotation::RotationWatch;
 use run_folder::Private;
 use spile_core::run::Details;
 use spile_core::settings::{Meltano as Pinned, ProjectSettings, RunEnvironment};
@@ -68,6 +70,7 @@ pub use outside_variables::{DOTENV, Given, dotenv};
 pub use preview::FirstRecords;
 pub use request::{Catalog, Finished, Mapper, Outcome, Progress, Request, Reset, Span, Surroundings};
 pub use resolve::ToResolve;
+pub use rotation::RotatingSecrets;
 pub use run_folder::Holder;
 pub use run_log::{before as log_before, keep_logs};
 pub use spile_core::run::log::CatalogFacts;
@@ -186,12 +189,16 @@ impl Meltano {
         let command = self.command(request, &call, private)?;
         let mask = self.mask(request).map_err(RunError::io("mask secrets in", &request.log))?;
         let mut listener = Listener::open(&self.own, &request.log, mask, tell)?;
+        let watch = RotationWatch::start(request, private, &self.own, &self.theirs);
+        listener.rotation = watch.map_err(RunError::io("write", private.folder()))?;
         let limits = Limits { timeout: request.timeout, interrupt, pieces: call.pieces() };
         let mut hear = |channel, line: &[u8]| match (&mut call.output, channel) {
             (Some(output), Channel::Output) => output.take(line),
             (Some(_) | None, _) => listener.hear(line),
         };
         let ended = child::follow(command, limits, &mut hear).await;
+        // Before anything is removed, and before the run counts as ended.
+        listener.keep_rotated().map_err(RunError::io("keep rotated secrets in", self.own.path()))?;
         if let Some(output) = call.output {
             output.strike(&listener.mask);
         }

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::liveness::Identity;
 use super::run_folder::{self, Holder, NoRunFolder, Private};
-use super::{Meltano, Request, RunError, system_db};
+use super::{Meltano, Request, RunError, rotation, system_db};
 use crate::files::own_folder::Own;
 
 /// A lock that prevents other runs of an extractor. It lasts until it is dropped and every process of the run has
@@ -70,10 +70,12 @@ impl Meltano {
     /// # Errors
     /// When a file cannot be removed.
     pub fn sweep(&self) -> Result<(), RunError> {
-        let bury = |holder: &Holder| {
-            if let Ok(Some(theirs)) = self.theirs.open() {
-                system_db::end(&theirs, holder.run)?;
-                system_db::forget_error(&theirs, holder.run)?;
+        let bury = |holder: &Holder, folder: &Path| {
+            let theirs = self.theirs.open().ok().flatten();
+            rotation::rescue(&self.own, theirs.as_ref(), folder, holder)?;
+            if let Some(theirs) = &theirs {
+                system_db::end(theirs, holder.run)?;
+                system_db::forget_error(theirs, holder.run)?;
             }
             self.own.make()?.replace(buried(holder.run), holder.environment.as_bytes())
         };

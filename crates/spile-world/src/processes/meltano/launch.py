@@ -14,6 +14,7 @@ be imported, and every further file would be written, found and compiled again i
 - Reports the bookmarks that the tap starts with and those that it leaves, whatever backend stores them. Does not start the
   tap if bookmarks are required and missing, or belong to another project.
 - Names the files with plugin settings, which contain secrets, after the run.
+- Copies a tap's settings file before Meltano deletes it, if spile looks for new secrets in it.
 - Gives a tap that discovers nothing that an earlier run has left.
 - Discovers a catalog again if it is too old, and reports how it differs from the selection: selected streams that are
   missing, and streams that arrive without being selected.
@@ -1254,6 +1255,86 @@ def name_settings():
     SingerPlugin.instance_uuid = property(lambda self: run)
 
 
+class Settings:
+    """Copies the settings of a tap to the run's folder: as Meltano writes them, and as the tap changes them.
+
+    Taps write a new token into their settings, which Meltano deletes at the end. spile compares both copies.
+    """
+
+    PAUSE = 1
+
+    def __init__(self, _):
+        self.folder = os.environ["MELTANO_PROJECT_ROOT"]
+        self.lock = threading.Lock()
+        self.path = self.seen = None
+
+    def begin(self, path):
+        with self.lock:
+            self.copy(path, "settings_before.json")
+            is_first, self.path, self.seen = self.path is None, path, self.state(path)
+        if is_first:
+            threading.Thread(target=self.watch, daemon=True).start()
+
+    def watch(self):
+        while True:
+            time.sleep(self.PAUSE)
+            self.look()
+
+    def look(self):
+        with self.lock:
+            found = self.state(self.path)
+            if found in (None, self.seen) or not self.copy(self.path, "settings_after.json"):
+                return
+            self.seen = found
+        # It also makes spile look.
+        say("The tap has changed its settings file")
+
+    @staticmethod
+    def state(path):
+        try:
+            found = os.stat(path)
+        except OSError:
+            return None
+        return found.st_mtime_ns, found.st_size, found.st_ino
+
+    def copy(self, path, name):
+        """Copies settings with their time, unless they are incomplete or in another format."""
+        try:
+            found = self.state(path)
+            with open(path, encoding="utf-8") as file:
+                text = file.read()
+            is_table = isinstance(json.loads(text), dict)
+        except (OSError, ValueError):
+            return False
+        if not is_table:
+            return False
+        copy = os.path.join(self.folder, name)
+        with open(copy + ".new", "w", encoding="utf-8") as file:
+            file.write(text)
+        os.utime(copy + ".new", ns=(found[0], found[0]))
+        os.replace(copy + ".new", copy)
+        return True
+
+
+def watch_settings(settings):
+    """Hooks into Meltano where it has written a tap's settings, and before it deletes them."""
+    from meltano.core.plugin_invoker import PluginInvoker
+
+    prepare, cleanup = PluginInvoker.prepare, PluginInvoker.cleanup
+
+    async def prepare_and_copy(self, session):
+        await prepare(self, session)
+        if self.plugin.type == "extractors":
+            settings.begin(str(self.files["config"]))
+
+    async def copy_and_clean_up(self):
+        if str(self.files.get("config")) == settings.path:
+            settings.look()
+        await cleanup(self)
+
+    PluginInvoker.prepare, PluginInvoker.cleanup = prepare_and_copy, copy_and_clean_up
+
+
 def discover_afresh():
     """Gives a tap only its settings: with the catalog of the last sync, many taps return that one, selection included."""
     from meltano.core.plugin.singer.tap import SingerTap
@@ -1479,6 +1560,9 @@ if __name__ == "__main__":
     # Not tried: without it, something else would be installed.
     if (steps := asked(list, "lock.json")) is not None:
         install_locked(steps)
+    # Not tried: without it, new tokens would be lost.
+    if settings := asked(Settings, "rotation.json"):
+        watch_settings(settings)
     # Not tried: without it, more would be read and other bookmarks would change.
     if streams:
         narrow_state(streams)

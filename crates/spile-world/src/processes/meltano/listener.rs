@@ -8,6 +8,7 @@ use std::process::ExitStatus;
 
 use super::child::LONGEST_LINE;
 use super::mask::Mask;
+use super::rotation::RotationWatch;
 use super::run_log::RunLog;
 use super::{Outcome, Progress, RunError, Tell};
 use crate::files::own_folder::Own;
@@ -21,6 +22,8 @@ const LAST_LINES: usize = 60;
 pub(super) struct Listener<'a> {
     log: RunLog,
     pub(super) mask: Mask,
+    /// Watches for new secrets; `None` if the tap has none.
+    pub(super) rotation: Option<RotationWatch>,
     pub(super) tally: Tally,
     told: BTreeMap<String, u64>,
     pub(super) last: VecDeque<String>,
@@ -34,10 +37,21 @@ impl<'a> Listener<'a> {
             RunLog::open(folder.clone(), log.strip_prefix(folder.path()).unwrap_or(&log))
         });
         let log = opened.map_err(|source| RunError::Log { path: log.to_owned(), source })?;
-        Ok(Self { log, mask, tally: Tally::default(), told: BTreeMap::new(), last: VecDeque::new(), tell })
+        Ok(Self {
+            log,
+            mask,
+            rotation: None,
+            tally: Tally::default(),
+            told: BTreeMap::new(),
+            last: VecDeque::new(),
+            tell,
+        })
     }
 
     pub(super) fn hear(&mut self, line: &[u8]) -> io::Result<()> {
+        // A tap may log a new secret right after it has written it. What cannot be stored now is stored at the end.
+        let found = self.rotation.as_mut().map(RotationWatch::look_if_changed);
+        self.mask.extend(found.and_then(Result::ok).unwrap_or_default())?;
         let line = &*self.mask.apply_up_to(LONGEST_LINE, line);
         self.log.write(line)?;
         let text = String::from_utf8_lossy(line);
@@ -63,6 +77,12 @@ impl<'a> Listener<'a> {
             self.tell_records();
         }
         Ok(())
+    }
+
+    /// Stores the secrets that the tap has changed, now that it has ended.
+    pub(super) fn keep_rotated(&mut self) -> io::Result<()> {
+        let found = self.rotation.as_mut().map(RotationWatch::look).transpose()?;
+        self.mask.extend(found.unwrap_or_default())
     }
 
     fn keep(&mut self, text: &str) {

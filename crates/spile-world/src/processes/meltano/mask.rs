@@ -36,7 +36,12 @@ pub(super) const STRUCK: &str = "(secret)";
 
 /// The secrets of one run, ready for searching.
 #[derive(Debug)]
-pub(super) struct Mask(Option<Sought>);
+pub(super) struct Mask {
+    /// The texts to search for.
+    texts: BTreeSet<String>,
+    /// `None` without secrets.
+    sought: Option<Sought>,
+}
 
 /// The patterns to search for.
 #[derive(Debug)]
@@ -54,13 +59,21 @@ impl Mask {
     /// When there are too many patterns, which takes gigabytes.
     pub(super) fn of<'a>(secrets: impl Iterator<Item = &'a Secret>) -> io::Result<Self> {
         let texts: BTreeSet<String> = secrets.flat_map(|secret| texts::of(secret.expose())).collect();
-        if texts.is_empty() {
-            return Ok(Self(None));
+        let sought = Sought::of(&texts)?;
+        Ok(Self { texts, sought })
+    }
+
+    /// Adds secrets that became known later.
+    ///
+    /// # Errors
+    /// When there are too many patterns.
+    pub(super) fn extend(&mut self, secrets: Vec<Secret>) -> io::Result<()> {
+        let known = self.texts.len();
+        self.texts.extend(secrets.iter().flat_map(|secret| texts::of(secret.expose())));
+        if self.texts.len() > known {
+            self.sought = Sought::of(&self.texts)?;
         }
-        let ends: BTreeSet<&str> = texts.iter().flat_map(|text| texts::ends(text)).collect();
-        let built = |texts: Vec<&str>| AhoCorasick::new(texts).map_err(io::Error::other);
-        let whole = built(texts.iter().map(String::as_str).collect())?;
-        Ok(Self(Some(Sought { whole, ends: built(ends.into_iter().collect())? })))
+        Ok(())
     }
 
     /// Masks the secrets in a text.
@@ -72,7 +85,7 @@ impl Mask {
     /// may span the border.
     pub(super) fn apply_up_to<'a>(&self, most: usize, text: &'a [u8]) -> Cow<'a, [u8]> {
         let most = most.min(text.len());
-        let spans = self.0.as_ref().map(|sought| sought.spans(text)).unwrap_or_default();
+        let spans = self.sought.as_ref().map(|sought| sought.spans(text)).unwrap_or_default();
         let mut spans = spans.into_iter().filter(|span| span.start < most).peekable();
         if spans.peek().is_none() {
             return Cow::Borrowed(&text[..most]);
@@ -89,11 +102,22 @@ impl Mask {
 
     /// Tells whether a text contains a secret.
     pub(super) fn finds(&self, text: &[u8]) -> bool {
-        self.0.as_ref().is_some_and(|sought| !sought.spans(text).is_empty())
+        self.sought.as_ref().is_some_and(|sought| !sought.spans(text).is_empty())
     }
 }
 
 impl Sought {
+    /// Returns `None` if there is nothing to search for.
+    fn of(texts: &BTreeSet<String>) -> io::Result<Option<Self>> {
+        if texts.is_empty() {
+            return Ok(None);
+        }
+        let ends: BTreeSet<&str> = texts.iter().flat_map(|text| texts::ends(text)).collect();
+        let built = |texts: Vec<&str>| AhoCorasick::new(texts).map_err(io::Error::other);
+        let whole = built(texts.iter().map(String::as_str).collect())?;
+        Ok(Some(Self { whole, ends: built(ends.into_iter().collect())? }))
+    }
+
     /// Returns the positions of secrets, sorted and without overlaps.
     fn spans(&self, text: &[u8]) -> Vec<Range<usize>> {
         let mut found = Vec::new();

@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{Bookmarks, Hold, Host};
+use super::{Bookmarks, Hold, Host, RotatingSecrets};
 use spile_core::connector::{Plugin, Role};
 use spile_core::run::log::CatalogFacts;
 use spile_core::run::{Cause, Details, StreamFilter};
@@ -34,6 +34,8 @@ pub struct Request {
     pub mappers: Vec<Mapper>,
     /// Secret settings, by the variable that Meltano reads each from.
     pub variables: BTreeMap<String, Secret>,
+    /// The secrets that the tap may change in its settings file; `None` if it has none.
+    pub rotating: Option<RotatingSecrets>,
     /// Additional secrets to mask that the invocation is not given.
     pub masked: Vec<Secret>,
     /// Settings that differ from the project file, by the variable that Meltano reads each from.
@@ -141,7 +143,7 @@ impl Request {
     /// Returns the request without secrets, for installers: code that pip runs must not get them.
     pub(super) fn without_secrets(&self) -> Self {
         let masked = self.variables.values().chain(&self.masked).cloned().collect();
-        Self { variables: BTreeMap::new(), masked, ..self.clone() }
+        Self { variables: BTreeMap::new(), rotating: None, masked, ..self.clone() }
     }
 }
 

@@ -195,14 +195,17 @@ fn all(own: &OwnFolder) -> io::Result<Vec<FoundFolder>> {
     Ok(found)
 }
 
+/// Takes what matters from a dead run and its folder.
+pub(super) type Bury<'a> = &'a dyn Fn(&Holder, &Path) -> io::Result<()>;
+
 /// Removes the folders of dead runs, and the settings that Meltano wrote in plaintext for their plugins. Calls `bury`
-/// for each run before it is forgotten.
+/// for each run, with its folder, before anything of it is removed.
 ///
 /// The settings of living runs have other names. A plugin reads its file when it starts, so a parallel `meltano run`
 /// loses nothing either.
 ///
 /// The rest of a run whose spile is gone should end by itself. If it has not after a while, it is killed.
-pub(super) fn sweep(own: &Own, theirs: &Own, bury: &dyn Fn(&Holder) -> io::Result<()>) -> io::Result<()> {
+pub(super) fn sweep(own: &Own, theirs: &Own, bury: Bury<'_>) -> io::Result<()> {
     let Some(folder) = with_runs(own) else { return Ok(()) };
     let _gate = gate(own)?;
     let theirs = theirs.open().ok().flatten();
@@ -215,10 +218,10 @@ pub(super) fn sweep(own: &Own, theirs: &Own, bury: &dyn Fn(&Holder) -> io::Resul
         living.iter().filter_map(|found| found.holder.as_ref()).map(|holder| holder.run.to_string()).collect();
     for found in dead {
         if let Some(holder) = &found.holder {
+            bury(holder, &found.folder)?;
             if let Some(theirs) = &theirs {
                 clear(theirs, &holder.plugins, |run| !lives.contains(run))?;
             }
-            bury(holder)?;
         }
         // Removes the folder last, so that the next sweep can finish an interrupted one.
         match fs::remove_dir_all(&found.folder) {
@@ -323,7 +326,7 @@ mod tests {
             }
         }
         let buried = std::cell::RefCell::new(Vec::new());
-        let bury = |holder: &Holder| {
+        let bury = |holder: &Holder, _: &Path| {
             buried.borrow_mut().push(holder.clone());
             Ok(())
         };

@@ -7,6 +7,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::{Supabase, SupabaseError, check_version};
+use spile_core::integration::rotated::RotatedSecrets;
 use spile_core::name::IntegrationId;
 use spile_core::state::change::StateChange;
 
@@ -175,4 +176,39 @@ fn change_id(change: &StateChange) -> String {
 
 fn writer(change: &StateChange) -> Writer {
     Writer { integration: change.integration, run: change.id, host: change.host.clone() }
+}
+
+/// How the ids begin under which rotated secrets are kept, beside the states for the same reasons as changes.
+const ROTATED: &str = "rotated";
+
+impl Supabase {
+    /// Returns the rotated secrets of an integration, with how often they were written.
+    ///
+    /// # Errors
+    /// When the registry cannot be asked, or is of another version than this program's.
+    pub(crate) async fn rotated(&self, of: IntegrationId) -> Result<(i64, RotatedSecrets), SupabaseError> {
+        let Some(found) = self.state(&rotated_id(of)).await? else { return Ok((0, RotatedSecrets::new())) };
+        let secrets = found.state.as_deref().map_or(Ok(RotatedSecrets::new()), serde_json::from_str);
+        let unknown = |_| SupabaseError::answer("its rotated secrets have an unexpected form");
+        Ok((found.version, secrets.map_err(unknown)?))
+    }
+
+    /// Writes the rotated secrets of an integration for the run that holds its lease.
+    ///
+    /// # Errors
+    /// When the lease has passed to another run, another run has written them, or the registry cannot be asked.
+    pub(crate) async fn keep_rotated(
+        &self,
+        writer: &Writer,
+        version: i64,
+        secrets: &RotatedSecrets,
+    ) -> Result<(), NotKept> {
+        let unwritable = |error: serde_json::Error| SupabaseError::answer(&error.to_string());
+        let text = serde_json::to_string(secrets).map_err(unwritable)?;
+        self.keep_state(writer, &rotated_id(writer.integration), version, Some(&text)).await.map(drop)
+    }
+}
+
+fn rotated_id(of: IntegrationId) -> String {
+    format!("{ROTATED}:{of}")
 }
