@@ -73,7 +73,8 @@ pub(crate) async fn request(
 ) -> Result<Request, Error> {
     let LiveSecrets { mut variables, rotating } = secrets::live(world, integration, &invocation.environment).await?;
     if let Some(loader) = to {
-        variables.extend(secrets::live(world, loader, &invocation.environment).await?.variables);
+        // A source rotates only secrets of its tap.
+        variables.extend(secrets::variables(&world.keys, loader, &invocation.environment).await?);
     }
     Ok(Request { variables, rotating, ..without_secrets(world, loaded, integration, to, invocation)? })
 }

@@ -39,7 +39,6 @@ pub use error::Error;
 pub use file::{Access, Changed, SecretEdit, SecretsFile, to_set};
 pub use import::{ImportedSecrets, import};
 pub use merge::{Merged, Versions, merge};
-pub use rotated::{Rotation, rotations};
 pub(super) use sealed::sealed;
 pub use setup::{Setup, setup};
 pub(super) use setup::{own_keys, rules_for};
@@ -67,19 +66,36 @@ pub async fn live(
     environment: &EnvironmentName,
 ) -> Result<LiveSecrets, ops::Error> {
     let Some(secrets) = &integration.at(environment).secrets else { return Ok(LiveSecrets::default()) };
-    let leaves = opened(&world.keys, secrets).await.map_err(|error| Error::opening(&secrets.path, error))?;
-    let mut values = Secrets::values(leaves);
+    let mut values = values_in_file(&world.keys, secrets).await?;
     let rotating = rotated::rotating(world, integration, environment).await?;
     if let Some(rotating) = &rotating {
         rotated::replace(&world.keys, secrets, &rotating.previous, &mut values).await?;
     }
+    Ok(LiveSecrets { variables: by_variable(integration, values), rotating })
+}
+
+/// Returns the secret settings in the file of an integration, by the variable from which Meltano reads each of them.
+///
+/// # Errors
+/// When no key decrypts them, or they were changed by hand.
+pub async fn variables(keys: &Keys, integration: &Integration, environment: &EnvironmentName) -> Result<Values, Error> {
+    let Some(secrets) = &integration.at(environment).secrets else { return Ok(Values::new()) };
+    Ok(by_variable(integration, values_in_file(keys, secrets).await?))
+}
+
+async fn values_in_file(keys: &Keys, secrets: &Secrets) -> Result<Values, Error> {
+    let leaves = opened(keys, secrets).await.map_err(|error| Error::opening(&secrets.path, error))?;
+    Ok(Secrets::values(leaves))
+}
+
+fn by_variable(integration: &Integration, values: Values) -> Values {
     let plugin = integration.plugin_name();
     let is_table = |name: &str| integration.connector.setting(name).is_some_and(|setting| setting.kind == Kind::Object);
     let variables = values.into_iter().map(|(name, value)| {
         let whole = is_table(&name).then(|| periods::escaped_json(value.expose())).flatten();
         (environment_variable(&plugin, &name), whole.map_or(value, Secret::new))
     });
-    Ok(LiveSecrets { variables: variables.collect(), rotating })
+    variables.collect()
 }
 
 /// Decrypts the secrets of a file, or of its sidecar.

@@ -10,7 +10,8 @@ use super::kills::{Dice, Victim, kill, wait_for_quiet};
 use crate::project::{LOADER, Project, Ran, kill_all, leftovers, wait};
 
 /// The settings of a project with that tap; a variable tells the tap where its source is.
-const SETTINGS: &str = "[project]\nname = 'real'\n[run]\nenv = ['TAP_ROTATING_NOTES', 'TAP_ROTATING_PAUSE']\n";
+const SETTINGS: &str = "[project]\nname = 'real'\n[run]\nenv = ['TAP_ROTATING_NOTES', 'TAP_ROTATING_PAUSE']\n\
+                        [sync]\nretries = 0\n";
 
 const CONNECTOR: &str = "kind = 'extractor'\nlabel = 'Rotating'\n\n[plugin]\nnamespace = 'tap_rotating'\n\
                          pip_url = './tap-rotating'\nexecutable = 'tap-rotating'\n\

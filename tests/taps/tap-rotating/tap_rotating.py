@@ -77,7 +77,9 @@ def main():
     old = settings["oauth"]["refresh_token"]
     if settings["session"] != f"session-of-{old}":
         sys.exit("ValueError: the session belongs to another token")
-    if fault == "truncates":
+    if fault != "none" and asked.discover:
+        pass
+    elif fault == "truncates":
         open(asked.config, "w").close()
     elif fault == "other format":
         replace(asked.config, "oauth:\n  refresh_token: lost-one\n")

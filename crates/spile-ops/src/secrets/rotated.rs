@@ -3,10 +3,9 @@
 use std::future::Future;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::{Error, Values, opened};
+use super::{Error, Values};
 use crate as ops;
 use spile_core::connector::Role;
 use spile_core::integration::rotated::{RotatedSecret, RotatedSecrets, as_json};
@@ -19,17 +18,6 @@ use spile_world::{Keys, RotatedOf, Rotations, TargetError, World, machine};
 
 /// How often a run looks for rotated secrets to send to a hosted registry.
 const PAUSE: Duration = Duration::from_secs(1);
-
-/// A secret whose current value is not the file's.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rotation {
-    /// The setting.
-    pub name: String,
-    /// When the source rotated it.
-    pub at: Timestamp,
-    /// The machine that ran the tap.
-    pub host: String,
-}
 
 /// Returns what the rotated secrets of an integration belong to.
 pub(crate) fn of(integration: &Integration, environment: &EnvironmentName) -> RotatedOf {
@@ -82,34 +70,6 @@ async fn replaces(keys: &Keys, secret: &RotatedSecret, name: &str, values: &Valu
     let Some(before) = secret.replaced() else { return false };
     let before = keys.open(&before).await.map(Secrets::values);
     before.is_ok_and(|before| before.get(name).is_some_and(|value| values.get(name) == Some(value)))
-}
-
-/// Returns the secrets of an integration whose current values are rotated ones. If a file was encrypted again since, a key
-/// is needed to tell; without one, its values count as changed.
-///
-/// # Errors
-/// When the registry cannot be asked.
-pub async fn rotations(
-    world: &World,
-    integration: &Integration,
-    environment: &EnvironmentName,
-) -> Result<Vec<Rotation>, ops::Error> {
-    let Some(secrets) = &integration.at(environment).secrets else { return Ok(Vec::new()) };
-    let current = Rotations::of(world).current(&of(integration, environment)).await?;
-    let mut found = Vec::new();
-    for (name, secret) in current.iter().filter(|(name, _)| secrets.names.contains(name)) {
-        if secret.has_same_ciphertext(name, &secrets.document) || is_same(&world.keys, secret, name, secrets).await {
-            found.push(Rotation { name: name.clone(), at: secret.at, host: secret.host.clone() });
-        }
-    }
-    Ok(found)
-}
-
-async fn is_same(keys: &Keys, secret: &RotatedSecret, name: &str, secrets: &Secrets) -> bool {
-    match opened(keys, secrets).await {
-        Ok(leaves) => replaces(keys, secret, name, &Secrets::values(leaves)).await,
-        Err(_) => false,
-    }
 }
 
 /// Runs something under the lease of an integration, and sends each secret that it rotates to the hosted registry.

@@ -198,7 +198,7 @@ impl Meltano {
         };
         let ended = child::follow(command, limits, &mut hear).await;
         // Before anything is removed, and before the run counts as ended.
-        listener.keep_rotated().map_err(RunError::io("keep rotated secrets in", self.own.path()))?;
+        let kept = listener.keep_rotated().map_err(RunError::io("keep rotated secrets in", self.own.path()));
         if let Some(output) = call.output {
             output.strike(&listener.mask);
         }
@@ -206,6 +206,7 @@ impl Meltano {
             self.clear_up(request)?;
         }
         self.strike(request, &listener.mask)?;
+        kept?;
         drop(hold);
         let outcome = match ended {
             Ok(ChildEnd::Exited(status)) => listener.outcome(status),

@@ -10,7 +10,8 @@ use crate::supabase::hosted::HostedRows;
 
 const SETTINGS: &str = "[project]\nname = 'real'\n[registry]\nkind = 'supabase'\nurl = '${SUPABASE_URL}'\n\
                         key = '${SUPABASE_SECRET_KEY}'\nrest_path = ''\n\
-                        [run]\nenv = ['TAP_ROTATING_NOTES', 'TAP_ROTATING_PAUSE']\n";
+                        [run]\nenv = ['TAP_ROTATING_NOTES', 'TAP_ROTATING_PAUSE']\n\
+                        [sync]\nretries = 0\n";
 
 struct Machines {
     subject: HostedRows,
@@ -34,7 +35,9 @@ impl Machines {
             let line = rules.lines().find(|line| line.trim().starts_with("- age1")).unwrap();
             line.trim().trim_start_matches("- ").to_owned()
         };
-        let rules = format!("creation_rules:\n  - age: '{},{}'\n", recipient(&one), recipient(&other));
+        let (mine, theirs) = (recipient(&one), recipient(&other));
+        let rules = one.project.read(".sops.yaml");
+        let rules = rules.replace(&format!("- {mine}\n"), &format!("- {mine}\n      - {theirs}\n"));
         one.project.write(".sops.yaml", &rules);
         other.project.write(".sops.yaml", &rules);
         one.sign_in("first");
