@@ -51,7 +51,7 @@ use call::Call;
 use child::{Channel, ChildEnd, Limits, Lost};
 use listener::Listener;
 use mask::Mask;
-use rotation::RotationWatch;
+use rotation::{NotKept, RotationWatch};
 use run_folder::Private;
 use spile_core::run::Details;
 use spile_core::settings::{Meltano as Pinned, ProjectSettings, RunEnvironment};
@@ -198,7 +198,10 @@ impl Meltano {
         };
         let ended = child::follow(command, limits, &mut hear).await;
         // Before anything is removed, and before the run counts as ended.
-        let kept = listener.keep_rotated().map_err(RunError::io("keep rotated secrets in", self.own.path()));
+        let kept = listener.keep_rotated().map_err(|why| match why {
+            NotKept::Lost { name, why } => RunError::RotatedLost { plugin: request.extractor.clone(), name, why },
+            NotKept::Io(source) => RunError::io("keep rotated secrets in", self.own.path())(source),
+        });
         if let Some(output) = call.output {
             output.strike(&listener.mask);
         }

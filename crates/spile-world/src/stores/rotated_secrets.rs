@@ -3,18 +3,23 @@
 //! A run always writes to the own folder first, which needs neither a network nor a key. From there, the values go to
 //! the hosted registry under the lease of the integration. Until then they count on this machine.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::files::io_error::IoError;
 use crate::files::own_folder::Own;
 use crate::files::process_lock::{Lock, RunLock};
-use crate::stores::supabase::{NotKept, Supabase, Writer};
+use crate::keys::wrap;
+use crate::stores::supabase::{NotKept, Supabase, SupabaseError, Writer};
 use crate::{TargetError, World, machine};
 use spile_core::integration::rotated::{self, RotatedSecrets};
 use spile_core::name::{EnvironmentName, IntegrationId};
+use spile_core::secret::Secret;
+use spile_core::sops::{DataKey, Document, Wrapped};
 
 /// The folder of the files.
 const FOLDER: &str = "rotated_secrets";
@@ -52,7 +57,7 @@ impl Rotations {
     pub async fn current(&self, of: &RotatedOf) -> Result<RotatedSecrets, TargetError> {
         let here = self.here(of)?;
         let Some(registry) = &self.registry else { return Ok(here) };
-        let (_, mut stored) = registry.rotated(of.integration).await?;
+        let (_, mut stored) = unless_older(registry.rotated(of.integration).await)?;
         rotated::merge(&mut stored, here);
         Ok(stored)
     }
@@ -65,16 +70,37 @@ impl Rotations {
         Ok(read(&self.own, of).map_err(IoError::of("read", self.own.path().join(file(of))))?)
     }
 
+    /// Returns the current rotated secrets of every integration of an environment that has some.
+    ///
+    /// # Errors
+    /// When the registry cannot be asked, or a file cannot be read.
+    pub async fn all(
+        &self,
+        environment: &EnvironmentName,
+    ) -> Result<BTreeMap<IntegrationId, RotatedSecrets>, TargetError> {
+        let mut all = match &self.registry {
+            Some(registry) => unless_older(registry.all_rotated().await)?,
+            None => BTreeMap::new(),
+        };
+        for of in self.files(environment)? {
+            rotated::merge(all.entry(of.integration).or_default(), self.here(&of)?);
+        }
+        all.retain(|_, secrets| !secrets.is_empty());
+        Ok(all)
+    }
+
     /// Returns the integrations of an environment whose secrets wait to be sent to a hosted registry.
     ///
     /// # Errors
     /// When the folder cannot be read.
     pub fn waiting(&self, environment: &EnvironmentName) -> Result<Vec<RotatedOf>, TargetError> {
+        if self.registry.is_some() { self.files(environment) } else { Ok(Vec::new()) }
+    }
+
+    /// Returns the integrations of an environment that have a file in spile's own folder.
+    fn files(&self, environment: &EnvironmentName) -> Result<Vec<RotatedOf>, TargetError> {
         // Where the folder is not this user's own, nothing in it is believed.
         let Ok(Some(own)) = self.own.open() else { return Ok(Vec::new()) };
-        if self.registry.is_none() {
-            return Ok(Vec::new());
-        }
         let names = own.list(FOLDER).map_err(IoError::of("read", self.own.path().join(FOLDER)))?;
         let of = |name: &std::ffi::OsString| {
             let (found, integration) = name.to_str()?.strip_suffix(".json")?.rsplit_once('.')?;
@@ -102,14 +128,72 @@ impl Rotations {
         Ok(self.forget(of, &waiting)?)
     }
 
+    /// Puts others in the place of all current ones, for somebody who holds the integration: no run may rotate a secret
+    /// meanwhile.
+    ///
+    /// # Errors
+    /// When the lease has passed to another run, or a place cannot be written.
+    pub async fn replace(&self, of: &RotatedOf, holder: Uuid, secrets: &RotatedSecrets) -> Result<(), NotSent> {
+        let Some(registry) = &self.registry else { return Ok(self.change(of, |here| here.clone_from(secrets))?) };
+        let (version, stored) = registry.rotated(of.integration).await.map_err(NotKept::from)?;
+        if stored != *secrets {
+            let writer = Writer { integration: of.integration, run: holder, host: machine::name() };
+            registry.keep_rotated(&writer, version, secrets).await?;
+        }
+        Ok(self.change(of, RotatedSecrets::clear)?)
+    }
+
     /// Removes values that have arrived, unless newer ones have come since.
     fn forget(&self, of: &RotatedOf, sent: &RotatedSecrets) -> Result<(), TargetError> {
-        let forgotten = RunLock::hold(&self.own, Lock::Own).and_then(|_turn| {
-            let mut left = read(&self.own, of)?;
-            left.retain(|name, secret| sent.get(name) != Some(secret));
-            write(&self.own, of, &left)
+        self.change(of, |left| left.retain(|name, secret| sent.get(name) != Some(secret)))
+    }
+
+    /// Changes those in spile's own folder.
+    fn change(&self, of: &RotatedOf, change: impl FnOnce(&mut RotatedSecrets)) -> Result<(), TargetError> {
+        let changed = RunLock::hold(&self.own, Lock::Own).and_then(|_turn| {
+            let before = read(&self.own, of)?;
+            let mut after = before.clone();
+            change(&mut after);
+            if before == after { Ok(()) } else { write(&self.own, of, &after) }
         });
-        Ok(forgotten.map_err(IoError::of("write", self.own.path().join(file(of))))?)
+        Ok(changed.map_err(IoError::of("write", self.own.path().join(file(of))))?)
+    }
+}
+
+/// Why a value cannot be encrypted for the recipients of a file.
+#[derive(Debug, thiserror::Error)]
+pub enum NotSealed {
+    /// Only the official sops encrypts for its recipients.
+    #[error("the secrets of its file have no age recipient")]
+    NoAge,
+    /// The value cannot be authenticated.
+    #[error(transparent)]
+    Fault(#[from] spile_core::sops::Fault),
+}
+
+/// Encrypts one value for the age recipients of a file's secrets, and returns it as a sops document. It takes no private key.
+///
+/// # Errors
+/// When there is no age recipient.
+pub fn seal(file: &Document, name: &str, value: &Secret, at: Timestamp) -> Result<String, NotSealed> {
+    let key = DataKey::generate();
+    let age = file.metadata.age().unwrap_or_default();
+    let wrapped: Vec<Wrapped> = age.iter().filter_map(|one| wrap(&key, &one.recipient).ok()).collect();
+    if wrapped.is_empty() {
+        return Err(NotSealed::NoAge);
+    }
+    let mut document = Document::profile(&wrapped);
+    document.set(name, value, &key);
+    document.seal(&key, at)?;
+    Ok(document.to_json())
+}
+
+/// Returns nothing for a registry whose migration is missing or older than the table: nothing can be kept there, and what
+/// needs that table says what to do.
+fn unless_older<T: Default>(answer: Result<T, SupabaseError>) -> Result<T, SupabaseError> {
+    match answer {
+        Err(SupabaseError::NotMigrated { .. } | SupabaseError::Old { .. }) => Ok(T::default()),
+        answer => answer,
     }
 }
 

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::shape::Shape;
 use super::{Draft, IntegrationMistake, named, values};
-use crate::connector::{Connector, Group, Kind, Setting};
+use crate::connector::{Connector, Group, Kind, Role, Setting};
 use crate::integration::secrets::SecretsMistake as SecretMistake;
 use crate::name::{SettingName, Slug};
 use crate::problem::{Problems, did_you_mean, listed};
@@ -135,6 +135,7 @@ pub fn is_reference(text: &str) -> bool {
 pub(super) fn secrets(draft: &Draft, connector: &Connector, config: &Settings, problems: &mut Problems) {
     let Some(secrets) = &draft.secrets else { return };
     let kinds = secrets.kinds();
+    let has_age = secrets.document.metadata.age().is_ok_and(|age| !age.is_empty());
     for (name, place) in &secrets.keys {
         let span = place.span.clone().into();
         match connector.setting(name) {
@@ -146,6 +147,10 @@ pub(super) fn secrets(draft: &Draft, connector: &Connector, config: &Settings, p
                 problems.push(&place.source, SecretMistake::SidecarPlain { name: name.clone(), span });
             }
             Some(setting) => {
+                if !has_age && is_rotating(name) && connector.head.role == Role::Extractor {
+                    let (name, slug, span) = (name.clone(), named(draft), place.span.clone().into());
+                    problems.push(&place.source, SecretMistake::NoAge { name, slug, span });
+                }
                 if let Some(what) = kinds.get(name).and_then(|kind| no_text(setting, *kind)) {
                     let (name, slug) = (name.clone(), named(draft));
                     problems.push(&place.source, SecretMistake::NotWrittenAsText { name, what, slug, span });
@@ -154,6 +159,11 @@ pub(super) fn secrets(draft: &Draft, connector: &Connector, config: &Settings, p
             None => unknown_name(connector, name, place, problems),
         }
     }
+}
+
+/// Tells whether a setting takes a token that many sources replace in each run.
+fn is_rotating(name: &str) -> bool {
+    SettingName::new(name).parts().last().is_some_and(|part| part.ends_with("refresh_token"))
 }
 
 /// Returns the type that a secret was encrypted as; `None` if it fits its setting. Only settings that take strings are

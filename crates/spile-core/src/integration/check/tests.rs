@@ -62,3 +62,21 @@ fn a_pattern_that_another_one_cancels_is_a_warning_with_both_places() {
     let labels = report.problems()[0].finding().labels().unwrap().map(|label| label.offset());
     assert_eq!(labels.collect::<Vec<_>>(), [13, 5]);
 }
+
+#[test]
+fn a_refresh_token_without_an_age_recipient_is_a_warning() {
+    let secret = "ENC[AES256_GCM,data:Zm9v,iv:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=,tag:AAAAAAAAAAAAAAAAAAAAAA==,type:str]";
+    let problems = |recipient: &str| {
+        let text = format!(
+            "type = 'asana'\n[secrets]\nrefresh_token = '{secret}'\nclient_secret = '{secret}'\n[sops]\n\
+             lastmodified = '2026-11-30T00:00:00Z'\nmac = '{secret}'\nencrypted_regex = '^secrets$'\n\
+             mac_only_encrypted = true\nversion = '3.11.0'\n{recipient}"
+        );
+        integrations(&[("tasks", &text)]).1
+    };
+    let kms = "[[sops.kms]]\narn = 'arn:aws:kms:eu-1:1:key/1'\ncreated_at = '2026-11-30T00:00:00Z'\nenc = 'Zm9v'\n";
+    let age = "[[sops.age]]\nrecipient = 'age1x'\nenc = 'x'\n";
+    let is_told = |problem: &String| problem.contains("`refresh_token` could not be kept");
+    assert_eq!(problems(kms).iter().filter(|one| is_told(one)).count(), 1, "{:?}", problems(kms));
+    assert!(!problems(&format!("{kms}{age}")).iter().any(is_told));
+}

@@ -193,6 +193,24 @@ pub enum SecretsMistake {
         #[label("may not arrive as it was typed")]
         span: SourceSpan,
     },
+    /// A token that sources often rotate, in a file that spile cannot encrypt a new one for.
+    #[error("a new `{name}` could not be kept: the secrets have no age recipient")]
+    #[diagnostic(
+        code(spile::secrets::no_age),
+        severity(Warning),
+        help(
+            "if the source gives a new `{name}` in each run, the next run fails: add an age recipient to `.sops.yaml`, and run `spile secrets updatekeys {slug}`"
+        )
+    )]
+    NoAge {
+        /// The setting.
+        name: String,
+        /// The integration.
+        slug: String,
+        /// Where its key is.
+        #[label("the source may rotate it")]
+        span: SourceSpan,
+    },
     /// A list in a sidecar, which no environment variable can carry.
     #[error("`{name}` in the sidecar is a list")]
     #[diagnostic(code(spile::secrets::sidecar_list), help("write it as one JSON string with `sops edit {path}`"))]

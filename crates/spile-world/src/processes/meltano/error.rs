@@ -7,6 +7,7 @@ use miette::Diagnostic;
 
 use crate::files::io_error::{IoError, io_help};
 use spile_core::locks::Unlockable;
+use crate::stores::rotated_secrets::NotSealed;
 
 /// Why Meltano or one of its plugins cannot be installed.
 #[derive(Debug, thiserror::Error, Diagnostic)]
@@ -220,6 +221,22 @@ pub enum RunError {
         path: PathBuf,
         /// The cause.
         source: io::Error,
+    },
+    /// The source has rotated a secret, which cannot be encrypted for the recipients of its file.
+    #[error("`{plugin}` was given a new `{name}` by its source, which could not be kept: {why}")]
+    #[diagnostic(
+        code(spile::secrets::rotation_lost),
+        help(
+            "add an age recipient to `.sops.yaml` and run `spile secrets updatekeys`; then sign in at the source again and set the new value with `spile secrets set`"
+        )
+    )]
+    RotatedLost {
+        /// The plugin.
+        plugin: String,
+        /// The setting.
+        name: String,
+        /// The reason.
+        why: NotSealed,
     },
     /// Bookmarks cannot be moved.
     #[error("the bookmarks of `{from}` cannot be moved to `{to}`: {reason}")]

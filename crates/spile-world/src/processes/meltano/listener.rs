@@ -8,7 +8,7 @@ use std::process::ExitStatus;
 
 use super::child::LONGEST_LINE;
 use super::mask::Mask;
-use super::rotation::RotationWatch;
+use super::rotation::{NotKept, RotationWatch};
 use super::run_log::RunLog;
 use super::{Outcome, Progress, RunError, Tell};
 use crate::files::own_folder::Own;
@@ -50,8 +50,9 @@ impl<'a> Listener<'a> {
 
     pub(super) fn hear(&mut self, line: &[u8]) -> io::Result<()> {
         // A tap may log a new secret right after it has written it. What cannot be stored now is stored at the end.
-        let found = self.rotation.as_mut().map(RotationWatch::look_if_changed);
-        self.mask.extend(found.and_then(Result::ok).unwrap_or_default())?;
+        if let Some(rotation) = &mut self.rotation {
+            self.mask.extend(rotation.look_if_changed().secrets)?;
+        }
         let line = &*self.mask.apply_up_to(LONGEST_LINE, line);
         self.log.write(line)?;
         let text = String::from_utf8_lossy(line);
@@ -80,9 +81,11 @@ impl<'a> Listener<'a> {
     }
 
     /// Stores the secrets that the tap has changed, now that it has ended.
-    pub(super) fn keep_rotated(&mut self) -> io::Result<()> {
-        let found = self.rotation.as_mut().map(RotationWatch::look).transpose()?;
-        self.mask.extend(found.unwrap_or_default())
+    pub(super) fn keep_rotated(&mut self) -> Result<(), NotKept> {
+        let Some(rotation) = &mut self.rotation else { return Ok(()) };
+        let look = rotation.look();
+        self.mask.extend(look.secrets)?;
+        look.kept
     }
 
     fn keep(&mut self, text: &str) {

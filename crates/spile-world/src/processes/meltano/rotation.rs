@@ -18,13 +18,12 @@ use uuid::Uuid;
 use super::Request;
 use super::run_folder::{Holder, Private, RUNS};
 use crate::files::own_folder::{Own, OwnFolder};
-use crate::keys::wrap;
 use crate::machine;
-use crate::stores::rotated_secrets::{self, RotatedOf};
+use crate::stores::rotated_secrets::{self, NotSealed, RotatedOf, seal};
 use spile_core::integration::rotated::{RotatedSecret, RotatedSecrets, changed};
 use spile_core::name::{EnvironmentName, IntegrationId};
 use spile_core::secret::Secret;
-use spile_core::sops::{DataKey, Document, Wrapped};
+use spile_core::sops::Document;
 
 /// The file that tells `launch.py`, and a later sweep, what is watched.
 const WATCHED: &str = "rotation.json";
@@ -96,22 +95,41 @@ impl RotationWatch {
         }))
     }
 
-    /// Returns new secrets if the tap's settings file has changed since the last call, after they were stored.
-    pub(super) fn look_if_changed(&mut self) -> io::Result<Vec<Secret>> {
+    /// Looks again if the tap's settings file has changed since the last call.
+    pub(super) fn look_if_changed(&mut self) -> Look {
         let path = self.theirs.path().join(settings_file(&self.extractor, self.run));
         // Only a description: what the file contains is read through its folder.
         let now = path.symlink_metadata().ok().and_then(|found| Some((found.modified().ok()?, found.len())));
         if now.is_none() || now == self.seen {
-            return Ok(Vec::new());
+            return Look::default();
         }
-        let found = self.look()?;
-        self.seen = now;
-        Ok(found)
+        let look = self.look();
+        if look.kept.is_ok() {
+            self.seen = now;
+        }
+        look
     }
 
-    /// Returns secrets that have changed since the last look, after they were stored.
-    pub(super) fn look(&mut self) -> io::Result<Vec<Secret>> {
-        let Ok(Some(own)) = self.own.open() else { return Ok(Vec::new()) };
+    /// Returns the secrets that the tap has changed, after they were stored.
+    pub(super) fn look(&mut self) -> Look {
+        let (at, found) = match self.changed() {
+            Ok(Some(changed)) => changed,
+            Ok(None) => return Look::default(),
+            Err(error) => return Look { secrets: Vec::new(), kept: Err(error.into()) },
+        };
+        let secrets = found.iter().map(|(_, value)| value.clone()).collect();
+        if found == self.found {
+            return Look { secrets, kept: Ok(()) };
+        }
+        let kept = keep(&self.own, &self.watched, self.run, at, &found);
+        if kept.is_ok() {
+            self.found = found;
+        }
+        Look { secrets, kept }
+    }
+
+    fn changed(&self) -> io::Result<Option<Changed>> {
+        let Ok(Some(own)) = self.own.open() else { return Ok(None) };
         let theirs = self.theirs.open().ok().flatten();
         let places = Places {
             theirs: theirs.as_ref(),
@@ -119,14 +137,42 @@ impl RotationWatch {
             own: &own,
             folder: Path::new(RUNS).join(self.run.to_string()),
         };
-        let Some((at, found)) = places.changed(&self.watched.names)? else { return Ok(Vec::new()) };
-        if found == self.found {
-            return Ok(Vec::new());
-        }
-        keep(&self.own, &self.watched, self.run, at, &found)?;
-        let known = std::mem::replace(&mut self.found, found);
-        Ok(self.found.iter().filter(|one| !known.contains(one)).map(|(_, value)| value.clone()).collect())
+        places.changed(&self.watched.names)
     }
+}
+
+/// When a tap wrote its settings, and the secrets in them that differ from those it was given.
+type Changed = (Timestamp, Vec<(String, Secret)>);
+
+/// The result of a look at a tap's settings.
+#[derive(Debug)]
+pub(super) struct Look {
+    /// The secrets that the tap has changed. They have to be masked even if they cannot be stored.
+    pub(super) secrets: Vec<Secret>,
+    /// Whether they are stored.
+    pub(super) kept: Result<(), NotKept>,
+}
+
+impl Default for Look {
+    fn default() -> Self {
+        Self { secrets: Vec::new(), kept: Ok(()) }
+    }
+}
+
+/// Why a changed secret is not stored.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum NotKept {
+    /// It cannot be encrypted.
+    #[error("`{name}` cannot be encrypted: {why}")]
+    Lost {
+        /// The setting.
+        name: String,
+        /// The reason.
+        why: NotSealed,
+    },
+    /// A file cannot be read or written.
+    #[error(transparent)]
+    Io(#[from] io::Error),
 }
 
 /// Keeps what a killed run has left, before its files are removed.
@@ -139,53 +185,44 @@ pub(super) fn rescue(own: &Own, theirs: Option<&OwnFolder>, folder: &Path, holde
     let Ok(watched) = serde_json::from_slice::<RotatingSecrets>(&text) else { return Ok(()) };
     let settings = settings_file(extractor, holder.run);
     let places = Places { theirs, settings, own: &opened, folder };
-    match places.changed(&watched.names)? {
-        Some((at, found)) => keep(own, &watched, holder.run, at, &found),
-        None => Ok(()),
+    let Some((at, found)) = places.changed(&watched.names)? else { return Ok(()) };
+    match keep(own, &watched, holder.run, at, &found) {
+        // Nobody can ever encrypt it, and every later command would fail at it. `spile check` warns of such files.
+        Ok(()) | Err(NotKept::Lost { .. }) => Ok(()),
+        Err(NotKept::Io(error)) => Err(error),
     }
 }
 
 /// Encrypts values and stores them.
-fn keep(own: &Own, watched: &RotatingSecrets, run: Uuid, at: Timestamp, found: &[(String, Secret)]) -> io::Result<()> {
+fn keep(
+    own: &Own,
+    watched: &RotatingSecrets,
+    run: Uuid,
+    at: Timestamp,
+    found: &[(String, Secret)],
+) -> Result<(), NotKept> {
+    let file = Document::from_json(&watched.file).map_err(io::Error::other)?;
     let mut secrets = RotatedSecrets::new();
     for (name, value) in found {
+        let lost = |why| NotKept::Lost { name: name.clone(), why };
         let secret = RotatedSecret {
             at,
             run,
             host: machine::name(),
             previous: watched.previous.get(name).map(|previous| previous.run),
-            sealed: sealed(&watched.file, name, value, at)?,
+            sealed: seal(&file, name, value, at).map_err(lost)?,
             replaces: watched.file.clone(),
         };
         secrets.insert(name.clone(), secret);
     }
-    if secrets.is_empty() {
-        return Ok(());
-    }
     let of = RotatedOf { environment: watched.environment.clone(), integration: watched.integration };
-    rotated_secrets::keep(own, &of, secrets)
-}
-
-/// Encrypts a value for the age recipients of a document.
-fn sealed(file: &str, name: &str, value: &Secret, at: Timestamp) -> io::Result<String> {
-    let metadata = Document::from_json(file).map_err(io::Error::other)?.metadata;
-    let key = DataKey::generate();
-    let age = metadata.age().unwrap_or_default();
-    let wrapped: Vec<Wrapped> = age.iter().filter_map(|one| wrap(&key, &one.recipient).ok()).collect();
-    if wrapped.is_empty() {
-        let why = format!("the source has rotated `{name}`, and its file has no age recipient to encrypt it for");
-        return Err(io::Error::other(why));
-    }
-    let mut document = Document::profile(&wrapped);
-    document.set(name, value, &key);
-    document.seal(&key, at).map_err(io::Error::other)?;
-    Ok(document.to_json())
+    Ok(rotated_secrets::keep(own, &of, secrets)?)
 }
 
 impl Places<'_> {
     /// Returns the secrets that differ from those that Meltano wrote, and when the tap wrote them. Settings that are not
     /// a JSON object are ignored: the tap is about to write them, or has its own format.
-    fn changed(&self, names: &[String]) -> io::Result<Option<(Timestamp, Vec<(String, Secret)>)>> {
+    fn changed(&self, names: &[String]) -> io::Result<Option<Changed>> {
         let Some((_, before)) = read(self.own, &self.folder.join(BEFORE))? else { return Ok(None) };
         let theirs = self.theirs.map(|theirs| read(theirs, &self.settings)).transpose()?.flatten();
         let after = match theirs {
@@ -207,4 +244,52 @@ fn read(folder: &OwnFolder, path: &Path) -> io::Result<Option<(Timestamp, Value)
 /// Returns the file with a tap's settings, in Meltano's folder. `launch.py` names it after the run.
 fn settings_file(extractor: &str, run: Uuid) -> PathBuf {
     Path::new("run").join(extractor).join(format!("tap.{run}.config.json"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::processes::meltano::liveness::Identity;
+
+    #[test]
+    fn a_secret_that_nobody_could_decrypt_is_reported_and_masked_all_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        let (own, run) = (Own::at(&folder.path().join(".spile")), Uuid::from_u128(1));
+        let runs = Path::new(RUNS).join(run.to_string());
+        let opened = own.make().unwrap();
+        opened.folder(&runs).unwrap();
+        opened.replace(runs.join(BEFORE), br#"{"token": "old-token", "url": "a"}"#).unwrap();
+        opened.replace(runs.join(AFTER), br#"{"token": "new-token", "url": "b"}"#).unwrap();
+        let watched = RotatingSecrets {
+            environment: "dev".parse().unwrap(),
+            integration: IntegrationId(Uuid::from_u128(7)),
+            names: vec!["token".to_owned()],
+            file: Document::profile(&[]).to_json(),
+            previous: RotatedSecrets::new(),
+        };
+        let mut watch = RotationWatch {
+            watched: watched.clone(),
+            run,
+            extractor: "tap-shop".to_owned(),
+            theirs: Own::at(&folder.path().join(".meltano")),
+            own: own.clone(),
+            found: Vec::new(),
+            seen: None,
+        };
+        let look = watch.look();
+        assert_eq!(look.secrets, [Secret::new("new-token")]);
+        assert!(matches!(look.kept, Err(NotKept::Lost { name, why: NotSealed::NoAge }) if name == "token"));
+        assert!(!own.path().join("rotated_secrets").exists());
+        // A sweep after a kill goes on.
+        opened.replace(runs.join(WATCHED), &serde_json::to_vec(&watched).unwrap()).unwrap();
+        let holder = Holder {
+            run,
+            environment: "dev".to_owned(),
+            plugins: vec!["tap-shop".to_owned()],
+            claims: None,
+            since: Timestamp::UNIX_EPOCH,
+            process: Identity::own(),
+        };
+        rescue(&own, None, &runs, &holder).unwrap();
+    }
 }

@@ -1,12 +1,15 @@
 //! The bookmarks of pipelines in a hosted registry: the state that Meltano keeps for each, so that any machine can
 //! continue where another stopped.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{Supabase, SupabaseError, check_version};
+use super::{PAGE, Supabase, SupabaseError, check_version};
 use spile_core::integration::rotated::RotatedSecrets;
 use spile_core::name::IntegrationId;
 use spile_core::state::change::StateChange;
@@ -74,13 +77,17 @@ impl Supabase {
             ("environment", format!("eq.{}", self.environment)),
             ("state_id", format!("eq.{id}")),
         ];
-        match self.client.get::<Vec<StoredState>>("integration_states", &query).await {
-            Ok(mut found) => Ok(found.pop()),
+        Ok(self.of_states::<StoredState>(&query).await?.pop())
+    }
+
+    /// Queries the table of states, and explains why it does not exist.
+    async fn of_states<T: DeserializeOwned>(&self, query: &[(&str, String)]) -> Result<Vec<T>, SupabaseError> {
+        match self.client.get::<Vec<T>>("integration_states", query).await {
             Err(error @ SupabaseError::NotMigrated { .. }) => {
                 check_version(self.version().await?)?;
                 Err(error)
             }
-            Err(error) => Err(error),
+            answer => answer,
         }
     }
 
@@ -158,15 +165,9 @@ impl Supabase {
             ("order", "updated_at.desc,state_id.desc".to_owned()),
             ("limit", most.to_string()),
         ];
-        match self.client.get::<Vec<Kept>>("integration_states", &query).await {
-            // One of another form is of a newer spile.
-            Ok(kept) => Ok(kept.iter().filter_map(|kept| serde_json::from_str(&kept.state).ok()).collect()),
-            Err(error @ SupabaseError::NotMigrated { .. }) => {
-                check_version(self.version().await?)?;
-                Err(error)
-            }
-            Err(error) => Err(error),
-        }
+        let kept: Vec<Kept> = self.of_states(&query).await?;
+        // One of another form is of a newer spile.
+        Ok(kept.iter().filter_map(|kept| serde_json::from_str(&kept.state).ok()).collect())
     }
 }
 
@@ -191,6 +192,43 @@ impl Supabase {
         let secrets = found.state.as_deref().map_or(Ok(RotatedSecrets::new()), serde_json::from_str);
         let unknown = |_| SupabaseError::answer("its rotated secrets have an unexpected form");
         Ok((found.version, secrets.map_err(unknown)?))
+    }
+
+    /// Returns the rotated secrets of every integration that has some.
+    ///
+    /// # Errors
+    /// When the registry cannot be asked, or is of another version than this program's.
+    pub(crate) async fn all_rotated(&self) -> Result<BTreeMap<IntegrationId, RotatedSecrets>, SupabaseError> {
+        /// What is stored of one integration.
+        #[derive(Deserialize)]
+        struct Stored {
+            state_id: String,
+            state: String,
+        }
+        let of = |stored: Stored| {
+            let id = stored.state_id.strip_prefix(ROTATED)?.strip_prefix(':')?.parse().ok()?;
+            // One of another form is of a newer spile, or the bookmarks of an environment with this name.
+            Some((IntegrationId(id), serde_json::from_str(&stored.state).ok()?))
+        };
+        let mut all: Vec<Stored> = Vec::new();
+        loop {
+            let page = [
+                ("select", "state_id,state".to_owned()),
+                ("managed_by", format!("eq.{}", self.project)),
+                ("environment", format!("eq.{}", self.environment)),
+                ("state_id", format!("like.{ROTATED}:*")),
+                ("state", "not.is.null".to_owned()),
+                ("order", "state_id".to_owned()),
+                ("limit", PAGE.to_string()),
+                ("offset", all.len().to_string()),
+            ];
+            let page = self.of_states(&page).await?;
+            let is_last = page.len() < PAGE;
+            all.extend(page);
+            if is_last {
+                return Ok(all.into_iter().filter_map(of).collect());
+            }
+        }
     }
 
     /// Writes the rotated secrets of an integration for the run that holds its lease.
