@@ -1,15 +1,18 @@
 //! `spile drift` and `spile pull`
 
+use std::sync::Arc;
+
 use serde_json::json;
 
 use super::{Global, Output, exit, program};
 use spile_core::phrase::Phrase;
 use spile_core::plan::HandEdit;
-use spile_ops::secrets::Access;
+use spile_core::problem::listed;
+use spile_ops::secrets::{Access, rotated};
 use spile_ops::{self as ops, Error, Loaded};
 use spile_view::drift::Drifted;
 use spile_view::plan_data::{DriftData, HandEditData};
-use spile_view::{self as view, GOOD, styled};
+use spile_view::{self as view, GOOD, STRONG, styled};
 use spile_world::World;
 
 /// Show what changed outside of spile since the last apply; exit with 2 if something did
@@ -36,7 +39,7 @@ pub(super) async fn drift(_: &DriftArgs, global: &Global, output: &mut Output) -
 ///
 /// Without a name, takes what was edited in meltano.yml, by Meltano's own commands or in an editor: changes to an integration
 /// go into its file, everything else into `templates/meltano.yml.j2`. With a name, takes what changed in the registry row of that
-/// integration.
+/// integration, and secrets that its source has rotated.
 #[derive(Debug, clap::Args)]
 pub struct PullArgs {
     /// Pull the registry row of this integration [default: pull the edits in meltano.yml]
@@ -48,15 +51,32 @@ pub(super) async fn pull(args: &PullArgs, global: &Global, output: &mut Output) 
     let (loaded, world, environment) = global.open(output)?;
     let Some(slug) = &args.slug else { return pull_edits(&world, &loaded, output).await };
     let pulled = ops::pull(&world, &loaded, &environment, slug).await?;
+    // Its secrets may be others now.
+    let loaded = if pulled.fields.is_empty() { loaded } else { Arc::new(ops::check::used(&world.project)?) };
+    let program = program();
+    let access = Access { project: &world.project, keys: &world.keys, program: &program, now: (world.clock)() };
+    let scope = rotated::Scope { world: &world, loaded: &loaded, environment: &environment, access };
+    let rotated = rotated::pull(scope, slug).await?;
     let path = pulled.path.display().to_string();
     let fields: Vec<&str> = pulled.fields.iter().map(|field| field.path.as_str()).collect();
     let text = || {
-        if fields.is_empty() {
-            return format!("{path} already matches the row\n");
+        let mut lines = Vec::new();
+        let changed = styled(GOOD.bold(), "Changed:");
+        if fields.is_empty() && rotated.is_none() {
+            lines.push(format!("{path} already matches the row"));
         }
-        format!("{} {path}: {}\n", styled(GOOD.bold(), "Changed:"), fields.join(", "))
+        if !fields.is_empty() {
+            lines.push(format!("{changed} {path}: {}", fields.join(", ")));
+        }
+        if let Some(rotated) = &rotated {
+            let names = listed(rotated.names.iter().map(String::as_str));
+            lines.push(format!("{changed} {}: {names}, rotated by the source", rotated.path.display()));
+            lines.push(format!("{} spile apply", styled(STRONG, "Next:")));
+        }
+        lines.join("\n") + "\n"
     };
-    output.result(text, &json!({ "path": path, "fields": fields }));
+    let names = rotated.as_ref().map(|rotated| rotated.names.clone()).unwrap_or_default();
+    output.result(text, &json!({ "path": path, "fields": fields, "rotated": names }));
     Ok(0)
 }
 

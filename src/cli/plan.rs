@@ -193,7 +193,7 @@ pub(super) fn advise(plan: &Plan, output: &mut Output) {
 pub(super) fn show(plan: &PlanData, output: &mut Output) {
     match output.format() {
         Format::Markdown => output.text(&view::plan_markdown::markdown(plan)),
-        _ => output.result(|| view::plan::text(plan), plan),
+        _ => output.result(|| view::plan::text(plan, jiff::Timestamp::now()), plan),
     }
 }
 

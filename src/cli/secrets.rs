@@ -2,6 +2,7 @@
 
 mod access;
 mod git;
+mod list;
 mod values;
 
 use clap::Subcommand;
@@ -23,6 +24,8 @@ pub struct Args {
 enum Command {
     /// Create a key and a `.sops.yaml`, unless they exist
     Init(access::InitArgs),
+    /// List secrets without their values, and show which of them their sources have rotated
+    List(list::ListArgs),
     /// Set a secret, from a hidden prompt or from standard input
     Set(values::SetArgs),
     /// Remove a secret
@@ -51,7 +54,9 @@ impl Args {
     /// Tells whether the command writes no file of the project.
     pub(super) fn only_reads(&self) -> bool {
         match self.command {
-            Command::View(_) | Command::Export(_) | Command::Resolve(_) | Command::Textconv(_) => true,
+            Command::List(_) | Command::View(_) | Command::Export(_) | Command::Resolve(_) | Command::Textconv(_) => {
+                true
+            }
             Command::Init(_)
             | Command::Set(_)
             | Command::Unset(_)
@@ -69,6 +74,7 @@ pub(super) async fn exec(args: &Args, global: &Global, output: &mut Output) -> R
     match &args.command {
         Command::Resolve(args) => return git::resolve(args, output).await,
         Command::Textconv(args) => return git::textconv(args, output),
+        Command::List(args) => return list::list(args, global, output).await,
         _ => {}
     }
     let desk = SecretsContext::open(global, output)?;
@@ -82,8 +88,8 @@ pub(super) async fn exec(args: &Args, global: &Global, output: &mut Output) -> R
         Command::Import(args) => values::import(args, &desk, output).await,
         Command::Export(args) => values::export(args, &desk, output),
         Command::Rotate(args) => access::rotate(args, &desk, output).await,
-        Command::Updatekeys(args) => access::updatekeys(args, &desk, output).await,
-        Command::Resolve(_) | Command::Textconv(_) => Ok(0),
+        Command::Updatekeys(args) => access::updatekeys(args, &desk, global, output).await,
+        Command::List(_) | Command::Resolve(_) | Command::Textconv(_) => Ok(0),
     }
 }
 

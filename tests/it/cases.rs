@@ -77,7 +77,7 @@ impl Case {
             return Err(Outcome::Differs("a plan is made, where `report.txt` says what is wrong".to_owned()));
         }
         let data = PlanData::of(&plan, opened.loaded.settings.guard, Vec::new());
-        let text = anstream::adapter::strip_str(&view::plan::text(&data)).to_string();
+        let text = anstream::adapter::strip_str(&view::plan::text(&data, jiff::Timestamp::now())).to_string();
         // The id is a hash of everything; another test checks it.
         let text: String = text.split_inclusive('\n').filter(|line| !line.starts_with("Plan id: ")).collect();
         self.expect("plan.txt", &text)?;

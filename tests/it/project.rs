@@ -314,7 +314,7 @@ pub fn wait(child: &mut Child, patience: Duration) -> std::process::ExitStatus {
 pub fn wait_for_the_tap(project: &Project) {
     let begun = Instant::now();
     // Not while it reports its streams to Meltano.
-    let is_reading = |line: &String| line.contains("bin/tap-fault") && !line.contains("--discover");
+    let is_reading = |line: &String| line.contains("bin/tap-") && !line.contains("--discover");
     while !processes_of(project).iter().any(is_reading) {
         assert!(begun.elapsed() < Duration::from_mins(2), "the tap does not start");
         std::thread::sleep(Duration::from_millis(100));

@@ -23,6 +23,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest::of_json;
 use crate::discovered::ChangedSource;
+use crate::integration::rotated::Rotation;
 use crate::integration::{Choices, Integrations};
 use crate::name::{EnvironmentName, FieldPath, IntegrationId, Slug};
 use crate::problem::Report;
@@ -121,6 +122,8 @@ pub struct Findings {
     pub prices: BTreeMap<IntegrationId, Price>,
     /// Sources that do not match their contracts. Apply ignores them.
     pub sources: Vec<ChangedSource>,
+    /// Secrets that sources have rotated since they were set in the files. Apply ignores them.
+    pub rotated: Vec<Rotation>,
 }
 
 /// The live contents of both targets, as read.

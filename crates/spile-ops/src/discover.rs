@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::invocation::{self, Invocation};
+use super::secrets::rotated;
 use super::{Error, Event, Loaded, Tell};
 use spile_core::connector::{Plugin, Role};
 use spile_core::discovered::tables::Writer;
@@ -304,7 +305,9 @@ impl Ask<'_> {
             meltano.make_ready(&request, &mut interrupt).await?;
         }
         tell(Event::Discovering { slug: slug.clone() });
-        let said = meltano.discover(&request, &mut interrupt).await?;
+        let said = meltano.discover(&request, &mut interrupt).await;
+        rotated::send_soon(self.world, &self.options.environment).await;
+        let said = said?;
         keep_logs(self.world.project.root(), &log, LOGS);
         self.judge(&said.outcome, &log)?;
         let streams = discovered::read(&said.catalog).map_err(|why| self.no_catalog(why, &log))?;

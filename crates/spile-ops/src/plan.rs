@@ -9,9 +9,11 @@ use std::sync::Arc;
 use tokio::try_join;
 
 use super::check::{Rendered, before_plan, forgetting, mistaken};
+use super::secrets::rotated::rotations;
 use super::{Error, Loaded, contract};
 use spile_core::discovered::ChangedSource;
 use spile_core::discovered::contract::path;
+use spile_core::integration::rotated::Rotation;
 use spile_core::integration::{Choices, Integration};
 use spile_core::name::{EnvironmentName, IntegrationId, Slug};
 use spile_core::plan::{
@@ -109,6 +111,7 @@ pub async fn plan(world: &World, loaded: &Loaded, options: &Options) -> Result<P
         advice: Arc::new(advice.and(forgetting).and(chosen.advice(&plan, loaded))),
         prices: prices::prices(world, loaded, &plan).await?,
         sources: sources(world, loaded, &plan.scope, &options.environment)?,
+        rotated: rotated(world, loaded, &plan).await?,
     };
     Ok(plan.with(findings))
 }
@@ -164,6 +167,15 @@ fn sources(
         changed.extend(contract::known_changes(&world.project, loaded, integration, environment)?);
     }
     Ok(changed)
+}
+
+/// Returns the secrets that sources have rotated. Without the registry, it is not known.
+async fn rotated(world: &World, loaded: &Loaded, plan: &Plan) -> Result<Vec<Rotation>, Error> {
+    if plan.compared == Compared::FileOnly {
+        return Ok(Vec::new());
+    }
+    let covered = loaded.integrations.by_slug().filter(|one| plan.scope.covers(&one.slug));
+    rotations(world, covered.map(|one| &**one), &plan.environment).await
 }
 
 /// Returns the integrations that are new in `meltano.yml`, or change there.

@@ -12,6 +12,7 @@ use std::time::Duration;
 use super::discover::help;
 use super::probe::{Probe, ProbeOptions};
 use super::run::{CANNOT_SELECT, LOADER};
+use super::secrets::rotated;
 use super::{Error, Event, Loaded, Tell};
 use spile_core::connector::Role;
 use spile_core::discovered::can_select;
@@ -105,7 +106,9 @@ impl Reader<'_> {
         let loader = scratch_loader::request(&request, loaded, &file)?;
         self.make_ready(&request, &loader, tell).await?;
         tell(Event::Previewing { slug: self.slug() });
-        let preview = self.read(&request).await?;
+        let preview = self.read(&request).await;
+        rotated::send_soon(world, &self.probe.options.environment).await;
+        let preview = preview?;
         let own = world.project.own().make().map_err(IoError::of("use", OWN_FOLDER))?;
         remove(&own, &place).map_err(IoError::of("remove", &file))?;
         let messages = preview.messages();

@@ -51,7 +51,7 @@ pub use log::{Log, More};
 pub(super) use obstacle::{CANNOT_SELECT, LOADER, NO_LOADER};
 pub use reset::OldRows;
 pub use results::Results;
-pub(super) use run_lock::{Claim, NotHere, stopped_when_lost};
+pub(super) use run_lock::{Claim, NotHere, RunLocks, stopped_when_lost};
 pub use run_slots::{RunSlots, jobs};
 
 /// The options of runs.

@@ -90,7 +90,7 @@ pub async fn verify(
         world,
         run: Uuid::new_v4(),
         integration,
-        loader: target,
+        loader: Some(target),
         environment: &options.environment,
         when_busy: options.when_busy,
         interrupt: &stopped.clone(),

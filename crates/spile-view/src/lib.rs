@@ -13,6 +13,7 @@
 //! ```
 
 mod access;
+pub mod ago;
 pub mod backfill;
 pub mod changes;
 pub mod check;
@@ -35,6 +36,7 @@ pub mod report;
 pub mod results;
 pub mod runs;
 pub mod schedules;
+pub mod secrets;
 pub mod states;
 pub mod table;
 pub mod table_check;

@@ -2,9 +2,11 @@
 
 use std::fmt::Write;
 
+use jiff::Timestamp;
+
 use super::plan_data::{ChangeData, FieldData, FileData, PlanData, StateData, action};
 use super::value::in_line;
-use super::{BAD, CHANGED, GOOD, QUIET, STRONG, access, plain, sign, styled, upgrade};
+use super::{BAD, CHANGED, GOOD, QUIET, STRONG, access, plain, secrets, sign, styled, upgrade};
 use spile_core::name::FieldPath;
 use spile_core::phrase;
 use spile_core::phrase::{Phrase, code, codes};
@@ -20,9 +22,9 @@ const WIDE: usize = 150;
 /// The end of the last line of a plan that was made offline.
 const NOT_COMPARED: &str = "; offline: the registry was not compared";
 
-/// Returns a plan as text for people.
+/// Returns a plan as text for people, who read it at a given time.
 #[must_use]
-pub fn text(plan: &PlanData) -> String {
+pub fn text(plan: &PlanData, now: Timestamp) -> String {
     let mut text = String::new();
     for changes in plan.integrations() {
         integration(&mut text, changes);
@@ -42,7 +44,7 @@ pub fn text(plan: &PlanData) -> String {
         }
         text.push('\n');
     }
-    notes(&mut text, plan);
+    notes(&mut text, plan, now);
     text.push_str(&last_lines(plan));
     super::harmless(&text)
 }
@@ -220,7 +222,7 @@ fn diff(plan: &PlanData) -> String {
     text
 }
 
-fn notes(text: &mut String, plan: &PlanData) {
+fn notes(text: &mut String, plan: &PlanData, now: Timestamp) {
     let start = text.len();
     for slug in &plan.protected {
         let note = format!("`{slug}` is protected and stays, although no file declares it");
@@ -236,6 +238,11 @@ fn notes(text: &mut String, plan: &PlanData) {
     }
     text.push_str(&super::drift::text(&super::drift::Drifted::of(plan)));
     text.push_str(&super::changes::in_plan(&plan.sources));
+    for rotation in &plan.rotated {
+        let (slug, name) = (&rotation.slug, plain(&rotation.name));
+        let note = format!("`{slug}`: `{name}` was {}; runs use the new value", secrets::since(rotation, now));
+        line(text, 2, &styled(QUIET, &note));
+    }
     for foreign in &plan.unmanaged {
         let owner = foreign.managed_by.as_ref().map_or("no project".to_owned(), |owner| format!("`{owner}`"));
         let note = format!("unmanaged: `{}` ({}) belongs to {owner}", foreign.name, foreign.id);

@@ -18,6 +18,7 @@ pub use preview::{PreviewData, PreviewedStreamData};
 pub use price::{PriceData, StreamPriceData};
 use spile_core::digest::hash;
 use spile_core::integration::Choices;
+use spile_core::integration::rotated::Rotation;
 use spile_core::name::{FieldPath, IntegrationId, Slug};
 use spile_core::phrase::Phrase;
 use spile_core::plan::hand_edit::HandEditKind;
@@ -86,6 +87,9 @@ pub struct PlanData {
     /// Sources that differ from their contracts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sources: Vec<SourceData>,
+    /// Secrets that sources have rotated since they were set in the files; never their values.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rotated: Vec<Rotation>,
     /// The first records of the sources that change, if the command line asked for them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub previews: Vec<PreviewData>,

@@ -10,6 +10,7 @@ use super::plan::{backfills, lifted_by, no_changes, numbers, secret, state_moves
 use super::plan_data::{ChangeData, FieldData, PlanData, PreviewData, action};
 use super::upgrade;
 use super::value::in_line;
+use spile_core::integration::rotated::Rotation;
 use spile_core::phrase;
 use spile_core::plan::{Action, Compared, Consequence, PluginUpgrade};
 use spile_core::render::FILE_NAME;
@@ -80,6 +81,7 @@ fn with(plan: &PlanData, detail: Detail) -> String {
     parts.push(files(plan, detail));
     parts.push(drift(plan, shown));
     parts.push(sources(plan, shown));
+    parts.push(rotated(plan, shown));
     let (id, version) = (html(&plan.id), html(&plan.spile_version));
     parts
         .push(format!("\n<sub><code>spile apply --plan-id {id}</code> applies this one only. spile {version}</sub>\n"));
@@ -253,5 +255,19 @@ fn sources(plan: &PlanData, most: usize) -> String {
     };
     let body: String = plan.sources.iter().take(most.min(100)).map(of_source).collect();
     let summary = format!("<b>Sources</b>: the source has changed ({})", plan.sources.len());
+    format!("\n<details><summary>{summary}</summary>\n\n{body}\n</details>\n")
+}
+
+/// Returns the secrets that sources have rotated since they were set in the files.
+fn rotated(plan: &PlanData, most: usize) -> String {
+    if plan.rotated.is_empty() {
+        return String::new();
+    }
+    let item = |rotation: &Rotation| {
+        let (slug, name) = (code(rotation.slug.as_str()), code(&rotation.name));
+        format!("- {slug}: {name}, on {:.0}\n", rotation.at)
+    };
+    let body: String = plan.rotated.iter().take(most.min(100)).map(item).collect();
+    let summary = format!("<b>Secrets</b>: rotated by their sources ({})", plan.rotated.len());
     format!("\n<details><summary>{summary}</summary>\n\n{body}\n</details>\n")
 }

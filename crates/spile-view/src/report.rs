@@ -87,7 +87,10 @@ pub fn error(error: &Error) -> String {
         _ => String::new(),
     };
     let data = ErrorData::from(error);
-    let head = super::styled(super::BAD.bold(), "error");
+    let head = match error.shown().severity() {
+        Some(Severity::Warning) => super::styled(super::CHANGED.bold(), "warning"),
+        _ => super::styled(super::BAD.bold(), "error"),
+    };
     let mut text = format!("{problems}{head}: {}\n", plain(&data.message));
     let causes = data.causes.into_iter().map(|cause| ("because:", cause));
     // Problems show their own codes.

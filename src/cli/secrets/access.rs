@@ -3,10 +3,15 @@
 use serde_json::json;
 
 use super::SecretsContext;
-use crate::cli::{Output, exit};
-use spile_ops::secrets::{self, Changed, Regranted};
-use spile_ops::{Error, counted};
-use spile_view::{CHANGED, styled};
+use crate::cli::open::Site;
+use crate::cli::{Global, Output, exit};
+use spile_core::connector::Role;
+use spile_core::integration::Integration;
+use spile_core::name::{EnvironmentName, Slug};
+use spile_ops::secrets::rotated::{self, Resealed};
+use spile_ops::secrets::{self, Changed, Regranted, SecretsFile};
+use spile_ops::{self as ops, Error, Loaded, counted};
+use spile_view::{self as view, CHANGED, styled};
 
 /// What to prepare
 #[derive(Debug, clap::Args)]
@@ -76,9 +81,15 @@ pub(super) async fn rotate(args: &RotateArgs, desk: &SecretsContext, output: &mu
     Ok(0)
 }
 
-pub(super) async fn updatekeys(args: &UpdatekeysArgs, desk: &SecretsContext, output: &mut Output) -> Result<u8, Error> {
+pub(super) async fn updatekeys(
+    args: &UpdatekeysArgs,
+    desk: &SecretsContext,
+    global: &Global,
+    output: &mut Output,
+) -> Result<u8, Error> {
+    let files = desk.files(&args.names)?;
     let mut regranted = Vec::new();
-    for file in &desk.files(&args.names)? {
+    for file in &files {
         let one = if args.check {
             secrets::regranted(&desk.project, file)?
         } else {
@@ -86,11 +97,83 @@ pub(super) async fn updatekeys(args: &UpdatekeysArgs, desk: &SecretsContext, out
         };
         regranted.extend(one);
     }
+    let resealed = if args.check { Vec::new() } else { reseal(&files, desk, global, output).await };
     output.result(
-        || regranted.iter().map(lines).collect::<String>() + &last_line(&regranted, args.check),
-        &json!({ "files": regranted }),
+        || {
+            let files = regranted.iter().map(lines).collect::<String>();
+            files + &resealed.iter().map(resealed_line).collect::<String>() + &last_line(&regranted, args.check)
+        },
+        &json!({ "files": regranted, "rotated": resealed }),
     );
     Ok(if args.check && !regranted.is_empty() { exit::CHANGES } else { 0 })
+}
+
+/// Encrypts the rotated secrets of files for their recipients, in every environment. The files have them already, so what
+/// cannot be asked is a warning.
+async fn reseal(files: &[SecretsFile], desk: &SecretsContext, global: &Global, output: &mut Output) -> Vec<Resealed> {
+    let loaded = match ops::check::used(&desk.project) {
+        Ok(loaded) => loaded,
+        Err(error) => {
+            warn(secrets::Error::RotationUnseen { why: error.to_string() }, output);
+            return Vec::new();
+        }
+    };
+    let (resealing, mut all) = (Resealing { files, desk, global, loaded: &loaded }, Vec::new());
+    for environment in loaded.settings.environments.keys() {
+        match resealing.in_environment(environment, output).await {
+            Ok(resealed) => all.extend(resealed),
+            Err(error) => {
+                warn(secrets::Error::RotationUnseen { why: format!("in `{environment}`, {error}") }, output);
+            }
+        }
+    }
+    for Resealed { slug, environment, dropped, .. } in all.iter().filter(|one| !one.dropped.is_empty()).cloned() {
+        warn(secrets::Error::RotationDropped { slug, environment, names: dropped }, output);
+    }
+    all
+}
+
+/// Files whose recipients may have changed.
+struct Resealing<'a> {
+    files: &'a [SecretsFile],
+    desk: &'a SecretsContext,
+    global: &'a Global,
+    loaded: &'a Loaded,
+}
+
+impl Resealing<'_> {
+    async fn in_environment(&self, environment: &EnvironmentName, output: &mut Output) -> Result<Vec<Resealed>, Error> {
+        let Self { files, desk, global, loaded } = *self;
+        let is_meant = |slug: &Slug| files.iter().any(|file| file.name.slug == *slug && file.document.is_some());
+        let may_rotate = |one: &Integration| one.role() == Role::Extractor && one.at(environment).secrets.is_some();
+        let meant = loaded.integrations.by_slug().filter(|one| is_meant(&one.slug) && may_rotate(one));
+        let meant: Vec<&Integration> = meant.map(|one| &**one).collect();
+        let mut all = Vec::new();
+        if meant.is_empty() {
+            return Ok(all);
+        }
+        let outside = global.outside(&desk.project, output)?;
+        let site = Site { project: &desk.project, settings: &loaded.settings, environment };
+        let world = site.open(&outside, output)?;
+        let scope = rotated::Scope { world: &world, loaded, environment, access: desk.access() };
+        for integration in meant {
+            all.extend(rotated::reseal(scope, integration).await?);
+        }
+        Ok(all)
+    }
+}
+
+fn warn(warning: secrets::Error, output: &mut Output) {
+    output.note(&view::report::error(&warning.into()));
+}
+
+fn resealed_line(resealed: &Resealed) -> String {
+    let Resealed { slug, environment, encrypted, .. } = resealed;
+    if encrypted.is_empty() {
+        return String::new();
+    }
+    let count = counted(encrypted.len(), "rotated secret");
+    format!("{slug}: {count} in `{environment}` encrypted for the same recipients\n")
 }
 
 fn lines(file: &Regranted) -> String {

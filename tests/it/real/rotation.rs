@@ -1,5 +1,6 @@
 //! A source that rotates its refresh token: every new one is kept, whatever is killed, and on every machine.
 
+mod by_hand;
 mod machines;
 
 use std::path::Path;
@@ -39,14 +40,10 @@ impl Rotating {
     }
 
     fn add(&self, settings: &str) {
-        let tap = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/taps/tap-rotating");
-        for file in ["pyproject.toml", "tap_rotating.py"] {
-            let text = std::fs::read_to_string(tap.join(file)).unwrap();
-            self.project.write(&format!("tap-rotating/{file}"), &text);
-        }
+        self.project.add_package("taps/tap-rotating");
         // A changed tap has another name, because installed plugins are shared.
-        let text = std::fs::read(tap.join("tap_rotating.py")).unwrap();
-        let name = format!("tap-rotating-{}", &spile_core::digest::hash(&text)[..8]);
+        let text = self.project.read("tap-rotating/tap_rotating.py");
+        let name = format!("tap-rotating-{}", &spile_core::digest::hash(text.as_bytes())[..8]);
         self.project.write("spile.toml", settings);
         self.project.write("connectors/rotating.toml", &CONNECTOR.replace("NAME", &name));
         self.project.write("integrations/files.toml", LOADER);

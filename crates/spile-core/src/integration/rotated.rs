@@ -3,7 +3,7 @@
 //! Such a value lives in the registry, encrypted like the secrets of the file, and is used in place of the file's value
 //! until somebody changes that one. Nothing here needs a key.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::Secrets;
 use super::secrets::setting_of;
-use crate::name::SettingName;
+use crate::name::{SettingName, Slug};
 use crate::secret::Secret;
 use crate::sops::Document;
 
@@ -36,7 +36,28 @@ pub struct RotatedSecret {
     pub replaces: String,
 }
 
+/// What is shown of a rotated secret: never its value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rotation {
+    /// The integration.
+    pub slug: Slug,
+    /// The setting.
+    pub name: String,
+    /// When its tap wrote it, by the clock of its machine.
+    pub at: Timestamp,
+    /// The run.
+    pub run: Uuid,
+    /// The machine of that run.
+    pub host: String,
+}
+
 impl RotatedSecret {
+    /// Returns what is shown of it.
+    #[must_use]
+    pub fn shown(&self, slug: &Slug, name: &str) -> Rotation {
+        Rotation { slug: slug.clone(), name: name.to_owned(), at: self.at, run: self.run, host: self.host.clone() }
+    }
+
     /// Tells whether this value is newer than a stored one. Between runs, what counts is which one started with the
     /// value of the other, because the clocks of two machines differ.
     #[must_use]
@@ -60,6 +81,19 @@ impl RotatedSecret {
     #[must_use]
     pub fn replaced(&self) -> Option<Document> {
         Document::from_json(&self.replaces).ok()
+    }
+
+    /// Tells whether exactly the age recipients of a file can decrypt the value.
+    #[must_use]
+    pub fn has_recipients_of(&self, file: &Document) -> bool {
+        self.document().is_some_and(|document| recipients(&document) == recipients(file))
+    }
+
+    /// Tells whether somebody can decrypt the value who is not an age recipient of a file.
+    #[must_use]
+    pub fn is_open_to_others(&self, file: &Document) -> bool {
+        let of_file = recipients(file);
+        self.document().is_none_or(|document| !recipients(&document).is_subset(&of_file))
     }
 
     /// Returns the document with the value; `None` if it is in an unknown form.
@@ -98,6 +132,10 @@ pub fn queue(waiting: &mut RotatedSecrets, newer: RotatedSecrets) -> bool {
 pub fn as_json(secrets: &Secrets) -> String {
     let is_whole = secrets.sidecar.is_some() || !secrets.document.metadata.mac_only_encrypted();
     if is_whole { secrets.document.to_json() } else { secrets.document.carrier().to_json() }
+}
+
+fn recipients(document: &Document) -> BTreeSet<String> {
+    document.metadata.age().unwrap_or_default().into_iter().map(|wrapped| wrapped.recipient).collect()
 }
 
 /// Returns the settings that a tap has changed in its settings file, of those that are secret, with their new values.

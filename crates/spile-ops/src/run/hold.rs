@@ -30,7 +30,7 @@ impl Job {
             world: &self.world,
             run: run.id,
             integration: &self.integration,
-            loader,
+            loader: Some(loader),
             environment: &run.environment,
             when_busy: self.options.when_busy,
             interrupt: &self.options.interrupt,

@@ -294,7 +294,11 @@ impl Job {
             request.catalog = self.catalog()?;
         }
         let finished = match self.kind {
-            RunKind::Test => meltano.test(&request, &mut interrupt).await?,
+            RunKind::Test => {
+                let tested = meltano.test(&request, &mut interrupt).await;
+                rotated::send_soon(&self.world, &self.options.environment).await;
+                tested?
+            }
             RunKind::Sync => {
                 let broker = self.give_bookmarks(run, &mut request).await?;
                 let mut tell = |progress| {

@@ -71,8 +71,8 @@ pub(crate) struct Claim<'a> {
     pub run: Uuid,
     /// The integration.
     pub integration: &'a Integration,
-    /// Its loader.
-    pub loader: &'a Integration,
+    /// Its loader; `None` if nothing is loaded.
+    pub loader: Option<&'a Integration>,
     /// The environment.
     pub environment: &'a EnvironmentName,
     /// What to do if another run uses it.
@@ -122,7 +122,8 @@ impl Claim<'_> {
     }
 
     async fn try_to_hold(&self, lost: &watch::Sender<bool>) -> Result<Result<RunLocks, Busy>, Error> {
-        let plugins = vec![self.integration.plugin_name(), self.loader.plugin_name()];
+        let plugins = [Some(self.integration), self.loader].into_iter().flatten();
+        let plugins = plugins.map(Integration::plugin_name).collect();
         let hold = match self.world.meltano.hold(self.run, self.environment.as_str(), plugins) {
             Ok(hold) => Some(hold),
             Err(NotHeld::Failed(error)) => return Err(error.into()),

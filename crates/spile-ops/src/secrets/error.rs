@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use miette::Diagnostic;
 
-use spile_core::name::Slug;
+use spile_core::name::{EnvironmentName, Slug};
+use spile_core::problem::listed;
 use spile_core::sops::{BadRules, Fault};
 use spile_world::files::project::FileError;
 use spile_world::keys::{BadRecipient, NoIdentity, NoKey, OpenError};
@@ -171,6 +172,43 @@ pub enum Error {
         slug: Slug,
         /// The sidecar.
         path: PathBuf,
+    },
+    /// A run uses the integration, and may rotate the secret that is about to be changed.
+    #[error("the rotated secrets of `{slug}` cannot be changed now: {busy}")]
+    #[diagnostic(code(spile::secrets::rotation_busy), help("wait until the run has ended, and try again"))]
+    RotationBusy {
+        /// The integration.
+        slug: Slug,
+        /// The run, as a sentence.
+        busy: String,
+    },
+    /// A rotated value was removed, because only a removed recipient's key could decrypt it here.
+    #[error("the rotated {} of `{slug}` in `{environment}` was removed: none of your keys decrypts it, and a removed recipient's key does", listed(names.iter().map(String::as_str)))]
+    #[diagnostic(
+        code(spile::secrets::rotation_dropped),
+        severity(Warning),
+        help("sign in at the source again, and set the new value with `spile secrets set {slug}`")
+    )]
+    RotationDropped {
+        /// The integration.
+        slug: Slug,
+        /// The environment.
+        environment: EnvironmentName,
+        /// The settings.
+        names: Vec<String>,
+    },
+    /// Rotated values could not be looked at.
+    #[error("rotated secrets could not be encrypted for the recipients in `.sops.yaml`: {why}")]
+    #[diagnostic(
+        code(spile::secrets::rotation_unseen),
+        severity(Warning),
+        help(
+            "if there are any, removed recipients can still decrypt them: fix this, and run `spile secrets updatekeys` again"
+        )
+    )]
+    RotationUnseen {
+        /// The reason.
+        why: String,
     },
     /// There is no terminal to type a secret.
     #[error("cannot prompt for {what} without a terminal")]

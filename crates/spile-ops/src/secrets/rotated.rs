@@ -1,5 +1,7 @@
 //! Secrets that a source has rotated: which of them count, and how they get to the registry.
 
+mod by_hand;
+
 use std::future::Future;
 use std::time::Duration;
 
@@ -8,13 +10,15 @@ use uuid::Uuid;
 use super::{Error, Values};
 use crate as ops;
 use spile_core::connector::Role;
-use spile_core::integration::rotated::{RotatedSecret, RotatedSecrets, as_json};
+use spile_core::integration::rotated::{RotatedSecret, RotatedSecrets, Rotation, as_json};
 use spile_core::integration::{Integration, Secrets};
 use spile_core::name::EnvironmentName;
 use spile_world::processes::meltano::RotatingSecrets;
 use spile_world::stores::rotated_secrets::NotSent;
 use spile_world::stores::supabase::NotKept;
 use spile_world::{Keys, RotatedOf, Rotations, TargetError, World, machine};
+
+pub use by_hand::{PulledSecrets, Resealed, Scope, pull, reseal};
 
 /// How often a run looks for rotated secrets to send to a hosted registry.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -52,24 +56,92 @@ pub(super) async fn replace(
     rotated: &RotatedSecrets,
     values: &mut Values,
 ) -> Result<(), Error> {
-    for (name, secret) in rotated.iter().filter(|(name, _)| secrets.names.contains(name)) {
-        if !secret.has_same_ciphertext(name, &secrets.document) && !replaces(keys, secret, name, values).await {
-            continue;
-        }
-        if let Some(document) = secret.document() {
-            let leaves = keys.open(&document).await.map_err(|error| Error::opening(&secrets.path, error))?;
-            values.extend(Secrets::values(leaves));
-        }
+    for secret in in_use(keys, secrets, rotated).await.values() {
+        values.extend(value(keys, secrets, secret).await?);
     }
     Ok(())
 }
 
-/// Tells whether the value in a file is still the one that a rotated value replaces. What cannot be decrypted any more is an
-/// older value.
-async fn replaces(keys: &Keys, secret: &RotatedSecret, name: &str, values: &Values) -> bool {
-    let Some(before) = secret.replaced() else { return false };
-    let before = keys.open(&before).await.map(Secrets::values);
-    before.is_ok_and(|before| before.get(name).is_some_and(|value| values.get(name) == Some(value)))
+/// Whether a rotated secret is used in place of the file's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// The file still has the value that it replaces.
+    InUse,
+    /// The file has another value since.
+    Outdated,
+    /// The file was encrypted again since, and no key here tells whether its value is another one.
+    Unknown,
+}
+
+/// Returns the rotated secrets that are used in place of those in a file. What no key can tell does not count.
+pub(super) async fn in_use(keys: &Keys, secrets: &Secrets, rotated: &RotatedSecrets) -> RotatedSecrets {
+    let all = standings(keys, secrets, rotated).await.into_iter();
+    all.filter(|(.., standing)| *standing == Standing::InUse).map(|(name, secret, _)| (name, secret)).collect()
+}
+
+/// Returns whether each rotated secret counts. The file is decrypted only if it was encrypted again since.
+async fn standings(keys: &Keys, secrets: &Secrets, rotated: &RotatedSecrets) -> Vec<(String, RotatedSecret, Standing)> {
+    let has_same = |name: &str, secret: &RotatedSecret| secret.has_same_ciphertext(name, &secrets.document);
+    let of_file = || rotated.iter().filter(|(name, _)| secrets.names.contains(name));
+    let file = if of_file().all(|(name, secret)| has_same(name, secret)) {
+        None
+    } else {
+        super::values_in_file(keys, secrets).await.ok()
+    };
+    let mut standings = Vec::new();
+    for (name, secret) in rotated {
+        let standing = if !secrets.names.contains(name) {
+            Standing::Outdated
+        } else if has_same(name, secret) {
+            Standing::InUse
+        } else {
+            compared(keys, secret, name, file.as_ref()).await
+        };
+        standings.push((name.clone(), secret.clone(), standing));
+    }
+    standings
+}
+
+/// Compares the value that a rotated secret replaces with the one in the file now.
+async fn compared(keys: &Keys, secret: &RotatedSecret, name: &str, file: Option<&Values>) -> Standing {
+    let (Some(file), Some(before)) = (file, secret.replaced()) else { return Standing::Unknown };
+    let Ok(before) = keys.open(&before).await.map(Secrets::values) else { return Standing::Unknown };
+    match (before.get(name), file.get(name)) {
+        (Some(before), Some(now)) if before == now => Standing::InUse,
+        _ => Standing::Outdated,
+    }
+}
+
+/// Decrypts a rotated secret.
+async fn value(keys: &Keys, secrets: &Secrets, secret: &RotatedSecret) -> Result<Values, Error> {
+    let Some(document) = secret.document() else { return Ok(Values::new()) };
+    let leaves = keys.open(&document).await.map_err(|error| Error::opening(&secrets.path, error))?;
+    Ok(Secrets::values(leaves))
+}
+
+/// Returns what is shown of the rotated secrets that are used in place of those in files, by integration and setting.
+///
+/// # Errors
+/// When the registry cannot be asked.
+pub async fn rotations<'a>(
+    world: &World,
+    integrations: impl Iterator<Item = &'a Integration>,
+    environment: &EnvironmentName,
+) -> Result<Vec<Rotation>, ops::Error> {
+    let secrets = |one: &'a Integration| Some((one, &**one.at(environment).secrets.as_ref()?));
+    let extractors = integrations.filter(|one| one.role() == Role::Extractor);
+    let with_secrets: Vec<(&Integration, &Secrets)> = extractors.filter_map(secrets).collect();
+    if with_secrets.is_empty() {
+        return Ok(Vec::new());
+    }
+    let all = Rotations::of(world).all(environment).await?;
+    let mut found = Vec::new();
+    for (integration, secrets) in with_secrets {
+        let Some(rotated) = all.get(&integration.id) else { continue };
+        let in_use = in_use(&world.keys, secrets, rotated).await;
+        found.extend(in_use.iter().map(|(name, secret)| secret.shown(&integration.slug, name)));
+    }
+    Ok(found)
 }
 
 /// Runs something under the lease of an integration, and sends each secret that it rotates to the hosted registry.
@@ -122,6 +194,11 @@ pub(crate) async fn send_waiting(world: &World, environment: &EnvironmentName) -
         sent?;
     }
     Ok(())
+}
+
+/// Sends what an invocation without a lease has rotated. What cannot be sent now waits for the next command.
+pub(crate) async fn send_soon(world: &World, environment: &EnvironmentName) {
+    let _ = send_waiting(world, environment).await;
 }
 
 /// Sends secrets under a lease for a run, if it is free. Otherwise they wait.

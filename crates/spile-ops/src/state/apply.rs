@@ -32,7 +32,7 @@ pub async fn apply(scope: Scope<'_>, plan: &StatePlan, tell: Tell<'_>) -> Result
         world,
         run: id,
         integration,
-        loader: &owner.loader.clone(),
+        loader: Some(&owner.loader.clone()),
         environment: &options.environment,
         when_busy: WhenBusy::Refuse,
         interrupt: &stopped,

@@ -10,11 +10,11 @@ use serde_json::{Value, json};
 use super::form::Posted;
 use super::shell::{At, Trouble};
 use crate::api::find;
-use crate::pages::words::ago;
 use crate::refusal::Refusal;
 use crate::state_change;
 use spile_core::integration::Integration;
 use spile_ops::state::{self, Action, ShownBookmark};
+use spile_view::ago::ago;
 use spile_view::states::consequence;
 
 /// The stream whose bookmark would be removed.

@@ -21,7 +21,7 @@ use crate::change::{self, Bulk, Change, ChangeOutcome};
 use crate::contract::Wish;
 use crate::pages::chart;
 use crate::pages::fields::{AnswersSoFar, Fields, ways};
-use crate::pages::words::{RunRow, ago, moment};
+use crate::pages::words::{RunRow, moment};
 use crate::refusal::Refusal;
 use spile_core::connector::{Connector, Role};
 use spile_core::digest;
@@ -37,6 +37,7 @@ use spile_ops::contract::{History, IntegrationLabel};
 use spile_ops::edits::WriteOutcome;
 use spile_ops::{self as ops, RunSelection};
 use spile_view as view;
+use spile_view::ago::ago;
 use spile_world::processes::git;
 
 /// How many entries of its history are shown.

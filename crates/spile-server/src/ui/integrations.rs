@@ -15,7 +15,7 @@ use super::shell::{At, Trouble};
 use crate::api::fits;
 use crate::change::{self, Bulk};
 use crate::pages::plan::PlanPage;
-use crate::pages::words::{StatusWord, ago, run_state, status};
+use crate::pages::words::{StatusWord, run_state, status};
 use crate::refusal::Refusal;
 use spile_core::connector::Role;
 use spile_core::integration::{Integration, Timetable};
@@ -23,6 +23,7 @@ use spile_core::name::{EnvironmentName, Slug};
 use spile_core::plan::{Scope, Selection};
 use spile_core::run::Run;
 use spile_ops as ops;
+use spile_view::ago::ago;
 use spile_view::plan_data::PlanData;
 use spile_world::stores::runs::Standing;
 

@@ -11,11 +11,11 @@ use super::form::{Looking, Posted};
 use super::runs::mend;
 use super::shell::{At, Trouble, mistake};
 use crate::pages::render;
-use crate::pages::words::ago;
 use crate::project_view::ProjectView;
 use crate::refusal::Refusal;
 use spile_core::alert::Alert;
 use spile_core::settings::AlertKind;
+use spile_view::ago::ago;
 use spile_world::stores::read_alerts::Noticed;
 
 /// How many toasts to show at once.

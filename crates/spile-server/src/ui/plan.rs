@@ -9,9 +9,9 @@ use super::shell::{At, Trouble, fault};
 use crate::caller::Role;
 use crate::change;
 use crate::pages::plan::PlanPage;
-use crate::pages::words::ago;
 use crate::refusal::Refusal;
 use spile_ops as ops;
+use spile_view::ago::ago;
 use spile_view::plan_data::PlanData;
 
 /// How many applies are shown.

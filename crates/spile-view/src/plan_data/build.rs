@@ -55,6 +55,7 @@ impl PlanData {
             unmanaged: plan.unmanaged.clone(),
             guards: plan.breaches(guard, Allowance::default()).into_iter().map(GuardData::from).collect(),
             sources: plan.findings.sources.iter().map(SourceData::from).collect(),
+            rotated: plan.findings.rotated.clone(),
             previews: Vec::new(),
             problems: advice.chain(problems).collect(),
         }

@@ -122,3 +122,38 @@ fn a_token_is_in_the_registry_while_its_run_still_lasts() {
     machines.sync(&machines.other);
     assert!(!machines.one.was_refused());
 }
+
+#[test]
+fn what_one_machine_has_rotated_is_shown_and_pulled_on_the_other() {
+    let Some(machines) = Machines::start() else { return };
+    let told = |machine: &Rotating, words: &[&str]| {
+        Ran(machines.command(machine, words).output().unwrap()).succeeds().stdout()
+    };
+    machines.sync(&machines.one);
+    for words in [&["secrets", "list"][..], &["plan"]] {
+        assert!(told(&machines.other, words).contains("rotated by the source"), "{words:?}");
+    }
+    assert!(told(&machines.other, &["pull", "things"]).contains("oauth.refresh_token"));
+    let rows = machines.subject.database.sql("select state from integration_states where state_id like 'rotated:%'");
+    assert_eq!(rows.trim(), "{}", "the file has it now");
+    told(&machines.other, &["apply", "--yes"]);
+    // git brings the file.
+    machines.one.project.write("integrations/things.toml", &machines.other.project.read("integrations/things.toml"));
+    machines.sync(&machines.one);
+    machines.sync(&machines.other);
+    assert!(!machines.one.was_refused());
+}
+
+#[test]
+fn a_registry_with_an_older_migration_gets_a_sentence() {
+    let Some(machines) = Machines::start() else { return };
+    machines.subject.database.sql(
+        "drop table integration_states; create or replace function spile_version() returns bigint language sql as \
+         'select 2::bigint'; notify pgrst, 'reload schema'",
+    );
+    std::thread::sleep(Duration::from_secs(2));
+    let ran = Ran(machines.command(&machines.one, &["sync", "things", "-q"]).output().unwrap()).fails();
+    assert!(ran.stderr().contains("spile migrate"), "{}", ran.stderr());
+    // What needs no such table still works, and knows of no rotated secret.
+    Ran(machines.command(&machines.one, &["secrets", "list"]).output().unwrap()).succeeds();
+}
