@@ -8,7 +8,8 @@ use super::{Global, Output, exit, program};
 use spile_core::phrase::Phrase;
 use spile_core::plan::HandEdit;
 use spile_core::problem::listed;
-use spile_ops::secrets::{Access, rotated};
+use spile_ops::rotated_secrets;
+use spile_ops::secrets::Access;
 use spile_ops::{self as ops, Error, Loaded};
 use spile_view::drift::Drifted;
 use spile_view::plan_data::{DriftData, HandEditData};
@@ -55,8 +56,8 @@ pub(super) async fn pull(args: &PullArgs, global: &Global, output: &mut Output) 
     let loaded = if pulled.fields.is_empty() { loaded } else { Arc::new(ops::check::used(&world.project)?) };
     let program = program();
     let access = Access { project: &world.project, keys: &world.keys, program: &program, now: (world.clock)() };
-    let scope = rotated::Scope { world: &world, loaded: &loaded, environment: &environment, access };
-    let rotated = rotated::pull(scope, slug).await?;
+    let scope = rotated_secrets::Scope { world: &world, loaded: &loaded, environment: &environment, access };
+    let rotated = rotated_secrets::pull(scope, slug).await?;
     let path = pulled.path.display().to_string();
     let fields: Vec<&str> = pulled.fields.iter().map(|field| field.path.as_str()).collect();
     let text = || {

@@ -91,7 +91,8 @@ pub(crate) async fn refresh_secrets(
     let Some(rotating) = &request.rotating else { return Ok(()) };
     let of = secrets::rotated::of(integration, &rotating.environment);
     let known = |(name, secret): (&String, &RotatedSecret)| rotating.previous.get(name) == Some(secret);
-    if Rotations::of(world).here(&of)?.iter().all(known) {
+    // In the registry too: what the invocation has rotated may have been sent already.
+    if Rotations::of(world).current(&of).await?.iter().all(known) {
         return Ok(());
     }
     let LiveSecrets { variables, rotating } = secrets::live(world, integration, &of.environment).await?;

@@ -62,6 +62,7 @@ pub mod preview;
 mod probe;
 pub mod pull;
 pub mod rollback;
+pub mod rotated_secrets;
 pub mod run;
 pub mod run_due;
 pub mod run_selection;

@@ -8,7 +8,7 @@ use crate::cli::{Global, Output, exit};
 use spile_core::connector::Role;
 use spile_core::integration::Integration;
 use spile_core::name::{EnvironmentName, Slug};
-use spile_ops::secrets::rotated::{self, Resealed};
+use spile_ops::rotated_secrets::{self, Resealed};
 use spile_ops::secrets::{self, Changed, Regranted, SecretsFile};
 use spile_ops::{self as ops, Error, Loaded, counted};
 use spile_view::{self as view, CHANGED, styled};
@@ -155,9 +155,9 @@ impl Resealing<'_> {
         let outside = global.outside(&desk.project, output)?;
         let site = Site { project: &desk.project, settings: &loaded.settings, environment };
         let world = site.open(&outside, output)?;
-        let scope = rotated::Scope { world: &world, loaded, environment, access: desk.access() };
+        let scope = rotated_secrets::Scope { world: &world, loaded, environment, access: desk.access() };
         for integration in meant {
-            all.extend(rotated::reseal(scope, integration).await?);
+            all.extend(rotated_secrets::reseal(scope, integration).await?);
         }
         Ok(all)
     }

@@ -1,7 +1,5 @@
 //! Secrets that a source has rotated: which of them count, and how they get to the registry.
 
-mod by_hand;
-
 use std::future::Future;
 use std::time::Duration;
 
@@ -17,8 +15,6 @@ use spile_world::processes::meltano::RotatingSecrets;
 use spile_world::stores::rotated_secrets::NotSent;
 use spile_world::stores::supabase::NotKept;
 use spile_world::{Keys, RotatedOf, Rotations, TargetError, World, machine};
-
-pub use by_hand::{PulledSecrets, Resealed, Scope, pull, reseal};
 
 /// How often a run looks for rotated secrets to send to a hosted registry.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -64,7 +60,7 @@ pub(super) async fn replace(
 
 /// Whether a rotated secret is used in place of the file's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Standing {
+pub(crate) enum Standing {
     /// The file still has the value that it replaces.
     InUse,
     /// The file has another value since.
@@ -74,13 +70,17 @@ pub(super) enum Standing {
 }
 
 /// Returns the rotated secrets that are used in place of those in a file. What no key can tell does not count.
-pub(super) async fn in_use(keys: &Keys, secrets: &Secrets, rotated: &RotatedSecrets) -> RotatedSecrets {
+pub(crate) async fn in_use(keys: &Keys, secrets: &Secrets, rotated: &RotatedSecrets) -> RotatedSecrets {
     let all = standings(keys, secrets, rotated).await.into_iter();
     all.filter(|(.., standing)| *standing == Standing::InUse).map(|(name, secret, _)| (name, secret)).collect()
 }
 
 /// Returns whether each rotated secret counts. The file is decrypted only if it was encrypted again since.
-async fn standings(keys: &Keys, secrets: &Secrets, rotated: &RotatedSecrets) -> Vec<(String, RotatedSecret, Standing)> {
+pub(crate) async fn standings(
+    keys: &Keys,
+    secrets: &Secrets,
+    rotated: &RotatedSecrets,
+) -> Vec<(String, RotatedSecret, Standing)> {
     let has_same = |name: &str, secret: &RotatedSecret| secret.has_same_ciphertext(name, &secrets.document);
     let of_file = || rotated.iter().filter(|(name, _)| secrets.names.contains(name));
     let file = if of_file().all(|(name, secret)| has_same(name, secret)) {
@@ -113,7 +113,7 @@ async fn compared(keys: &Keys, secret: &RotatedSecret, name: &str, file: Option<
 }
 
 /// Decrypts a rotated secret.
-async fn value(keys: &Keys, secrets: &Secrets, secret: &RotatedSecret) -> Result<Values, Error> {
+pub(crate) async fn value(keys: &Keys, secrets: &Secrets, secret: &RotatedSecret) -> Result<Values, Error> {
     let Some(document) = secret.document() else { return Ok(Values::new()) };
     let leaves = keys.open(&document).await.map_err(|error| Error::opening(&secrets.path, error))?;
     Ok(Secrets::values(leaves))

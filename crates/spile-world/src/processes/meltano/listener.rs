@@ -51,7 +51,7 @@ impl<'a> Listener<'a> {
     pub(super) fn hear(&mut self, line: &[u8]) -> io::Result<()> {
         // A tap may log a new secret right after it has written it. What cannot be stored now is stored at the end.
         if let Some(rotation) = &mut self.rotation {
-            self.mask.extend(rotation.look_if_changed().secrets)?;
+            self.mask.extend(&rotation.look_if_changed().secrets)?;
         }
         let line = &*self.mask.apply_up_to(LONGEST_LINE, line);
         self.log.write(line)?;
@@ -84,7 +84,7 @@ impl<'a> Listener<'a> {
     pub(super) fn keep_rotated(&mut self) -> Result<(), NotKept> {
         let Some(rotation) = &mut self.rotation else { return Ok(()) };
         let look = rotation.look();
-        self.mask.extend(look.secrets)?;
+        self.mask.extend(&look.secrets)?;
         look.kept
     }
 

@@ -67,7 +67,7 @@ impl Mask {
     ///
     /// # Errors
     /// When there are too many patterns.
-    pub(super) fn extend(&mut self, secrets: Vec<Secret>) -> io::Result<()> {
+    pub(super) fn extend(&mut self, secrets: &[Secret]) -> io::Result<()> {
         let known = self.texts.len();
         self.texts.extend(secrets.iter().flat_map(|secret| texts::of(secret.expose())));
         if self.texts.len() > known {

@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use super::{Standing, in_use, of, standings, value};
 use crate as ops;
 use crate::Loaded;
 use crate::run::{Claim, NotHere, RunLocks, WhenBusy, stopped_when_lost};
+use crate::secrets::rotated::{Standing, in_use, of, standings, value};
 use crate::secrets::{Access, Error, SecretsFile, Values, to_set};
 use spile_core::connector::Role;
 use spile_core::integration::rotated::{RotatedSecret, RotatedSecrets, as_json};
