@@ -219,7 +219,7 @@ impl Serving<'_> {
             let code = codes.borrow_and_update().clone();
             self.step("Signed in", &format!("one person; the code for the next is {code}"));
         }
-        std::future::pending().await;
+        std::future::pending::<()>().await;
     }
 
     fn step(&self, verb: &str, what: &str) {

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use miette::Diagnostic;
 
 use crate::files::io_error::{IoError, io_help};
-use spile_core::locks::Unlockable;
 use crate::stores::rotated_secrets::NotSealed;
+use spile_core::locks::Unlockable;
 
 /// Why Meltano or one of its plugins cannot be installed.
 #[derive(Debug, thiserror::Error, Diagnostic)]
