@@ -3,6 +3,7 @@
 mod access;
 mod git;
 mod list;
+mod sign_in;
 mod values;
 
 use clap::Subcommand;
@@ -28,6 +29,8 @@ enum Command {
     List(list::ListArgs),
     /// Set a secret, from a hidden prompt or from standard input
     Set(values::SetArgs),
+    /// Sign in to the source of an integration with a browser, and encrypt its token
+    SignIn(sign_in::SignInArgs),
     /// Remove a secret
     Unset(values::UnsetArgs),
     /// Edit the secrets of an integration in your editor; only changed values are re-encrypted
@@ -59,6 +62,7 @@ impl Args {
             }
             Command::Init(_)
             | Command::Set(_)
+            | Command::SignIn(_)
             | Command::Unset(_)
             | Command::Edit(_)
             | Command::Encrypt(_)
@@ -81,6 +85,7 @@ pub(super) async fn exec(args: &Args, global: &Global, output: &mut Output) -> R
     match &args.command {
         Command::Init(args) => access::init(args, &desk, output).await,
         Command::Set(args) => values::set(args, &desk, output).await,
+        Command::SignIn(args) => sign_in::exec(args, &desk, global, output).await,
         Command::Unset(args) => values::unset(args, &desk, output).await,
         Command::Edit(args) => values::edit(args, &desk, output).await,
         Command::View(args) => values::view(args, &desk, output).await,

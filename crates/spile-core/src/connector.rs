@@ -9,6 +9,7 @@ pub mod hub_facts;
 pub mod kind;
 pub mod lossy_packages;
 pub mod naming;
+pub mod oauth;
 pub mod passthrough_keys;
 pub mod pip;
 pub mod quota;
@@ -28,6 +29,7 @@ pub use catalog::Catalog;
 pub use head::Head;
 pub use kind::Kind;
 pub use naming::Naming;
+pub use oauth::OAuth;
 pub use quota::Quota;
 pub use range::RangeSettings;
 pub use reset::{Reset, ResetMoment};
@@ -110,6 +112,8 @@ pub struct Connector {
     pub range: Option<RangeSettings>,
     /// How a loader empties its tables, if it can.
     pub reset: Option<Reset>,
+    /// How to sign in to it with OAuth, if its definition says so.
+    pub oauth: Option<OAuth>,
     /// Whether its settings name its streams: two integrations of it have none in common unless a discovery says so.
     pub own_streams: bool,
     /// The definition that it was generated from, if any.

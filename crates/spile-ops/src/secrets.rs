@@ -13,6 +13,7 @@ mod rule;
 mod sealed;
 mod settings;
 mod setup;
+pub mod sign_in;
 mod textconv;
 
 use std::collections::BTreeMap;
@@ -44,6 +45,7 @@ pub use merge::{Merged, Versions, merge};
 pub(super) use sealed::sealed;
 pub use setup::{Setup, setup};
 pub(super) use setup::{own_keys, rules_for};
+pub use sign_in::{SignIn, SignInError};
 pub use textconv::textconv;
 
 /// The values of settings, by name.

@@ -1,6 +1,8 @@
-//! The network: Meltano's hub, public keys for login, and notifications.
+//! The network: Meltano's hub, public keys for login, signing in to sources, and notifications.
 
 pub mod authorities;
 pub mod hub;
 pub mod jwks;
+pub mod loopback;
 pub mod notify;
+pub mod oauth;

@@ -2,6 +2,7 @@
 //!
 //! [`child_environment`] starts every child process, with only the environment that its caller allows.
 
+pub mod browser;
 pub mod bundled;
 pub mod child_environment;
 pub mod command;

@@ -69,7 +69,7 @@ pub struct ImportArgs {
     file: String,
 }
 
-type Done = Result<u8, ops::Error>;
+pub(super) type Done = Result<u8, ops::Error>;
 
 pub(super) async fn set(args: &SetArgs, desk: &SecretsContext, output: &mut Output) -> Done {
     let file = desk.find(&args.slug)?;
@@ -101,7 +101,7 @@ pub(super) async fn unset(args: &UnsetArgs, desk: &SecretsContext, output: &mut 
 }
 
 /// Writes changes and reports the result.
-async fn change(
+pub(super) async fn change(
     file: &SecretsFile,
     connector: Option<&Connector>,
     changes: &[(String, Option<Secret>)],

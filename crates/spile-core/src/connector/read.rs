@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use super::kind::{Choice, word_of};
 use super::lossy_packages::Faulty;
 use super::{
-    Connector, Group, Head, Kind, Lock, Loss, Naming, Plugin, Quota, RangeSettings, Reset, Role, Setting,
+    Connector, Group, Head, Kind, Lock, Loss, Naming, OAuth, Plugin, Quota, RangeSettings, Reset, Role, Setting,
     passthrough_keys,
 };
 use crate::name::SettingName;
@@ -35,7 +35,7 @@ fn read(table: Table<'_>, problems: &mut Problems) -> Option<Connector> {
     let name = table.text("name", problems).unwrap_or_else(|| Placed { value: stem, place: table.source.start() });
     check_name("connector", &name, problems);
     // Comes before anything that stops reading, because messages about a wrong word quote it.
-    table.plain_secrets(&[&EXAMPLES, ["settings"].as_slice()].concat(), problems);
+    table.plain_secrets(&[&EXAMPLES, ["settings", "oauth"].as_slice()].concat(), problems);
     let role = table.choice("kind", &Role::WORDS, problems).map_or(Role::Extractor, |role| role.value);
     let example = "{ name = \"tap-x\", namespace = \"tap_x\" }";
     let plugin = table.required_table("plugin", example, problems).and_then(|table| plugin(table, problems));
@@ -43,6 +43,7 @@ fn read(table: Table<'_>, problems: &mut Problems) -> Option<Connector> {
     let groups = groups(&table, &settings, problems);
     let range = table.table("range", problems).map(|table| RangeSettings::read(table, &settings, problems));
     let reset = table.table("reset", problems).map(|table| Reset::read(table, &settings, problems));
+    let oauth = table.table("oauth", problems).and_then(|table| OAuth::read(table, &settings, problems));
     let naming = table.table("naming", problems).map(|table| Naming::read(table, &settings, problems));
     let text = |key, problems: &mut Problems| table.text(key, problems).map(|text| text.value);
     let connector = Connector {
@@ -70,6 +71,7 @@ fn read(table: Table<'_>, problems: &mut Problems) -> Option<Connector> {
         quota: table.table("quota", problems).map(|table| Quota::read(table, problems)),
         range,
         reset,
+        oauth,
         own_streams: table.flag("own_streams", problems).is_some_and(|flag| flag.value),
         lock: table.table("lock", problems).and_then(|table| lock(table, problems)),
     };

@@ -20,6 +20,8 @@ pub fn merge(older: &Connector, newer: Connector) -> (Connector, Vec<String>) {
     let reset = older.reset.as_ref().filter(|reset| reset.settings.keys().chain(reset.needs.keys()).all(has)).cloned();
     merged.range = range.or(merged.range);
     merged.reset = reset.or(merged.reset);
+    let oauth = older.oauth.as_ref().filter(|oauth| oauth.settings().all(|name| merged.setting(name).is_some()));
+    merged.oauth = oauth.cloned().or(merged.oauth);
     merged.own_streams = older.own_streams;
     if older.head.category.is_some() {
         merged.head.category.clone_from(&older.head.category);
@@ -135,6 +137,18 @@ mod tests {
         let after = |newer: &str| merge(&older, connector(newer)).0.range;
         assert_eq!(after("settings = [{name = 'a'}]"), older.range);
         assert_eq!(after("settings = [{name = 'b'}]"), None);
+    }
+
+    #[test]
+    fn a_sign_in_stays_as_long_as_its_settings_exist() {
+        let older = connector(
+            "settings = [{name = 'id'}, {name = 'token'}]\n[oauth]\nauthorize_url = 'https://x.example/a'\n\
+             token_url = 'https://x.example/t'\nclient_id = 'id'\nrefresh_token = 'token'",
+        );
+        let after = |newer: &str| merge(&older, connector(newer)).0.oauth;
+        assert!(older.oauth.is_some());
+        assert_eq!(after("settings = [{name = 'token'}, {name = 'id'}]"), older.oauth);
+        assert_eq!(after("settings = [{name = 'id'}]"), None);
     }
 
     #[test]

@@ -131,6 +131,7 @@ pub(super) fn read(
         losses: Vec::new(),
         naming: None,
         quota: None,
+        oauth: None,
         range,
         reset: None,
         own_streams: false,

@@ -77,6 +77,10 @@ pub fn text(connector: &Connector, stem: &str) -> String {
             line(&mut text, key, &json!(values));
         }
     }
+    if let Some(oauth) = &connector.oauth {
+        text.push_str("\n[oauth]\n");
+        lines(&mut text, json!(oauth).as_object().unwrap_or(&Map::new()));
+    }
     for (stream, metadata) in &connector.metadata {
         let _ = writeln!(text, "\n[metadata.{}]", key(stream));
         lines(&mut text, metadata.as_object().unwrap_or(&Map::new()));

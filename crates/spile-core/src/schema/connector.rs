@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::form::{document, flag, open_table, table, tables, text, texts, word};
+use super::form::{document, flag, open_table, table, tables, text, texts, whole, word};
 use crate::connector::naming::{Letters, Part};
+use crate::connector::oauth::{ClientAuth, RedirectHost};
 use crate::connector::passthrough_keys::{self, KeyForm};
 use crate::connector::{Kind, ResetMoment, Role};
 
@@ -28,6 +29,7 @@ pub(super) fn schema() -> Value {
         ("quota", quota()),
         ("range", range()),
         ("reset", reset()),
+        ("oauth", oauth()),
         ("own_streams", flag("Whether its settings choose its streams.")),
         ("lock", lock()),
     ];
@@ -142,6 +144,40 @@ fn reset() -> Value {
         ("needs", open_table("Settings that an integration must have or leave at this default.")),
     ];
     table(keys, &[])
+}
+
+fn oauth() -> Value {
+    let words =
+        |what: &str| json!({ "type": "object", "additionalProperties": { "type": "string" }, "description": what });
+    let port = whole(
+        1024,
+        u32::from(u16::MAX),
+        "The port of the redirect address, if the provider accepts only one; the default is a free one.",
+    );
+    let keys = [
+        ("authorize_url", text("Where a person signs in: an `https` address; settings can be used in braces.")),
+        ("token_url", text("Where a program gets tokens; the client's secret is sent there.")),
+        ("device_url", text("Where a program gets a code to type on another device (RFC 8628).")),
+        ("scopes", texts("What the token may do.")),
+        ("scope_separator", text("What separates the scopes in a request; the default is a space.")),
+        ("parameters", words("More parameters of the address where a person signs in.")),
+        ("values", open_table("Words that stand for the values of a setting in an address, by setting and value.")),
+        ("pkce", json!({ "type": "boolean", "default": true, "description": "Whether to use PKCE (RFC 7636)." })),
+        (
+            "client_auth",
+            word(ClientAuth::WORDS.map(|(word, _)| word), "How the client sends its secret; the default is `body`."),
+        ),
+        ("client_id", text("The setting with the client's id.")),
+        ("client_secret", text("The setting with the client's secret; public clients have none.")),
+        ("refresh_token", text("The setting that takes the refresh token.")),
+        ("access_token", text("The setting that takes the access token, if access tokens do not expire.")),
+        (
+            "redirect_host",
+            word(RedirectHost::WORDS.map(|(word, _)| word), "The name of this machine in the redirect address."),
+        ),
+        ("redirect_port", port),
+    ];
+    table(keys, &["authorize_url", "token_url", "client_id"])
 }
 
 fn naming() -> Value {

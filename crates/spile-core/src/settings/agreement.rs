@@ -19,6 +19,8 @@ pub enum Sent {
     Key,
     /// The password of a mail server.
     Password,
+    /// The client's secret and the code of a person who signs in to a source.
+    Client,
 }
 
 impl fmt::Display for Sent {
@@ -26,17 +28,18 @@ impl fmt::Display for Sent {
         f.write_str(match self {
             Self::Key => "key",
             Self::Password => "password",
+            Self::Client => "sign-in",
         })
     }
 }
 
-/// The permission to send the secret in a variable to a host. A branch can change the host in `spile.toml`, so a person
-/// agrees once on each machine. The variable's value is not part of the agreement.
+/// The permission to send the secret in a variable to a host. A branch can change the host in `spile.toml` or in the
+/// definition of a connector, so a person agrees once on each machine. The variable's value is not part of the agreement.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Agreement {
     /// The host that it is sent to.
     pub host: Host,
-    /// The variable that contains it.
+    /// The variable that contains it; for a sign-in, the connector.
     pub variable: VariableName,
     /// The kind of secret.
     pub what: Sent,
@@ -44,7 +47,12 @@ pub struct Agreement {
 
 impl fmt::Display for Agreement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the {} in `{}` to `{}`", self.what, self.variable, self.host)
+        match self.what {
+            Sent::Key | Sent::Password => write!(f, "the {} in `{}` to `{}`", self.what, self.variable, self.host),
+            Sent::Client => {
+                write!(f, "the secret and the code of the sign-in to `{}` to `{}`", self.variable, self.host)
+            }
+        }
     }
 }
 
@@ -52,7 +60,11 @@ impl Agreement {
     /// Returns the question for the user.
     #[must_use]
     pub fn question(&self) -> String {
-        format!("`spile.toml` names a host. Send {self}?")
+        let file = match self.what {
+            Sent::Key | Sent::Password => "`spile.toml`",
+            Sent::Client => "The connector or the integration",
+        };
+        format!("{file} names a host. Send {self}?")
     }
 
     /// Returns the next step if nobody has agreed yet.

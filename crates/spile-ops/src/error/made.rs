@@ -6,6 +6,7 @@ use std::path::Path;
 use miette::Diagnostic;
 
 use super::Error;
+use crate::secrets::SignInError;
 use spile_core::problem::{Problems, did_you_mean, listed};
 use spile_core::settings::RegistryMistake;
 use spile_core::source::Placed;
@@ -18,6 +19,12 @@ use spile_world::files::refusal::FileRefusal;
 impl From<FileError> for Error {
     fn from(error: FileError) -> Self {
         Self::Problems(error.into())
+    }
+}
+
+impl From<SignInError> for Error {
+    fn from(error: SignInError) -> Self {
+        Self::Secrets(error.into())
     }
 }
 

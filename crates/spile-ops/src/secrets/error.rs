@@ -6,9 +6,12 @@ use miette::Diagnostic;
 
 use spile_core::name::{EnvironmentName, Slug};
 use spile_core::problem::listed;
+use super::sign_in::SignInError;
+use spile_core::name::Slug;
 use spile_core::sops::{BadRules, Fault};
 use spile_world::files::project::FileError;
 use spile_world::keys::{BadRecipient, NoIdentity, NoKey, OpenError};
+use spile_world::net::oauth::OAuthError;
 use spile_world::processes::editor::EditorError;
 use spile_world::processes::git::GitError;
 use spile_world::processes::sops_program::ProgramError;
@@ -230,6 +233,14 @@ pub enum Error {
         /// The place of the error, never the text.
         message: String,
     },
+    /// Nobody can sign in yet.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    SignIn(#[from] SignInError),
+    /// The sign-in failed.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    OAuth(#[from] OAuthError),
     /// The editor failed.
     #[error(transparent)]
     #[diagnostic(transparent)]

@@ -56,6 +56,7 @@ pub fn show(shown: &[ShownConnector]) -> Value {
             "quota": connector.quota,
             "range": connector.range,
             "reset": connector.reset,
+            "oauth": connector.oauth,
             "own_streams": connector.own_streams,
             "certified": certificate.as_ref().map(certificate::for_catalog),
         })

@@ -51,6 +51,8 @@ pub enum Lock {
     Meltano,
     /// The Python environments of plugins, and Meltano's database.
     Plugins,
+    /// The sign-in to a source, which ends in a browser.
+    SignIn,
 }
 
 impl Lock {
@@ -62,6 +64,7 @@ impl Lock {
             Self::Runs => "runs",
             Self::Meltano => "meltano",
             Self::Plugins => "plugins",
+            Self::SignIn => "sign-in",
         }
     }
 
@@ -73,6 +76,7 @@ impl Lock {
             Self::Runs => "starting a run or cleaning up after one",
             Self::Meltano => "installing Meltano",
             Self::Plugins => "installing plugins",
+            Self::SignIn => "signing in to a source",
         }
     }
 
@@ -82,6 +86,8 @@ impl Lock {
                 INTRODUCTION.get().and_then(|known| known.patience).unwrap_or(PATIENCE)
             }
             Self::Meltano | Self::Plugins => INSTALLING,
+            // A person in front of a browser decides when the other one ends.
+            Self::SignIn => Duration::ZERO,
         }
     }
 }
