@@ -106,7 +106,8 @@ pub struct Global {
     /// Never prompt; fail if an answer is missing on the command line
     #[arg(long, global = true)]
     no_input: bool,
-    /// Allow sending the registry key or a mail server password to this host from `spile.toml`; separate hosts with commas
+    /// Allow sending a registry key, a mail server password, or the secret of a sign-in to this host that a file of the
+    /// project names; separate hosts with commas
     #[arg(long, value_name = "HOST", global = true, value_delimiter = ',')]
     trust_registry: Vec<TrustedHost>,
     #[command(flatten)]

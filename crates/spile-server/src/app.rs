@@ -12,6 +12,7 @@ use super::idempotency_store::IdempotencyStore;
 use super::jobs::Jobs;
 use super::jwt::Jwts;
 use super::limits::Limit;
+use super::pending_sign_ins::PendingSignIns;
 use super::project_view::{Desks, ProjectView};
 use super::queue::Queue;
 use super::refusal::Refusal;
@@ -43,6 +44,7 @@ struct Inner {
     jobs: Jobs,
     queue: Queue,
     drafts: Drafts,
+    sign_ins: PendingSignIns,
     answered: IdempotencyStore,
     /// Allows one change at a time: each checks all files before it writes one.
     writes: tokio::sync::Mutex<()>,
@@ -67,6 +69,7 @@ impl App {
             jobs: Jobs::default(),
             queue: Queue::default(),
             drafts: Drafts::default(),
+            sign_ins: PendingSignIns::default(),
             answered: IdempotencyStore::default(),
             writes: tokio::sync::Mutex::default(),
             stop,
@@ -174,6 +177,11 @@ impl App {
 
     pub(super) fn drafts(&self) -> &Drafts {
         &self.0.drafts
+    }
+
+    /// Returns the sign-ins to sources that have begun.
+    pub(super) fn sign_ins(&self) -> &PendingSignIns {
+        &self.0.sign_ins
     }
 
     /// Makes the next request read the files again.

@@ -32,6 +32,7 @@ mod jwt;
 mod limits;
 mod logos;
 pub mod pages;
+mod pending_sign_ins;
 mod project_view;
 mod queue;
 mod refusal;

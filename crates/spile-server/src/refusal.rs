@@ -218,9 +218,12 @@ fn status(error: &Error) -> StatusCode {
         | Error::Import(_)
         | Error::Connectors(_)
         | Error::Unsaid { .. }
-        | Error::Secrets(secrets::Error::Value { .. } | secrets::Error::Unknown { .. }) => {
-            StatusCode::UNPROCESSABLE_ENTITY
-        }
+        | Error::Secrets(
+            secrets::Error::Value { .. }
+            | secrets::Error::Unknown { .. }
+            | secrets::Error::SignIn(_)
+            | secrets::Error::OAuth(_),
+        ) => StatusCode::UNPROCESSABLE_ENTITY,
         Error::Stale { .. }
         | Error::OtherPlan { .. }
         | Error::Taken { .. }

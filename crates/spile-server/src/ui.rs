@@ -12,6 +12,7 @@ mod notifications;
 mod plan;
 mod runs;
 mod shell;
+mod source_sign_in;
 mod wizard;
 
 use axum::Router;
@@ -34,6 +35,9 @@ pub fn routes() -> Router<App> {
         .route("/integrations/{slug}/settings", post(integration::save))
         .route("/integrations/{slug}/delete", get(integration::ask_delete))
         .route("/integrations/{slug}/contract", post(integration::contract))
+        .route("/integrations/{slug}/sign-in", post(source_sign_in::begin))
+        .route("/sign-in/callback", get(source_sign_in::callback))
+        .route("/sign-in/end", get(source_sign_in::end))
         .route("/integrations/{slug}/bookmarks", get(bookmarks::ask).post(bookmarks::clear))
         .route("/integrations/{slug}/{action}", post(integration::act))
         .route("/marketplace", get(catalog::marketplace))

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use spile_core::connector::oauth::{Endpoints, NoAddress};
 use spile_core::connector::{Catalog, Connector, OAuth};
-use spile_core::name::SettingName;
+use spile_core::name::{SettingName, Slug};
 use spile_core::secret::Secret;
 use spile_core::settings::{Agreement, Sent, WebAddress};
 use spile_core::sops::node::{self, Node};
@@ -54,15 +54,24 @@ impl SignIn {
         let slug = file.name.slug.clone();
         let connector = file.connector(project)?;
         let Some(connector) = connector else { return Err(SignInError::NoConnector { slug }.into()) };
+        Ok(Self::with(&connector, &file.config(project)?, &slug)?)
+    }
+
+    /// Returns the sign-in for a connector and settings in plain text.
+    ///
+    /// # Errors
+    /// As for [`Self::of`].
+    pub fn with(connector: &Connector, config: &Settings, slug: &Slug) -> Result<Self, SignInError> {
+        let slug = slug.clone();
         let Some(oauth) = connector.oauth.clone() else {
-            return Err(SignInError::NotOffered { provider: connector.head.label.clone(), slug }.into());
+            return Err(SignInError::NotOffered { provider: connector.head.label.clone(), slug });
         };
-        let endpoints = oauth.endpoints(&connector, &file.config(project)?).map_err(|why| match why {
+        let endpoints = oauth.endpoints(connector, config).map_err(|why| match why {
             NoAddress::Unset(name) => SignInError::Unset { name, slug: slug.clone() },
             NoAddress::Unfit(name) => SignInError::Unfit { name, slug: slug.clone() },
         })?;
-        let agreement =
-            if is_trusted(&connector, &oauth, &endpoints) { None } else { agreement(&connector, &endpoints) };
+        let is_trusted = is_trusted(connector, &oauth, &endpoints);
+        let agreement = if is_trusted { None } else { agreement(connector, &endpoints) };
         Ok(Self { provider: connector.head.label.clone(), oauth, agreement, endpoints })
     }
 

@@ -78,7 +78,7 @@ async fn page(
         "schedule": here.schedule.as_ref().map(ToString::to_string), "next": next(one, &desk.environment, now),
         "select": here.select, "created": standing.map(|standing| moment(standing.created_at)),
         "can_sync": one.role() == Role::Extractor && here.loader.is_some(),
-        "etag": desk.mark_of(one),
+        "etag": desk.mark_of(one), "can_sign_in": one.connector.oauth.is_some(),
     });
     let data = json!({
         "one": facts, "runs": rows, "charts": [chart::records(&runs), chart::durations(&runs)], "all": Fields::of(&one.connector, &known),

@@ -141,6 +141,7 @@ fn told(did: &str) -> Option<Told> {
         "applied" => ("good", "Applied."),
         "unapplied" => ("warn", "Saved, but not applied. Resolve the problem, then apply it here."),
         "branch" => ("good", "Committed to a new branch. Request a review of it."),
+        "signed_in" => ("good", "Signed in. The token is encrypted when you save."),
         "deleted" => ("good", "Deleted. The plan shows what applying this would change."),
         "cleared" => ("good", "Cleared. The next sync reads the stream again."),
         "enabled" => ("good", "Enabled."),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use axum::extract::Path;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 use serde_json::{Value, json};
 
@@ -14,6 +14,7 @@ use super::form::Posted;
 use super::general::{SCHEDULE, loaders, text};
 use super::integration::goes_on;
 use super::shell::{At, Trouble, fault};
+use super::source_sign_in::begin_for_draft;
 use crate::change::{self, Change};
 use crate::drafts::Draft;
 use crate::pages::fields::{AnswersSoFar, FieldData, Fields, ways};
@@ -68,7 +69,7 @@ fn find(at: &At, id: &str) -> Result<Draft, Refusal> {
     at.app.drafts().get(id).ok_or_else(gone)
 }
 
-fn gone() -> Refusal {
+pub fn gone() -> Refusal {
     Refusal::new(StatusCode::NOT_FOUND, "spile::http::draft", "this draft was already saved or has expired")
         .help("start again from the catalog")
 }
@@ -99,7 +100,7 @@ async fn page(at: &At, id: &str, step: &str, draft: &Draft, refusal: Option<&Ref
     let mut data = json!({
         "connector": mark(&draft.connector), "steps": shown.collect::<Vec<_>>(), "step": step, "back": back,
         "action": format!("/drafts/{id}/{step}"), "fault": refusal.map(fault), "run": null, "streams": null,
-        "general": [], "all": null, "plan": null,
+        "general": [], "all": null, "plan": null, "can_sign_in": draft.connector.oauth.is_some(),
         "check": format!("/check/{}/{}", draft.connector.head.role, draft.connector.head.name),
     });
     match step {
@@ -203,7 +204,11 @@ async fn prepare(at: &At, draft: &Draft) -> Result<Prepared, Refusal> {
     })
 }
 
-pub async fn answer(Path((id, step)): Path<(String, String)>, posted: Posted) -> Result<Response, Trouble> {
+pub async fn answer(
+    headers: HeaderMap,
+    Path((id, step)): Path<(String, String)>,
+    posted: Posted,
+) -> Result<Response, Trouble> {
     let at = &posted.at;
     let draft = find(at, &id)?;
     let outcome = match (step.as_str(), posted.get("do")) {
@@ -227,6 +232,12 @@ pub async fn answer(Path((id, step)): Path<(String, String)>, posted: Posted) ->
         _ => Ok(true),
     };
     let draft = find(at, &id)?;
+    if outcome.is_ok() && (step.as_str(), posted.get("do")) == ("settings", "sign-in") {
+        return match begin_for_draft(at, &headers, &id, &draft) {
+            Ok(leads) => Ok(leads),
+            Err(refusal) => page(at, &id, &step, &draft, Some(&refusal)).await,
+        };
+    }
     let goes_on = match outcome {
         Ok(goes_on) => goes_on,
         Err(refusal) => return page(at, &id, &step, &draft, Some(&refusal)).await,

@@ -31,7 +31,7 @@ pub enum SignInError {
     },
     /// An address needs a setting.
     #[error("the address for signing in needs `{name}`, which is not set")]
-    #[diagnostic(code(spile::oauth::setting), help("set it first: `spile edit {slug} --set {name} VALUE`"))]
+    #[diagnostic(code(spile::oauth::setting), help("set it first: `spile edit {slug} --set {name}=VALUE`"))]
     Unset {
         /// The setting.
         name: String,
@@ -43,7 +43,7 @@ pub enum SignInError {
     #[diagnostic(
         code(spile::oauth::unfit),
         help(
-            "change it with `spile edit {slug} --set {name} VALUE`: one word of letters, digits, `-`, `_` and dots, or an `https` address where the whole host is a setting"
+            "change it with `spile edit {slug} --set {name}=VALUE`: one word of letters, digits, `-`, `_` and dots, or an `https` address where the whole host is a setting"
         )
     )]
     Unfit {
