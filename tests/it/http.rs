@@ -13,6 +13,7 @@ mod pages;
 mod readme;
 mod runs;
 mod safety;
+mod sign_in;
 mod states;
 
 use std::io::{BufRead, BufReader, Read};

@@ -2,6 +2,7 @@
 
 mod access;
 mod git;
+pub mod sign_in;
 mod values;
 
 use std::io::Write;
@@ -39,8 +40,8 @@ secret = true
 "#;
 
 /// A project with one integration, and a user with a key of their own.
-struct Desk {
-    folder: Folder,
+pub struct Desk {
+    pub folder: Folder,
     environment: Vec<(String, String)>,
 }
 
@@ -88,7 +89,7 @@ impl Desk {
         self
     }
 
-    fn command(&self, words: &[&str]) -> Command {
+    pub fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_spile"));
         command.current_dir(self.folder.path()).args(words).env_clear().envs(crate::tools::profile());
         command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
@@ -118,7 +119,7 @@ impl Desk {
     }
 
     /// Returns the secrets in plain text.
-    fn values(&self, slug: &str) -> Value {
+    pub fn values(&self, slug: &str) -> Value {
         let shown = self.run(&["secrets", "view", slug, "--yes", "--format", "json"]).succeeds();
         serde_json::from_str(&shown.stdout).unwrap()
     }

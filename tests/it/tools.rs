@@ -17,6 +17,9 @@ const SOPS_AGE: &str = "4.0.2";
 /// Supabase's own command line, for its linters.
 const SUPABASE: &str = "3.1.0";
 
+/// A provider of OAuth that checks PKCE: the newest version for Node 20.
+const OAUTH_PROVIDER: &str = "8.2.3";
+
 /// The result of one call of a tool.
 #[derive(Debug)]
 pub struct Said {
@@ -44,6 +47,13 @@ pub fn supabase() -> Option<PathBuf> {
     static MADE: OnceLock<Option<PathBuf>> = OnceLock::new();
     let made = MADE.get_or_init(|| installed(&format!("supabase-{SUPABASE}"), "npm", install_supabase));
     made.as_ref().map(|folder| folder.join("node_modules/.bin/supabase"))
+}
+
+/// Returns the folder whose `node_modules` contains the provider of OAuth; `None` if there is no `npm`.
+pub fn oauth_provider() -> Option<PathBuf> {
+    static MADE: OnceLock<Option<PathBuf>> = OnceLock::new();
+    let name = format!("oauth2-mock-server-{OAUTH_PROVIDER}");
+    MADE.get_or_init(|| installed(&name, "npm", install_oauth_provider)).clone()
 }
 
 /// Returns where a coverage profile is written, if coverage is measured, so that programs with an empty environment are
@@ -167,6 +177,10 @@ fn install_sops(folder: &Path) {
 
 fn install_sops_age(folder: &Path) {
     install_npm(folder, &[&format!("sops-age@{SOPS_AGE}")]);
+}
+
+fn install_oauth_provider(folder: &Path) {
+    install_npm(folder, &[&format!("oauth2-mock-server@{OAUTH_PROVIDER}")]);
 }
 
 fn install_supabase(folder: &Path) {
