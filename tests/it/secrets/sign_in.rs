@@ -60,7 +60,7 @@ impl Provider {
 
 /// Signs in without opening a browser, and with one that only follows redirects.
 async fn sign_in(desk: &Desk, words: &[&str]) -> Done {
-    let words = [&["secrets", "sign-in", "shop", "--no-browser", "--timeout", "20"], words].concat();
+    let words = [&["secrets", "sign-in", "shop", "--no-browser", "--timeout", "60"], words].concat();
     let mut command = desk.command(&words);
     let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut said = BufReader::new(child.stderr.take().unwrap());
