@@ -10,6 +10,7 @@ mod integration;
 mod integrations;
 mod notifications;
 mod plan;
+mod provider;
 mod runs;
 mod shell;
 mod source_sign_in;

@@ -57,11 +57,12 @@ pub(super) async fn exec(args: &SignInArgs, desk: &SecretsContext, global: &Glob
 
 /// Asks whether secrets may be sent to the host, unless a built-in definition names it.
 fn agree(sign_in: &SignIn, outside: &Outside, output: &mut Output) -> Result<(), ops::Error> {
-    let Some(agreement) = &sign_in.agreement else { return Ok(()) };
-    if outside.agreements.cover(agreement) || agrees(agreement, &outside.agreements, output) {
-        return Ok(());
+    for agreement in &sign_in.agreements {
+        if !outside.agreements.cover(agreement) && !agrees(agreement, &outside.agreements, output) {
+            return Err(SignInError::NotAgreed { agreement: Box::new(agreement.clone()) }.into());
+        }
     }
-    Err(SignInError::NotAgreed { agreement: Box::new(agreement.clone()) }.into())
+    Ok(())
 }
 
 /// Asks for what the files do not know of the client, and encrypts it at once: a second try needs it again.

@@ -3,12 +3,15 @@
 mod address;
 mod mistake;
 
+use std::collections::BTreeSet;
+
 use indexmap::IndexMap;
 use serde::Serialize;
 
 use super::kind::word_of;
 use super::{Connector, Setting};
 use crate::problem::Problems;
+use crate::settings::Host;
 use crate::source::Placed;
 use crate::table::Table;
 use crate::value::Settings;
@@ -26,7 +29,7 @@ pub struct OAuth {
     pub authorize_url: AddressTemplate,
     /// Where a program gets tokens. The client's secret is sent there.
     pub token_url: AddressTemplate,
-    /// Where a program gets a code to type on another device: RFC 8628.
+    /// Where a program gets a code to type on another device: RFC 8628. The client's secret is sent there too.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub device_url: Option<AddressTemplate>,
     /// What the token may do.
@@ -153,6 +156,14 @@ pub struct Endpoints {
     pub device: Option<url::Url>,
 }
 
+impl Endpoints {
+    /// Returns the hosts that the client's secret is sent to.
+    #[must_use]
+    pub fn secret_hosts(&self) -> BTreeSet<Host> {
+        [Some(&self.token), self.device.as_ref()].into_iter().flatten().map(Host::of).collect()
+    }
+}
+
 impl OAuth {
     /// Reads the table `[oauth]` of a definition.
     pub(super) fn read(table: Table<'_>, settings: &[Setting], problems: &mut Problems) -> Option<Self> {
@@ -205,6 +216,11 @@ impl OAuth {
         Ok(Endpoints { authorize: self.authorize_url.fill(word)?, token: self.token_url.fill(word)?, device })
     }
 
+    /// Returns the addresses that the client's secret is sent to.
+    pub fn secret_addresses(&self) -> impl Iterator<Item = &AddressTemplate> {
+        [Some(&self.token_url), self.device_url.as_ref()].into_iter().flatten()
+    }
+
     /// Returns what stands for a setting in an address.
     fn word(&self, connector: &Connector, settings: &Settings, name: &str) -> Option<String> {
         let default = || connector.setting(name).and_then(|setting| setting.default.as_ref());
@@ -215,8 +231,8 @@ impl OAuth {
 
     /// Returns the settings that it refers to.
     pub fn settings(&self) -> impl Iterator<Item = &str> {
-        let addresses = [Some(&self.authorize_url), Some(&self.token_url), self.device_url.as_ref()];
-        let placeholders = addresses.into_iter().flatten().flat_map(AddressTemplate::placeholders);
+        let addresses = std::iter::once(&self.authorize_url).chain(self.secret_addresses());
+        let placeholders = addresses.flat_map(AddressTemplate::placeholders);
         let named = [Some(&self.client_id), self.client_secret.as_ref()].into_iter().flatten().map(String::as_str);
         placeholders.chain(named).chain([self.token.name()])
     }

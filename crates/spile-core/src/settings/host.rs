@@ -21,6 +21,15 @@ impl fmt::Display for Host {
     }
 }
 
+impl Host {
+    /// Returns the host of an address.
+    #[must_use]
+    pub fn of(url: &Url) -> Self {
+        let port = url.port_or_known_default().unwrap_or_default();
+        Self { scheme: url.scheme().to_owned(), name: url.host_str().unwrap_or_default().to_owned(), port }
+    }
+}
+
 fn usual_port(scheme: &str) -> Option<u16> {
     match scheme {
         "https" => Some(443),
@@ -94,8 +103,7 @@ impl WebAddress {
     /// Returns the host.
     #[must_use]
     pub fn host(&self) -> Host {
-        let port = self.0.port_or_known_default().unwrap_or_default();
-        Host { scheme: self.0.scheme().to_owned(), name: self.0.host_str().unwrap_or_default().to_owned(), port }
+        Host::of(&self.0)
     }
 }
 

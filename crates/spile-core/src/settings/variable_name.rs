@@ -8,6 +8,12 @@ use std::str::FromStr;
 pub struct VariableName(String);
 
 impl VariableName {
+    /// Returns the name that is most like a text: with an underscore for each other character.
+    #[must_use]
+    pub fn like(text: &str) -> Self {
+        Self(text.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect())
+    }
+
     /// Returns the name.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -15,6 +15,7 @@ use spile_world::files::door::Shut;
 use spile_world::files::io_error::IoError;
 use spile_world::files::project::FileError;
 use spile_world::files::refusal::FileRefusal;
+use spile_world::net::oauth::OAuthError;
 
 impl From<FileError> for Error {
     fn from(error: FileError) -> Self {
@@ -24,6 +25,12 @@ impl From<FileError> for Error {
 
 impl From<SignInError> for Error {
     fn from(error: SignInError) -> Self {
+        Self::Secrets(error.into())
+    }
+}
+
+impl From<OAuthError> for Error {
+    fn from(error: OAuthError) -> Self {
         Self::Secrets(error.into())
     }
 }

@@ -4,11 +4,11 @@ mod error;
 
 use std::path::Path;
 
-use spile_core::connector::oauth::{Endpoints, NoAddress};
+use spile_core::connector::oauth::{AddressTemplate, Endpoints, NoAddress};
 use spile_core::connector::{Catalog, Connector, OAuth};
 use spile_core::name::{SettingName, Slug};
 use spile_core::secret::Secret;
-use spile_core::settings::{Agreement, Sent, WebAddress};
+use spile_core::settings::{Agreement, Sent, VariableName};
 use spile_core::sops::node::{self, Node};
 use spile_core::value::Settings;
 use spile_world::files::door::Shut;
@@ -30,7 +30,7 @@ pub struct SignIn {
     /// What the connector's definition says.
     pub oauth: OAuth,
     /// What somebody has to agree to first, because a file of the project decides where secrets are sent.
-    pub agreement: Option<Agreement>,
+    pub agreements: Vec<Agreement>,
     endpoints: Endpoints,
 }
 
@@ -71,8 +71,8 @@ impl SignIn {
             NoAddress::Unfit(name) => SignInError::Unfit { name, slug: slug.clone() },
         })?;
         let is_trusted = is_trusted(connector, &oauth, &endpoints);
-        let agreement = if is_trusted { None } else { agreement(connector, &endpoints) };
-        Ok(Self { provider: connector.head.label.clone(), oauth, agreement, endpoints })
+        let agreements = if is_trusted { Vec::new() } else { agreements(connector, &endpoints) };
+        Ok(Self { provider: connector.head.label.clone(), oauth, agreements, endpoints })
     }
 
     /// Returns the client as far as the files know it.
@@ -138,15 +138,15 @@ fn is_trusted(connector: &Connector, oauth: &OAuth, endpoints: &Endpoints) -> bo
         return false;
     }
     let usual = || oauth.endpoints(&built_in, &Settings::new()).ok();
-    let same = |usual: Endpoints| usual.token.origin() == endpoints.token.origin();
-    oauth.token_url.names_the_provider() || usual().is_some_and(same)
+    let same = |usual: Endpoints| usual.secret_hosts() == endpoints.secret_hosts();
+    oauth.secret_addresses().all(AddressTemplate::names_the_provider) || usual().is_some_and(same)
 }
 
-/// Returns what somebody has to agree to.
-fn agreement(connector: &Connector, endpoints: &Endpoints) -> Option<Agreement> {
-    let address: WebAddress = endpoints.token.origin().ascii_serialization().parse().ok()?;
-    let name = connector.head.name.replace('-', "_").parse().ok()?;
-    Some(Agreement { host: address.host(), variable: name, what: Sent::Client })
+/// Returns what somebody has to agree to: one agreement for each host that the client's secret is sent to.
+fn agreements(connector: &Connector, endpoints: &Endpoints) -> Vec<Agreement> {
+    let variable = VariableName::like(&connector.head.name);
+    let one = |host| Agreement { host, variable: variable.clone(), what: Sent::Client };
+    endpoints.secret_hosts().into_iter().map(one).collect()
 }
 
 impl SecretsFile {

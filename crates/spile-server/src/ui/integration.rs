@@ -15,6 +15,7 @@ use super::edited::{Edited, has_originals};
 use super::form::Posted;
 use super::general::general;
 use super::integrations::{confirm, next, state};
+use super::provider;
 use super::shell::{At, Trouble, fault};
 use crate::api::find;
 use crate::change::{self, Bulk, Change, ChangeOutcome};
@@ -52,7 +53,7 @@ pub async fn show(at: At, Path(slug): Path<String>) -> Result<Response, Trouble>
 }
 
 /// Renders the page; after a refused change, with the edited fields and the refusal.
-async fn page(
+pub async fn page(
     at: &At,
     one: &Arc<Integration>,
     edited: Option<&Edited>,
@@ -78,7 +79,7 @@ async fn page(
         "schedule": here.schedule.as_ref().map(ToString::to_string), "next": next(one, &desk.environment, now),
         "select": here.select, "created": standing.map(|standing| moment(standing.created_at)),
         "can_sync": one.role() == Role::Extractor && here.loader.is_some(),
-        "etag": desk.mark_of(one), "can_sign_in": one.connector.oauth.is_some(),
+        "etag": desk.mark_of(one), "sign_in": provider::offered(at, &one.connector),
     });
     let data = json!({
         "one": facts, "runs": rows, "charts": [chart::records(&runs), chart::durations(&runs)], "all": Fields::of(&one.connector, &known),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
-use axum::http::header::RETRY_AFTER;
+use axum::http::header::{HOST, RETRY_AFTER};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{Html, IntoResponse, Redirect, Response};
@@ -38,6 +38,8 @@ pub struct At {
     pub app: App,
     /// The project.
     pub desk: Arc<ProjectView>,
+    /// The host that the browser asked, with its port.
+    pub host: String,
     path: String,
     told: Option<Told>,
 }
@@ -109,7 +111,8 @@ impl FromRequestParts<App> for At {
         let desk = app.desk().await?;
         let did = parts.uri.query().and_then(|query| query.split('&').find_map(|pair| pair.strip_prefix("did=")));
         let told = did.and_then(told);
-        Ok(Self { who, app: app.clone(), desk, path: parts.uri.path().to_owned(), told })
+        let host = parts.headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default().to_owned();
+        Ok(Self { who, app: app.clone(), desk, host, path: parts.uri.path().to_owned(), told })
     }
 }
 

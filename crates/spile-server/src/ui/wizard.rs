@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use axum::extract::Path;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use serde_json::{Value, json};
 
@@ -13,8 +13,8 @@ use super::edited::Edited;
 use super::form::Posted;
 use super::general::{SCHEDULE, loaders, text};
 use super::integration::goes_on;
+use super::provider;
 use super::shell::{At, Trouble, fault};
-use super::source_sign_in::begin_for_draft;
 use crate::change::{self, Change};
 use crate::drafts::Draft;
 use crate::pages::fields::{AnswersSoFar, FieldData, Fields, ways};
@@ -74,6 +74,11 @@ pub fn gone() -> Refusal {
         .help("start again from the catalog")
 }
 
+/// Shows the settings of a draft again, after a sign-in that was refused.
+pub async fn settings_again(at: &At, id: &str, refusal: &Refusal) -> Result<Response, Trouble> {
+    page(at, id, "settings", &find(at, id)?, Some(refusal)).await
+}
+
 /// Returns the steps of a connector: a destination has no schedule, and a tap without a selection has no streams to
 /// choose.
 fn steps(draft: &Draft) -> Vec<(&'static str, &'static str)> {
@@ -100,7 +105,7 @@ async fn page(at: &At, id: &str, step: &str, draft: &Draft, refusal: Option<&Ref
     let mut data = json!({
         "connector": mark(&draft.connector), "steps": shown.collect::<Vec<_>>(), "step": step, "back": back,
         "action": format!("/drafts/{id}/{step}"), "fault": refusal.map(fault), "run": null, "streams": null,
-        "general": [], "all": null, "plan": null, "can_sign_in": draft.connector.oauth.is_some(),
+        "general": [], "all": null, "plan": null, "sign_in": provider::offered(at, &draft.connector),
         "check": format!("/check/{}/{}", draft.connector.head.role, draft.connector.head.name),
     });
     match step {
@@ -204,11 +209,7 @@ async fn prepare(at: &At, draft: &Draft) -> Result<Prepared, Refusal> {
     })
 }
 
-pub async fn answer(
-    headers: HeaderMap,
-    Path((id, step)): Path<(String, String)>,
-    posted: Posted,
-) -> Result<Response, Trouble> {
+pub async fn answer(Path((id, step)): Path<(String, String)>, posted: Posted) -> Result<Response, Trouble> {
     let at = &posted.at;
     let draft = find(at, &id)?;
     let outcome = match (step.as_str(), posted.get("do")) {
@@ -233,7 +234,8 @@ pub async fn answer(
     };
     let draft = find(at, &id)?;
     if outcome.is_ok() && (step.as_str(), posted.get("do")) == ("settings", "sign-in") {
-        return match begin_for_draft(at, &headers, &id, &draft) {
+        let slug = Slug::from_words(&draft.name).or_else(|| Slug::from_words(&draft.connector.head.name));
+        return match provider::of_draft(at, &id, &slug.ok_or_else(gone)?, &draft) {
             Ok(leads) => Ok(leads),
             Err(refusal) => page(at, &id, &step, &draft, Some(&refusal)).await,
         };

@@ -53,6 +53,7 @@ pub struct OAuthClient {
     http: Http,
     oauth: OAuth,
     provider: String,
+    secret: Option<Secret>,
 }
 
 /// A sign-in that has begun: what must be known to end it.
@@ -146,7 +147,8 @@ impl OAuthClient {
             .set_token_uri(TokenUrl::from_url(endpoints.token))
             .set_device_authorization_url_option(endpoints.device.map(DeviceAuthorizationUrl::from_url));
         let http = Http::new(authorities).map_err(|source| OAuthError::Client { source })?;
-        Ok(Self { client, http, oauth: oauth.clone(), provider: provider.to_owned() })
+        let (oauth, provider, secret) = (oauth.clone(), provider.to_owned(), registered.secret.clone());
+        Ok(Self { client, http, oauth, provider, secret })
     }
 
     /// Begins a sign-in that ends at a redirect address.
@@ -184,7 +186,7 @@ impl OAuthClient {
             request = request.set_pkce_verifier(verifier);
         }
         let answer = request.request_async(&self.http).await;
-        self.token(answer.map_err(|error| OAuthError::of(&self.provider, &redirect, error))?)
+        self.token(answer.map_err(|error| self.without_secret(OAuthError::of(&self.provider, &redirect, error)))?)
     }
 
     /// Asks for a code that a person types on another device.
@@ -198,7 +200,7 @@ impl OAuthClient {
             request = request.add_scope(Scope::new(scope));
         }
         let answer = request.request_async(&self.http).await;
-        answer.map(DeviceCode).map_err(|error| OAuthError::of(&self.provider, "", error))
+        answer.map(DeviceCode).map_err(|error| self.without_secret(OAuthError::of(&self.provider, "", error)))
     }
 
     /// Waits until a person has typed the code, and returns the token that the definition names.
@@ -208,7 +210,15 @@ impl OAuthClient {
     pub async fn end_on_device(&self, code: &DeviceCode, patience: Duration) -> Result<Secret, OAuthError> {
         let request = self.client.exchange_device_access_token(&code.0);
         let answer = request.request_async(&self.http, tokio::time::sleep, Some(patience)).await;
-        self.token(answer.map_err(|error| OAuthError::of_device(&self.provider, error))?)
+        self.token(answer.map_err(|error| self.without_secret(OAuthError::of_device(&self.provider, error)))?)
+    }
+
+    /// Removes the client's secret from an error, in case a provider repeats it.
+    fn without_secret(&self, error: OAuthError) -> OAuthError {
+        match &self.secret {
+            Some(secret) => error.without(secret),
+            None => error,
+        }
     }
 
     fn redirect(&self, address: &str) -> Result<Cow<'static, RedirectUrl>, OAuthError> {

@@ -6,6 +6,7 @@ use oauth2::{DeviceCodeErrorResponse, DeviceCodeErrorResponseType, RequestTokenE
 
 use super::http::HttpFault;
 use crate::net::authorities::NoClient;
+use spile_core::secret::Secret;
 
 /// The most characters of a provider's own words.
 const MOST_CHARACTERS: usize = 300;
@@ -179,6 +180,19 @@ impl OAuthError {
             }
             _ => Self::Refused { provider, words },
         }
+    }
+
+    /// Removes a secret from the provider's own words.
+    pub(super) fn without(mut self, secret: &Secret) -> Self {
+        if let Self::Denied { words, .. }
+        | Self::Expired { words, .. }
+        | Self::WrongClient { words, .. }
+        | Self::Refused { words, .. } = &mut self
+            && !secret.is_empty()
+        {
+            *words = words.replace(secret.expose(), "…");
+        }
+        self
     }
 
     pub(super) fn response(provider: &str, why: &str) -> Self {
