@@ -26,6 +26,7 @@ mod relay;
 mod resets;
 mod rotation;
 mod salesforce;
+pub mod salesforce;
 mod schedules;
 mod selection;
 mod sources;

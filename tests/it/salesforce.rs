@@ -1,13 +1,14 @@
 //! A stand-in for Salesforce on loopback, which the real tap talks to: an HTTP proxy leads every host under
 //! `salesforce.com` to it, over TLS with certificates of an authority of its own.
 //!
-//! Built from Salesforce's documentation: "OAuth 2.0 Refresh Token Flow" (Help), the REST API Developer Guide ("Query",
+//! Built from Salesforce's documentation: "OAuth 2.0 Web Server Flow" and "OAuth 2.0 Refresh Token Flow" (Help), the REST API Developer Guide ("Query",
 //! "sObject Describe", "Limits", "Status Codes and Error Responses") and the Bulk API Developer Guide, version 61.0.
 
 mod bulk;
 mod message;
 mod org;
 mod rest;
+mod sign_in;
 mod soql;
 
 use std::io::{BufReader, Write};
@@ -70,6 +71,11 @@ impl Salesforce {
             }
         });
         Some(Self { proxy, authority: folder.path().join("authority.pem"), org, _folder: folder })
+    }
+
+    /// Returns the address of the proxy that leads to it.
+    pub fn proxy(&self) -> &str {
+        &self.proxy
     }
 
     /// Returns the organization: what it contains, allows and was asked.

@@ -35,6 +35,7 @@ mock.service.on("beforeResponse", (answer, { body, headers }) => {
   used.add(body.code);
   if (id === "expired") refuse(400, "invalid_grant", "expired authorization code");
   if (id === "ok-error") refuse(200, "bad_verification_code", "The code passed is incorrect or expired.");
+  if (id === "echo") refuse(400, "invalid_request", `client_secret ${secret} is too short`);
   if (id === "no-refresh") delete answer.body.refresh_token;
   if (id === "nonsense") answer.body = { hello: "hunter3" };
 });

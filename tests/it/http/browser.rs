@@ -1,12 +1,15 @@
 //! The pages in a real browser: a user's walk through them with the keyboard alone, and an accessibility check of every
 //! page.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::Server;
 use crate::project::{FRUIT, Project};
-use crate::tools;
+use crate::real;
+use crate::salesforce::Salesforce;
+use crate::tools::{self, Said};
 
 /// Drives an installed browser; does not download one.
 const PLAYWRIGHT: &str = "1.65.1";
@@ -30,10 +33,25 @@ fn shots() -> Option<PathBuf> {
     std::env::var_os("SPILE_SCREENSHOTS").map(|_| Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/images"))
 }
 
+/// Lets a user of a server walk through its pages.
+async fn walk(
+    script: &str,
+    server: &Server,
+    project: &Project,
+    environment: Vec<(&'static str, OsString)>,
+) -> Option<Said> {
+    let name = format!("browser-{PLAYWRIGHT}-{AXE}");
+    let (tools, chromium) = (tools::installed(&name, "npm", install)?, chromium()?);
+    let mut walk = Command::new("node");
+    walk.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browser").join(script));
+    walk.env("TOOLS", &tools).env("CHROMIUM", chromium).env("ADDRESS", &server.address);
+    walk.env("CODE", server.code.as_ref().unwrap()).env("PROJECT", project.path()).envs(environment);
+    // Wait for the walk on a thread that the server does not need.
+    Some(tokio::task::spawn_blocking(move || tools::said(&mut walk, "")).await.unwrap())
+}
+
 #[tokio::test]
 async fn a_user_adds_salesforce_syncs_and_fixes_a_failure_by_keyboard_alone() {
-    let name = format!("browser-{PLAYWRIGHT}-{AXE}");
-    let (Some(tools), Some(chromium)) = (tools::installed(&name, "npm", install), chromium()) else { return };
     let project = Project::with_fault("renewal");
     project.write("integrations/fruit.toml", FRUIT);
     project.write("data/fruit.singer.jsonl", include_str!("../../../crates/spile-ops/src/init/fruit.singer.jsonl"));
@@ -41,13 +59,23 @@ async fn a_user_adds_salesforce_syncs_and_fixes_a_failure_by_keyboard_alone() {
     project.spile_with(&["secrets", "set", "things", "token", "--stdin"], "run-out-long-ago\n").succeeds();
     project.spile(&["apply", "--yes"]).succeeds();
     let server = Server::start(|words| project.command(words), &[]);
-    let mut walk = Command::new("node");
-    walk.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browser/walk.mjs"));
-    walk.env("TOOLS", &tools).env("CHROMIUM", chromium).env("ADDRESS", &server.address);
-    walk.env("CODE", server.code.as_ref().unwrap()).env("PROJECT", project.path());
-    walk.envs(shots().map(|folder| ("SHOTS", folder)));
-    // Wait for the walk on a thread that the server does not need.
-    let said = tokio::task::spawn_blocking(move || tools::said(&mut walk, "")).await.unwrap();
+    let shots = shots().map(|folder| ("SHOTS", folder.into_os_string()));
+    let Some(said) = walk("walk.mjs", &server, &project, shots.into_iter().collect()).await else { return };
     assert_eq!(said.code, Some(0), "{}\n{}", said.stdout, said.stderr);
     assert!(server.stop().success());
+}
+
+#[tokio::test]
+async fn a_user_signs_in_to_salesforce_with_the_button_of_the_wizard_and_its_records_can_be_read() {
+    let Some(salesforce) = Salesforce::start() else { return };
+    let project = real::salesforce::connected();
+    let server = Server::start(|words| salesforce.command(&project, words), &[]);
+    salesforce.org().grant.callbacks.push(format!("http://{}/sign-in/callback", server.address));
+    let environment = vec![("PROXY", salesforce.proxy().into()), ("PROVIDER", "login.salesforce.com".into())];
+    let Some(said) = walk("sign_in.mjs", &server, &project, environment).await else { return };
+    assert_eq!(said.code, Some(0), "{}\n{}", said.stdout, said.stderr);
+    let shown = project.spile(&["secrets", "view", "my-crm", "--yes", "--format", "json"]).succeeds().stdout();
+    let secrets: serde_json::Value = serde_json::from_str(&shown).unwrap();
+    assert_eq!(secrets["refresh_token"].as_str(), salesforce.org().grant.refresh_token.as_deref());
+    assert!(!server.said().contains("hunter2"));
 }

@@ -19,7 +19,7 @@ start_date = 2024-01-01
 "#;
 
 /// A project with the tap, which is installed once for all that share the seed, and with DuckDB.
-fn connected() -> Project {
+pub fn connected() -> Project {
     let project = with_sources();
     project.write("integrations/duck.toml", WAREHOUSE);
     project.write("integrations/crm.toml", CRM);

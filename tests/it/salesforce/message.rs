@@ -64,22 +64,32 @@ pub struct Response {
     status: u16,
     kind: &'static str,
     body: String,
+    location: Option<String>,
     /// The value of `Sforce-Limit-Info`, which every response of the REST API has.
     pub limit: Option<String>,
 }
 
 impl Response {
     pub fn json(status: u16, body: &Value) -> Self {
-        Self { status, kind: "application/json;charset=UTF-8", body: body.to_string(), limit: None }
+        Self { status, kind: "application/json;charset=UTF-8", body: body.to_string(), location: None, limit: None }
     }
 
     pub fn xml(status: u16, body: &str) -> Self {
         let body = format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>{body}");
-        Self { status, kind: "application/xml", body, limit: None }
+        Self { status, kind: "application/xml", body, location: None, limit: None }
     }
 
     pub fn csv(body: String) -> Self {
-        Self { status: 200, kind: "text/csv; charset=UTF-8", body, limit: None }
+        Self { status: 200, kind: "text/csv; charset=UTF-8", body, location: None, limit: None }
+    }
+
+    pub fn html(status: u16, body: &str) -> Self {
+        Self { status, kind: "text/html; charset=UTF-8", body: body.to_owned(), location: None, limit: None }
+    }
+
+    /// Sends a browser to an address.
+    pub fn redirect(location: &str) -> Self {
+        Self { location: Some(location.to_owned()), ..Self::html(302, "") }
     }
 
     /// An error of the REST API.
@@ -94,10 +104,12 @@ impl Response {
 
     pub fn bytes(&self) -> Vec<u8> {
         let limit = self.limit.as_ref().map(|limit| format!("Sforce-Limit-Info: {limit}\r\n")).unwrap_or_default();
+        let location = self.location.as_ref().map(|to| format!("Location: {to}\r\n")).unwrap_or_default();
         let (status, kind, length) = (self.status, self.kind, self.body.len());
         let reason = match status {
             200 => "OK",
             201 => "Created",
+            302 => "Found",
             400 => "Bad Request",
             401 => "Unauthorized",
             403 => "Forbidden",
@@ -106,8 +118,9 @@ impl Response {
             503 => "Service Unavailable",
             _ => panic!("a status without a reason: {status}"),
         };
-        let head =
-            format!("HTTP/1.1 {status} {reason}\r\nContent-Type: {kind}\r\n{limit}Content-Length: {length}\r\n\r\n");
+        let head = format!(
+            "HTTP/1.1 {status} {reason}\r\nContent-Type: {kind}\r\n{limit}{location}Content-Length: {length}\r\n\r\n"
+        );
         [head.as_bytes(), self.body.as_bytes()].concat()
     }
 }

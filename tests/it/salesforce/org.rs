@@ -36,6 +36,17 @@ pub struct Grant {
     pub issued: u32,
     /// The access tokens that are valid.
     pub sessions: BTreeSet<String>,
+    /// The callback addresses of the app.
+    pub callbacks: Vec<String>,
+    /// The codes that nobody has exchanged yet.
+    pub codes: BTreeMap<String, Code>,
+}
+
+/// What a code was given for.
+pub struct Code {
+    pub callback: String,
+    /// The challenge of PKCE.
+    pub challenge: String,
 }
 
 /// Calls that are used and allowed in a day.
@@ -85,52 +96,12 @@ impl Org {
     pub fn answer(&mut self, request: &Request) -> Response {
         self.asked.push(format!("{} {}", request.method, request.path));
         if request.host != HOST {
-            return self.token(request);
+            return self.sign_in(request);
         }
         if let Some((_, response)) = self.fault.as_ref().filter(|(path, _)| request.path.contains(path)) {
             return response.clone();
         }
         if request.path.starts_with("/services/async/") { self.bulk(request) } else { self.rest(request) }
-    }
-
-    /// "OAuth 2.0 Refresh Token Flow for Renewed Sessions", with the errors of "OAuth 2.0 Flow Errors".
-    fn token(&mut self, request: &Request) -> Response {
-        let refused = |error: &str, description: &str| {
-            Response::json(400, &json!({ "error": error, "error_description": description }))
-        };
-        let sent: BTreeMap<String, String> =
-            url::form_urlencoded::parse(request.body.as_bytes()).into_owned().collect();
-        let is = |name: &str, wanted: &str| sent.get(name).is_some_and(|value| value == wanted);
-        assert_eq!((request.path.as_str(), sent["grant_type"].as_str()), ("/services/oauth2/token", "refresh_token"));
-        if !is("client_id", self.grant.client_id) {
-            return refused("invalid_client_id", "client identifier invalid");
-        }
-        if !is("client_secret", self.grant.client_secret) {
-            return refused("invalid_client", "invalid client credentials");
-        }
-        // The organization is no sandbox, so its tokens are unknown at test.salesforce.com.
-        let is_valid = self.grant.refresh_token.as_ref().is_some_and(|token| is("refresh_token", token));
-        if !is_valid || request.host != "login.salesforce.com" {
-            return refused("invalid_grant", "expired access/refresh token");
-        }
-        let access_token = format!("00DTEST!session{}", self.grant.sessions.len() + 1);
-        self.grant.sessions.insert(access_token.clone());
-        let mut answer = json!({
-            "access_token": access_token,
-            "signature": "c2lnbmF0dXJl",
-            "scope": "refresh_token api",
-            "instance_url": format!("https://{HOST}"),
-            "id": "https://login.salesforce.com/id/00D000000000001AAA/005000000000001AAA",
-            "token_type": "Bearer",
-            "issued_at": "1767225600000",
-        });
-        if self.grant.rotates {
-            self.grant.issued += 1;
-            let next = format!("hunter2-token-{}", self.grant.issued);
-            answer["refresh_token"] = json!(next);
-            self.grant.refresh_token = Some(next);
-        }
-        Response::json(200, &answer)
     }
 
     /// An organization with three standard objects, one of its own, one that keeps no `SystemModstamp`, and one without
@@ -156,6 +127,8 @@ impl Org {
             rotates: false,
             issued: 1,
             sessions: BTreeSet::new(),
+            callbacks: Vec::new(),
+            codes: BTreeMap::new(),
         };
         Self {
             objects,

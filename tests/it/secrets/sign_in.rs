@@ -36,7 +36,7 @@ impl Provider {
     pub fn connector(&self) -> String {
         let port = self.port;
         format!(
-            "{CONNECTOR}[[settings]]\nname = \"client_id\"\n[[settings]]\nname = \"client_secret\"\nsecret = true\n\
+            "{CONNECTOR}[[settings]]\nname = \"client_id\"\n[[settings]]\nname = \"client_secret\"\nsecret = true\nplugin = false\n\
              [[settings]]\nname = \"refresh_token\"\nsecret = true\n[oauth]\n\
              authorize_url = \"http://127.0.0.1:{port}/authorize\"\ntoken_url = \"http://127.0.0.1:{port}/token\"\n\
              scopes = [\"api\", \"refresh_token\"]\nclient_id = \"client_id\"\nclient_secret = \"client_secret\"\n\
@@ -102,6 +102,9 @@ async fn a_token_from_a_browser_is_encrypted_and_shown_nowhere() {
         }
         let values = json!({"client_secret": "hunter2-of-the-client", "refresh_token": "refresh-of-acme"});
         assert_eq!(desk.values("shop"), values);
+        let variables = desk.run(&["exec", "shop", "--", "env"]).succeeds().stdout;
+        assert!(variables.contains("TAP_SHOP_REFRESH_TOKEN=refresh-of-acme"), "{variables}");
+        assert!(!variables.contains("TAP_SHOP_CLIENT_SECRET"), "only spile uses it: {variables}");
         desk.run(&["secrets", "unset", "shop", "refresh_token"]).succeeds();
     }
     let basic = provider.connector().replace("[oauth.parameters]", "client_auth = \"basic\"\n[oauth.parameters]");
@@ -118,6 +121,21 @@ async fn nothing_is_sent_to_a_host_that_a_file_names_until_somebody_agrees() {
     let done = sign_in(&desk, &[]).await.fails("you have not agreed to send the secret and the code of the sign-in");
     assert!(!done.stderr.contains("/authorize?"), "{}", done.stderr);
     assert_eq!(desk.shop(), before);
+
+    // Whatever the connector is called.
+    desk.folder.write("connectors/shop.ch.toml", &provider.connector());
+    desk.folder.write("integrations/shop.toml", &before.replace("\"shop\"", "\"shop.ch\""));
+    sign_in(&desk, &[]).await.fails("you have not agreed to send the secret and the code of the sign-in to `shop_ch`");
+
+    // For each host that gets the secret.
+    let device = "device_url = \"https://device.example/code\"\nscopes";
+    desk.folder.write(
+        "connectors/shop.toml",
+        &provider.connector().replacen("scopes = [\"api\"", &format!("{device} = [\"api\""), 1),
+    );
+    desk.folder.write("integrations/shop.toml", &before);
+    sign_in(&desk, &["--trust-registry", &provider.host()]).await.fails("to `https://device.example`");
+    assert_eq!(desk.shop(), before);
 }
 
 #[tokio::test]
@@ -131,6 +149,7 @@ async fn a_refusal_of_the_provider_says_what_to_change_there() {
         ("state", "the browser came back from another sign-in"),
         ("expired", "the code from Shop has expired or was used before"),
         ("ok-error", "the code from Shop has expired or was used before"),
+        ("echo", "Shop refused the sign-in: invalid_request, client_secret … is too short"),
         ("no-refresh", "Shop sent no refresh token"),
         ("nonsense", "the answer of Shop cannot be used"),
     ] {
