@@ -124,7 +124,7 @@ impl Desk {
         serde_json::from_str(&shown.stdout).unwrap()
     }
 
-    fn shop(&self) -> String {
+    pub fn shop(&self) -> String {
         self.folder.read("integrations/shop.toml")
     }
 
