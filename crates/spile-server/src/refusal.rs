@@ -96,6 +96,14 @@ pub struct FieldError {
     pub line: usize,
 }
 
+impl FieldError {
+    /// Returns the problem of a field in a form, whose values no file has yet.
+    #[must_use]
+    pub fn of_form(field: FieldPath, code: &str, message: String) -> Self {
+        Self { field: Some(field), code: code.to_owned(), message, help: None, file: String::new(), line: 0 }
+    }
+}
+
 impl Refusal {
     /// Returns what is wrong with each field of a form.
     #[must_use]

@@ -171,7 +171,22 @@ fn line(text: &mut String, name: &str, said: &Value) {
 #[cfg(test)]
 mod tests {
     use super::text;
+    use crate::connector::{Catalog, OAuth, Role, read};
     use crate::definition::tests::settings;
+    use crate::problem::Problems;
+    use crate::source::Source;
+
+    #[test]
+    fn the_sign_in_of_a_built_in_connector_is_read_again_as_it_was_written() {
+        let mut problems = Problems::default();
+        for name in ["asana", "github", "google-ads", "hubspot", "salesforce", "xero", "zendesk"] {
+            let connector = Catalog::built_in(Role::Extractor, name).unwrap();
+            assert!(connector.oauth.is_some(), "{name}");
+            let file = Source::new("connectors/x.toml", text(&connector, "x"));
+            let again: Option<OAuth> = read::connector(&file, &mut problems).and_then(|again| again.oauth);
+            assert_eq!(again, connector.oauth, "{file:?}");
+        }
+    }
 
     #[test]
     fn an_option_is_written_with_its_label_if_that_adds_information() {

@@ -79,9 +79,8 @@ fn registered(sign_in: &SignIn, known: KnownClient, connector: &Connector) -> Re
         let code = "spile::oauth::no_client";
         let mut refusal = Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, code, detail.clone()).help(help);
         let table = if setting.is_some_and(|setting| setting.secret) { "secrets" } else { "config" };
-        let field = Some(FieldPath::of(table).join(name));
-        let (code, file) = (code.to_owned(), String::new());
-        refusal.errors = vec![FieldError { field, code, message: detail, help: None, file, line: 0 }];
+        let field = FieldPath::of(table).join(name);
+        refusal.errors = vec![FieldError::of_form(field, code, detail)];
         refusal
     };
     let id = known.id.ok_or_else(|| missing(&sign_in.oauth.client_id))?;

@@ -51,23 +51,23 @@ pub async fn end(at: At, RawQuery(query): RawQuery) -> Result<Response, Trouble>
 async fn ended(at: At, sign_in: PendingSignIn, query: String) -> Result<Response, Trouble> {
     let PendingSignIn { pending, client, oauth, of, .. } = sign_in;
     let token = client.end(pending, &query).await.map_err(words::told);
-    let name = oauth.token.name().to_owned();
+    let setting = oauth.token.name().to_owned();
     match of {
         SignInTarget::Draft(id) => match token {
             Ok(token) => {
                 let kept = at.app.drafts().update(&id, |draft| {
-                    draft.secrets.insert(name, token);
+                    draft.secrets.insert(setting, token);
                     draft.run = None;
                     draft.settled += 1;
                 });
                 kept.ok_or_else(wizard::gone)?;
                 Ok(Redirect::to(&format!("/drafts/{id}/settings?did=signed_in")).into_response())
             }
-            Err(refusal) => wizard::settings_again(&at, &id, &refusal).await,
+            Err(refusal) => wizard::page(&at, &id, "settings", &wizard::find(&at, &id)?, Some(&refusal)).await,
         },
         SignInTarget::Integration(slug) => {
             let saved = match token {
-                Ok(token) => saved(&at, &slug, (name, token)).await,
+                Ok(token) => saved(&at, &slug, BTreeMap::from([(setting, Some(token))])).await,
                 Err(refusal) => Err(refusal),
             };
             match saved {
@@ -81,12 +81,11 @@ async fn ended(at: At, sign_in: PendingSignIn, query: String) -> Result<Response
 }
 
 /// Saves a token like a form that sends it.
-async fn saved(at: &At, slug: &Slug, (name, token): (String, Secret)) -> Result<Response, Refusal> {
+async fn saved(at: &At, slug: &Slug, secrets: BTreeMap<String, Option<Secret>>) -> Result<Response, Refusal> {
     let app = &at.app;
     let _turn = app.turn().await;
     let desk = app.reload().await?;
     let one = find(&desk, slug.as_str())?.clone();
-    let secrets = BTreeMap::from([(name, Some(token))]);
     let wanted = DesiredIntegration { keys: BTreeMap::new(), config: None, secrets };
     let program = app.program();
     let prepared = author::change(change::access(app, &desk.world.keys, &program), &one, &wanted).await?;

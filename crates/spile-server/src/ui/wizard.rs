@@ -19,7 +19,7 @@ use crate::change::{self, Change};
 use crate::drafts::Draft;
 use crate::pages::fields::{AnswersSoFar, FieldData, Fields, ways};
 use crate::pages::plan::PlanPage;
-use crate::refusal::{self, Refusal};
+use crate::refusal::{self, FieldError, Refusal};
 use spile_core::connector::Role;
 use spile_core::form;
 use spile_core::integration::field;
@@ -65,18 +65,13 @@ pub async fn show(at: At, Path((id, step)): Path<(String, String)>) -> Result<Re
     page(&at, &id, &step, &draft, None).await
 }
 
-fn find(at: &At, id: &str) -> Result<Draft, Refusal> {
+pub fn find(at: &At, id: &str) -> Result<Draft, Refusal> {
     at.app.drafts().get(id).ok_or_else(gone)
 }
 
 pub fn gone() -> Refusal {
     Refusal::new(StatusCode::NOT_FOUND, "spile::http::draft", "this draft was already saved or has expired")
         .help("start again from the catalog")
-}
-
-/// Shows the settings of a draft again, after a sign-in that was refused.
-pub async fn settings_again(at: &At, id: &str, refusal: &Refusal) -> Result<Response, Trouble> {
-    page(at, id, "settings", &find(at, id)?, Some(refusal)).await
 }
 
 /// Returns the steps of a connector: a destination has no schedule, and a tap without a selection has no streams to
@@ -92,7 +87,13 @@ fn steps(draft: &Draft) -> Vec<(&'static str, &'static str)> {
 }
 
 /// Renders a step; after a refused answer, with the refusal.
-async fn page(at: &At, id: &str, step: &str, draft: &Draft, refusal: Option<&Refusal>) -> Result<Response, Trouble> {
+pub async fn page(
+    at: &At,
+    id: &str,
+    step: &str,
+    draft: &Draft,
+    refusal: Option<&Refusal>,
+) -> Result<Response, Trouble> {
     let steps = steps(draft);
     let place = steps.iter().position(|(known, _)| *known == step);
     let place = place.ok_or_else(|| Refusal::new(StatusCode::NOT_FOUND, "spile::http::not_found", "no such step"))?;
@@ -287,18 +288,8 @@ fn settle(draft: &mut Draft, posted: &Posted) -> Result<(), Refusal> {
     }
     let mut refusal =
         Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "spile::form::problems", "some values are not valid");
-    refusal.errors = read
-        .faults
-        .into_iter()
-        .map(|(field, message)| crate::refusal::FieldError {
-            field: Some(field.into()),
-            code: "spile::form::value".to_owned(),
-            message,
-            help: None,
-            file: String::new(),
-            line: 0,
-        })
-        .collect();
+    let error = |(field, message): (String, String)| FieldError::of_form(field.into(), "spile::form::value", message);
+    refusal.errors = read.faults.into_iter().map(error).collect();
     Err(refusal)
 }
 
