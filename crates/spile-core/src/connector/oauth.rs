@@ -253,14 +253,14 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn required_address(&self, key: &'static str, problems: &mut Problems) -> Option<AddressTemplate> {
         let example = "\"https://{shop}.example.com/oauth/token\"";
-        self.table.required_text(key, example, problems).and_then(|text| self.checked(key, text, problems))
+        self.table.required_text(key, example, problems).and_then(|text| self.checked(key, &text, problems))
     }
 
     fn address(&self, key: &'static str, problems: &mut Problems) -> Option<AddressTemplate> {
-        self.table.text(key, problems).and_then(|text| self.checked(key, text, problems))
+        self.table.text(key, problems).and_then(|text| self.checked(key, &text, problems))
     }
 
-    fn checked(&self, key: &'static str, text: Placed<String>, problems: &mut Problems) -> Option<AddressTemplate> {
+    fn checked(&self, key: &'static str, text: &Placed<String>, problems: &mut Problems) -> Option<AddressTemplate> {
         let span = text.place.span.clone().into();
         let Ok(address) = text.value.parse::<AddressTemplate>() else {
             problems.push(&text.place.source, OAuthMistake::Address { key, span });
