@@ -186,7 +186,7 @@ impl OAuthClient {
             request = request.set_pkce_verifier(verifier);
         }
         let answer = request.request_async(&self.http).await;
-        self.token(answer.map_err(|error| self.without_secret(OAuthError::of(&self.provider, &redirect, error)))?)
+        self.token(&answer.map_err(|error| self.without_secret(OAuthError::of(&self.provider, &redirect, error)))?)
     }
 
     /// Asks for a code that a person types on another device.
@@ -210,7 +210,7 @@ impl OAuthClient {
     pub async fn end_on_device(&self, code: &DeviceCode, patience: Duration) -> Result<Secret, OAuthError> {
         let request = self.client.exchange_device_access_token(&code.0);
         let answer = request.request_async(&self.http, tokio::time::sleep, Some(patience)).await;
-        self.token(answer.map_err(|error| self.without_secret(OAuthError::of_device(&self.provider, error)))?)
+        self.token(&answer.map_err(|error| self.without_secret(OAuthError::of_device(&self.provider, error)))?)
     }
 
     /// Removes the client's secret from an error, in case a provider repeats it.
@@ -226,7 +226,7 @@ impl OAuthClient {
         RedirectUrl::new(address.to_owned()).map(Cow::Owned).map_err(wrong)
     }
 
-    fn token(&self, answer: TokenAnswer) -> Result<Secret, OAuthError> {
+    fn token(&self, answer: &TokenAnswer) -> Result<Secret, OAuthError> {
         let token = match self.oauth.token {
             TokenSetting::RefreshToken(_) => answer.refresh_token(),
             TokenSetting::AccessToken(_) => answer.access_token(),
