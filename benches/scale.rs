@@ -71,8 +71,7 @@ fn look(root: &Path) {
     let loaded = spile_ops::check(&project).expect("a project");
     let environment = loaded.settings.environment(None).expect("an environment");
     let outside = spile_world::Outside::nothing();
-    let world = spile_world::World::open(&project, &loaded.settings, &environment, &outside);
-    let Ok(world) = world else { panic!("a local registry") };
+    let world = spile_world::World::open(&project, &loaded.settings, &environment, &outside).expect("a local registry");
     let mut timetables = spile_ops::schedules::Timetables::of(&loaded, &environment);
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
     let mut seconds = || {

@@ -25,7 +25,6 @@ mod refreshes;
 mod relay;
 mod resets;
 mod rotation;
-mod salesforce;
 pub mod salesforce;
 mod schedules;
 mod selection;

@@ -78,9 +78,8 @@ pub async fn live(
     Ok(LiveSecrets { variables: by_variable(integration, values), rotating })
 }
 
-/// Returns the secret settings in the file of an integration, by the variable from which Meltano reads each of them.
-/// Returns the secret settings of an integration, by the variable from which Meltano reads each of them. Those that only
-/// spile uses are left out.
+/// Returns the secret settings in the file of an integration, by the variable from which Meltano reads each of them. Those
+/// that only spile uses are left out.
 ///
 /// # Errors
 /// When no key decrypts them, or they were changed by hand.
@@ -97,9 +96,8 @@ async fn values_in_file(keys: &Keys, secrets: &Secrets) -> Result<Values, Error>
 fn by_variable(integration: &Integration, values: Values) -> Values {
     let plugin = integration.plugin_name();
     let is_table = |name: &str| integration.connector.setting(name).is_some_and(|setting| setting.kind == Kind::Object);
-    let variables = values.into_iter().map(|(name, value)| {
     let handed_on = |(name, _): &(String, Secret)| integration.connector.hands_on(name);
-    let values = Secrets::values(leaves).into_iter().filter(handed_on).map(|(name, value)| {
+    let variables = values.into_iter().filter(handed_on).map(|(name, value)| {
         let whole = is_table(&name).then(|| periods::escaped_json(value.expose())).flatten();
         (environment_variable(&plugin, &name), whole.map_or(value, Secret::new))
     });

@@ -4,10 +4,9 @@ use std::path::{Path, PathBuf};
 
 use miette::Diagnostic;
 
+use super::sign_in::SignInError;
 use spile_core::name::{EnvironmentName, Slug};
 use spile_core::problem::listed;
-use super::sign_in::SignInError;
-use spile_core::name::Slug;
 use spile_core::sops::{BadRules, Fault};
 use spile_world::files::project::FileError;
 use spile_world::keys::{BadRecipient, NoIdentity, NoKey, OpenError};

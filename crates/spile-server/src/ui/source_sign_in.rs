@@ -45,7 +45,7 @@ pub async fn end(at: At, RawQuery(query): RawQuery) -> Result<Response, Trouble>
     let sign_in = sign_in.ok_or_else(|| words::told(OAuthError::State))?;
     // The token is kept even if the browser leaves.
     let app = at.app.clone();
-    app.jobs().finish(ended(at, sign_in, query)).await.unwrap_or_else(|| Err(internal().into()))
+    Box::pin(app.jobs().finish(ended(at, sign_in, query))).await.unwrap_or_else(|| Err(internal().into()))
 }
 
 async fn ended(at: At, sign_in: PendingSignIn, query: String) -> Result<Response, Trouble> {
