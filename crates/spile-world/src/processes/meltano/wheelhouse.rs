@@ -14,8 +14,12 @@ use spile_core::locks::{Lock, PipRequest};
 /// The folder of an environment that contains only pip.
 const PIP: &str = "pip";
 
+/// Downloads what builds the packages that have no wheel.
+const BUILD_TOOLS: &str = include_str!("build_tools.py");
+
 impl Meltano {
-    /// Downloads the files of a lock for this platform into a folder. Files with another hash are refused.
+    /// Downloads the files of a lock for this platform into a folder, and what builds those that are not built yet. Files
+    /// with another hash are refused.
     ///
     /// # Errors
     /// When there is no Python, no network or no disk space, a file does not have its hash, or the user interrupts.
@@ -40,7 +44,10 @@ impl Meltano {
         let PipRequest { options, .. } = PipRequest::read(&lock.pip_url).unwrap_or_default();
         let mut command = venv.installer(&venv.python());
         command.args(["-m", "pip", "download", "--no-input", "--disable-pip-version-check", "--no-deps"]);
-        command.args(arguments).args(options).arg("--dest").arg(to);
+        command.args(arguments).args(&options).arg("--dest").arg(to);
+        venv.carry_out(command, interrupt).await?;
+        let mut command = venv.installer(&venv.python());
+        command.args(["-c", BUILD_TOOLS]).arg(to).args(options);
         venv.carry_out(command, interrupt).await
     }
 }
