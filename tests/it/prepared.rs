@@ -11,6 +11,7 @@ fn everything_that_tests_need_is_installed() {
     tools::sops_age();
     tools::supabase();
     tools::packers();
+    tools::oauth_provider();
     outputs::airflow::python();
     outputs::kubernetes::python();
     postgres::pgserver();
