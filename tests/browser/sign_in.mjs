@@ -12,7 +12,7 @@ async function enter(house) {
   await page.goto("/login");
   await house.type("Code", CODE);
   await house.press("button", "Sign in");
-  await page.waitForURL("**/integrations");
+  await page.waitForURL("**/overview");
 }
 
 async function fillIn(house) {

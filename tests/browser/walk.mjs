@@ -16,7 +16,9 @@ async function signIn(house) {
   await page.getByRole("alert").waitFor();
   await house.type("Code", CODE);
   await house.press("button", "Sign in");
-  await page.waitForURL("**/integrations");
+  await page.waitForURL("**/overview");
+  await house.look("overview", "overview");
+  await house.follow("link", "Integrations");
   await house.look("integrations", "integrations");
 }
 

@@ -4,6 +4,7 @@ pub mod chart;
 pub mod fields;
 pub mod plan;
 pub mod record;
+pub mod timeline;
 pub mod words;
 
 use std::sync::LazyLock;
@@ -16,7 +17,7 @@ use spile_core::visible::{is_turning, straight};
 use spile_view::report::ProblemData;
 
 /// The templates, by name.
-const TEMPLATES: [(&str, &str); 17] = [
+const TEMPLATES: [(&str, &str); 18] = [
     ("base.html.j2", include_str!("../../../templates/ui/base.html.j2")),
     ("bookmark.html.j2", include_str!("../../../templates/ui/bookmark.html.j2")),
     ("confirm.html.j2", include_str!("../../../templates/ui/confirm.html.j2")),
@@ -27,6 +28,7 @@ const TEMPLATES: [(&str, &str); 17] = [
     ("marketplace.html.j2", include_str!("../../../templates/ui/marketplace.html.j2")),
     ("message.html.j2", include_str!("../../../templates/ui/message.html.j2")),
     ("notifications.html.j2", include_str!("../../../templates/ui/notifications.html.j2")),
+    ("overview.html.j2", include_str!("../../../templates/ui/overview.html.j2")),
     ("parts.html.j2", include_str!("../../../templates/ui/parts.html.j2")),
     ("plan.html.j2", include_str!("../../../templates/ui/plan.html.j2")),
     ("run.html.j2", include_str!("../../../templates/ui/run.html.j2")),

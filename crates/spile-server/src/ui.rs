@@ -9,6 +9,7 @@ mod general;
 mod integration;
 mod integrations;
 mod notifications;
+mod overview;
 mod plan;
 mod provider;
 mod runs;
@@ -27,7 +28,8 @@ pub use shell::told_as_page;
 /// Returns the routes of the pages.
 pub fn routes() -> Router<App> {
     Router::new()
-        .route("/", get(|| async { Redirect::to("/integrations") }))
+        .route("/", get(|| async { Redirect::to("/overview") }))
+        .route("/overview", get(overview::show))
         .route("/login", get(entry::login).post(entry::enter))
         .route("/logout", post(entry::leave))
         .route("/integrations", get(integrations::list))

@@ -61,7 +61,8 @@ pub async fn mark(posted: Posted<Looking>) -> Result<Response, Trouble> {
     Ok(Redirect::to("/notifications").into_response())
 }
 
-fn row(desk: &ProjectView, Noticed { alert, since, is_read, .. }: &Noticed, now: Timestamp) -> Value {
+/// Returns an alert as it is shown.
+pub fn row(desk: &ProjectView, Noticed { alert, since, is_read, .. }: &Noticed, now: Timestamp) -> Value {
     let slug = alert.integration.as_ref().map(|subject| subject.slug.to_string());
     let title = slug.clone().unwrap_or_else(|| alert.kind().word().replace('_', " "));
     json!({

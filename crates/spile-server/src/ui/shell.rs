@@ -22,7 +22,8 @@ use crate::sign_in::is_read;
 use spile_ops::Error;
 
 /// The pages in the navigation.
-const PAGES: [PageLink; 5] = [
+const PAGES: [PageLink; 6] = [
+    PageLink::to("/overview", "Overview", "gauge"),
     PageLink::to("/integrations", "Integrations", "plug"),
     PageLink::to("/marketplace", "Catalog", "layout-grid"),
     PageLink::to("/runs", "Runs", "activity"),
