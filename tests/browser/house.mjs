@@ -25,8 +25,8 @@ export async function open() {
   page.setDefaultTimeout(20_000);
   const house = new House(browser, page);
   page.on("console", (message) => {
-    // The browser also reports requests that are refused on purpose.
-    const isRefusal = message.text().startsWith("Failed to load resource");
+    // Requests that are refused or cut off on purpose are reported too.
+    const isRefusal = ["Failed to load resource", "htmx: htmx:error: Failed to fetch"].some((one) => message.text().startsWith(one));
     if (message.type() === "error" && !isRefusal) house.mistakes.push(`console: ${message.text()}`);
   });
   page.on("pageerror", (error) => house.mistakes.push(`script: ${error.message}`));

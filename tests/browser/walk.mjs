@@ -143,6 +143,33 @@ async function mendAFailure(house) {
   await house.look("integration with runs", "integration");
 }
 
+// A server that is away and a session that ends lose nothing that was typed.
+async function keepWhatIsTyped(house) {
+  const { page } = house;
+  await page.goto("/integrations/things");
+  await house.type("Description", "typed and not saved");
+  const look = () => page.evaluate(() => document.getElementById("toasts").dispatchEvent(new Event("look")));
+  const isKept = async () => assert.equal(await page.getByLabel("Description").inputValue(), "typed and not saved");
+  await page.context().setOffline(true);
+  await look();
+  await page.getByRole("alert").filter({ hasText: "The server is not responding" }).waitFor();
+  // Saving now would lead to the browser's own page.
+  await house.press("button", "Save");
+  await isKept();
+  await page.context().setOffline(false);
+  await look();
+  await page.getByRole("alert").waitFor({ state: "detached" });
+  await isKept();
+  const other = await page.context().newPage();
+  await other.goto("/overview");
+  await other.getByRole("button", { name: "Sign out" }).click();
+  await other.waitForURL("**/login");
+  await look();
+  await page.getByRole("alert").filter({ hasText: "Your session has ended" }).waitFor();
+  await isKept();
+  await house.look("a session that has ended");
+}
+
 async function apply(house) {
   const { page } = house;
   await page.goto("/integrations");
@@ -170,4 +197,5 @@ await run(async (house) => {
   await watchASync(house);
   await mendAFailure(house);
   await apply(house);
+  await keepWhatIsTyped(house);
 });
