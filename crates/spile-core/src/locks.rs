@@ -11,12 +11,13 @@ mod request;
 use std::fmt::Write as _;
 use std::ops::Range;
 
+use crate::connector::pip::{normalized, package_name, version};
 use crate::problem::Problems;
 use crate::source::Source;
 
 pub use difference::{Difference, PackageChange};
 pub use mistake::LockMistake;
-pub use request::{PipRequest, Unlockable, normalized};
+pub use request::{PipRequest, Unlockable};
 
 /// The folder of lock files, relative to the project.
 pub const FOLDER: &str = "locks";
@@ -145,12 +146,12 @@ impl Lock {
 
     /// Returns why the lock does not contain what a requirement asks for.
     fn lacks(&self, requirement: &str) -> Option<String> {
-        let name = normalized(crate::connector::pip::package_name(requirement));
+        let name = normalized(package_name(requirement));
         let locked: Vec<_> = self.packages.iter().filter(|package| normalized(&package.name) == name).collect();
         if locked.is_empty() && !requirement.contains(';') {
             return Some(format!("it does not contain `{name}`"));
         }
-        let version = crate::connector::pip::version(requirement)?;
+        let version = version(requirement)?;
         let other = locked.iter().find(|package| package.version != version)?;
         Some(format!("it has {name} {}, but `pip_url` asks for {version}", other.version))
     }

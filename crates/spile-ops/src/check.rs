@@ -63,6 +63,22 @@ pub struct Loaded {
     pub advice: Report,
 }
 
+impl Loaded {
+    /// Adds what a further check has found to the warnings.
+    ///
+    /// # Errors
+    /// When it has found errors. They come with the warnings.
+    fn with_found(mut self, found: Problems) -> Result<Self, Error> {
+        let is_wrong = found.any_error();
+        let report = std::mem::take(&mut self.advice).and(found.into_report());
+        if is_wrong {
+            return Err(Error::Problems(report));
+        }
+        self.advice = report;
+        Ok(self)
+    }
+}
+
 /// An output that the files declare.
 #[derive(Debug)]
 pub struct Rendered {

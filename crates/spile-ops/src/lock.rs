@@ -139,6 +139,16 @@ pub async fn lock(world: &World, loaded: &Loaded, options: &Options, tell: Tell<
 /// # Errors
 /// When a name is unknown, or a lock is invalid.
 pub fn check(world: &World, loaded: &Loaded, names: &[String]) -> Result<Vec<PluginLock>, Error> {
+    Ok(checked(world, loaded, names)?.into_iter().map(|one| one.found).collect())
+}
+
+/// An existing lock, and how it fits.
+struct Checked {
+    found: PluginLock,
+    lock: Option<Lock>,
+}
+
+fn checked(world: &World, loaded: &Loaded, names: &[String]) -> Result<Vec<Checked>, Error> {
     let (mut locks, mut problems) = (Vec::new(), Problems::default());
     for subject in chosen(world, loaded, names)? {
         let path = lock_path(&subject.name);
@@ -159,8 +169,9 @@ pub fn check(world: &World, loaded: &Loaded, names: &[String]) -> Result<Vec<Plu
                 None => (LockState::Unchanged, None),
             },
         };
-        let packages = lock.map_or(0, |lock| lock.packages.len());
-        locks.push(PluginLock { reason, packages, ..PluginLock::new(subject, state) });
+        let packages = lock.as_ref().map_or(0, |lock| lock.packages.len());
+        let found = PluginLock { reason, packages, ..PluginLock::new(subject, state) };
+        locks.push(Checked { found, lock });
     }
     if problems.any_error() { Err(Error::Problems(problems.into_report())) } else { Ok(locks) }
 }
@@ -176,19 +187,19 @@ pub async fn download(
     to: &Path,
     tell: Tell<'_>,
 ) -> Result<Vec<PluginLock>, Error> {
-    let locks = check(world, loaded, &options.names)?;
-    for lock in &locks {
-        if !lock.state.is_good() {
-            let (path, name) = (lock.path.clone(), lock.name.clone());
-            let reason = lock.reason.clone().unwrap_or_else(|| "it does not exist".to_owned());
+    let mut locks = Vec::new();
+    for Checked { found, lock } in checked(world, loaded, &options.names)? {
+        if !found.state.is_good() {
+            let PluginLock { path, name, reason, .. } = found;
+            let reason = reason.unwrap_or_else(|| "it does not exist".to_owned());
             return Err(InstallError::StaleLock { path, name, reason }.into());
         }
-        let text = text(&world.project, &lock.path)?;
-        let found = text.and_then(|text| read(&lock.path, &text, &mut Problems::default()));
         // What cannot be locked has none.
-        let Some(found) = found else { continue };
-        tell(Event::Downloading { name: lock.name.clone() });
-        world.meltano.download(&found, to, &options.host, &mut options.interrupt.clone()).await?;
+        if let Some(lock) = lock {
+            tell(Event::Downloading { name: found.name.clone() });
+            world.meltano.download(&lock, to, &options.host, &mut options.interrupt.clone()).await?;
+        }
+        locks.push(found);
     }
     Ok(locks)
 }

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate as ops;
 use crate::Loaded;
 use crate::run::{Claim, NotHere, RunLocks, WhenBusy, stopped_when_lost};
-use crate::secrets::rotated::{Standing, in_use, of, standings, value};
+use crate::secrets::rotated::{Standing, in_use, of, replace, standings, value};
 use crate::secrets::{Access, Error, SecretsFile, Values, to_set};
 use spile_core::connector::Role;
 use spile_core::integration::rotated::{RotatedSecret, RotatedSecrets, as_json};
@@ -149,11 +149,8 @@ impl<'a> One<'a> {
     async fn pull(&self, holder: Uuid) -> Result<Option<PulledSecrets>, ops::Error> {
         let Scope { world, access, environment, .. } = self.scope;
         let mut left = self.rotations.current(&self.of).await?;
-        let in_use = in_use(&world.keys, self.secrets, &left).await;
         let mut values = Values::new();
-        for secret in in_use.values() {
-            values.extend(value(&world.keys, self.secrets, secret).await?);
-        }
+        replace(&world.keys, self.secrets, &left, &mut values).await?;
         if values.is_empty() {
             return Ok(None);
         }

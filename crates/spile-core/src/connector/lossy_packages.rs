@@ -29,10 +29,10 @@ impl Faulty {
     #[must_use]
     pub fn of(pip_url: &str) -> Option<Self> {
         let requirement = pip::first_requirement(pip_url)?;
-        // In names, `_`, `.` and case make no difference (PEP 503).
-        let name = pip::package_name(&requirement).to_ascii_lowercase().replace(['_', '.'], "-");
+        let written = pip::package_name(&requirement);
+        let name = pip::normalized(written);
         // A package from an address is not the one with that name on the package index.
-        let is_named = !requirement.contains('@') && !requirement[name.len()..].starts_with(['/', ':', '+']);
+        let is_named = !requirement.contains('@') && !requirement[written.len()..].starts_with(['/', ':', '+']);
         let faulty = ALL.into_iter().find(|known| known.package == name && is_named)?;
         pip::version(&requirement).is_none_or(|version| numbers(version) <= faulty.until).then_some(faulty)
     }

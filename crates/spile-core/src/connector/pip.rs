@@ -80,6 +80,13 @@ pub fn package_name(requirement: &str) -> &str {
     &requirement[..end.unwrap_or(requirement.len())]
 }
 
+/// Returns a package name in its normalized spelling (PEP 503), without extras.
+#[must_use]
+pub fn normalized(name: &str) -> String {
+    let name = name.split('[').next().unwrap_or_default().to_lowercase();
+    name.split(['-', '_', '.']).filter(|part| !part.is_empty()).collect::<Vec<_>>().join("-")
+}
+
 /// Tells whether a `pip_url` fixes the version of its first package: `x==1.2`, a commit or tag of a repository, an
 /// archive, or a path in the project.
 #[must_use]

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::{LockedPackage, normalized};
+use super::LockedPackage;
+use crate::connector::pip::normalized;
 
 /// The packages that differ between two locks, by name.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]

@@ -81,13 +81,6 @@ fn is_direct(word: &str) -> bool {
     word.contains(['/', '@']) || word.starts_with('.') || is_archive
 }
 
-/// Returns a package name in its normalized spelling (PEP 503), without extras.
-#[must_use]
-pub fn normalized(name: &str) -> String {
-    let name = name.split('[').next().unwrap_or_default().to_lowercase();
-    name.split(['-', '_', '.']).filter(|part| !part.is_empty()).collect::<Vec<_>>().join("-")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -112,7 +105,6 @@ mod tests {
                 "y @ https://h/y.whl"
             ]
         );
-        assert_eq!(normalized("Tap_X.y[s3]"), "tap-x-y");
     }
 
     #[test]

@@ -16,7 +16,7 @@ use spile_world::Project;
 ///
 /// # Errors
 /// When a contract is not valid.
-pub fn with_contracts(project: &Project, mut loaded: Loaded, only: Option<&str>) -> Result<Loaded, Error> {
+pub fn with_contracts(project: &Project, loaded: Loaded, only: Option<&str>) -> Result<Loaded, Error> {
     let only = only.map(|name| loaded.environment(Some(name))).transpose()?;
     let mut problems = Problems::default();
     let mut missing = Vec::new();
@@ -43,13 +43,7 @@ pub fn with_contracts(project: &Project, mut loaded: Loaded, only: Option<&str>)
             problems.push(&place.source, ContractMistake::Missing { path, command, span: place.span.clone().into() });
         }
     }
-    let is_wrong = problems.any_error();
-    let report = std::mem::take(&mut loaded.advice).and(problems.into_report());
-    if is_wrong {
-        return Err(Error::Problems(report));
-    }
-    loaded.advice = report;
-    Ok(loaded)
+    loaded.with_found(problems)
 }
 
 /// The places where files declare `[schema]`.

@@ -15,18 +15,12 @@ use spile_world::processes::meltano::{Meltano, lock_path};
 ///
 /// # Errors
 /// When a lock file is invalid.
-pub fn with_locks(project: &Project, mut loaded: Loaded) -> Result<Loaded, Error> {
+pub fn with_locks(project: &Project, loaded: Loaded) -> Result<Loaded, Error> {
     let mut problems = Problems::default();
     for source in project.locks(&mut problems) {
         drop(Lock::read(&source, &mut problems));
     }
-    let is_wrong = problems.any_error();
-    let report = std::mem::take(&mut loaded.advice).and(problems.into_report());
-    if is_wrong {
-        return Err(Error::Problems(report));
-    }
-    loaded.advice = report;
-    Ok(loaded)
+    loaded.with_found(problems)
 }
 
 /// Reports plugins without a lock, if the project has any lock, and locks that were made for another `pip_url`.

@@ -30,7 +30,7 @@ pub struct Undiscovered {
 pub fn with_selection(project: &Project, only: Option<&str>) -> Result<(Loaded, Vec<Undiscovered>), Error> {
     let mut problems = Problems::default();
     let files = Files::read(project, &mut problems);
-    let mut loaded = checked(files, problems)?;
+    let loaded = checked(files, problems)?;
     let only = only.map(|name| loaded.environment(Some(name))).transpose()?;
     // The files are known to be valid, and are read again for their places.
     let mut problems = Problems::default();
@@ -41,13 +41,7 @@ pub fn with_selection(project: &Project, only: Option<&str>) -> Result<(Loaded, 
     for integration in loaded.integrations.by_slug().filter(|integration| integration.role() == Role::Extractor) {
         undiscovered.extend(check.integration(integration, &mut problems)?);
     }
-    let is_wrong = problems.any_error();
-    let report = std::mem::take(&mut loaded.advice).and(problems.into_report());
-    if is_wrong {
-        return Err(Error::Problems(report));
-    }
-    loaded.advice = report;
-    Ok((loaded, undiscovered))
+    Ok((loaded.with_found(problems)?, undiscovered))
 }
 
 type ByName<'a> = BTreeMap<(&'a Slug, Option<&'a EnvironmentName>), &'a Draft>;

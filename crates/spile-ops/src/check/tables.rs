@@ -30,7 +30,7 @@ pub enum Knowledge {
 /// When rows of several streams would be mixed in one table, or a file cannot be read.
 pub fn with_tables(
     project: &Project,
-    mut loaded: Loaded,
+    loaded: Loaded,
     only: Option<&str>,
     knowledge: Knowledge,
 ) -> Result<Loaded, Error> {
@@ -39,13 +39,7 @@ pub fn with_tables(
         None => loaded.settings.environments.keys().cloned().collect(),
     };
     let found = tables(project, &loaded, &environments, knowledge)?;
-    let is_wrong = found.any_error();
-    let report = std::mem::take(&mut loaded.advice).and(found.into_report());
-    if is_wrong {
-        return Err(Error::Problems(report));
-    }
-    loaded.advice = report;
-    Ok(loaded)
+    loaded.with_found(found)
 }
 
 /// Returns the warnings about tables that a plan of an environment shows.

@@ -46,7 +46,7 @@ pub(super) async fn rotating(
 ///
 /// # Errors
 /// When no key decrypts a rotated value that counts.
-pub(super) async fn replace(
+pub(crate) async fn replace(
     keys: &Keys,
     secrets: &Secrets,
     rotated: &RotatedSecrets,

@@ -9,6 +9,7 @@ use reqwest::header::{ACCEPT, AUTHORIZATION, ETAG, HeaderMap, HeaderValue, IF_NO
 use reqwest::{RequestBuilder, Response, StatusCode, Url, retry};
 
 use crate::net::authorities::{Authorities, NoClient};
+use crate::net::body;
 use spile_core::connector::Role;
 use spile_core::definition::{Indexed, MOST_BYTES};
 use spile_core::secret::Secret;
@@ -133,14 +134,8 @@ impl Hub {
         if !head.status.is_success() && head.status != StatusCode::NOT_MODIFIED {
             return Err(HubError::Refused { root: self.root.clone(), status: head.status.as_u16() });
         }
-        let mut bytes = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(unreached)? {
-            bytes.extend_from_slice(&chunk);
-            if bytes.len() > MOST_BYTES {
-                break;
-            }
-        }
         // A response that is too large is truncated here and refused later because of its size.
+        let bytes = body::up_to(&mut response, MOST_BYTES).await.map_err(unreached)?;
         Ok((head, String::from_utf8_lossy(&bytes).into_owned()))
     }
 }

@@ -9,6 +9,7 @@ use oauth2::{AsyncHttpClient, HttpRequest, HttpResponse};
 use serde_json::Value;
 
 use crate::net::authorities::{Authorities, NoClient};
+use crate::net::body;
 
 /// The timeout of one request.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -52,12 +53,9 @@ impl Http {
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse, HttpFault> {
         let mut response = self.0.execute(reqwest::Request::try_from(request)?).await?;
         let status = response.status();
-        let mut bytes = Vec::new();
-        while let Some(chunk) = response.chunk().await? {
-            bytes.extend_from_slice(&chunk);
-            if bytes.len() > MOST_BYTES {
-                return Err(HttpFault::TooLong);
-            }
+        let bytes = body::up_to(&mut response, MOST_BYTES).await?;
+        if bytes.len() > MOST_BYTES {
+            return Err(HttpFault::TooLong);
         }
         let mut answer = Response::new(bytes);
         *answer.status_mut() = status_of(status, answer.body());

@@ -8,7 +8,6 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::locks::{IN_USE, check_python, is_as_locked, used};
-use super::venv::Venv;
 use super::{Host, InstallError, Meltano, run_folder};
 use crate::files::door::replace;
 use crate::files::process_lock::{self, RunLock};
@@ -70,9 +69,7 @@ impl Meltano {
             Ok(()) | Err(_) => {}
         }
         let what = format!("Meltano {}", self.version());
-        let run = &self.run_environment;
-        let venv = Venv { folder: &self.venv, what: &what, root: &self.root, host, run, timeout: None };
-        venv.make(&packages, interrupt).await?;
+        self.environment(&self.venv, &what, host).make(&packages, interrupt).await?;
         let used = lock.map(|lock| (IN_USE, lock.text(MELTANO)));
         // The marker is last.
         for (name, text) in used.into_iter().chain([(MARKER, format!("{}\n", self.marked()))]) {

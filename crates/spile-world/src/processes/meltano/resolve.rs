@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use tokio::sync::watch;
 
 use super::locks::SCRATCH;
-use super::venv::Venv;
 use super::{Host, InstallError, Meltano};
 use crate::files::own_folder::OwnFolder;
 use crate::files::process_lock;
@@ -66,14 +65,7 @@ impl Meltano {
             own.replace(&file, text.as_bytes()).map_err(InstallError::io("write", &own.path().join(&file)))?;
         }
         let scratch = own.path().join(SCRATCH);
-        let venv = Venv {
-            folder: &scratch,
-            what: asked.what,
-            root: &self.root,
-            host,
-            run: &self.run_environment,
-            timeout: None,
-        };
+        let venv = self.environment(&scratch, asked.what, host);
         let mut command = venv.installer(&uv);
         command.args(["pip", "compile", "--quiet", "--universal", "--generate-hashes", "--no-header", "--no-annotate"]);
         command.args(["--python-version", &python]).args(&request.options);
@@ -126,8 +118,7 @@ impl Meltano {
         interrupt: &mut watch::Receiver<bool>,
     ) -> Result<PathBuf, InstallError> {
         let folder = own.path().join(UV);
-        let run = &self.run_environment;
-        let venv = Venv { folder: &folder, what: "uv", root: &self.root, host, run, timeout: None };
+        let venv = self.environment(&folder, "uv", host);
         let known = [host.find("uv"), Some(self.venv.join("bin/uv")), Some(venv.program("uv"))];
         if let Some(uv) = known.into_iter().flatten().find(|path| path.exists()) {
             return Ok(uv);

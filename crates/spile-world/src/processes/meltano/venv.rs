@@ -11,7 +11,7 @@ use tokio::sync::watch;
 
 use super::child::{self, ChildEnd, Limits, Lost, Pieces};
 use super::mask::Mask;
-use super::{Host, InstallError, Python};
+use super::{Host, InstallError, Meltano, Python};
 use spile_core::settings::RunEnvironment;
 
 /// How many of an installer's last lines are kept for its error.
@@ -31,6 +31,13 @@ pub(super) struct Venv<'a> {
     pub run: &'a RunEnvironment,
     /// The timeout of each step.
     pub timeout: Option<Duration>,
+}
+
+impl Meltano {
+    /// Names an environment in a folder, for something that the project asks for.
+    pub(super) fn environment<'a>(&'a self, folder: &'a Path, what: &'a str, host: &'a Host) -> Venv<'a> {
+        Venv { folder, what, root: &self.root, host, run: &self.run_environment, timeout: None }
+    }
 }
 
 impl Venv<'_> {

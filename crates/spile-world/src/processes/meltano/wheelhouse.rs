@@ -6,7 +6,6 @@ use std::path::Path;
 
 use tokio::sync::watch;
 
-use super::venv::Venv;
 use super::{Host, InstallError, Meltano};
 use crate::files::process_lock;
 use spile_core::locks::{Lock, PipRequest};
@@ -36,8 +35,8 @@ impl Meltano {
         let _lock = self.lock(process_lock::Lock::Plugins, interrupt).await?;
         let arguments = self.locked_arguments(lock)?;
         let folder = self.own.path().join(PIP);
-        let (what, run) = (format!("`{}`", lock.pip_url), &self.run_environment);
-        let venv = Venv { folder: &folder, what: &what, root: &self.root, host, run, timeout: None };
+        let what = format!("`{}`", lock.pip_url);
+        let venv = self.environment(&folder, &what, host);
         if !venv.program("pip").exists() {
             venv.make(&["pip".to_owned()], interrupt).await?;
         }
