@@ -1,5 +1,6 @@
 //! The runs of the last day as bars, a row for each integration.
 
+use indexmap::IndexMap;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
@@ -49,23 +50,21 @@ impl TimelineRow {
     #[must_use]
     pub fn all(runs: &[Run], now: Timestamp) -> Vec<Self> {
         let from = now - SPAN;
-        let mut rows: Vec<(Self, usize)> = Vec::new();
+        let mut by_slug: IndexMap<&str, Vec<&Run>> = IndexMap::new();
         for run in runs.iter().filter(|run| run.finished_at.unwrap_or(now) > from && run.started_at <= now) {
-            let slug = run.slug.as_str();
-            let place = rows.iter().position(|(row, _)| row.slug == slug).unwrap_or_else(|| {
-                rows.push((Self { slug: slug.to_owned(), label: String::new(), bars: Vec::new() }, 0));
-                rows.len() - 1
-            });
-            let (row, failed) = &mut rows[place];
-            row.bars.insert(0, TimelineBar::of(run, from, now));
-            *failed += usize::from(run.status == RunStatus::Failed);
+            by_slug.entry(run.slug.as_str()).or_default().push(run);
         }
-        rows.truncate(MOST);
-        let told = |(row, failed): (Self, usize)| {
-            let label = format!("{} in 24 hours, {failed} failed", counted(row.bars.len(), "run"));
-            Self { label, ..row }
-        };
-        rows.into_iter().map(told).collect()
+        let newest = by_slug.into_iter().take(MOST);
+        newest.map(|(slug, runs)| Self::of(slug, &runs, from, now)).collect()
+    }
+
+    fn of(slug: &str, runs: &[&Run], from: Timestamp, now: Timestamp) -> Self {
+        let failed = runs.iter().filter(|run| run.status == RunStatus::Failed).count();
+        Self {
+            slug: slug.to_owned(),
+            label: format!("{} in 24 hours, {failed} failed", counted(runs.len(), "run")),
+            bars: runs.iter().rev().map(|run| TimelineBar::of(run, from, now)).collect(),
+        }
     }
 }
 

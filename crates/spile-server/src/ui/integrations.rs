@@ -1,6 +1,7 @@
 //! The list of integrations, and bulk actions.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use axum::extract::Query;
 use axum::extract::rejection::QueryRejection;
@@ -18,7 +19,7 @@ use crate::pages::plan::PlanPage;
 use crate::pages::words::{StatusWord, run_state, status};
 use crate::refusal::Refusal;
 use spile_core::connector::Role;
-use spile_core::integration::{Integration, Timetable};
+use spile_core::integration::{Integration, Tick, Timetable};
 use spile_core::name::{EnvironmentName, Slug};
 use spile_core::plan::{Scope, Selection};
 use spile_core::run::Run;
@@ -63,13 +64,9 @@ pub async fn list(at: At, wanted: Result<Query<IntegrationsPageQuery>, QueryReje
         standing: of(one),
         last: newest.get(&one.id),
         has_drifted: drifted.contains(&one.id),
+        loader: one.at(&desk.environment).loader.as_ref().and_then(|slug| desk.loaded.integrations.find(slug.as_str())),
     };
-    let mut rows: Vec<Value> = shown.iter().map(|one| row(one, &desk.environment, &of_row(one), now)).collect();
-    for (row, one) in rows.iter_mut().zip(shown) {
-        let loader =
-            one.at(&desk.environment).loader.as_ref().and_then(|loader| desk.loaded.integrations.find(loader.as_str()));
-        row["loader"] = json!(loader.map(|loader| mark(&loader.connector)));
-    }
+    let rows: Vec<Value> = shown.iter().map(|one| row(one, &desk.environment, &of_row(one), now)).collect();
     let to = |after: &str| {
         let pairs = [("q", wanted.q.as_str()), ("state", &wanted.state), ("after", after)];
         let said = pairs.into_iter().filter(|(_, value)| !value.is_empty());
@@ -103,6 +100,7 @@ struct LiveFacts<'a> {
     standing: Option<&'a Standing>,
     last: Option<&'a Run>,
     has_drifted: bool,
+    loader: Option<&'a Arc<Integration>>,
 }
 
 fn row(one: &Integration, environment: &EnvironmentName, known: &LiveFacts<'_>, now: Timestamp) -> Value {
@@ -113,6 +111,7 @@ fn row(one: &Integration, environment: &EnvironmentName, known: &LiveFacts<'_>, 
         "name": one.base.name,
         "type": one.connector.head.label,
         "mark": mark(&one.connector),
+        "loader": known.loader.map(|loader| mark(&loader.connector)),
         "status": state(one, environment, known.standing),
         "drift": known.has_drifted,
         "last": last,
@@ -122,8 +121,13 @@ fn row(one: &Integration, environment: &EnvironmentName, known: &LiveFacts<'_>, 
 
 /// Returns when it will be synced next, in words.
 pub fn next(one: &Integration, environment: &EnvironmentName, now: Timestamp) -> Option<String> {
+    next_tick(one, environment, now).map(|tick| ago(tick.at, now))
+}
+
+/// Returns when it will be synced next.
+pub fn next_tick(one: &Integration, environment: &EnvironmentName, now: Timestamp) -> Option<Tick> {
     let timetable = Timetable::of(one, environment).filter(|_| one.at(environment).enabled)?;
-    timetable.next_after(now).map(|tick| ago(tick.at, now))
+    timetable.next_after(now)
 }
 
 pub async fn bulk(posted: Posted) -> Result<Response, Trouble> {

@@ -4,15 +4,16 @@ use std::sync::Arc;
 
 use axum::response::Response;
 use jiff::Timestamp;
+use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::integrations::state;
+use super::integrations::{next_tick, state};
 use super::notifications::row;
 use super::shell::{At, Trouble};
 use crate::pages::timeline::TimelineRow;
 use crate::pages::words::RunRow;
 use spile_core::connector::Role;
-use spile_core::integration::{Integration, Timetable};
+use spile_core::integration::Integration;
 use spile_core::run::RunKind;
 use spile_view::ago::ago;
 
@@ -22,13 +23,37 @@ const MOST: usize = 5;
 /// How many of the newest runs are looked at. A day of more than these is shown in part.
 const RUNS: usize = 500;
 
-/// The states that are counted, with the words and the tone of their tile.
-const STATES: [(&str, &str, &str); 4] = [
-    ("active", "Healthy", "good"),
-    ("error", "Failing", "bad"),
-    ("paused", "Paused", "warn"),
-    ("pending", "Never run", ""),
-];
+/// A state that is counted.
+#[derive(Serialize)]
+struct Tile {
+    state: &'static str,
+    label: &'static str,
+    tone: &'static str,
+    count: usize,
+}
+
+impl Tile {
+    const ALL: [Self; 4] = [
+        Self { state: "active", label: "Healthy", tone: "good", count: 0 },
+        Self { state: "error", label: "Failing", tone: "bad", count: 0 },
+        Self { state: "paused", label: "Paused", tone: "warn", count: 0 },
+        Self { state: "pending", label: "Never run", tone: "", count: 0 },
+    ];
+
+    /// Counts its state. A tile that counts nothing has no color.
+    fn counted(self, states: &[&str]) -> Self {
+        let count = states.iter().filter(|state| **state == self.state).count();
+        Self { count, tone: if count == 0 { "" } else { self.tone }, ..self }
+    }
+}
+
+/// A step of a new project.
+#[derive(Serialize)]
+struct Step {
+    label: &'static str,
+    path: &'static str,
+    is_done: bool,
+}
 
 pub async fn show(at: At) -> Result<Response, Trouble> {
     let (desk, now) = (&at.desk, Timestamp::now());
@@ -38,10 +63,6 @@ pub async fn show(at: At) -> Result<Response, Trouble> {
     let sources: Vec<_> = desk.loaded.integrations.by_slug().filter(is_source).collect();
     let standing = |one: &Integration| known.and_then(|known| known.get(&one.id));
     let states: Vec<&str> = sources.iter().map(|one| state(one, &desk.environment, standing(one)).word).collect();
-    let tile = |(word, label, tone): (&str, &str, &str)| {
-        let count = states.iter().filter(|state| **state == word).count();
-        json!({ "state": word, "label": label, "tone": if count == 0 { "" } else { tone }, "count": count })
-    };
     // Without a registry, the page shows the files alone.
     let runs = desk.world.runs.newest(None, RUNS).await.unwrap_or_default();
     let seen = desk.seen().await;
@@ -51,17 +72,15 @@ pub async fn show(at: At) -> Result<Response, Trouble> {
     let is_applied = sources.iter().any(|one| standing(one).is_some());
     let has_synced = runs.iter().any(|run| run.kind == RunKind::Sync && run.status.succeeded());
     let steps = [
-        ("Add an integration", "/marketplace", !sources.is_empty()),
-        ("Apply the plan", "/plan", is_applied),
-        ("Sync it", "/integrations", has_synced),
+        Step { label: "Add an integration", path: "/marketplace", is_done: !sources.is_empty() },
+        Step { label: "Apply the plan", path: "/plan", is_done: is_applied },
+        Step { label: "Sync it", path: "/integrations", is_done: has_synced },
     ];
-    let is_new = steps.iter().any(|(.., is_done)| !is_done);
-    let next_step = steps.iter().position(|(.., is_done)| !is_done);
-    let step = |(place, (label, path, is_done)): (usize, &(&str, &str, bool))| json!({ "label": label, "path": path, "is_done": is_done, "is_next": next_step == Some(place) });
+    let next_step = steps.iter().position(|step| !step.is_done);
     let recent: Vec<RunRow> = runs.iter().take(MOST).map(|run| RunRow::of(run, now)).collect();
     let data = json!({
-        "steps": if is_new { steps.iter().enumerate().map(step).collect::<Vec<_>>() } else { Vec::new() },
-        "tiles": STATES.map(tile), "alerts": alerts, "more": unread.count().saturating_sub(MOST),
+        "steps": next_step.map(|_| &steps), "next_step": next_step, "tiles": Tile::ALL.map(|tile| tile.counted(&states)),
+        "alerts": alerts, "more": unread.count().saturating_sub(MOST),
         "timeline": TimelineRow::all(&runs, now), "runs": recent, "coming": coming(&at, &sources, now),
     });
     at.page("overview.html.j2", "Overview", data).await
@@ -69,10 +88,9 @@ pub async fn show(at: At) -> Result<Response, Trouble> {
 
 /// Returns the next scheduled syncs, in the order of their start.
 fn coming(at: &At, sources: &[&Arc<Integration>], now: Timestamp) -> Vec<Value> {
-    let environment = &at.desk.environment;
     let next = |one: &&Arc<Integration>| {
-        let timetable = Timetable::of(one, environment).filter(|_| one.at(environment).enabled)?;
-        Some((timetable.next_after(now)?.at, one.slug.clone(), one.base.name.clone()))
+        let tick = next_tick(one, &at.desk.environment, now)?;
+        Some((tick.at, one.slug.clone(), one.base.name.clone()))
     };
     let mut all: Vec<_> = sources.iter().filter_map(next).collect();
     all.sort();
