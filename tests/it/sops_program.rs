@@ -15,6 +15,7 @@ use spile_world::files::door::replace;
 use spile_world::keys::{Keys, Places, wrap};
 use spile_world::processes::sops_program::{Format, Program, WholeFile};
 
+use crate::executable::write_script;
 use crate::tools;
 
 /// A folder with a `.sops.yaml`, an identity and the official program.
@@ -40,8 +41,7 @@ impl Site {
         let real = tools::sops()?.display().to_string();
         let folder = tempfile::tempdir().unwrap();
         let script = folder.path().join("sops");
-        replace(&script, format!("#!/bin/sh\n{exports}\nexec {real} \"$@\"\n").as_bytes()).unwrap();
-        std::fs::set_permissions(&script, PermissionsExt::from_mode(0o755)).unwrap();
+        write_script(&script, &format!("#!/bin/sh\n{exports}\nexec {real} \"$@\"\n"));
         replace(&folder.path().join(".sops.yaml"), rule.replace("OWN", public).as_bytes()).unwrap();
         let path: OsString = format!("{}:/usr/bin:/bin", folder.path().display()).into();
         let keys = Keys::new(Places { age_key, path: path.clone(), ..Places::default() });

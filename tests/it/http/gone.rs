@@ -1,12 +1,12 @@
 //! The client has left, or an operation failed half-way: the server finishes it, and records it.
 
-use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::{RULES, Server};
+use crate::executable::write_script;
 use crate::folder::Folder;
 
 fn git(folder: &Folder, words: &[&str]) -> String {
@@ -24,8 +24,7 @@ fn repository() -> (Folder, Folder) {
     git(&folder, &["add", "."]);
     git(&folder, &["-c", "user.name=x", "-c", "user.email=x@example.com", "commit", "--quiet", "-m", "begin"]);
     git(&remote, &["init", "--quiet", "--bare"]);
-    remote.write("hooks/pre-receive", "#!/bin/sh\nsleep 3\n");
-    std::fs::set_permissions(remote.join("hooks/pre-receive"), PermissionsExt::from_mode(0o755)).unwrap();
+    write_script(&remote.join("hooks/pre-receive"), "#!/bin/sh\nsleep 3\n");
     git(&folder, &["remote", "add", "slow", remote.path().to_str().unwrap()]);
     (folder, remote)
 }

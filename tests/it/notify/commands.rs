@@ -1,7 +1,5 @@
 //! `spile notify`: what it tests, sends and shows.
 
-use std::os::unix::fs::PermissionsExt;
-
 use serde_json::json;
 use spile_core::name::IntegrationId;
 use spile_core::run::{Run, RunKind, RunStatus};
@@ -10,6 +8,7 @@ use spile_world::{Local, Runs};
 use super::receiver::{Answer, Receiver};
 use crate::cli::program::{Came, run};
 use crate::cli::schemas::holds;
+use crate::executable::write_script;
 use crate::folder::Folder;
 use crate::supabase::runs::run as run_of;
 
@@ -49,9 +48,8 @@ fn a_test_shows_the_response_of_each_channel() {
     let folder = project(&receiver, "");
     let text = folder.read("spile.toml");
     folder.write("spile.toml", &format!("{text}[[notify]]\nname = 'me'\nkind = 'desktop'\n"));
-    folder.write("bin/notify-send", "#!/bin/sh\nprintf '%s\\n' \"$@\" > shown.txt\n");
-    let mode = std::fs::Permissions::from_mode(0o755);
-    std::fs::set_permissions(folder.join("bin/notify-send"), mode).unwrap();
+    std::fs::create_dir(folder.join("bin")).unwrap();
+    write_script(&folder.join("bin/notify-send"), "#!/bin/sh\nprintf '%s\\n' \"$@\" > shown.txt\n");
     let path = format!("{}:{}", folder.join("bin").display(), std::env::var("PATH").unwrap());
     let came = run(folder.command("notify test").env("PATH", path)).exits(0);
     assert_eq!(came.out, "ok: ops (webhook): status 200\nok: me (desktop): shown\n");

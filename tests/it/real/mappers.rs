@@ -1,7 +1,6 @@
 //! A job with a mapper keeps it: a mapper that hides names in Meltano also hides them in a sync of spile.
 
-use std::os::unix::fs::PermissionsExt;
-
+use crate::executable::write_script;
 use crate::import::with;
 use crate::project::Project;
 
@@ -76,9 +75,7 @@ with open("arrived.jsonl", "a") as file:
 fn project() -> Project {
     let project = with(PROJECT);
     for (name, text) in [("tap.py", TAP), ("masker.py", MASKER), ("target.py", TARGET), ("tidy.py", "#!/bin/sh\n")] {
-        project.write(name, text);
-        let path = project.path().join(name);
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        write_script(&project.path().join(name), text);
     }
     project
 }

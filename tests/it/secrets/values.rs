@@ -1,11 +1,11 @@
 //! Setting, editing, importing, showing and exporting secrets.
 
-use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 use serde_json::json;
 
 use super::{Desk, SHOP, changed_lines};
+use crate::executable::write_script;
 use crate::tools;
 
 #[test]
@@ -138,8 +138,7 @@ fn an_editor_gets_a_private_file_and_only_changes_are_encrypted_again() {
         "#!/bin/sh\nls -ld \"$1\" \"$(dirname \"$1\")\" > {}\nsed -i 's/hunter2/hunter3/' \"$1\"\n",
         desk.folder.join("seen").display()
     );
-    std::fs::write(&editor, script).unwrap();
-    std::fs::set_permissions(&editor, PermissionsExt::from_mode(0o755)).unwrap();
+    write_script(&editor, &script);
     let desk = desk.with("EDITOR", &editor.display().to_string());
     std::thread::sleep(Duration::from_millis(1100));
     desk.run(&["secrets", "edit", "shop"]).succeeds();
@@ -150,10 +149,10 @@ fn an_editor_gets_a_private_file_and_only_changes_are_encrypted_again() {
     let same = desk.shop();
     assert!(desk.run(&["secrets", "edit", "shop"]).succeeds().stdout.contains("is unchanged"));
     assert_eq!(desk.shop(), same);
-    std::fs::write(&editor, "#!/bin/sh\necho 'api_key = hunter4' > \"$1\"\n").unwrap();
+    write_script(&editor, "#!/bin/sh\necho 'api_key = hunter4' > \"$1\"\n");
     let done = desk.run(&["secrets", "edit", "shop"]).fails("line 1 is not TOML");
     assert!(!done.stderr.contains("hunter4"), "{}", done.stderr);
-    std::fs::write(&editor, "#!/bin/sh\nexit 3\n").unwrap();
+    write_script(&editor, "#!/bin/sh\nexit 3\n");
     desk.run(&["secrets", "edit", "shop"]).fails("exit status: 3");
     assert_eq!(desk.shop(), same);
     assert_eq!(std::fs::read_dir(desk.folder.join(".spile/edit")).unwrap().count(), 0, "nothing is left behind");

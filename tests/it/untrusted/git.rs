@@ -1,6 +1,5 @@
 //! A repository whose configuration and attributes name programs wherever git would start one. None of them starts.
 
-use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -9,6 +8,7 @@ use spile_world::files::project::FileEdit;
 use spile_world::processes::git::{self, Author, Commit};
 
 use crate::cli::program::Came;
+use crate::executable::write_script;
 use crate::folder::Folder;
 
 /// The hooks that git may run.
@@ -96,9 +96,7 @@ impl Rigged {
         let hooks = self.folder.join("hooks");
         std::fs::create_dir(&hooks).unwrap();
         for name in HOOKS {
-            let hook = hooks.join(name);
-            std::fs::write(&hook, format!("#!/bin/sh\n{}\n", self.canary(name))).unwrap();
-            std::fs::set_permissions(&hook, PermissionsExt::from_mode(0o755)).unwrap();
+            write_script(&hooks.join(name), &format!("#!/bin/sh\n{}\n", self.canary(name)));
         }
         self.git(&["config", "core.hooksPath", hooks.to_str().unwrap()]);
         self.folder.write(".gitattributes", "* filter=evil diff=evil merge=evil\n");

@@ -119,8 +119,11 @@ mod tests {
     fn host(script: &str) -> (tempfile::TempDir, Host) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("python3");
-        crate::files::door::replace(&path, format!("#!/bin/sh\n{script}\n").as_bytes()).unwrap();
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        // Another process writes it: a file that this one has open for writing is inherited for a moment by children that
+        // other tests start, and cannot be run meanwhile ("text file busy").
+        let write = "printf '#!/bin/sh\\n%s\\n' \"$1\" > \"$0\" && chmod 755 \"$0\"";
+        let status = std::process::Command::new("sh").args(["-c", write]).arg(&path).arg(script).status().unwrap();
+        assert!(status.success());
         let host = Host { path: folder.path().into(), ..Host::default() };
         (folder, host)
     }
