@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use jiff::tz::TimeZone;
 use tokio::sync::watch;
 
 use super::signals::pass_on;
@@ -58,6 +59,7 @@ pub(super) async fn exec(args: &Args, global: &Global, output: &mut Output) -> R
         names: args.names.clone(),
         versions: if args.upgrade { Versions::Newest } else { Versions::Kept },
         python: args.python_version.clone(),
+        today: jiff::Timestamp::now().to_zoned(TimeZone::UTC).date(),
         host: host(),
         interrupt,
     };

@@ -135,6 +135,44 @@ pub enum Lint {
         #[label("this lock")]
         span: SourceSpan,
     },
+    /// A lock whose versions were chosen long ago.
+    #[error("the versions in the lock of `{name}` were chosen {} ago", counted(*.days, "day"))]
+    #[diagnostic(
+        code(spile::lint::old_lock),
+        severity(Warning),
+        help(
+            "run `spile lock --upgrade {name}`, and test it before you commit the file; `[lint] lock_days` sets how old locks may be"
+        )
+    )]
+    OldLock {
+        /// The plugin.
+        name: String,
+        /// The age in days.
+        days: i32,
+        /// The start of the lock file.
+        #[label("this lock")]
+        span: SourceSpan,
+    },
+    /// A withdrawn version in a lock.
+    #[error("the lock of `{name}` has {package} {version}, which its authors have withdrawn{}", because(.reason))]
+    #[diagnostic(
+        code(spile::lint::yanked_package),
+        severity(Warning),
+        help("run `spile lock --upgrade {name}`; if `pip_url` asks for this version, choose another one there")
+    )]
+    YankedPackage {
+        /// The plugin.
+        name: String,
+        /// The package.
+        package: String,
+        /// The withdrawn version.
+        version: String,
+        /// Why, in the words of its authors; may be empty.
+        reason: String,
+        /// The start of the lock file.
+        #[label("this lock")]
+        span: SourceSpan,
+    },
     /// A connector whose installs may differ.
     #[error("`{pip_url}` of the connector `{name}` is not pinned to a version")]
     #[diagnostic(
@@ -151,6 +189,11 @@ pub enum Lint {
         #[label("installs may differ")]
         span: SourceSpan,
     },
+}
+
+/// Returns a reason as the end of a sentence.
+fn because(reason: &str) -> String {
+    if reason.is_empty() { String::new() } else { format!(": {reason}") }
 }
 
 /// The lints of one project.

@@ -7,9 +7,12 @@
 mod difference;
 mod mistake;
 mod request;
+mod yanked;
 
-use std::fmt::Write as _;
+use std::fmt::{Display, Write as _};
 use std::ops::Range;
+
+use jiff::civil::Date;
 
 use crate::connector::pip::{normalized, package_name, version};
 use crate::problem::Problems;
@@ -18,6 +21,7 @@ use crate::source::Source;
 pub use difference::{Difference, PackageChange};
 pub use mistake::LockMistake;
 pub use request::{PipRequest, Unlockable};
+pub use yanked::YankedPackage;
 
 /// The folder of lock files, relative to the project.
 pub const FOLDER: &str = "locks";
@@ -26,7 +30,10 @@ pub const FOLDER: &str = "locks";
 pub const MELTANO: &str = "meltano";
 
 /// The keys of the header, in order.
-const KEYS: [&str; 4] = ["pip_url", "python", "platform", "spile"];
+const KEYS: [&str; 5] = ["pip_url", "python", "platform", "resolved", "spile"];
+
+/// The key of a comment that names a withdrawn version.
+const YANKED: &str = "yanked";
 
 /// A lock file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,8 +42,12 @@ pub struct Lock {
     pub pip_url: String,
     /// The oldest Python version that it is for, for example `3.11`.
     pub python: String,
+    /// The day on which its versions were chosen; `None` if the file does not say.
+    pub resolved: Option<Date>,
     /// The version of spile that wrote it.
     pub spile: String,
+    /// The packages that their authors had withdrawn by then.
+    pub yanked: Vec<YankedPackage>,
     /// The packages, in the order of the file. A package is listed twice if platforms need different versions.
     pub packages: Vec<LockedPackage>,
 }
@@ -63,16 +74,18 @@ impl Lock {
             problems.push(source, mistake);
         };
         let mut header = [const { None }; KEYS.len()];
-        let mut packages = Vec::new();
+        let (mut packages, mut yanked) = (Vec::new(), Vec::new());
         for statement in statements(source.text()) {
             // Some readers end a line at such a character.
             if statement.text.contains(|c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')) {
                 refuse(LockMistake::Line { span: statement.span.into() });
             } else if let Some(comment) = statement.text.strip_prefix('#') {
-                let found = comment.split_once(':').map(|(key, value)| (key.trim(), value.trim()));
-                let at = found.and_then(|(key, _)| KEYS.iter().position(|known| *known == key));
-                if let (Some(at), Some((_, value))) = (at, found) {
+                let Some((key, value)) = comment.split_once(':') else { continue };
+                let (key, value) = (key.trim(), value.trim());
+                if let Some(at) = KEYS.iter().position(|known| *known == key) {
                     header[at].get_or_insert_with(|| value.to_owned());
+                } else if key == YANKED {
+                    yanked.extend(YankedPackage::read(value));
                 }
             } else if !statement.text.is_empty() {
                 match LockedPackage::read(&statement.text) {
@@ -81,13 +94,14 @@ impl Lock {
                 }
             }
         }
-        let [pip_url, python, _, spile] = header;
+        let [pip_url, python, _, resolved, spile] = header;
         let (Some(pip_url), Some(python), Some(spile)) = (pip_url, python.filter(|text| minor(text).is_some()), spile)
         else {
             refuse(LockMistake::Header { span: (0..0).into() });
             return None;
         };
-        is_good.then_some(Self { pip_url, python, spile, packages })
+        let resolved = resolved.and_then(|text| text.parse().ok());
+        is_good.then_some(Self { pip_url, python, resolved, spile, yanked, packages })
     }
 
     /// Returns the packages in what a resolver printed. Packages without a version, which `pip_url` names by an address or
@@ -105,10 +119,13 @@ impl Lock {
     /// Returns the text of the file.
     #[must_use]
     pub fn text(&self, name: &str) -> String {
-        let Self { pip_url, python, spile, .. } = self;
+        let Self { pip_url, python, resolved, spile, yanked, .. } = self;
+        let line = |key: &str, value: &dyn Display| format!("# {key}: {value}\n");
+        let resolved = resolved.map(|day| line("resolved", &day)).unwrap_or_default();
+        let yanked: String = yanked.iter().map(|one| line(YANKED, one)).collect();
         format!(
             "# All packages of `{name}`, with hashes. `spile lock` writes this file; do not edit it.\n\
-             # pip_url: {pip_url}\n# python: {python}\n# platform: any\n# spile: {spile}\n{}",
+             # pip_url: {pip_url}\n# python: {python}\n# platform: any\n{resolved}# spile: {spile}\n{yanked}{}",
             self.requirements()
         )
     }
@@ -154,6 +171,19 @@ impl Lock {
         let version = version(requirement)?;
         let other = locked.iter().find(|package| package.version != version)?;
         Some(format!("it has {name} {}, but `pip_url` asks for {version}", other.version))
+    }
+
+    /// Tells whether another lock names the same packages for the same `pip_url` and Python.
+    #[must_use]
+    pub fn has_the_same_choices(&self, other: &Self) -> bool {
+        (&self.pip_url, &self.python, &self.packages) == (&other.pip_url, &other.python, &other.packages)
+    }
+
+    /// Returns how many days ago its versions were chosen; `None` if the file does not say.
+    #[must_use]
+    pub fn days_old(&self, today: Date) -> Option<i32> {
+        let since = self.resolved?.until(today).ok()?;
+        Some(since.get_days())
     }
 
     /// Tells whether a Python version is too old for the lock. Both are like `3.11`.
@@ -247,6 +277,8 @@ fn statements(text: &str) -> Vec<Statement> {
 
 #[cfg(test)]
 mod tests {
+    use jiff::civil::date;
+
     use super::*;
 
     fn read(text: &str) -> (Option<Lock>, Vec<String>) {
@@ -273,7 +305,9 @@ mod tests {
         Lock {
             pip_url: "tap-x==1.0 idna<4".to_owned(),
             python: "3.11".to_owned(),
+            resolved: Some(date(2026, 11, 30)),
             spile: "1.2.3".to_owned(),
+            yanked: vec![YankedPackage::read("idna==3.7 breaks on: Python 3").unwrap()],
             packages: vec![
                 package("tap-x", "1.0", None),
                 package("idna", "3.7", None),
@@ -318,7 +352,15 @@ mod tests {
             assert!(problems.len() == 1 && problems[0].ends_with("[spile::locks::line]"), "{bad}: {problems:?}");
         }
         let (_, problems) = read(&lock().text("tap-x").replace("idna==", "-e idna=="));
-        assert_eq!(problems, ["locks/tap-x.txt:9 [spile::locks::line]"]);
+        assert_eq!(problems, ["locks/tap-x.txt:11 [spile::locks::line]"]);
+    }
+
+    #[test]
+    fn a_lock_has_an_age_if_it_says_when_it_was_resolved() {
+        let mut lock = lock();
+        assert_eq!(lock.days_old(date(2027, 1, 30)), Some(61));
+        lock.resolved = None;
+        assert_eq!((lock.days_old(date(2027, 1, 30)), read(&lock.text("tap-x")).0), (None, Some(lock)));
     }
 
     #[test]

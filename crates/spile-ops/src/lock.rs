@@ -4,6 +4,7 @@ mod subject;
 
 use std::path::{Path, PathBuf};
 
+use jiff::civil::Date;
 use serde::Serialize;
 use tokio::sync::watch;
 
@@ -37,6 +38,8 @@ pub struct Options {
     pub versions: Versions,
     /// The oldest Python version to lock for, if not that of this machine.
     pub python: Option<String>,
+    /// The day.
+    pub today: Date,
     /// The part of the user's environment that resolving gets.
     pub host: Host,
     /// Whether the user interrupts.
@@ -53,6 +56,8 @@ pub enum LockState {
     Created,
     /// It was replaced.
     Changed,
+    /// Its versions are still the newest ones that fit; only the day on which they were chosen is new.
+    Confirmed,
     /// There is none.
     Missing,
     /// It was made for another `pip_url`, or is incomplete.
@@ -116,17 +121,21 @@ pub async fn lock(world: &World, loaded: &Loaded, options: &Options, tell: Tell<
             interpreter: subject.interpreter.as_deref(),
             python: options.python.as_deref(),
             keep: old.as_ref().filter(|_| options.versions == Versions::Kept),
+            today: options.today,
             spile: env!("CARGO_PKG_VERSION"),
         };
-        let new = world.meltano.resolve(&asked, &options.host, &mut options.interrupt.clone()).await?;
-        let packages = old.map(|old| old.packages).unwrap_or_default();
-        let after = new.text(&subject.name);
-        let state = match &before {
-            None => LockState::Created,
-            Some(before) if *before == after => LockState::Unchanged,
-            Some(_) => LockState::Changed,
+        let mut new = world.meltano.resolve(&asked, &options.host, &mut options.interrupt.clone()).await?;
+        let state = match &old {
+            None if before.is_none() => LockState::Created,
+            Some(old) if old.has_the_same_choices(&new) && options.versions == Versions::Newest => LockState::Confirmed,
+            Some(old) if old.has_the_same_choices(&new) => {
+                new.resolved = old.resolved;
+                if *old == new { LockState::Unchanged } else { LockState::Changed }
+            }
+            _ => LockState::Changed,
         };
-        let changes = Difference::between(&packages, &new.packages);
+        let changes = Difference::between(&old.map(|old| old.packages).unwrap_or_default(), &new);
+        let after = new.text(&subject.name);
         locks.push(PluginLock { packages: new.packages.len(), changes, ..PluginLock::new(subject, state) });
         edits.set(path, before, Some(after));
     }
@@ -220,7 +229,7 @@ pub fn pending(world: &World, loaded: &Loaded) -> Vec<PluginLock> {
         let source = sources.iter().find(|source| source.path() == path);
         let Some(new) = source.and_then(|source| Lock::read(source, &mut problems)) else { continue };
         let Some(old) = subject.lock_in_use(&world.meltano) else { continue };
-        let changes = Difference::between(&old.packages, &new.packages);
+        let changes = Difference::between(&old.packages, &new);
         if !changes.is_empty() {
             let packages = new.packages.len();
             locks.push(PluginLock { packages, changes, ..PluginLock::new(subject, LockState::Changed) });

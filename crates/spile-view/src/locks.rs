@@ -13,12 +13,15 @@ pub fn locks(locks: &[PluginLock]) -> String {
     let mut text = String::new();
     for lock in locks {
         text.push_str(&line(lock));
-        // All packages of a new lock are new.
-        if lock.state == LockState::Changed {
-            text.extend(lock.changes.0.iter().map(|change| format!("  {}\n", package(change))));
-        }
+        // All packages of a new lock are new, so only withdrawn ones are worth a line.
+        let is_shown = |change: &&PackageChange| match lock.state {
+            LockState::Changed => true,
+            LockState::Created => change.yanked.is_some(),
+            _ => false,
+        };
+        text.extend(lock.changes.0.iter().filter(is_shown).map(|change| format!("  {}\n", package(change))));
     }
-    if locks.iter().any(|lock| matches!(lock.state, LockState::Created | LockState::Changed)) {
+    if locks.iter().any(|lock| matches!(lock.state, LockState::Created | LockState::Changed | LockState::Confirmed)) {
         text.push_str("commit `locks/`; the next test or sync installs from it\n");
     }
     text
@@ -31,6 +34,7 @@ fn line(lock: &PluginLock) -> String {
         LockState::Created => (GOOD, "created", packages),
         LockState::Changed if lock.changes.is_empty() => (CHANGED, "changed", format!("{packages}, same versions")),
         LockState::Changed => (CHANGED, "changed", packages),
+        LockState::Confirmed => (GOOD, "confirmed", format!("{packages}, still the newest versions that fit")),
         LockState::Missing => (BAD, "missing", format!("run `spile lock {}`", lock.name)),
         LockState::Unlockable => (CHANGED, "unlockable", lock.reason.clone().unwrap_or_default()),
         LockState::Stale => (BAD, "stale", lock.reason.clone().unwrap_or_default()),
@@ -53,6 +57,12 @@ pub fn pending(locks: &[PluginLock]) -> String {
 #[must_use]
 pub fn package(change: &PackageChange) -> String {
     let (name, before, after) = (harmless(&change.package), change.before.join(", "), change.after.join(", "));
+    let withdrawn = match change.yanked.as_deref() {
+        None => String::new(),
+        Some("") => " (withdrawn by its authors)".to_owned(),
+        Some(reason) => format!(" (withdrawn by its authors: {})", harmless(reason)),
+    };
+    let after = after + &withdrawn;
     match (change.before.is_empty(), change.after.is_empty()) {
         (true, _) => styled(GOOD, &format!("+ {name} {after}")),
         (false, true) => styled(BAD, &format!("- {name} {before}")),

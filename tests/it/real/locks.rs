@@ -105,6 +105,36 @@ fn an_installation_has_exactly_the_locked_versions_and_the_plan_stays_empty() {
 }
 
 #[test]
+fn withdrawn_versions_and_old_locks_are_reported() {
+    let project = project(&["loaders"]);
+    project.write("connectors/jsonl.toml", &connector(" attrs==21.1.0"));
+    let created = project.spile(&["lock", "target-jsonl"]).succeeds();
+    let withdrawn = "+ attrs 21.1.0 (withdrawn by its authors: Installable but not importable on Python 3.4.)";
+    assert!(told(&created).contains(withdrawn), "{}", told(&created));
+    let lock = project.read("locks/target-jsonl.txt");
+    let resolved = lock.lines().find(|line| line.starts_with("# resolved: ")).unwrap();
+    let lints = |project: &Project| told(&project.spile(&["check", "--lint"]));
+    let found = lints(&project);
+    assert!(found.contains("spile::lint::yanked_package") && !found.contains("spile::lint::old_lock"), "{found}");
+
+    // Locking again keeps the day, because it keeps the versions.
+    let old = lock.replace(resolved, "# resolved: 2025-06-01");
+    project.write("locks/target-jsonl.txt", &old);
+    assert!(lints(&project).contains("the versions in the lock of `target-jsonl` were chosen"), "{}", lints(&project));
+    assert_eq!(project.json(&["lock", "target-jsonl"])["locks"][0]["state"], "unchanged");
+    assert_eq!(project.read("locks/target-jsonl.txt"), old);
+    let settings = project.read("spile.toml");
+    project.write("spile.toml", &format!("{settings}\n[lint]\nlock_days = 60000\nallow = ['yanked_package']\n"));
+    let found = lints(&project);
+    assert!(!found.contains("yanked_package") && !found.contains("old_lock"), "{found}");
+
+    let locks = project.json(&["lock", "--upgrade", "target-jsonl"]);
+    crate::cli::schemas::holds("lock", &locks);
+    assert_eq!(locks["locks"][0]["state"], "confirmed", "{locks:#}");
+    assert_eq!(project.read("locks/target-jsonl.txt"), lock);
+}
+
+#[test]
 fn a_wrong_hash_is_refused_and_nothing_is_installed() {
     let project = project(&["loaders"]);
     project.spile(&["lock", "target-jsonl"]).succeeds();

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::LockedPackage;
+use super::{Lock, LockedPackage, YankedPackage};
 use crate::connector::pip::normalized;
 
 /// The packages that differ between two locks, by name.
@@ -22,20 +22,24 @@ pub struct PackageChange {
     pub after: Vec<String>,
     /// Whether only the hashes differ.
     pub only_hashes: bool,
+    /// Why the authors have withdrawn the version after; empty if they gave no reason, `None` if they have not.
+    pub yanked: Option<String>,
 }
 
 impl Difference {
-    /// Compares the packages of two locks.
+    /// Compares packages with those of a new lock.
     #[must_use]
-    pub fn between(before: &[LockedPackage], after: &[LockedPackage]) -> Self {
-        let (before, after) = (by_name(before), by_name(after));
+    pub fn between(before: &[LockedPackage], new: &Lock) -> Self {
+        let (before, after) = (by_name(before), by_name(&new.packages));
         let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
         let changes = names.into_iter().filter(|name| before.get(*name) != after.get(*name)).map(|name| {
             let versions = |of: &BTreeMap<String, Versions>| -> Vec<String> {
                 of.get(name).into_iter().flat_map(|versions| versions.keys().cloned()).collect()
             };
             let (before, after) = (versions(&before), versions(&after));
-            PackageChange { package: name.clone(), only_hashes: before == after, before, after }
+            let is_this = |one: &&YankedPackage| normalized(&one.package) == *name && after.contains(&one.version);
+            let yanked = new.yanked.iter().find(is_this).map(|one| one.reason.clone());
+            PackageChange { package: name.clone(), only_hashes: before == after, before, after, yanked }
         });
         Self(changes.collect())
     }
@@ -78,15 +82,34 @@ mod tests {
         ];
         let after =
             [package("new", "2", "a"), package("same-x", "1", "a"), package("up", "2", "b"), package("hash", "1", "b")];
-        let told: Vec<_> = Difference::between(&before, &after)
-            .0
-            .iter()
-            .map(|change| format!("{} {:?} {:?} {}", change.package, change.before, change.after, change.only_hashes))
-            .collect();
+        let yanked = |package: &str, version: &str| YankedPackage {
+            package: package.to_owned(),
+            version: version.to_owned(),
+            reason: "broken".to_owned(),
+        };
+        let lock = |packages: &[LockedPackage], yanked: &[YankedPackage]| Lock {
+            pip_url: String::new(),
+            python: String::new(),
+            resolved: None,
+            spile: String::new(),
+            yanked: yanked.to_vec(),
+            packages: packages.to_vec(),
+        };
+        let told = |change: &PackageChange| {
+            let PackageChange { package, before, after, only_hashes, yanked } = change;
+            format!("{package} {before:?} {after:?} {only_hashes}{}", yanked.as_deref().unwrap_or_default())
+        };
+        let new = lock(&after, &[yanked("Up", "2"), yanked("gone", "1"), yanked("new", "1")]);
+        let told: Vec<_> = Difference::between(&before, &new).0.iter().map(told).collect();
         assert_eq!(
             told,
-            ["gone [\"1\"] [] false", "hash [\"1\"] [\"1\"] true", "new [] [\"2\"] false", "up [\"1\"] [\"2\"] false"]
+            [
+                "gone [\"1\"] [] false",
+                "hash [\"1\"] [\"1\"] true",
+                "new [] [\"2\"] false",
+                "up [\"1\"] [\"2\"] falsebroken"
+            ]
         );
-        assert!(Difference::between(&before, &before).is_empty());
+        assert!(Difference::between(&before, &lock(&before, &[])).is_empty());
     }
 }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::form::{document, flag, open_table, table, tables, text, texts, whole, word};
 use crate::settings::{
-    AlertKind, Builtin, CatalogAge, Guard, LINTS, MELTANO_VERSION, Severity, Sync, TableName, Verify,
+    AlertKind, Builtin, CatalogAge, Guard, LINTS, Lint, MELTANO_VERSION, Severity, Sync, TableName, Verify,
 };
 
 /// A single environment variable.
@@ -125,9 +125,15 @@ fn values(builtin: Builtin) -> Value {
 }
 
 fn lint() -> Value {
-    let days = json!({ "type": "integer", "minimum": 1, "maximum": 65535, "default": 365, "description": "The maximum age of secrets, in days." });
+    let Lint { secret_days, lock_days, .. } = Lint::default();
+    let days = |what: &str, default: u16| {
+        let description = format!("The maximum age of {what}, in days.");
+        json!({ "type": "integer", "minimum": 1, "maximum": 65535, "default": default, "description": description })
+    };
     let allow = json!({ "type": "array", "items": { "enum": LINTS }, "description": "Lints to turn off." });
-    table([("allow", allow), ("secret_days", days)], &[])
+    let keys =
+        [("allow", allow), ("secret_days", days("secrets", secret_days)), ("lock_days", days("locks", lock_days))];
+    table(keys, &[])
 }
 
 fn guard() -> Value {

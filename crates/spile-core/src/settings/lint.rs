@@ -1,4 +1,4 @@
-//! `[lint]` in `spile.toml`: which lints are allowed, and how old secrets may be.
+//! `[lint]` in `spile.toml`: which lints are allowed, and how old secrets and locks may be.
 
 use std::collections::BTreeSet;
 
@@ -7,8 +7,17 @@ use crate::problem::{Problems, did_you_mean, listed};
 use crate::table::{self, Table};
 
 /// The lints, by their names in `allow`.
-pub const LINTS: [&str; 7] =
-    ["dense_schedule", "no_state", "old_secret", "stale_lock", "unlocked", "unpinned_pip_url", "unused_loader"];
+pub const LINTS: [&str; 9] = [
+    "dense_schedule",
+    "no_state",
+    "old_lock",
+    "old_secret",
+    "stale_lock",
+    "unlocked",
+    "unpinned_pip_url",
+    "unused_loader",
+    "yanked_package",
+];
 
 /// The settings of lints.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,11 +26,13 @@ pub struct Lint {
     pub allow: BTreeSet<String>,
     /// The age at which secrets are reported, in days.
     pub secret_days: u16,
+    /// The age at which locks are reported, in days.
+    pub lock_days: u16,
 }
 
 impl Default for Lint {
     fn default() -> Self {
-        Self { allow: BTreeSet::new(), secret_days: 365 }
+        Self { allow: BTreeSet::new(), secret_days: 365, lock_days: 180 }
     }
 }
 
@@ -41,6 +52,7 @@ pub(super) fn read(table: Table<'_>, problems: &mut Problems) -> Lint {
     let lint = Lint {
         allow: allow.into_iter().map(|name| name.value).collect(),
         secret_days: table.whole("secret_days", ABOVE_0, POSITIVE, problems).unwrap_or(default.secret_days),
+        lock_days: table.whole("lock_days", ABOVE_0, POSITIVE, problems).unwrap_or(default.lock_days),
     };
     table.finish(problems);
     lint

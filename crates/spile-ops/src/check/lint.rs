@@ -31,7 +31,7 @@ pub fn with_lints(project: &Project, mut loaded: Loaded, now: Timestamp) -> Load
         let span = read::span_of_pip_url(&source).unwrap_or(0..0).into();
         lints.connector(&connector, &source, span, &mut problems);
     }
-    super::locks::lint(project, &loaded, &mut problems);
+    super::locks::lint(project, &loaded, now, &mut problems);
     loaded.advice = std::mem::take(&mut loaded.advice).and(problems.into_report());
     loaded
 }

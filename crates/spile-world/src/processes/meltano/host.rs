@@ -116,6 +116,7 @@ fn is_program(path: &Path) -> bool {
 mod tests {
     use super::*;
 
+    #[expect(clippy::disallowed_methods, reason = "a test makes its own script")]
     fn host(script: &str) -> (tempfile::TempDir, Host) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("python3");

@@ -4,6 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
+use jiff::civil::Date;
 use tokio::sync::watch;
 
 use super::locks::SCRATCH;
@@ -12,7 +13,7 @@ use crate::files::own_folder::OwnFolder;
 use crate::files::process_lock;
 use crate::processes::bundled;
 use spile_core::connector::bundled::Bundled;
-use spile_core::locks::{Lock, PipRequest, one_line};
+use spile_core::locks::{Lock, PipRequest, YankedPackage, one_line};
 
 /// The file of what should be resolved.
 const ASKED: &str = "asked.in";
@@ -36,6 +37,8 @@ pub struct ToResolve<'a> {
     pub python: Option<&'a str>,
     /// The lock whose versions are kept where possible; `None` to take the newest.
     pub keep: Option<&'a Lock>,
+    /// The day on which it is resolved.
+    pub today: Date,
     /// The version of spile.
     pub spile: &'a str,
 }
@@ -67,16 +70,33 @@ impl Meltano {
         let scratch = own.path().join(SCRATCH);
         let venv = self.environment(&scratch, asked.what, host);
         let mut command = venv.installer(&uv);
-        command.args(["pip", "compile", "--quiet", "--universal", "--generate-hashes", "--no-header", "--no-annotate"]);
+        command.args([
+            "pip",
+            "compile",
+            "--no-progress",
+            "--universal",
+            "--generate-hashes",
+            "--no-header",
+            "--no-annotate",
+        ]);
         command.args(["--python-version", &python]).args(&request.options);
         command.arg("--output-file").arg(scratch.join(RESOLVED)).arg(scratch.join(ASKED));
-        venv.carry_out(command, interrupt).await?;
+        let mut yanked = Vec::new();
+        let mut line = |text: &str| yanked.extend(YankedPackage::in_warning(text));
+        venv.carry_out_and_hear(command, interrupt, &mut line).await?;
         let output = own.text(Path::new(SCRATCH).join(RESOLVED)).unwrap_or_default();
         let packages = Lock::resolved(&output).map_err(|line| InstallError::Unlockable {
             what: asked.what.to_owned(),
             reason: format!("uv resolved it to `{line}`, which has no hash"),
         })?;
-        Ok(Lock { pip_url: one_line(asked.pip_url), python, spile: asked.spile.to_owned(), packages })
+        Ok(Lock {
+            pip_url: one_line(asked.pip_url),
+            python,
+            resolved: Some(asked.today),
+            spile: asked.spile.to_owned(),
+            yanked,
+            packages,
+        })
     }
 
     /// Returns the version of Python to lock for, like `3.11`.

@@ -112,13 +112,25 @@ impl Venv<'_> {
         command: Command,
         interrupt: &mut watch::Receiver<bool>,
     ) -> Result<(), InstallError> {
+        self.carry_out_and_hear(command, interrupt, &mut |_| {}).await
+    }
+
+    /// Runs such a command, and passes on each line that it prints.
+    pub(super) async fn carry_out_and_hear(
+        &self,
+        command: Command,
+        interrupt: &mut watch::Receiver<bool>,
+        line: &mut (dyn FnMut(&str) + Send),
+    ) -> Result<(), InstallError> {
         let program = Path::new(command.as_std().get_program()).to_owned();
         let mask = Mask::of(self.host.environment.secrets(self.run).iter());
         let mask = mask.map_err(InstallError::io("mask secrets in the output of", &program))?;
         let mut last = VecDeque::new();
         let limits = Limits { timeout: self.timeout, interrupt, pieces: Pieces::Lines };
-        let mut hear = |_, line: &[u8]| {
-            last.push_back(String::from_utf8_lossy(&mask.apply(line)).into_owned());
+        let mut hear = |_, bytes: &[u8]| {
+            let text = String::from_utf8_lossy(&mask.apply(bytes)).into_owned();
+            line(&text);
+            last.push_back(text);
             last.drain(..last.len().saturating_sub(LAST_LINES));
             Ok(())
         };
