@@ -64,6 +64,7 @@ pub async fn serve(open: Open<'_>, tell: Tell<'_>) -> Result<(), Error> {
         opened,
         events,
         running: JoinSet::new(),
+        waiting: Vec::new(),
         in_hand: BTreeMap::new(),
         trouble: None,
         watched: None,
@@ -79,7 +80,10 @@ pub async fn serve(open: Open<'_>, tell: Tell<'_>) -> Result<(), Error> {
                 _ = files.tick() => if scheduler.have_changed() { break },
                 _ = interrupt.wait_for(|wanted| *wanted) => break,
                 Some(event) = heard.recv() => tell(event),
-                Some(ended) = scheduler.running.join_next_with_id() => scheduler.ended(ended),
+                Some(ended) = scheduler.running.join_next_with_id() => {
+                    scheduler.ended(ended);
+                    scheduler.fill();
+                }
             }
         }
     }
@@ -100,6 +104,10 @@ struct Scheduler {
     mark: u64,
     events: mpsc::UnboundedSender<Event>,
     running: JoinSet<()>,
+    /// What is due and waits for a free slot. What has been due for longest is last. They wait here and not in tasks of
+    /// their own, so a thousand integrations that are due at once cost no more than a few, and an interrupt leaves no trace
+    /// of those that have not begun.
+    waiting: Vec<(Arc<Integration>, Tick)>,
     /// The integration of each sync task, so that a task that panics is also removed.
     in_hand: BTreeMap<Id, IntegrationId>,
     /// The last reported problem, if it still exists.
@@ -120,9 +128,9 @@ impl Scheduler {
             }
         };
         self.trouble = None;
-        for (integration, tick) in &now.due {
-            self.start(integration, *tick);
-        }
+        self.waiting = now.due;
+        self.waiting.reverse();
+        self.fill();
         let at = (self.opened.world.clock)();
         let until = now.next.map(|next| next.duration_since(at).max(SignedDuration::ZERO));
         until.map_or(LOOK, |until| until.unsigned_abs().min(LOOK)).max(Duration::from_millis(100))
@@ -154,6 +162,14 @@ impl Scheduler {
                 self.tell(Event::NotReread { problems });
             }
             Err(error) => self.tell(Event::NotReread { problems: vec![error.to_string()] }),
+        }
+    }
+
+    /// Starts as many syncs as there are slots.
+    fn fill(&mut self) {
+        while self.in_hand.len() < self.opened.options.places.count() {
+            let Some((integration, tick)) = self.waiting.pop() else { break };
+            self.start(&integration, tick);
         }
     }
 

@@ -174,6 +174,28 @@ fn a_killed_or_stopped_scheduler_continues_and_runs_nothing_twice() {
 }
 
 #[test]
+fn of_many_that_are_due_only_those_with_a_slot_have_begun_when_a_scheduler_stops() {
+    let project = Project::with_fault("step");
+    let settings = project.read("spile.toml");
+    project.write("spile.toml", &format!("{settings}\n[sync]\njobs = 1\n"));
+    for number in 100..300 {
+        let text = things("step").replace("0b8a4", &format!("00{number}"));
+        let schedule = if number == 250 { "0 0 1 1 *" } else { "0 0 2 1 *" };
+        let text = text.replace("[config]", &format!("schedule = '{schedule}'\n[config]"));
+        project.write(&format!("integrations/copy-{number}.toml"), &text);
+    }
+    project.spile(&["apply", "--yes"]).succeeds();
+    was_applied_long_ago(&project);
+    let mut scheduler = scheduler(&project);
+    wait_for_the_tap(&project);
+    stops(&mut scheduler);
+    let all = runs(&project);
+    assert_eq!((all.len(), &all[0]["slug"]), (1, &"copy-250".into()), "the oldest, and no other: {all:#?}");
+    assert_eq!(all[0]["status"], "cancelled");
+    assert_eq!(project.json(&["schedules"])["schedules"].as_array().unwrap().len(), 200);
+}
+
+#[test]
 fn of_two_schedulers_one_runs_each_scheduled_time() {
     let project = Project::with_fault("well");
     for number in 0..5 {

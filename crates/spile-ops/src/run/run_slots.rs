@@ -65,6 +65,12 @@ impl RunSlots {
         }
     }
 
+    /// Returns the number of slots.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.count.lock().unwrap_or_else(PoisonError::into_inner).all
+    }
+
     /// Takes a slot if one is free right now.
     pub(super) fn take_free(&self) -> Option<RunSlot<'_>> {
         if self.taken.load(Ordering::Relaxed) > 0 && !has_room() {
