@@ -44,6 +44,19 @@ function ready(root) {
   if (wrong && root === document) wrong.focus();
 }
 
+// A link to a field leads into it. The browser itself only scrolls there, and drops the focus when it does.
+function enterField() {
+  if (!location.hash.endsWith("-field")) return;
+  const field = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  if (!field) return;
+  const around = field.closest("details");
+  if (around) around.open = true;
+  const control = field.querySelector("input:not([type=hidden]), select, textarea");
+  if (control) requestAnimationFrame(() => control.focus());
+}
+window.addEventListener("load", enterField);
+window.addEventListener("hashchange", enterField);
+
 // What takes long says so, and is not begun twice.
 document.addEventListener("submit", (event) => {
   const button = event.submitter;
@@ -119,4 +132,47 @@ document.addEventListener("submit", (event) => {
   event.preventDefault();
   if (event.submitter) event.submitter.removeAttribute("aria-disabled");
   document.getElementById("trouble").scrollIntoView({ block: "nearest" });
+});
+
+// Search and commands on every page, by Ctrl-K or its button. Arrows move through what was found.
+function openPalette() {
+  const dialog = document.getElementById("palette");
+  if (!dialog || dialog.open) return;
+  dialog.showModal();
+  const box = dialog.querySelector("#palette-q");
+  box.select();
+  box.dispatchEvent(new Event("look"));
+}
+document.addEventListener("click", (event) => {
+  if (!(event.target instanceof Element)) return;
+  // A click with Ctrl or Shift opens the page of the link, as on every link.
+  if (event.target.closest("[data-palette]") && !event.ctrlKey && !event.metaKey && !event.shiftKey) {
+    event.preventDefault();
+    openPalette();
+  }
+  // The backdrop belongs to the dialog itself.
+  if (event.target.id === "palette") event.target.close();
+});
+document.addEventListener("keydown", (event) => {
+  if (event.key.toLowerCase() === "k" && (event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey) {
+    event.preventDefault();
+    openPalette();
+    return;
+  }
+  const dialog = document.getElementById("palette");
+  if (!dialog || !dialog.open) return;
+  const found = [...dialog.querySelectorAll("#palette-found a, #palette-found button")];
+  const box = dialog.querySelector("#palette-q");
+  if (event.key === "Enter" && document.activeElement === box) {
+    event.preventDefault();
+    if (found.length) found[0].click();
+    return;
+  }
+  const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+  if (!step || !found.length) return;
+  event.preventDefault();
+  // One place before the first result is the search box.
+  const at = found.indexOf(document.activeElement) + step;
+  const next = at < 0 ? box : found[Math.min(at, found.length - 1)];
+  next.focus();
 });

@@ -63,7 +63,7 @@ async function addSalesforce(house) {
   await house.type("Schedule", "@daily");
   await house.look("wizard: schedule");
   await house.follow("button", "Next");
-  assert.match(await page.locator("dialog").innerText(), /client_secret = \(encrypted\)/);
+  assert.match(await page.locator("dialog[data-open]").innerText(), /client_secret = \(encrypted\)/);
   await house.look("wizard: review", "review");
   assert.ok(!existsSync(`${PROJECT}/integrations/my-crm.toml`), "nothing is written before it is saved");
   await house.follow("button", "Save");
@@ -118,21 +118,29 @@ async function mendAFailure(house) {
   await sync(house, "things");
   await ended(house, "failed");
   assert.match(await page.getByRole("alert").innerText(), /access token has expired/);
+  assert.match(await page.getByRole("alert").innerText(), /The source rejected the credentials/);
   await house.look("a run that failed", "failure");
+  await page.goto("/integrations/things");
+  assert.match(await page.getByRole("alert").innerText(), /The source rejected the credentials[\s\S]*access token has expired/);
+  await house.look("integration that failed");
   await house.follow("link", "Notifications 1 unread");
   assert.match(await page.locator("main").innerText(), /things[\s\S]*access token has expired/);
   await house.look("notifications", "notifications");
   await house.follow("link", "Fix token");
   assert.ok(page.url().endsWith("/integrations/things#secrets.token-field"), page.url());
   const token = page.getByLabel("token");
-  assert.ok(await token.isVisible());
+  // The link leads into the field.
+  await page.waitForFunction((element) => element === document.activeElement, await token.elementHandle());
   // A secret is never shown: the page only says when it was set.
   assert.equal(await token.inputValue(), "");
   assert.match(await token.getAttribute("placeholder"), /^set .*leave empty to keep it$/);
   await house.type("token", "renewed-at-last");
-  await house.press("button", "Save");
-  await page.waitForURL("**/integrations/things?did=saved");
+  await house.press("button", "Save and test");
+  await page.waitForURL("**/runs/*");
   assert.ok(!file("integrations/things.toml").includes("renewed-at-last"));
+  await ended(house, "ok");
+  await page.goto("/integrations/things");
+  assert.equal(await page.getByRole("alert").count(), 0, "the last run was ok");
   await house.look("integration that was mended");
   await sync(house, "things");
   await ended(house, "ok");
@@ -141,6 +149,36 @@ async function mendAFailure(house) {
   await house.look("no notifications");
   await page.goto("/integrations/things");
   await house.look("integration with runs", "integration");
+}
+
+// Search and commands are on every page, for whoever has no mouse.
+async function searches(house) {
+  const { page } = house;
+  await page.goto("/plan");
+  await page.keyboard.press("Control+K");
+  const box = page.getByRole("textbox", { name: "Search and commands" });
+  await box.waitFor();
+  await page.keyboard.type("fruit");
+  const sync = page.getByRole("button", { name: "Sync fruit" });
+  await sync.waitFor();
+  await house.look("search and commands", "search");
+  await page.keyboard.press("ArrowDown");
+  assert.ok(await page.getByRole("link", { name: /^fruit/ }).evaluate((element) => element === document.activeElement));
+  await page.keyboard.press("ArrowUp");
+  assert.ok(await box.evaluate((element) => element === document.activeElement));
+  await page.keyboard.press("Escape");
+  await box.waitFor({ state: "hidden" });
+  assert.ok(page.url().endsWith("/plan"), "nothing was carried out");
+  await page.keyboard.press("Control+K");
+  await page.keyboard.press("Control+A");
+  await page.keyboard.type("notifications");
+  await page.getByRole("link", { name: /^Notifications/ }).last().waitFor();
+  await sync.waitFor({ state: "detached" });
+  await page.keyboard.press("Enter");
+  await page.waitForURL("**/notifications");
+  await page.goto("/search?q=my+crm");
+  await page.getByRole("button", { name: "Test My CRM" }).waitFor();
+  await house.look("search without a script");
 }
 
 // A server that is away and a session that ends lose nothing that was typed.
@@ -196,6 +234,7 @@ await run(async (house) => {
   await leaveWizard(house);
   await watchASync(house);
   await mendAFailure(house);
+  await searches(house);
   await apply(house);
   await keepWhatIsTyped(house);
 });

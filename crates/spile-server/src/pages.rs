@@ -1,6 +1,7 @@
 //! Pages: values to HTML. Templates are part of the program and escape every value; rendering is pure.
 
 pub mod chart;
+pub mod failure;
 pub mod fields;
 pub mod plan;
 pub mod record;
@@ -17,7 +18,7 @@ use spile_core::visible::{is_turning, straight};
 use spile_view::report::ProblemData;
 
 /// The templates, by name.
-const TEMPLATES: [(&str, &str); 18] = [
+const TEMPLATES: [(&str, &str); 20] = [
     ("base.html.j2", include_str!("../../../templates/ui/base.html.j2")),
     ("bookmark.html.j2", include_str!("../../../templates/ui/bookmark.html.j2")),
     ("confirm.html.j2", include_str!("../../../templates/ui/confirm.html.j2")),
@@ -34,6 +35,8 @@ const TEMPLATES: [(&str, &str); 18] = [
     ("run.html.j2", include_str!("../../../templates/ui/run.html.j2")),
     ("run_live.html.j2", include_str!("../../../templates/ui/run_live.html.j2")),
     ("runs.html.j2", include_str!("../../../templates/ui/runs.html.j2")),
+    ("search.html.j2", include_str!("../../../templates/ui/search.html.j2")),
+    ("search_results.html.j2", include_str!("../../../templates/ui/search_results.html.j2")),
     ("toasts.html.j2", include_str!("../../../templates/ui/toasts.html.j2")),
     ("wizard.html.j2", include_str!("../../../templates/ui/wizard.html.j2")),
 ];

@@ -4,6 +4,7 @@ mod bookmarks;
 mod catalog;
 mod edited;
 mod entry;
+mod failure;
 mod form;
 mod general;
 mod integration;
@@ -13,6 +14,7 @@ mod overview;
 mod plan;
 mod provider;
 mod runs;
+mod search;
 mod shell;
 mod source_sign_in;
 mod wizard;
@@ -47,6 +49,7 @@ pub fn routes() -> Router<App> {
         .route("/check/{kind}/{type}", post(catalog::check))
         .route("/new/{kind}/{type}", get(wizard::ask).post(wizard::begin))
         .route("/drafts/{id}/{step}", get(wizard::show).post(wizard::answer))
+        .route("/search", get(search::show))
         .route("/runs", get(runs::list))
         .route("/runs/{id}", get(runs::show))
         .route("/runs/{id}/live", get(runs::live))

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use super::bookmarks;
 use super::catalog::mark;
 use super::edited::{Edited, has_originals};
+use super::failure;
 use super::form::Posted;
 use super::general::general;
 use super::integrations::{confirm, next, state};
@@ -24,6 +25,7 @@ use crate::pages::chart;
 use crate::pages::fields::{AnswersSoFar, Fields, ways};
 use crate::pages::words::{RunRow, moment};
 use crate::refusal::Refusal;
+use crate::setup::Writing;
 use spile_core::connector::{Connector, Role};
 use spile_core::digest;
 use spile_core::discovered::{Discovered, Rules, Stream};
@@ -35,7 +37,7 @@ use spile_core::sops::Document;
 use spile_core::value::Settings;
 use spile_ops::author::{self, DesiredIntegration};
 use spile_ops::contract::{History, IntegrationLabel};
-use spile_ops::edits::WriteOutcome;
+use spile_ops::edits::{Destination, WriteOutcome};
 use spile_ops::{self as ops, RunSelection};
 use spile_view as view;
 use spile_view::ago::ago;
@@ -78,7 +80,7 @@ pub async fn page(
         "description": here.description, "loader": here.loader,
         "schedule": here.schedule.as_ref().map(ToString::to_string), "next": next(one, &desk.environment, now),
         "select": here.select, "created": standing.map(|standing| moment(standing.created_at)),
-        "can_sync": one.role() == Role::Extractor && here.loader.is_some(),
+        "can_sync": one.role() == Role::Extractor && here.loader.is_some(), "can_test": writes_here(at),
         "etag": desk.mark_of(one), "sign_in": provider::offered(at, &one.connector),
     });
     let data = json!({
@@ -87,9 +89,15 @@ pub async fn page(
         "source": offered.as_ref().and_then(|offered| source(at, one, offered, now)),
         "bookmarks": bookmarks::section(at, one, now).await,
         "history": history(at, one, now).await, "fault": refusal.map(fault),
+        "failure": runs.first().and_then(|run| failure::card(desk, run)),
     });
     let status = refusal.map_or(StatusCode::OK, Refusal::status);
     at.page_with(status, "integration.html.j2", &one.base.name, data).await
+}
+
+/// Tells whether a saved change is in the files that a test uses, and not on a branch.
+fn writes_here(at: &At) -> bool {
+    matches!(at.app.setup().writing, Writing::Applied | Writing::To(Destination::WorkingTree))
 }
 
 fn known(one: &Integration, edited: Option<&Edited>, refusal: Option<&Refusal>, now: Timestamp) -> AnswersSoFar {
@@ -197,7 +205,7 @@ async fn history(at: &At, one: &Integration, now: Timestamp) -> Vec<Value> {
 
 pub async fn save(Path(slug): Path<String>, mut posted: Posted) -> Result<Response, Trouble> {
     let app = posted.at.app.clone();
-    let _turn = app.turn().await;
+    let turn = app.turn().await;
     posted.at.desk = app.reload().await?;
     let (at, desk) = (&posted.at, &posted.at.desk);
     let one = find(desk, &slug)?.clone();
@@ -236,10 +244,15 @@ pub async fn save(Path(slug): Path<String>, mut posted: Posted) -> Result<Respon
         verb: "Change",
         details: String::new(),
     };
-    match change::carry_out(&at.app, &at.who, &change).await {
-        Ok(made) => Ok(goes_on(&made, &format!("/integrations/{}", one.slug))),
-        Err(refusal) => page(at, &one, Some(&edited), Some(&refusal)).await,
+    let made = match change::carry_out(&at.app, &at.who, &change).await {
+        Ok(made) => made,
+        Err(refusal) => return page(at, &one, Some(&edited), Some(&refusal)).await,
+    };
+    drop(turn);
+    if posted.get("then") == "test" && matches!(made.written, WriteOutcome::Files { .. }) {
+        return begin(at, Bulk::Test, &one).await;
     }
+    Ok(goes_on(&made, &format!("/integrations/{}", one.slug)))
 }
 
 /// Refuses a form that would undo what someone else has changed meanwhile. Without originals that is unknown, so the
@@ -321,13 +334,18 @@ pub async fn act(Path((slug, action)): Path<(String, String)>, posted: Posted) -
     if action == Bulk::Delete {
         return confirm(at, action, std::slice::from_ref(&one.slug)).await;
     }
+    begin(at, action, &one).await
+}
+
+/// Begins an action and shows its run, or what it changed.
+async fn begin(at: &At, action: Bulk, one: &Arc<Integration>) -> Result<Response, Trouble> {
     match change::bulk(&at.app, &at.who, action, std::slice::from_ref(&one.slug)).await {
         Ok(done) => Ok(match (done.runs.values().next(), &done.made) {
             (_, Some(made)) => goes_on(made, &format!("/integrations/{}", one.slug)),
             (Some(run), None) => Redirect::to(&format!("/runs/{run}")).into_response(),
             (None, None) => Redirect::to(&format!("/integrations/{}", one.slug)).into_response(),
         }),
-        Err(refusal) => page(at, &one, None, Some(&refusal)).await,
+        Err(refusal) => page(at, one, None, Some(&refusal)).await,
     }
 }
 

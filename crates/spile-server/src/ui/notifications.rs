@@ -7,9 +7,10 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::failure;
 use super::form::{Looking, Posted};
-use super::runs::mend;
 use super::shell::{At, Trouble, mistake};
+use crate::pages::failure::FailureWords;
 use crate::pages::render;
 use crate::project_view::ProjectView;
 use crate::refusal::Refusal;
@@ -65,8 +66,9 @@ pub async fn mark(posted: Posted<Looking>) -> Result<Response, Trouble> {
 pub fn row(desk: &ProjectView, Noticed { alert, since, is_read, .. }: &Noticed, now: Timestamp) -> Value {
     let slug = alert.integration.as_ref().map(|subject| subject.slug.to_string());
     let title = slug.clone().unwrap_or_else(|| alert.kind().word().replace('_', " "));
+    let help = alert.run.as_deref().and_then(FailureWords::of).map(|words| words.help);
     json!({
-        "key": alert.key.to_string(), "title": title, "sentence": alert.sentence, "help": alert.help,
+        "key": alert.key.to_string(), "title": title, "sentence": alert.sentence, "help": help.or_else(|| alert.help.clone()),
         "since": ago(*since, now), "tone": if alert.kind() == AlertKind::Failure { "bad" } else { "warn" },
         "is_read": is_read, "links": links(desk, alert),
     })
@@ -77,7 +79,7 @@ fn links(desk: &ProjectView, alert: &Alert) -> Vec<Value> {
     let link = |path: String, label: &str| json!({ "path": path, "label": label });
     let mut links = Vec::new();
     if let Some(run) = &alert.run {
-        links.extend(mend(desk, run));
+        links.extend(failure::mend(desk, run));
         links.push(link(format!("/runs/{}", run.id), "View run"));
     }
     let slug = alert.integration.as_ref().map(|subject| &subject.slug);

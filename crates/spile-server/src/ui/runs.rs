@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::failure;
 use super::shell::{At, Trouble, mistake};
 use crate::api::{FoundRun, found_run};
 use crate::pages::record::{StreamRow, facts};
@@ -14,9 +15,8 @@ use crate::pages::render;
 use crate::pages::words::RunRow;
 use crate::project_view::ProjectView;
 use crate::refusal::Refusal;
-use spile_core::integration::field;
-use spile_core::name::{FieldPath, Slug};
-use spile_core::run::{Cause, Run};
+use spile_core::name::Slug;
+use spile_core::run::Run;
 use spile_ops::run::Log;
 use spile_ops::{self as ops, RunSelection};
 
@@ -79,10 +79,7 @@ async fn data(desk: &ProjectView, found: &FoundRun) -> Result<Value, Trouble> {
     row["streams"] = json!(StreamRow::all(run));
     row["is_counted"] = json!(!run.details.arrivals.is_empty());
     row["facts"] = json!(facts(run, applied.as_ref()));
-    row["error"] = json!(run.error);
-    row["cause"] = json!(run.cause.map(Cause::word).unwrap_or_default().replace('_', " "));
-    row["help"] = json!(run.help().map(|help| help.replace("NAME", run.slug.as_str())));
-    row["mend"] = json!(mend(desk, run));
+    row["failure"] = json!(failure::card(desk, run));
     Ok(json!({ "run": row, "log": lines.join("\n"), "cut": cut, "is_waiting": found.is_waiting }))
 }
 
@@ -98,26 +95,4 @@ fn said(line: &str) -> String {
     let level = Some(text("level")).filter(|level| *level != "info").unwrap_or_default();
     let parts = [time, level, from, text("event")].into_iter().filter(|part| !part.is_empty());
     parts.collect::<Vec<_>>().join("  ")
-}
-
-/// Returns a link to the field that fixes the cause of a failed run.
-pub fn mend(desk: &ProjectView, run: &Run) -> Option<Value> {
-    let mend = ops::run::mend(&desk.world, &desk.loaded, run)?;
-    let integration = desk.loaded.integrations.get(&run.integration)?;
-    let field = mend.line.and_then(|line| {
-        let text = desk.world.project.text(&mend.path).ok()?;
-        field::at_line(&text, line)
-    });
-    let setting = field.as_ref().and_then(FieldPath::rest);
-    let label = setting.and_then(|name| integration.connector.setting(name)).map(spile_core::form::label);
-    let label = label.map_or_else(|| "Open settings".to_owned(), |label| format!("Fix {label}"));
-    // A form shows secrets in a group of their own, wherever the file has them.
-    let is_secret = |name: &str| integration.connector.setting(name).is_some_and(|setting| setting.secret);
-    let field = field.map(|field| match field.split() {
-        ("config" | "secrets", Some(name)) if is_secret(name) => FieldPath::of("secrets").join(name),
-        _ => field,
-    });
-    let shown = field.filter(|field| matches!(field.split(), (_, Some(_)) | ("select" | "schedule" | "loader", None)));
-    let anchor = shown.map_or_else(|| "settings".to_owned(), |field| format!("{field}-field"));
-    Some(json!({ "path": format!("/integrations/{}#{anchor}", integration.slug), "label": label }))
 }

@@ -22,7 +22,7 @@ use crate::sign_in::is_read;
 use spile_ops::Error;
 
 /// The pages in the navigation.
-const PAGES: [PageLink; 6] = [
+pub const PAGES: [PageLink; 6] = [
     PageLink::to("/overview", "Overview", "gauge"),
     PageLink::to("/integrations", "Integrations", "plug"),
     PageLink::to("/marketplace", "Catalog", "layout-grid"),
@@ -160,6 +160,11 @@ fn told(did: &str) -> Option<Told> {
 }
 
 impl At {
+    /// Tells whether the user may change files and start runs.
+    pub fn can_edit(&self) -> bool {
+        self.who.role >= Role::Editor && self.app.setup().writing != Writing::Not
+    }
+
     /// Returns the frame around a page.
     pub async fn shell(&self) -> Shell {
         let writes = self.app.setup().writing != Writing::Not;
@@ -176,7 +181,7 @@ impl At {
             pages: PAGES.into_iter().map(page).collect(),
             user: self.who.name.clone(),
             role: self.who.role.word(),
-            can_edit: self.who.role >= Role::Editor && writes,
+            can_edit: self.can_edit(),
             can_apply: self.who.role >= Role::Admin && writes,
             can_log_out: self.who.csrf.is_some(),
             csrf: self.who.csrf.clone().unwrap_or_default(),
