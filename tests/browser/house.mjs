@@ -59,7 +59,6 @@ export class House {
     const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
     assert.ok(wide <= 0, `${name}: ${wide} px wider than a phone`);
     await this.axe(`${name}, on a phone`);
-    if (shot === "integrations") await this.shot("phone");
     await page.setViewportSize(WIDE);
     this.looked.push(name);
   }

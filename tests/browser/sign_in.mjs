@@ -75,6 +75,8 @@ async function testAndSave(house) {
   assert.match(text, /refresh_token = "ENC\[AES256_GCM/);
   assert.ok(!text.includes("hunter2"), text);
   await house.look("integration that can sign in again");
+  await house.follow("link", "Settings");
+  await house.look("settings with a sign-in");
   assert.ok(await page.getByRole("button", { name: BUTTON }).isVisible());
 }
 

@@ -28,7 +28,7 @@ async function addSalesforce(house) {
   await house.type("Search connectors", "salesfroce");
   await page.getByRole("button", { name: "Add Salesforce as a source" }).waitFor();
   await page.getByRole("button", { name: "Add JSON Lines as a destination" }).waitFor({ state: "detached" });
-  await house.look("marketplace", "marketplace");
+  await house.look("marketplace");
   await house.follow("button", "Add Salesforce as a source");
   await house.type("Name (required)", "My CRM");
   await house.type("Consumer key (required)", "key-of-the-app");
@@ -64,7 +64,7 @@ async function addSalesforce(house) {
   await house.look("wizard: schedule");
   await house.follow("button", "Next");
   assert.match(await page.locator("dialog[data-open]").innerText(), /client_secret = \(encrypted\)/);
-  await house.look("wizard: review", "review");
+  await house.look("wizard: review");
   assert.ok(!existsSync(`${PROJECT}/integrations/my-crm.toml`), "nothing is written before it is saved");
   await house.follow("button", "Save");
   const text = file("integrations/my-crm.toml");
@@ -110,7 +110,7 @@ async function watchASync(house) {
   assert.match(await page.getByRole("log").innerText(), /Run completed|completed successfully/i);
   const row = page.getByRole("row", { name: /^fruit/ });
   assert.match(await row.innerText(), /[1-9]/);
-  await house.look("a run that went well", "run");
+  await house.look("a run that went well");
 }
 
 async function mendAFailure(house) {
@@ -125,9 +125,9 @@ async function mendAFailure(house) {
   await house.look("integration that failed");
   await house.follow("link", "Notifications 1 unread");
   assert.match(await page.locator("main").innerText(), /things[\s\S]*access token has expired/);
-  await house.look("notifications", "notifications");
+  await house.look("notifications");
   await house.follow("link", "Fix token");
-  assert.ok(page.url().endsWith("/integrations/things#secrets.token-field"), page.url());
+  assert.ok(page.url().endsWith("/integrations/things/settings#secrets.token-field"), page.url());
   const token = page.getByLabel("token");
   // The link leads into the field.
   await page.waitForFunction((element) => element === document.activeElement, await token.elementHandle());
@@ -149,6 +149,12 @@ async function mendAFailure(house) {
   await house.look("no notifications");
   await page.goto("/integrations/things");
   await house.look("integration with runs", "integration");
+  await house.follow("link", "Streams");
+  await house.look("streams of an integration");
+  await house.follow("link", "Settings");
+  await house.look("settings of an integration");
+  await house.follow("link", "History");
+  await house.look("history of an integration");
 }
 
 // Search and commands are on every page, for whoever has no mouse.
@@ -184,7 +190,7 @@ async function searches(house) {
 // A server that is away and a session that ends lose nothing that was typed.
 async function keepWhatIsTyped(house) {
   const { page } = house;
-  await page.goto("/integrations/things");
+  await page.goto("/integrations/things/settings");
   await house.type("Description", "typed and not saved");
   const look = () => page.evaluate(() => document.getElementById("toasts").dispatchEvent(new Event("look")));
   const isKept = async () => assert.equal(await page.getByLabel("Description").inputValue(), "typed and not saved");
@@ -221,7 +227,7 @@ async function apply(house) {
   await house.tabTo(page.getByLabel("Select My CRM"));
   await page.keyboard.press("Space");
   await house.follow("button", "Delete…");
-  await house.look("a deletion that is asked for", "confirm");
+  await house.look("a deletion that is asked for");
   await house.follow("button", "Delete 1 integration");
   assert.ok(!existsSync(`${PROJECT}/integrations/my-crm.toml`));
   await page.goto("/nothing/here");

@@ -18,12 +18,16 @@ use spile_core::visible::{is_turning, straight};
 use spile_view::report::ProblemData;
 
 /// The templates, by name.
-const TEMPLATES: [(&str, &str); 20] = [
+const TEMPLATES: [(&str, &str); 24] = [
     ("base.html.j2", include_str!("../../../templates/ui/base.html.j2")),
     ("bookmark.html.j2", include_str!("../../../templates/ui/bookmark.html.j2")),
     ("confirm.html.j2", include_str!("../../../templates/ui/confirm.html.j2")),
     ("fault.html.j2", include_str!("../../../templates/ui/fault.html.j2")),
     ("integration.html.j2", include_str!("../../../templates/ui/integration.html.j2")),
+    ("integration_history.html.j2", include_str!("../../../templates/ui/integration_history.html.j2")),
+    ("integration_settings.html.j2", include_str!("../../../templates/ui/integration_settings.html.j2")),
+    ("integration_status.html.j2", include_str!("../../../templates/ui/integration_status.html.j2")),
+    ("integration_streams.html.j2", include_str!("../../../templates/ui/integration_streams.html.j2")),
     ("integrations.html.j2", include_str!("../../../templates/ui/integrations.html.j2")),
     ("login.html.j2", include_str!("../../../templates/ui/login.html.j2")),
     ("marketplace.html.j2", include_str!("../../../templates/ui/marketplace.html.j2")),
@@ -135,7 +139,9 @@ pub struct Told {
     /// `good`, `warn` or `bad`.
     pub tone: &'static str,
     /// The sentence.
-    pub text: String,
+    pub text: &'static str,
+    /// Whether the next step is to look at the plan.
+    pub leads_to_plan: bool,
 }
 
 /// A failed action, shown on the page that asked for it.

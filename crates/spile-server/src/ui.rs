@@ -15,8 +15,12 @@ mod plan;
 mod provider;
 mod runs;
 mod search;
+mod section;
+mod settings;
 mod shell;
+mod source;
 mod source_sign_in;
+mod streams;
 mod wizard;
 
 use axum::Router;
@@ -36,10 +40,12 @@ pub fn routes() -> Router<App> {
         .route("/logout", post(entry::leave))
         .route("/integrations", get(integrations::list))
         .route("/integrations/bulk", post(integrations::bulk))
-        .route("/integrations/{slug}", get(integration::show))
-        .route("/integrations/{slug}/settings", post(integration::save))
+        .route("/integrations/{slug}", get(integration::status))
+        .route("/integrations/{slug}/streams", get(streams::show))
+        .route("/integrations/{slug}/settings", get(settings::show).post(settings::save))
+        .route("/integrations/{slug}/history", get(integration::history))
         .route("/integrations/{slug}/delete", get(integration::ask_delete))
-        .route("/integrations/{slug}/contract", post(integration::contract))
+        .route("/integrations/{slug}/contract", post(streams::accept))
         .route("/integrations/{slug}/sign-in", post(source_sign_in::begin))
         .route("/sign-in/callback", get(source_sign_in::callback))
         .route("/sign-in/end", get(source_sign_in::end))

@@ -115,7 +115,17 @@ async fn no_secret_is_in_any_response_of_the_server() {
     let late = form(&browser, "/integrations/things/settings", &[("etag", "\"old\""), ("secrets.token", UNICODE)]);
     assert_eq!(reader.read("settings that come too late", late).await.0, StatusCode::CONFLICT);
     let steps = ["settings", "test", "streams", "schedule", "review"].map(|step| format!("{draft}/{step}"));
-    let pages = ["/integrations", "/integrations/things", "/integrations/more", "/integrations/more/delete"];
+    let pages = [
+        "/integrations",
+        "/integrations/things",
+        "/integrations/things/streams",
+        "/integrations/things/settings",
+        "/integrations/things/history",
+        "/integrations/more",
+        "/integrations/more/settings",
+        "/integrations/more/delete",
+        "/search?q=things",
+    ];
     let rest = ["/marketplace", "/runs", "/plan", "/notifications", "/notifications/toasts?after=2026-01-01T00:00:00Z"];
     let runs = [format!("/runs/{run}"), format!("/runs/{run}/live")];
     for page in pages.into_iter().chain(rest).map(str::to_owned).chain(steps).chain(runs) {

@@ -64,7 +64,7 @@ fn project() -> Folder {
 }
 
 async fn form(browser: &Browser<'_>, slug: &str) -> Form {
-    let page = browser.page(&format!("/integrations/{slug}")).await;
+    let page = browser.page(&action(slug)).await;
     Form::of(&page, &action(slug))
 }
 
@@ -91,7 +91,7 @@ async fn an_untouched_form_writes_nothing_and_says_so() {
     assert_eq!(shown.get("config.items"), "data\r\ndata/a,b");
     assert_eq!(shown.get("description"), "Two\r\nlines");
     let to = save(&browser, "shop", &shown).await;
-    assert_eq!(to, "/integrations/shop?did=unchanged");
+    assert_eq!(to, "/integrations/shop/settings?did=unchanged");
     assert_eq!(folder.read("integrations/shop.toml"), SHOP);
     let page = browser.page(&to).await;
     assert!(page.contains("Nothing changed"), "{page}");
@@ -113,7 +113,7 @@ async fn an_edited_field_only_changes_its_own_line() {
         ("description", "One line", "\"\"\"\nTwo\nlines\"\"\"", "\"One line\""),
     ] {
         let typed = form(&browser, "shop").await.with(field, typed);
-        assert_eq!(save(&browser, "shop", &typed).await, "/integrations/shop?did=saved", "{field}");
+        assert_eq!(save(&browser, "shop", &typed).await, "/integrations/shop/settings?did=saved", "{field}");
         assert!(text.contains(from), "{field}: {text}");
         text = text.replace(from, to);
         assert_eq!(folder.read("integrations/shop.toml"), text, "{field}");
@@ -131,7 +131,7 @@ async fn changes_of_one_side_are_merged_and_conflicts_are_shown() {
     let theirs = SHOP.replace("1_000", "2_000").replace("lines", "verses");
     folder.write("integrations/shop.toml", &theirs);
     let mine = opened.with("tags", "red").with("config.yes", "true");
-    assert_eq!(save(&browser, "shop", &mine).await, "/integrations/shop?did=saved");
+    assert_eq!(save(&browser, "shop", &mine).await, "/integrations/shop/settings?did=saved");
     let merged = theirs.replace("[ \"b\",\n  \"a, c\" ]", "[\"red\"]").replace("yes = false", "yes = true");
     assert_eq!(folder.read("integrations/shop.toml"), merged);
     // A change on both sides is refused, shows both values, and loses nothing.
@@ -143,7 +143,7 @@ async fn changes_of_one_side_are_merged_and_conflicts_are_shown() {
     let back = Form::of(&page, &action("shop"));
     assert_eq!((back.get("config.count"), back.get("description")), ("3000", "Two\r\nverses"));
     // A user who has seen both values may save.
-    assert_eq!(save(&browser, "shop", &back).await, "/integrations/shop?did=saved");
+    assert_eq!(save(&browser, "shop", &back).await, "/integrations/shop/settings?did=saved");
     assert_eq!(folder.read("integrations/shop.toml"), merged.replace("2_000", "3000"));
 }
 
@@ -163,7 +163,7 @@ async fn a_pasted_key_keeps_its_line_breaks() {
     );
     let browser = server.browser().await;
     let pem = "-----BEGIN PRIVATE KEY-----\nhunter2\n-----END PRIVATE KEY-----\n";
-    let page = browser.page("/integrations/shop").await;
+    let page = browser.page(&action("shop")).await;
     assert!(page.contains("<textarea class=\"masked\" id=\"secrets.private_key\""), "{page}");
     let opened = Form::of(&page, &action("shop"));
     save(&browser, "shop", &opened.with("secrets.private_key", pem)).await;
@@ -190,9 +190,9 @@ async fn choosing_another_way_to_connect_removes_the_settings_of_the_first() {
     assert_eq!(opened.get("way"), "1");
     // With a script, the form does not send fields of other ways; that must not remove them.
     let without = Form(opened.0.iter().filter(|(name, _)| name != "config.text").cloned().collect());
-    assert_eq!(save(&browser, "shop", &without).await, "/integrations/shop?did=unchanged");
+    assert_eq!(save(&browser, "shop", &without).await, "/integrations/shop/settings?did=unchanged");
     let other = opened.with("way", "2").with("config.file", "a.json");
-    assert_eq!(save(&browser, "shop", &other).await, "/integrations/shop?did=saved");
+    assert_eq!(save(&browser, "shop", &other).await, "/integrations/shop/settings?did=saved");
     assert_eq!(
         folder.read("integrations/shop.toml"),
         file.replace("text = 'x'\n", "").replace("count = 1\n", "count = 1\nfile = \"a.json\"\n")
@@ -297,11 +297,15 @@ async fn every_value_of_every_kind_survives_a_form_with_another_change() {
     for (slug, file) in files {
         let path = format!("integrations/{slug}.toml");
         let shown = form(&browser, &slug).await;
-        assert_eq!(save(&browser, &slug, &shown).await, format!("/integrations/{slug}?did=unchanged"), "{file}");
+        assert_eq!(
+            save(&browser, &slug, &shown).await,
+            format!("/integrations/{slug}/settings?did=unchanged"),
+            "{file}"
+        );
         assert_eq!(folder.read(&path), file);
         assert_eq!(
             save(&browser, &slug, &shown.with("tags", "y")).await,
-            format!("/integrations/{slug}?did=saved"),
+            format!("/integrations/{slug}/settings?did=saved"),
             "{file}"
         );
         assert_eq!(folder.read(&path), file.replace("tags = [\"x\"]", "tags = [\"y\"]"));

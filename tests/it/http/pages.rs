@@ -84,10 +84,11 @@ async fn salesforce_is_added_by_the_wizard_with_wrong_values_corrected_on_the_wa
     assert!(!bytes_of(folder.path()).contains("hunter2"));
     let page = browser.page("/integrations/my-crm?did=saved").await;
     is_sound(&page);
-    assert!(
-        page.contains("Saved.") && page.contains("just now: leave empty to keep it") && !page.contains("ENC["),
-        "{page}"
-    );
+    assert!(page.contains("Saved.") && page.contains("<a href=\"/plan\">Open the plan</a>"), "{page}");
+    assert!(page.contains("begins when") && !page.contains("next in"), "it is not applied: {page}");
+    let page = browser.page("/integrations/my-crm/settings").await;
+    is_sound(&page);
+    assert!(page.contains("just now: leave empty to keep it") && !page.contains("ENC["), "{page}");
     assert_eq!(browser.get(&review).await.status(), StatusCode::NOT_FOUND, "the draft is gone");
 }
 
@@ -99,7 +100,7 @@ async fn settings_are_changed_and_concurrent_edits_are_reported() {
     let etag = |page: &str| {
         page.split("name=\"etag\" value=\"").nth(1).unwrap().split('"').next().unwrap().replace("&quot;", "\"")
     };
-    let known = etag(&browser.page("/integrations/fruit").await);
+    let known = etag(&browser.page("/integrations/fruit/settings").await);
     let fields = [("name", "Fruit"), ("loader", "lake"), ("tags", "food\nred"), ("config.local.folders", "data\nmore")];
     let with =
         |etag: &str| [&[("etag", etag.to_owned())][..], &fields.map(|(name, value)| (name, value.to_owned()))].concat();
@@ -134,8 +135,9 @@ async fn a_page_shows_the_values_of_its_environment() {
     folder.write("integrations/fruit.dev.toml", "enabled = false\nschedule = \"@daily\"\n");
     let server = Server::of_folder(&folder, &["--env", "dev"]);
     let browser = server.browser().await;
-    let page = browser.page("/integrations/fruit").await;
+    let page = browser.page("/integrations/fruit/settings").await;
     assert!(page.contains("fruit&#x2f;enable\"") && !page.contains("fruit&#x2f;disable\""), "{page}");
+    let page = browser.page("/integrations/fruit").await;
     assert!(page.contains("<dd>@daily"), "{page}");
     assert!(browser.page("/integrations?state=disabled").await.contains("fruit"));
     browser.goes("/integrations/fruit/enable", &[]).await;
@@ -174,7 +176,15 @@ async fn a_plan_is_reviewed_and_applied_and_deletions_are_confirmed() {
     let gone = browser.goes("/integrations/bulk", &[("action", "delete"), ("slug", "fruit"), ("sure", "yes")]).await;
     assert_eq!(gone, "/integrations?did=deleted");
     assert!(!folder.join("integrations/fruit.toml").exists());
-    for page in ["/runs", "/notifications", "/marketplace", "/integrations/lake"] {
+    for page in [
+        "/runs",
+        "/notifications",
+        "/marketplace",
+        "/integrations/lake",
+        "/integrations/lake/settings",
+        "/integrations/lake/history",
+        "/search?q=lake",
+    ] {
         is_sound(&browser.page(page).await);
     }
 }

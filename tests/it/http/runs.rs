@@ -79,14 +79,14 @@ async fn a_failure_links_to_the_field_that_fixes_it() {
         }
         tokio::time::sleep(std::time::Duration::from_millis(300)).await;
     };
-    assert!(page.contains("failed") && page.contains("things#secrets.token-field"), "{page}");
+    assert!(page.contains("failed") && page.contains("things&#x2f;settings#secrets.token-field"), "{page}");
     assert!(page.contains("access token has expired"), "{page}");
-    let settings = browser.page("/integrations/things").await;
+    let settings = browser.page("/integrations/things/settings").await;
     assert!(settings.contains("id=\"secrets.token-field\"") && settings.contains("value=\"fail\""), "{settings}");
     let etag =
         settings.split("name=\"etag\" value=\"").nth(1).unwrap().split('"').next().unwrap().replace("&quot;", "\"");
     let fields = [("etag", etag.as_str()), ("loader", "files"), ("name", "things"), ("config.mode", "well")];
-    assert_eq!(browser.goes("/integrations/things/settings", &fields).await, "/integrations/things?did=saved");
+    assert_eq!(browser.goes("/integrations/things/settings", &fields).await, "/integrations/things/settings?did=saved");
     let text = project.read("integrations/things.toml");
     assert!(text.contains("mode = 'well'") || text.contains("mode = \"well\""), "{text}");
     assert!(text.contains("token = '$FAULT_TOKEN'"), "a variable in place of a secret stays: {text}");

@@ -32,7 +32,7 @@ async fn the_button_on_a_page_brings_a_token_that_is_saved_like_one_from_a_form(
     let words = ["--trust-registry", &provider.host()];
     let server = Server::start(|words| desk.command(words), &words);
     let browser = server.browser().await;
-    assert!(browser.page("/integrations/shop").await.contains("Sign in with Shop"));
+    assert!(browser.page("/integrations/shop/settings").await.contains("Sign in with Shop"));
     let page = browser.post("/integrations/shop/sign-in", &[]).await;
     let back = signed_in_at_the_provider(page).await;
 
@@ -45,7 +45,7 @@ async fn the_button_on_a_page_brings_a_token_that_is_saved_like_one_from_a_form(
 
     let done = ended(&server, &browser, &back).await;
     assert_eq!(done.status(), StatusCode::SEE_OTHER, "{}", done.text().await.unwrap());
-    assert!(done.headers()[LOCATION].to_str().unwrap().starts_with("/integrations/shop?did="));
+    assert!(done.headers()[LOCATION].to_str().unwrap().starts_with("/integrations/shop/settings?did="));
     assert_eq!(desk.values("shop")["refresh_token"], "refresh-of-acme");
     assert!(!desk.shop().contains("refresh-of-acme"));
     let again = ended(&server, &browser, &back).await;

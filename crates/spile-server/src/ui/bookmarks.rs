@@ -8,13 +8,16 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::form::Posted;
+use super::section::Section;
 use super::shell::{At, Trouble};
 use crate::api::find;
 use crate::refusal::Refusal;
 use crate::state_change;
 use spile_core::integration::Integration;
+use spile_core::run::{Run, RunKind};
 use spile_ops::state::{self, Action, ShownBookmark};
 use spile_view::ago::ago;
+use spile_view::runs::grouped;
 use spile_view::states::consequence;
 
 /// The stream whose bookmark would be removed.
@@ -24,14 +27,16 @@ pub struct Cleared {
 }
 
 /// Returns the bookmarks of an integration; nothing where it has none, or only Meltano knows the way to them: a page
-/// starts no program.
-pub async fn section(at: &At, one: &Integration, now: Timestamp) -> Option<Value> {
+/// starts no program. Beside each is what the last sync read of its stream.
+pub async fn section(at: &At, one: &Integration, runs: &[Run], now: Timestamp) -> Option<Value> {
     let options = state_change::options(&at.app, &at.desk, &at.who);
     let scope = state_change::scope(&at.desk, &options);
     let shown = state::show_directly(scope, one.slug.as_str()).await.ok()??;
+    let last = runs.iter().find(|run| run.kind == RunKind::Sync && run.status.succeeded());
+    let records = |stream: &str| last?.streams.get(stream).copied().map(grouped);
     let row = |bookmark: &ShownBookmark| {
         json!({
-            "stream": bookmark.stream, "partition": bookmark.partition, "key": bookmark.key,
+            "records": records(&bookmark.stream), "stream": bookmark.stream, "partition": bookmark.partition, "key": bookmark.key,
             "value": bookmark.value.as_ref().map(spile_core::state::Json::shown),
             "since": bookmark.since.map(|since| ago(since.at, now)), "query": query(&bookmark.stream),
         })
@@ -73,5 +78,5 @@ pub async fn clear(Path(slug): Path<String>, posted: Posted) -> Result<Response,
     let slug = find(&at.desk, &slug)?.slug.clone();
     let action = Action::Clear { streams: vec![posted.get("stream").to_owned()] };
     state_change::carry_out(&at.app, &at.who, &slug, &action).await?;
-    Ok(Redirect::to(&format!("/integrations/{slug}?did=cleared")).into_response())
+    Ok(Redirect::to(&format!("{}?did=cleared", Section::Status.path(&slug))).into_response())
 }

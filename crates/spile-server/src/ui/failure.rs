@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::section::Section;
 use crate::pages::failure::FailureWords;
 use crate::project_view::ProjectView;
 use spile_core::integration::field;
@@ -34,6 +35,6 @@ pub fn mend(desk: &ProjectView, run: &Run) -> Option<Value> {
         _ => field,
     });
     let shown = field.filter(|field| matches!(field.split(), (_, Some(_)) | ("select" | "schedule" | "loader", None)));
-    let anchor = shown.map_or_else(|| "settings".to_owned(), |field| format!("{field}-field"));
-    Some(json!({ "path": format!("/integrations/{}#{anchor}", integration.slug), "label": label }))
+    let anchor = shown.map(|field| format!("#{field}-field")).unwrap_or_default();
+    Some(json!({ "path": Section::Settings.path(&integration.slug) + &anchor, "label": label }))
 }

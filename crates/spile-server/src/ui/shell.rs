@@ -140,13 +140,13 @@ pub fn after_login(next: &str) -> &str {
 /// Returns the sentence for a keyword in the address that reports what the last page did.
 fn told(did: &str) -> Option<Told> {
     let (tone, text) = match did {
-        "saved" => ("good", "Saved. The plan shows what applying this would change."),
+        "saved" => ("good", "Saved. It takes effect when the plan is applied."),
         "unchanged" => ("good", "Nothing changed, so nothing was written."),
         "applied" => ("good", "Applied."),
         "unapplied" => ("warn", "Saved, but not applied. Resolve the problem, then apply it here."),
         "branch" => ("good", "Committed to a new branch. Request a review of it."),
         "signed_in" => ("good", "Signed in. The token is encrypted when you save."),
-        "deleted" => ("good", "Deleted. The plan shows what applying this would change."),
+        "deleted" => ("good", "Deleted. It takes effect when the plan is applied."),
         "cleared" => ("good", "Cleared. The next sync reads the stream again."),
         "enabled" => ("good", "Enabled."),
         "disabled" => ("good", "Disabled."),
@@ -156,7 +156,7 @@ fn told(did: &str) -> Option<Told> {
         "begun" => ("good", "The runs have started; they are listed below."),
         _ => return None,
     };
-    Some(Told { tone, text: text.to_owned() })
+    Some(Told { tone, text, leads_to_plan: matches!(did, "saved" | "deleted") })
 }
 
 impl At {

@@ -7,8 +7,10 @@ use axum::response::{IntoResponse, Redirect, Response};
 
 use super::form::Posted;
 use super::provider::{self, words};
+use super::section::{Section, goes_on};
+use super::settings;
 use super::shell::{At, Trouble};
-use super::{integration, wizard};
+use super::wizard;
 use crate::api::find;
 use crate::caller::Role;
 use crate::change::{self, Change};
@@ -25,7 +27,7 @@ pub async fn begin(Path(slug): Path<String>, posted: Posted) -> Result<Response,
     let one = find(&at.desk, &slug)?.clone();
     match provider::of_integration(at, &one.slug, &one.connector).await {
         Ok(leads) => Ok(leads),
-        Err(refusal) => integration::page(at, &one, None, Some(&refusal)).await,
+        Err(refusal) => settings::refused(at, &one, &refusal).await,
     }
 }
 
@@ -72,9 +74,7 @@ async fn ended(at: At, sign_in: PendingSignIn, query: String) -> Result<Response
             };
             match saved {
                 Ok(response) => Ok(response),
-                Err(refusal) => {
-                    integration::page(&at, &find(&at.desk, slug.as_str())?.clone(), None, Some(&refusal)).await
-                }
+                Err(refusal) => settings::refused(&at, &find(&at.desk, slug.as_str())?.clone(), &refusal).await,
             }
         }
     }
@@ -89,12 +89,12 @@ async fn saved(at: &At, slug: &Slug, secrets: BTreeMap<String, Option<Secret>>) 
     let wanted = DesiredIntegration { keys: BTreeMap::new(), config: None, secrets };
     let program = app.program();
     let prepared = author::change(change::access(app, &desk.world.keys, &program), &one, &wanted).await?;
-    let page = format!("/integrations/{slug}");
+    let page = Section::Settings.path(slug);
     if prepared.edits().is_empty() {
         return Ok(Redirect::to(&format!("{page}?did=unchanged")).into_response());
     }
     let change =
         Change { edits: prepared.edits(), slugs: std::slice::from_ref(slug), verb: "Change", details: String::new() };
     let made = change::carry_out(app, &at.who, &change).await?;
-    Ok(integration::goes_on(&made, &page))
+    Ok(goes_on(&made, &page))
 }

@@ -1,0 +1,128 @@
+//! The parts of the page of an integration: their addresses, and the header that all of them share.
+
+use std::sync::Arc;
+
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Redirect, Response};
+use serde_json::{Value, json};
+
+use super::catalog::mark;
+use super::integrations::state;
+use super::shell::{At, Trouble, fault};
+use super::source;
+use crate::change::{self, Bulk, ChangeOutcome};
+use crate::refusal::Refusal;
+use spile_core::connector::Role;
+use spile_core::integration::Integration;
+use spile_core::name::Slug;
+use spile_ops::edits::WriteOutcome;
+
+/// A part of the page of an integration, with its own address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Section {
+    /// Its state, its runs and its bookmarks.
+    Status,
+    /// What its source offers.
+    Streams,
+    /// Its settings.
+    Settings,
+    /// What was done with it.
+    History,
+}
+
+impl Section {
+    const ALL: [Self; 4] = [Self::Status, Self::Streams, Self::Settings, Self::History];
+
+    /// Returns its name in the address and in the name of its template.
+    fn word(self) -> &'static str {
+        match self {
+            Self::Status => "status",
+            Self::Streams => "streams",
+            Self::Settings => "settings",
+            Self::History => "history",
+        }
+    }
+
+    /// Returns its title.
+    fn title(self) -> &'static str {
+        match self {
+            Self::Status => "Status",
+            Self::Streams => "Streams",
+            Self::Settings => "Settings",
+            Self::History => "History",
+        }
+    }
+
+    /// Returns its path for an integration.
+    pub fn path(self, slug: &Slug) -> String {
+        match self {
+            Self::Status => format!("/integrations/{slug}"),
+            Self::Streams | Self::Settings | Self::History => format!("/integrations/{slug}/{}", self.word()),
+        }
+    }
+}
+
+/// Renders a section with the header that all of them share.
+pub async fn page(
+    at: &At,
+    one: &Arc<Integration>,
+    section: Section,
+    mut data: Value,
+    refusal: Option<&Refusal>,
+) -> Result<Response, Trouble> {
+    let desk = &at.desk;
+    let standings = desk.standings().await;
+    let standing = standings.as_ref().ok().and_then(|known| known.get(&one.id));
+    let here = one.at(&desk.environment);
+    let loader = here.loader.as_ref().and_then(|slug| desk.loaded.integrations.find(slug.as_str()));
+    data["one"] = json!({
+        "slug": one.slug, "name": one.base.name, "type": one.connector.head.name, "role": one.role(),
+        "type_label": one.connector.head.label, "file": one.path, "mark": mark(&one.connector),
+        "loader": loader.map(|loader| json!({ "slug": loader.slug, "name": loader.base.name })),
+        "loader_mark": loader.map(|loader| mark(&loader.connector)),
+        "status": state(one, &desk.environment, standing), "drift": desk.drifted().await.contains(&one.id),
+        "enabled": here.enabled, "can_sync": one.role() == Role::Extractor && here.loader.is_some(),
+    });
+    data["sections"] = sections(at, one, section);
+    data["fault"] = json!(refusal.map(fault));
+    let status = refusal.map_or(StatusCode::OK, Refusal::status);
+    let title = match section {
+        Section::Status => one.base.name.clone(),
+        section => format!("{} of {}", section.title(), one.base.name),
+    };
+    at.page_with(status, &format!("integration_{}.html.j2", section.word()), &title, data).await
+}
+
+/// Returns the links to the sections. A destination has no streams of its own.
+fn sections(at: &At, one: &Arc<Integration>, here: Section) -> Value {
+    let is_source = one.role() == Role::Extractor;
+    let changes = if is_source { source::changes(at, one) } else { 0 };
+    let link = |section: Section| {
+        json!({
+            "title": section.title(), "path": section.path(&one.slug), "is_here": section == here,
+            "count": if section == Section::Streams { changes } else { 0 },
+        })
+    };
+    Section::ALL.into_iter().filter(|section| is_source || *section != Section::Streams).map(link).collect()
+}
+
+/// Begins an action and shows its run, or what it changed.
+pub async fn begin(at: &At, action: Bulk, slug: &Slug) -> Result<Response, Refusal> {
+    let done = change::bulk(&at.app, &at.who, action, std::slice::from_ref(slug)).await?;
+    Ok(match (done.runs.values().next(), &done.made) {
+        (_, Some(made)) => goes_on(made, &Section::Status.path(slug)),
+        (Some(run), None) => Redirect::to(&format!("/runs/{run}")).into_response(),
+        (None, None) => Redirect::to(&Section::Status.path(slug)).into_response(),
+    })
+}
+
+/// Redirects to a page that shows the result: to the plan if a change was written but could not be applied.
+pub fn goes_on(made: &ChangeOutcome, page: &str) -> Response {
+    let to = match (&made.written, &made.applied) {
+        (WriteOutcome::Branch { .. }, _) => format!("{page}?did=branch"),
+        (WriteOutcome::Files { .. }, None) => format!("{page}?did=saved"),
+        (WriteOutcome::Files { .. }, Some(Ok(()))) => format!("{page}?did=applied"),
+        (WriteOutcome::Files { .. }, Some(Err(_))) => "/plan?did=unapplied".to_owned(),
+    };
+    Redirect::to(&to).into_response()
+}
