@@ -17,6 +17,7 @@ use super::setup::Writing;
 use super::start_run::{Begun, RunRequest, begin};
 use super::state_change;
 use spile_core::connector::{Connector, Role};
+use spile_core::integration::Integration;
 use spile_core::name::Slug;
 use spile_core::plan::guard::Allowance;
 use spile_core::plan::{Plan, Selection};
@@ -270,6 +271,9 @@ async fn switched(app: &App, who: &Caller, action: Bulk, slugs: &[Slug]) -> Resu
 /// # Errors
 /// If an integration does not exist or is protected, or its files cannot be read.
 pub fn switching(desk: &ProjectView, action: Bulk, slugs: &[Slug]) -> Result<Edits, Refusal> {
+    if action == Bulk::Delete {
+        check_unused(desk, slugs)?;
+    }
     let mut edits = Edits::default();
     for slug in slugs {
         let integration = desk.loaded.named(slug.as_str())?;
@@ -279,6 +283,30 @@ pub fn switching(desk: &ProjectView, action: Bulk, slugs: &[Slug]) -> Result<Edi
         });
     }
     Ok(edits)
+}
+
+/// Refuses to delete a destination that something else still writes to.
+fn check_unused(desk: &ProjectView, slugs: &[Slug]) -> Result<(), Refusal> {
+    let stays = |one: &&Arc<Integration>| !slugs.contains(&one.slug);
+    let writes_to = |one: &Integration, slug: &Slug| one.at(&desk.environment).loader.as_ref() == Some(slug);
+    for slug in slugs {
+        let users: Vec<String> = desk
+            .loaded
+            .integrations
+            .by_slug()
+            .filter(stays)
+            .filter(|one| writes_to(one, slug))
+            .map(|one| format!("`{}`", one.slug))
+            .collect();
+        if !users.is_empty() {
+            let users = users.join(", ");
+            let detail = format!("`{slug}` is the destination of {users}");
+            let help = format!("choose another destination for {users} first, or delete both");
+            let code = "spile::integration::unknown_loader";
+            return Err(Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, code, detail).help(help));
+        }
+    }
+    Ok(())
 }
 
 fn to(action: Bulk) -> Switch {

@@ -167,6 +167,13 @@ async fn a_plan_is_reviewed_and_applied_and_deletions_are_confirmed() {
     let asked = browser.page("/integrations/never/delete").await;
     assert!(asked.contains("This was never applied"), "{asked}");
     folder.remove("integrations/never.toml");
+    // A refused action stays on the list and says why.
+    let none = browser.refused("/integrations/bulk", &[("action", "test")]).await;
+    assert!(none.contains("no integration is selected") && none.contains("<caption class=\"unseen\">"), "{none}");
+    let used = browser.refused("/integrations/bulk", &[("action", "delete"), ("slug", "lake")]).await;
+    assert!(used.contains("<code>lake</code> is the destination of <code>fruit</code>"), "{used}");
+    assert!(used.contains("value=\"lake\" checked"), "{used}");
+    is_sound(&used);
     let asked = browser.post("/integrations/bulk", &[("action", "delete"), ("slug", "fruit")]).await;
     assert_eq!(asked.status(), StatusCode::OK);
     let asked = asked.text().await.unwrap();

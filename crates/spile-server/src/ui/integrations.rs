@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use axum::extract::Query;
 use axum::extract::rejection::QueryRejection;
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -12,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::catalog::mark;
 use super::form::Posted;
-use super::shell::{At, Trouble};
+use super::shell::{At, Trouble, fault};
 use crate::api::fits;
 use crate::change::{self, Bulk};
 use crate::pages::plan::PlanPage;
@@ -32,7 +33,7 @@ use spile_world::stores::runs::Standing;
 const MOST: usize = 1000;
 
 /// The query of the page.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 pub struct IntegrationsPageQuery {
     #[serde(default)]
     q: String,
@@ -45,6 +46,16 @@ pub struct IntegrationsPageQuery {
 
 pub async fn list(at: At, wanted: Result<Query<IntegrationsPageQuery>, QueryRejection>) -> Result<Response, Trouble> {
     let Query(wanted) = wanted.map_err(Refusal::from)?;
+    page(&at, &wanted, None).await
+}
+
+/// A bulk action that was refused, and the integrations that were selected for it.
+struct RefusedBulk<'a> {
+    refusal: &'a Refusal,
+    selected: &'a [Slug],
+}
+
+async fn page(at: &At, wanted: &IntegrationsPageQuery, refused: Option<RefusedBulk<'_>>) -> Result<Response, Trouble> {
     let desk = &at.desk;
     let standings = desk.standings().await;
     let known = standings.as_ref().ok();
@@ -79,9 +90,13 @@ pub async fn list(at: At, wanted: Result<Query<IntegrationsPageQuery>, QueryReje
         json!({ "value": word, "label": if word.is_empty() { "any" } else { word }, "is_chosen": word == wanted.state })
     });
     let total = desk.loaded.integrations.iter().count();
-    let data =
-        json!({ "rows": rows, "total": total, "q": wanted.q, "states": states, "next": next, "previous": previous });
-    at.page("integrations.html.j2", "Integrations", data).await
+    let data = json!({
+        "rows": rows, "total": total, "q": wanted.q, "states": states, "next": next, "previous": previous,
+        "fault": refused.as_ref().map(|refused| fault(refused.refusal)),
+        "selected": refused.as_ref().map(|refused| refused.selected).unwrap_or_default(),
+    });
+    let status = refused.map_or(StatusCode::OK, |refused| refused.refusal.status());
+    at.page_with(status, "integrations.html.j2", "Integrations", data).await
 }
 
 /// Returns the state of an integration in an environment.
@@ -130,15 +145,26 @@ pub fn next_tick(one: &Integration, environment: &EnvironmentName, now: Timestam
     timetable.next_after(now)
 }
 
+/// Carries out an action, or asks first. If it is refused, the list says why, with the same integrations selected.
 pub async fn bulk(posted: Posted) -> Result<Response, Trouble> {
+    let slugs: Vec<Slug> = posted.all("slug").iter().filter_map(|slug| slug.parse().ok()).collect();
+    match bulk_of(&posted, &slugs).await {
+        Err(Trouble::Refused(refusal)) => {
+            let refused = RefusedBulk { refusal: &refusal, selected: &slugs };
+            page(&posted.at, &IntegrationsPageQuery::default(), Some(refused)).await
+        }
+        other => other,
+    }
+}
+
+async fn bulk_of(posted: &Posted, slugs: &[Slug]) -> Result<Response, Trouble> {
     let at = &posted.at;
     let action: Bulk = serde_json::from_value(json!(posted.get("action"))).map_err(|_| unknown_action())?;
-    let slugs: Vec<Slug> = posted.all("slug").iter().filter_map(|slug| slug.parse().ok()).collect();
     let is_sure = posted.get("sure") == "yes" || matches!(action, Bulk::Test);
     if !is_sure && !slugs.is_empty() {
-        return confirm(at, action, &slugs).await;
+        return confirm(at, action, slugs).await;
     }
-    let done = change::bulk(&at.app, &at.who, action, &slugs).await?;
+    let done = change::bulk(&at.app, &at.who, action, slugs).await?;
     let is_part = !done.refused.is_empty();
     let is_unapplied = done.made.is_some_and(|made| matches!(made.applied, Some(Err(_))));
     Ok(Redirect::to(match action {
@@ -194,5 +220,5 @@ fn capitalized(word: &str) -> String {
 }
 
 fn unknown_action() -> Refusal {
-    Refusal::new(axum::http::StatusCode::UNPROCESSABLE_ENTITY, "spile::http::field", "no such action")
+    Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "spile::http::field", "no such action")
 }
