@@ -61,7 +61,8 @@ impl Server {
         let made = command(&["tokens", "new", "tests", "--role", "admin"]).output().unwrap();
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
         let token = String::from_utf8(made.stdout).unwrap().trim().to_owned();
-        let mut serve = command(&[&["serve", "--bind", "127.0.0.1:0"], words].concat());
+        let free: &[&str] = if words.contains(&"--bind") { &[] } else { &["--bind", "127.0.0.1:0"] };
+        let mut serve = command(&[&["serve"], free, words].concat());
         let mut child = serve.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let mut said = BufReader::new(child.stderr.take().unwrap());
         let mut line = || {

@@ -20,6 +20,7 @@ use super::session::Sessions;
 use super::setup::Setup;
 use spile_core::name::Slug;
 use spile_ops::run::Options;
+use spile_world::stores::sessions::SessionFile;
 use spile_world::{Audit, Deed, Keys, Program, SeenAlerts, Tokens};
 
 /// How many sign-in attempts an address may make in a minute.
@@ -59,7 +60,7 @@ impl App {
         let own_folder = setup.project.own_folder();
         Self(Arc::new(Inner {
             desks: Desks::default(),
-            sessions: Sessions::new(setup.login.clone(), setup.port),
+            sessions: Sessions::new(setup.login.clone(), setup.port, SessionFile::of(&own_folder, setup.port)),
             tokens: Tokens::of(&own_folder),
             jwts: setup.trust.clone().map(|trust| Jwts::of(trust, &setup.outside.authorities)),
             writes_of: Limit::per_minute(setup.rate),

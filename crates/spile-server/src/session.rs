@@ -6,11 +6,13 @@ use std::time::{Duration, Instant};
 
 use axum::http::header::{COOKIE, ORIGIN};
 use axum::http::{HeaderMap, HeaderValue};
+use jiff::Timestamp;
 use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::caller::{Caller, Role};
 use spile_core::digest::hash;
+use spile_world::stores::sessions::{SessionFile, StoredSession};
 use spile_world::stores::tokens::random;
 
 /// The cookie's name, before the port: browsers share cookies among all ports of a host, and keep one per name.
@@ -44,13 +46,15 @@ pub struct Sessions {
     code: watch::Sender<String>,
     /// The cookie's name; the browser sends the cookie to this host only, and hides it from scripts.
     cookie: String,
+    /// Where sessions are stored. If that fails, they end with the program.
+    file: SessionFile,
     state: Mutex<SessionStore>,
 }
 
 #[derive(Default)]
 struct SessionStore {
     /// Each session and its end, by the hash of its cookie: a copy of this memory reveals no cookie.
-    by_hash: BTreeMap<String, (Caller, Instant)>,
+    by_hash: BTreeMap<String, (Caller, Timestamp)>,
     /// The number of wrong codes from each address, and the time of the last one.
     wrong: BTreeMap<String, (u32, Instant)>,
 }
@@ -84,13 +88,17 @@ impl Login {
 }
 
 impl Sessions {
-    pub(super) fn new(login: Login, port: u16) -> Self {
+    pub(super) fn new(login: Login, port: u16, file: SessionFile) -> Self {
         let (is_open, code) = match login {
             Login::Open => (true, String::new()),
             Login::Code(code) => (false, code),
         };
         let code = watch::Sender::new(code);
-        Self { is_open, code, cookie: format!("{NAME}_{port}"), state: Mutex::default() }
+        // A server without sign-in has no sessions.
+        let stored = if is_open { Vec::new() } else { file.read(Timestamp::now()) };
+        let by_hash = stored.into_iter().map(restored).collect();
+        let state = Mutex::new(SessionStore { by_hash, ..SessionStore::default() });
+        Self { is_open, code, cookie: format!("{NAME}_{port}"), file, state }
     }
 
     /// Tells whether users have to sign in.
@@ -148,7 +156,8 @@ impl Sessions {
         let secret = random();
         let who = Caller { csrf: Some(random()), ..who };
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.by_hash.insert(hash(secret.as_bytes()), (who, Instant::now() + lasts));
+        state.by_hash.insert(hash(secret.as_bytes()), (who, Timestamp::now() + lasts));
+        self.store(&mut state);
         self.cookie(&secret, lasts)
     }
 
@@ -156,6 +165,7 @@ impl Sessions {
     pub(super) fn leave(&self, headers: &HeaderMap) -> Option<HeaderValue> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.by_hash.remove(&hash(self.brought(headers)?.as_bytes()));
+        self.store(&mut state);
         self.cookie("", Duration::ZERO)
     }
 
@@ -165,8 +175,25 @@ impl Sessions {
             return Some(Caller::with("open".to_owned(), "you".to_owned(), Role::Admin));
         }
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.by_hash.retain(|_, (_, until)| *until > Instant::now());
+        let now = Timestamp::now();
+        state.by_hash.retain(|_, (_, until)| *until > now);
         state.by_hash.get(&hash(self.brought(headers)?.as_bytes())).map(|(who, _)| who.clone())
+    }
+
+    /// Stores the sessions that have not ended.
+    fn store(&self, state: &mut SessionStore) {
+        let now = Timestamp::now();
+        state.by_hash.retain(|_, (_, until)| *until > now);
+        let stored = |(sha256, (who, until)): (&String, &(Caller, Timestamp))| StoredSession {
+            sha256: sha256.clone(),
+            subject: who.subject.clone(),
+            name: who.name.clone(),
+            role: who.role,
+            csrf: who.csrf.clone().unwrap_or_default(),
+            until: *until,
+        };
+        // Sessions that cannot be stored work until the program ends.
+        let _ = self.file.write(&state.by_hash.iter().map(stored).collect::<Vec<_>>());
     }
 
     fn brought<'a>(&self, headers: &'a HeaderMap) -> Option<&'a str> {
@@ -182,6 +209,12 @@ impl Sessions {
     }
 }
 
+/// Returns a stored session as it is looked up.
+fn restored(stored: StoredSession) -> (String, (Caller, Timestamp)) {
+    let StoredSession { sha256, subject, name, role, csrf, until } = stored;
+    (sha256, (Caller { subject, name, role, csrf: Some(csrf) }, until))
+}
+
 /// Restricts a cookie to TLS if the browser's `Origin` shows that it uses TLS: a proxy may end TLS before the server.
 pub(super) fn kept_to_https(cookie: HeaderValue, headers: &HeaderMap) -> HeaderValue {
     let origin = headers.get(ORIGIN).map(HeaderValue::as_bytes).unwrap_or_default();
@@ -193,6 +226,8 @@ pub(super) fn kept_to_https(cookie: HeaderValue, headers: &HeaderMap) -> HeaderV
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     fn headers(cookie: &HeaderValue) -> HeaderMap {
@@ -200,9 +235,34 @@ mod tests {
         HeaderMap::from_iter([(COOKIE, HeaderValue::from_str(&format!("a=b; {text}")).unwrap())])
     }
 
+    fn sessions(project: &Path, port: u16) -> Sessions {
+        let file = SessionFile::of(&project.join(".spile"), port);
+        Sessions::new(Login::Code("ABCD-EFGH".to_owned()), port, file)
+    }
+
+    #[test]
+    fn a_restart_signs_nobody_in_or_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let [stays, leaves] = [0, 1].map(|_| {
+            let server = sessions(folder.path(), 8320);
+            headers(&server.enter("ABCD-EFGH").unwrap())
+        });
+        let server = sessions(folder.path(), 8320);
+        let who = server.find(&stays).unwrap();
+        assert!(who.role == Role::Admin && who.csrf.as_ref().is_some_and(|csrf| csrf.len() > 30));
+        server.leave(&leaves).unwrap();
+        let server = sessions(folder.path(), 8320);
+        assert!(server.find(&stays).is_some() && server.find(&leaves).is_none());
+        assert!(sessions(folder.path(), 8321).find(&stays).is_none());
+        let stored = std::fs::read_to_string(folder.path().join(".spile/sessions-8320.json")).unwrap();
+        let cookie = stays[COOKIE].to_str().unwrap().rsplit('=').next().unwrap();
+        assert!(!stored.contains(cookie) && stored.contains(&hash(cookie.as_bytes())));
+    }
+
     #[test]
     fn a_code_works_once_and_then_there_is_another_one() {
-        let sessions = Sessions::new(Login::Code("ABCD-EFGH".to_owned()), 8320);
+        let folder = tempfile::tempdir().unwrap();
+        let sessions = sessions(folder.path(), 8320);
         assert_eq!(sessions.fits("nonsense", "a"), Err(NotIn::Wrong));
         sessions.fits(" abcd-efgh ", "a").unwrap();
         // Checking does not use it up: what comes in between may fail.
@@ -224,7 +284,8 @@ mod tests {
 
     #[test]
     fn two_servers_on_one_machine_do_not_sign_each_other_out() {
-        let servers = [8320, 83].map(|port| Sessions::new(Login::Code("ABCD-EFGH".to_owned()), port));
+        let folder = tempfile::tempdir().unwrap();
+        let servers = [8320, 83].map(|port| sessions(folder.path(), port));
         let cookies = [0, 1].map(|at: usize| servers[at].enter("ABCD-EFGH").unwrap());
         let names = cookies.each_ref().map(|cookie| cookie.to_str().unwrap().split('=').next().unwrap().to_owned());
         assert_eq!(names, ["spile_session_8320", "spile_session_83"]);
@@ -245,7 +306,8 @@ mod tests {
 
     #[test]
     fn codes_cannot_be_guessed() {
-        let sessions = Sessions::new(Login::Code("ABCD-EFGH".to_owned()), 8320);
+        let folder = tempfile::tempdir().unwrap();
+        let sessions = sessions(folder.path(), 8320);
         for _ in 0..WRONG {
             assert_eq!(sessions.fits("nonsense", "a"), Err(NotIn::Wrong));
         }

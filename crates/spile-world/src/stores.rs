@@ -11,6 +11,7 @@ pub mod read_alerts;
 pub mod registry;
 pub mod rotated_secrets;
 pub mod runs;
+pub mod sessions;
 pub mod state_changes;
 pub mod supabase;
 pub mod target;

@@ -1,8 +1,9 @@
 //! Pages, as a browser without scripts uses them.
 
+use reqwest::header::COOKIE;
 use reqwest::{Method, StatusCode};
 
-use super::{RULES, Server, bytes_of};
+use super::{RULES, Server, bytes_of, filled};
 use crate::folder::Folder;
 
 fn project() -> Folder {
@@ -264,4 +265,28 @@ async fn the_catalog_and_the_api_show_the_grade_of_an_extractor_on_this_machine(
     let shown = server.get("/api/connectors/stripe").await;
     assert_eq!(shown["connectors"][0]["certified"]["grade"], "C", "{shown:#}");
     assert_eq!(shown["connectors"][0]["certified"]["findings"][0]["kind"], "no_state");
+}
+
+#[tokio::test]
+async fn a_restart_signs_nobody_out() {
+    let folder = project();
+    let server = Server::of_folder(&folder, &[]);
+    let browser = server.browser().await;
+    let cookie = browser.cookie.clone();
+    let address = server.address.clone();
+    assert!(server.stop().success());
+    let server = Server::of_folder(&folder, &["--bind", &address]);
+    let look = async || server.bare(Method::GET, "/overview").header(COOKIE, &cookie).send().await.unwrap();
+    let page = look().await;
+    assert_eq!(page.status(), StatusCode::OK);
+    // Forms of the session are accepted too, and signing out ends it for good.
+    let page = page.text().await.unwrap();
+    let csrf = page.split("name=\"csrf\" value=\"").nth(1).unwrap().split('"').next().unwrap();
+    let leave = filled(server.bare(Method::POST, "/logout").header(COOKIE, &cookie), &[("csrf", csrf)]);
+    assert_eq!(leave.send().await.unwrap().status(), StatusCode::SEE_OTHER);
+    assert_eq!(look().await.status(), StatusCode::SEE_OTHER);
+    assert!(server.stop().success());
+    let server = Server::of_folder(&folder, &["--bind", &address]);
+    let page = server.bare(Method::GET, "/overview").header(COOKIE, &cookie).send().await.unwrap();
+    assert_eq!(page.status(), StatusCode::SEE_OTHER);
 }
