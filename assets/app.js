@@ -134,6 +134,14 @@ document.addEventListener("submit", (event) => {
   document.getElementById("trouble").scrollIntoView({ block: "nearest" });
 });
 
+// The address of a list says what it is filtered by, so that a reload, a bookmark and going back show the same.
+document.addEventListener("htmx:after:request", (event) => {
+  const form = event.detail.ctx.sourceElement;
+  if (!(form instanceof HTMLFormElement) || !("address" in form.dataset)) return;
+  const said = [...new FormData(form)].filter(([, value]) => value);
+  history.replaceState(history.state, "", `${form.getAttribute("action")}?${new URLSearchParams(said)}`);
+});
+
 // Search and commands on every page, by Ctrl-K or its button. Arrows move through what was found.
 function openPalette() {
   const dialog = document.getElementById("palette");

@@ -20,6 +20,11 @@ async function signIn(house) {
   await house.look("overview", "overview");
   await house.follow("link", "Integrations");
   await house.look("integrations", "integrations");
+  // The list follows what is typed, and the address says so.
+  await house.type("Search", "thi");
+  await page.getByRole("link", { name: "fruit" }).waitFor({ state: "detached" });
+  await page.getByRole("link", { name: "things" }).waitFor();
+  await page.waitForURL((url) => url.searchParams.get("q") === "thi");
 }
 
 async function addSalesforce(house) {

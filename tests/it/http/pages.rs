@@ -290,3 +290,38 @@ async fn a_restart_signs_nobody_out() {
     let page = server.bare(Method::GET, "/overview").header(COOKIE, &cookie).send().await.unwrap();
     assert_eq!(page.status(), StatusCode::SEE_OTHER);
 }
+
+#[tokio::test]
+async fn a_long_list_is_sorted_and_shown_in_pages() {
+    let folder = project();
+    for number in 1..=120 {
+        folder.integration(&format!("many-{number:03}"), "data");
+    }
+    let text = folder.read("integrations/many-077.toml");
+    folder.write(
+        "integrations/many-077.toml",
+        &text.replace("loader", "schedule = \"@hourly\"\nenabled = false\nloader"),
+    );
+    let text = folder.read("integrations/many-033.toml");
+    folder.write("integrations/many-033.toml", &text.replace("loader", "schedule = \"@hourly\"\nloader"));
+    let server = Server::of_folder(&folder, &[]);
+    let browser = server.browser().await;
+    let rows = |page: &str| -> Vec<String> {
+        let of = |rest: &str| rest.split('"').next().unwrap().to_owned();
+        page.split("name=\"slug\" value=\"").skip(1).map(of).collect()
+    };
+    let first = browser.page("/integrations").await;
+    is_sound(&first);
+    assert_eq!((rows(&first).len(), rows(&first)[0].as_str()), (100, "fruit"));
+    let second = browser.page("/integrations?page=1").await;
+    assert_eq!((rows(&second).len(), rows(&second)[21].as_str()), (22, "many-120"));
+    assert!(
+        first.contains("page=1\">Next") && second.contains("\">Previous") && !second.contains("Next</a>"),
+        "{second}"
+    );
+    assert_eq!(rows(&browser.page("/integrations?sort=next").await)[0], "many-033");
+    assert_eq!(rows(&browser.page("/integrations?state=disabled").await), ["many-077"]);
+    assert_eq!(rows(&browser.page("/integrations?sort=status&q=many-0&page=0").await).pop().unwrap(), "many-077");
+    assert!(browser.page("/integrations?q=nothing-like-it").await.contains("No integrations match"));
+    assert_eq!(browser.get("/integrations?sort=color").await.status(), StatusCode::BAD_REQUEST);
+}

@@ -1,6 +1,7 @@
 //! The list of integrations, and bulk actions.
 
-use std::collections::BTreeSet;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use axum::extract::Query;
@@ -10,6 +11,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use url::form_urlencoded::Serializer;
 
 use super::catalog::mark;
 use super::form::Posted;
@@ -21,7 +23,7 @@ use crate::pages::words::{StatusWord, run_state, status};
 use crate::refusal::Refusal;
 use spile_core::connector::Role;
 use spile_core::integration::{Integration, Tick, Timetable};
-use spile_core::name::{EnvironmentName, Slug};
+use spile_core::name::{EnvironmentName, IntegrationId, Slug};
 use spile_core::plan::{Scope, Selection};
 use spile_core::run::Run;
 use spile_ops as ops;
@@ -30,7 +32,7 @@ use spile_view::plan_data::PlanData;
 use spile_world::stores::runs::Standing;
 
 /// How many integrations a page shows.
-const MOST: usize = 1000;
+const MOST: usize = 100;
 
 /// The query of the page.
 #[derive(Debug, Default, Deserialize)]
@@ -39,10 +41,47 @@ pub struct IntegrationsPageQuery {
     q: String,
     #[serde(default)]
     state: String,
-    /// Show only integrations whose names come after this one.
     #[serde(default)]
-    after: String,
+    sort: SortedBy,
+    /// The number of the page, from 0.
+    #[serde(default)]
+    page: usize,
 }
+
+/// A column of the list, and what comes first if the list is sorted by it.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum SortedBy {
+    /// In the order of the alphabet.
+    #[default]
+    Name,
+    /// In the order of the alphabet.
+    Type,
+    /// What is failing.
+    Status,
+    /// What ran last.
+    Last,
+    /// What runs next.
+    Next,
+}
+
+impl SortedBy {
+    const ALL: [(Self, &str, &str); 5] = [
+        (Self::Name, "name", "Name"),
+        (Self::Type, "type", "Type"),
+        (Self::Status, "status", "Status"),
+        (Self::Last, "last", "Last run"),
+        (Self::Next, "next", "Next run"),
+    ];
+
+    /// Returns its word in the address.
+    fn word(self) -> &'static str {
+        Self::ALL.into_iter().find(|(column, ..)| *column == self).map_or("", |(_, word, _)| word)
+    }
+}
+
+/// The states, in the order in which they need a person.
+const STATES: [&str; 7] = ["error", "not applied", "paused", "pending", "active", "disabled", "destination"];
 
 pub async fn list(at: At, wanted: Result<Query<IntegrationsPageQuery>, QueryRejection>) -> Result<Response, Trouble> {
     let Query(wanted) = wanted.map_err(Refusal::from)?;
@@ -57,46 +96,110 @@ struct RefusedBulk<'a> {
 
 async fn page(at: &At, wanted: &IntegrationsPageQuery, refused: Option<RefusedBulk<'_>>) -> Result<Response, Trouble> {
     let desk = &at.desk;
-    let standings = desk.standings().await;
-    let known = standings.as_ref().ok();
-    // Without a registry, the page shows the files alone.
-    let newest = desk.world.runs.newest_of_each().await.unwrap_or_default();
     let now = Timestamp::now();
-    let of = |one: &Integration| known.and_then(|known| known.get(&one.id));
-    let is_in = |one: &Integration| {
-        let state = state(one, &desk.environment, of(one));
-        wanted.state.is_empty() || state.word == wanted.state
+    let standings = desk.standings().await;
+    // Without a registry, the page shows the files alone.
+    let live = Live {
+        environment: &desk.environment,
+        standings: standings.as_deref().ok(),
+        newest: desk.world.runs.newest_of_each().await.unwrap_or_default(),
+        drifted: desk.drifted().await,
+        now,
     };
-    let drifted = desk.drifted().await;
-    let all = desk.loaded.integrations.by_slug().filter(|one| one.slug.as_str() > wanted.after.as_str());
-    let found: Vec<_> = all.filter(|one| fits(one, Some(&wanted.q)) && is_in(one)).take(MOST + 1).collect();
-    let shown = &found[..found.len().min(MOST)];
-    let of_row = |one: &Integration| LiveFacts {
-        standing: of(one),
-        last: newest.get(&one.id),
-        has_drifted: drifted.contains(&one.id),
-        loader: one.at(&desk.environment).loader.as_ref().and_then(|slug| desk.loaded.integrations.find(slug.as_str())),
+    let is_in = |one: &Integration| wanted.state.is_empty() || live.state(one).word == wanted.state;
+    let all = desk.loaded.integrations.by_slug();
+    let mut found: Vec<_> = all.filter(|one| fits(one, Some(&wanted.q)) && is_in(one)).collect();
+    live.sort(&mut found, wanted.sort);
+    let shown = found.iter().skip(wanted.page.saturating_mul(MOST)).take(MOST);
+    let loader = |one: &Integration| {
+        let slug = one.at(&desk.environment).loader.as_ref()?;
+        desk.loaded.integrations.find(slug.as_str())
     };
-    let rows: Vec<Value> = shown.iter().map(|one| row(one, &desk.environment, &of_row(one), now)).collect();
-    let to = |after: &str| {
-        let pairs = [("q", wanted.q.as_str()), ("state", &wanted.state), ("after", after)];
-        let said = pairs.into_iter().filter(|(_, value)| !value.is_empty());
-        format!("/integrations?{}", url::form_urlencoded::Serializer::new(String::new()).extend_pairs(said).finish())
-    };
-    let next = shown.last().filter(|_| found.len() > MOST).map(|last| to(last.slug.as_str()));
-    let previous = Some(to("")).filter(|_| !wanted.after.is_empty());
-    let states = ["", "active", "error", "pending", "paused", "not applied", "disabled"];
-    let states = states.map(|word| {
-        json!({ "value": word, "label": if word.is_empty() { "any" } else { word }, "is_chosen": word == wanted.state })
-    });
-    let total = desk.loaded.integrations.iter().count();
+    let rows: Vec<Value> = shown.map(|one| live.row(one, loader(one))).collect();
+    let is_more = found.len() > wanted.page.saturating_add(1).saturating_mul(MOST);
     let data = json!({
-        "rows": rows, "total": total, "q": wanted.q, "states": states, "next": next, "previous": previous,
+        "rows": rows, "total": desk.loaded.integrations.iter().count(), "found": found.len(), "q": wanted.q,
+        "states": STATES.map(|word| json!({ "value": word, "is_chosen": word == wanted.state })),
+        "next": is_more.then(|| wanted.path(wanted.sort, wanted.page + 1)),
+        "previous": wanted.page.checked_sub(1).map(|page| wanted.path(wanted.sort, page)),
+        "columns": wanted.columns(), "sort": wanted.sort.word(),
         "fault": refused.as_ref().map(|refused| fault(refused.refusal)),
         "selected": refused.as_ref().map(|refused| refused.selected).unwrap_or_default(),
     });
     let status = refused.map_or(StatusCode::OK, |refused| refused.refusal.status());
     at.page_with(status, "integrations.html.j2", "Integrations", data).await
+}
+
+impl IntegrationsPageQuery {
+    /// Returns the address of another page, or of this list in another order.
+    fn path(&self, sort: SortedBy, page: usize) -> String {
+        let mut pairs = Serializer::new(String::new());
+        let sort = if sort == SortedBy::Name { "" } else { sort.word() };
+        for (name, value) in [("q", self.q.as_str()), ("state", &self.state), ("sort", sort)] {
+            if !value.is_empty() {
+                pairs.append_pair(name, value);
+            }
+        }
+        if page > 0 {
+            pairs.append_pair("page", &page.to_string());
+        }
+        format!("/integrations?{}", pairs.finish())
+    }
+
+    /// Returns the columns, with links that sort the list by them.
+    fn columns(&self) -> [Value; 5] {
+        SortedBy::ALL.map(|(column, _, label)| {
+            let is_sorted = column == self.sort;
+            json!({ "label": label, "is_sorted": is_sorted, "path": (!is_sorted).then(|| self.path(column, 0)) })
+        })
+    }
+}
+
+/// What is known about integrations beyond their files.
+struct Live<'a> {
+    environment: &'a EnvironmentName,
+    standings: Option<&'a BTreeMap<IntegrationId, Standing>>,
+    newest: BTreeMap<IntegrationId, Run>,
+    drifted: Arc<BTreeSet<IntegrationId>>,
+    now: Timestamp,
+}
+
+impl Live<'_> {
+    fn state(&self, one: &Integration) -> StatusWord {
+        state(one, self.environment, self.standings.and_then(|known| known.get(&one.id)))
+    }
+
+    fn sort(&self, found: &mut [&Arc<Integration>], by: SortedBy) {
+        match by {
+            // That is how they come.
+            SortedBy::Name => {}
+            SortedBy::Type => found.sort_by_key(|one| one.connector.head.label.to_lowercase()),
+            SortedBy::Status => found.sort_by_key(|one| STATES.iter().position(|word| *word == self.state(one).word)),
+            SortedBy::Last => found.sort_by_key(|one| Reverse(self.newest.get(&one.id).map(|run| run.started_at))),
+            SortedBy::Next => found.sort_by_cached_key(|one| {
+                let tick = next_tick(one, self.environment, self.now).map(|tick| tick.at);
+                (tick.is_none(), tick)
+            }),
+        }
+    }
+
+    fn row(&self, one: &Integration, loader: Option<&Arc<Integration>>) -> Value {
+        let last = self
+            .newest
+            .get(&one.id)
+            .map(|run| json!({ "id": run.id, "when": ago(run.started_at, self.now), "state": run_state(run.status) }));
+        json!({
+            "slug": one.slug,
+            "name": one.base.name,
+            "type": one.connector.head.label,
+            "mark": mark(&one.connector),
+            "loader": loader.map(|loader| mark(&loader.connector)),
+            "status": self.state(one),
+            "drift": self.drifted.contains(&one.id),
+            "last": last,
+            "next": next(one, self.environment, self.now),
+        })
+    }
 }
 
 /// Returns the state of an integration in an environment.
@@ -108,30 +211,6 @@ pub fn state(one: &Integration, environment: &EnvironmentName, standing: Option<
         return StatusWord { word: "destination", tone: "" };
     }
     status(standing.map(|standing| standing.status.as_str()))
-}
-
-/// What is known about an integration beyond its file.
-struct LiveFacts<'a> {
-    standing: Option<&'a Standing>,
-    last: Option<&'a Run>,
-    has_drifted: bool,
-    loader: Option<&'a Arc<Integration>>,
-}
-
-fn row(one: &Integration, environment: &EnvironmentName, known: &LiveFacts<'_>, now: Timestamp) -> Value {
-    let last =
-        known.last.map(|run| json!({ "id": run.id, "when": ago(run.started_at, now), "state": run_state(run.status) }));
-    json!({
-        "slug": one.slug,
-        "name": one.base.name,
-        "type": one.connector.head.label,
-        "mark": mark(&one.connector),
-        "loader": known.loader.map(|loader| mark(&loader.connector)),
-        "status": state(one, environment, known.standing),
-        "drift": known.has_drifted,
-        "last": last,
-        "next": next(one, environment, now),
-    })
 }
 
 /// Returns when it will be synced next, in words.
