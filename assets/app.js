@@ -9,7 +9,7 @@ function ready(root) {
     }
     dialog.addEventListener("cancel", (event) => {
       event.preventDefault();
-      const way = dialog.querySelector("a[data-close]");
+      const way = dialog.querySelector("[data-close]");
       if (way) way.click();
     });
   }

@@ -89,8 +89,21 @@ async function leaveWizard(house) {
   const { page } = house;
   await house.follow("link", "Catalog");
   await house.follow("button", "Add PostgreSQL as a source");
+  // Nothing was typed, so nothing is kept.
   await page.keyboard.press("Escape");
   await page.waitForURL("**/marketplace");
+  await house.follow("button", "Add PostgreSQL as a source");
+  await house.type("Name (required)", "Later");
+  await page.keyboard.press("Escape");
+  await page.waitForURL("**/marketplace?did=draft");
+  await house.look("a draft that was left");
+  await house.follow("link", "Continue with Later");
+  assert.equal(await page.getByLabel("Name (required)").inputValue(), "Later");
+  await page.keyboard.press("Escape");
+  await page.waitForURL("**/marketplace?did=draft");
+  await house.follow("button", "Discard");
+  await page.waitForURL("**/marketplace?did=discarded");
+  assert.equal(await page.getByRole("link", { name: "Continue with Later" }).count(), 0);
 }
 
 async function sync(house, slug) {

@@ -1,5 +1,6 @@
 //! Drafts of new integrations: answers and secrets in memory, until they are saved or abandoned.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -26,6 +27,10 @@ pub struct Drafts(Mutex<BTreeMap<String, (Instant, Draft)>>);
 /// An integration that someone is creating.
 #[derive(Clone)]
 pub struct Draft {
+    /// The user who is creating it.
+    pub owner: String,
+    /// The step at which its owner has left it; empty while it is open.
+    pub step: String,
     /// Its connector.
     pub connector: Arc<Connector>,
     /// Its name.
@@ -56,8 +61,10 @@ pub struct Draft {
 
 impl Draft {
     /// Starts a draft without answers.
-    pub fn new(connector: Arc<Connector>, keys: Keys) -> Self {
+    pub fn new(owner: &str, connector: Arc<Connector>, keys: Keys) -> Self {
         Self {
+            owner: owner.to_owned(),
+            step: String::new(),
             name: connector.head.label.clone(),
             connector,
             config: Settings::new(),
@@ -129,6 +136,15 @@ impl Drafts {
         Some(change(draft))
     }
 
+    /// Returns the drafts that a user has left, the newest first.
+    pub fn left_by(&self, owner: &str) -> Vec<(String, Draft)> {
+        let all = self.lock();
+        let mut left: Vec<_> =
+            all.iter().filter(|(_, (_, draft))| draft.owner == owner && !draft.step.is_empty()).collect();
+        left.sort_by_key(|(_, (at, _))| Reverse(*at));
+        left.into_iter().map(|(id, (_, draft))| (id.clone(), draft.clone())).collect()
+    }
+
     /// Removes a draft.
     pub fn end(&self, id: &str) {
         self.lock().remove(id);
@@ -155,7 +171,7 @@ mod tests {
 
     fn draft() -> Draft {
         let catalog = spile_core::connector::Catalog::new(&[], &mut spile_core::problem::Problems::default());
-        Draft::new(catalog.find(Role::Extractor, "postgres").unwrap(), Keys::new(Places::default()))
+        Draft::new("ada", catalog.find(Role::Extractor, "postgres").unwrap(), Keys::new(Places::default()))
     }
 
     #[test]
@@ -181,6 +197,17 @@ mod tests {
         drafts.end(&id);
         assert_eq!(drafts.update(&id, |draft| draft.streams = before.streams), None);
         assert!(drafts.get(&id).is_none());
+    }
+
+    #[test]
+    fn a_draft_that_was_left_is_offered_to_its_owner_only() {
+        let drafts = Drafts::default();
+        let (open, left) = (drafts.begin(draft()), drafts.begin(draft()));
+        drafts.update(&left, |draft| draft.step = "test".to_owned());
+        let ids = |owner: &str| drafts.left_by(owner).into_iter().map(|(id, _)| id).collect::<Vec<_>>();
+        assert_eq!((ids("ada"), ids("bob")), (vec![left.clone()], vec![]));
+        drafts.update(&open, |draft| draft.step = "settings".to_owned());
+        assert_eq!(ids("ada"), [open, left]);
     }
 
     #[test]

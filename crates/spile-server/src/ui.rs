@@ -1,5 +1,6 @@
 //! Pages for people: the same operations, shown by templates. They work without scripts, and are faster with them.
 
+mod answers;
 mod bookmarks;
 mod catalog;
 mod edited;
@@ -21,6 +22,7 @@ mod shell;
 mod source;
 mod source_sign_in;
 mod streams;
+mod unfinished;
 mod wizard;
 
 use axum::Router;
@@ -54,6 +56,7 @@ pub fn routes() -> Router<App> {
         .route("/marketplace", get(catalog::marketplace))
         .route("/check/{kind}/{type}", post(catalog::check))
         .route("/new/{kind}/{type}", get(wizard::ask).post(wizard::begin))
+        .route("/drafts/{id}/discard", post(unfinished::discard))
         .route("/drafts/{id}/{step}", get(wizard::show).post(wizard::answer))
         .route("/search", get(search::show))
         .route("/runs", get(runs::list))

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::form::Posted;
 use super::shell::{At, Trouble, mistake};
+use super::unfinished;
 use crate::api::found_connectors;
 use crate::change;
 use crate::logos;
@@ -51,7 +52,7 @@ pub async fn marketplace(at: At, wanted: Result<Query<CatalogPageQuery>, QueryRe
     let categories: BTreeSet<&str> = shelf.standing(None).filter_map(|one| one.head.category.as_deref()).collect();
     let data = json!({
         "q": wanted.q, "category": wanted.category, "kind": wanted.kind, "categories": categories,
-        "count": found.len(), "connectors": found.iter().take(MOST).map(|one| card(one, &grades)).collect::<Vec<_>>(),
+        "unfinished": unfinished::list(&at), "count": found.len(), "connectors": found.iter().take(MOST).map(|one| card(one, &grades)).collect::<Vec<_>>(),
     });
     at.page("marketplace.html.j2", "Catalog", data).await
 }

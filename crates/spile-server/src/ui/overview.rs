@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::integrations::{next_tick, state};
 use super::notifications::row;
 use super::shell::{At, Trouble};
+use super::unfinished;
 use crate::pages::timeline::TimelineRow;
 use crate::pages::words::RunRow;
 use spile_core::connector::Role;
@@ -79,7 +80,7 @@ pub async fn show(at: At) -> Result<Response, Trouble> {
     let next_step = steps.iter().position(|step| !step.is_done);
     let recent: Vec<RunRow> = runs.iter().take(MOST).map(|run| RunRow::of(run, now)).collect();
     let data = json!({
-        "steps": next_step.map(|_| &steps), "next_step": next_step, "tiles": Tile::ALL.map(|tile| tile.counted(&states)),
+        "unfinished": unfinished::list(&at), "steps": next_step.map(|_| &steps), "next_step": next_step, "tiles": Tile::ALL.map(|tile| tile.counted(&states)),
         "alerts": alerts, "more": unread.count().saturating_sub(MOST),
         "timeline": TimelineRow::all(&runs, now), "runs": recent, "coming": coming(&at, &sources, now),
     });

@@ -145,6 +145,8 @@ fn told(did: &str) -> Option<Told> {
         "applied" => ("good", "Applied."),
         "unapplied" => ("warn", "Saved, but not applied. Resolve the problem, then apply it here."),
         "branch" => ("good", "Committed to a new branch. Request a review of it."),
+        "draft" => ("good", "Your answers are kept for an hour. You can continue below."),
+        "discarded" => ("good", "Discarded."),
         "signed_in" => ("good", "Signed in. The token is encrypted when you save."),
         "deleted" => ("good", "Deleted. It takes effect when the plan is applied."),
         "cleared" => ("good", "Cleared. The next sync reads the stream again."),

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use axum::extract::{Path, RawQuery};
 use axum::response::{IntoResponse, Redirect, Response};
 
+use super::answers;
 use super::form::Posted;
 use super::provider::{self, words};
 use super::section::{Section, goes_on};
@@ -62,10 +63,10 @@ async fn ended(at: At, sign_in: PendingSignIn, query: String) -> Result<Response
                     draft.run = None;
                     draft.settled += 1;
                 });
-                kept.ok_or_else(wizard::gone)?;
+                kept.ok_or_else(answers::gone)?;
                 Ok(Redirect::to(&format!("/drafts/{id}/settings?did=signed_in")).into_response())
             }
-            Err(refusal) => wizard::page(&at, &id, "settings", &wizard::find(&at, &id)?, Some(&refusal)).await,
+            Err(refusal) => wizard::page(&at, &id, "settings", &answers::find(&at, &id)?, Some(&refusal)).await,
         },
         SignInTarget::Integration(slug) => {
             let saved = match token {

@@ -1,6 +1,5 @@
 //! Adds an integration step by step: settings, a test, streams, a schedule, and a review before it is saved.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use axum::extract::Path;
@@ -8,18 +7,19 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use serde_json::{Value, json};
 
+use super::answers::{choose, find, general, gone, known, schedule, settle};
 use super::catalog::mark;
-use super::edited::Edited;
 use super::form::Posted;
-use super::general::{SCHEDULE, loaders, text};
+use super::general::text;
 use super::provider;
 use super::section::goes_on;
 use super::shell::{At, Trouble, fault};
+use super::unfinished;
 use crate::change::{self, Change};
 use crate::drafts::Draft;
-use crate::pages::fields::{AnswersSoFar, FieldData, Fields, ways};
+use crate::pages::fields::{AnswersSoFar, Fields};
 use crate::pages::plan::PlanPage;
-use crate::refusal::{self, FieldError, Refusal};
+use crate::refusal::{self, Refusal};
 use spile_core::connector::Role;
 use spile_core::form;
 use spile_core::integration::field;
@@ -50,7 +50,7 @@ pub async fn begin(Path((kind, name)): Path<(String, String)>, posted: Posted) -
     let at = &posted.at;
     let role = Role::WORDS.into_iter().find(|(word, _)| *word == kind).map_or(Role::Extractor, |(_, role)| role);
     let connector = change::connector(&at.app, &name, role)?;
-    let id = at.app.drafts().begin(Draft::new(connector, at.app.fresh_keys()));
+    let id = at.app.drafts().begin(Draft::new(&at.who.subject, connector, at.app.fresh_keys()));
     Ok(Redirect::to(&format!("/drafts/{id}/settings")).into_response())
 }
 
@@ -63,15 +63,6 @@ pub async fn ask(_at: At, Path((_, name)): Path<(String, String)>) -> Redirect {
 pub async fn show(at: At, Path((id, step)): Path<(String, String)>) -> Result<Response, Trouble> {
     let draft = find(&at, &id)?;
     page(&at, &id, &step, &draft, None).await
-}
-
-pub fn find(at: &At, id: &str) -> Result<Draft, Refusal> {
-    at.app.drafts().get(id).ok_or_else(gone)
-}
-
-pub fn gone() -> Refusal {
-    Refusal::new(StatusCode::NOT_FOUND, "spile::http::draft", "this draft was already saved or has expired")
-        .help("start again from the catalog")
 }
 
 /// Returns the steps of a connector: a destination has no schedule, and a tap without a selection has no streams to
@@ -132,18 +123,6 @@ pub async fn page(
     let status = refusal.map_or(StatusCode::OK, Refusal::status);
     let title = format!("Add {}", draft.connector.head.label);
     at.page_with(status, "wizard.html.j2", &title, data).await
-}
-
-fn known(draft: &Draft) -> AnswersSoFar {
-    AnswersSoFar { config: draft.config.clone(), typed: draft.typed.clone(), ..AnswersSoFar::default() }
-}
-
-fn general(at: &At, draft: &Draft, faults: &std::collections::BTreeMap<String, String>) -> Vec<FieldData> {
-    let mut fields = vec![loaders(at, &draft.loader), text("schedule", "Schedule", SCHEDULE, draft.schedule.clone())];
-    for field in &mut fields {
-        field.fault = faults.get(&field.name).cloned().unwrap_or_default();
-    }
-    fields
 }
 
 fn tested(draft: &Draft, file: &str, run: &Run) -> Value {
@@ -213,21 +192,16 @@ async fn prepare(at: &At, draft: &Draft) -> Result<Prepared, Refusal> {
 pub async fn answer(Path((id, step)): Path<(String, String)>, posted: Posted) -> Result<Response, Trouble> {
     let at = &posted.at;
     let draft = find(at, &id)?;
+    if posted.get("do") == "close" {
+        return unfinished::close(at, &id, &step, &posted);
+    }
     let outcome = match (step.as_str(), posted.get("do")) {
         ("settings", _) => at.app.drafts().update(&id, |draft| settle(draft, &posted)).ok_or_else(gone)?.map(|()| true),
         ("test", "test") => test(at, &id, &draft).await.map(|()| false),
         ("streams", "discover") => discover(at, &id, &draft).await.map(|()| false),
         ("streams", _) => at.app.drafts().update(&id, |draft| choose(draft, &posted)).ok_or_else(gone)?.map(|()| true),
         ("schedule", _) => {
-            at.app.drafts().update(&id, |draft| {
-                let shown = general(at, draft, &BTreeMap::new()).into_iter().map(|field| (field.name, field.shown));
-                let edited = Edited::of(&posted.fields, &shown.collect());
-                for (name, value) in [("loader", &mut draft.loader), ("schedule", &mut draft.schedule)] {
-                    if let Some(text) = edited.texts.get(name) {
-                        text.trim().clone_into(value);
-                    }
-                }
-            });
+            at.app.drafts().update(&id, |draft| schedule(at, draft, &posted));
             Ok(true)
         }
         ("review", "save") => return save(at, &id, &step).await,
@@ -254,43 +228,6 @@ pub async fn answer(Path((id, step)): Path<(String, String)>, posted: Posted) ->
     let place = steps.iter().position(|(known, _)| *known == step).unwrap_or(0);
     let next = if goes_on { steps.get(place + 1).map_or("review", |(next, _)| next) } else { step.as_str() };
     Ok(Redirect::to(&format!("/drafts/{id}/{next}")).into_response())
-}
-
-fn settle(draft: &mut Draft, posted: &Posted) -> Result<(), Refusal> {
-    let mut shown = Fields::of(&draft.connector, &known(draft)).shown();
-    shown.insert("name".to_owned(), draft.name.clone());
-    let edited = Edited::of(&posted.fields, &shown);
-    if let Some(name) = edited.texts.get("name") {
-        name.trim().clone_into(&mut draft.name);
-    }
-    // Untouched fields keep their values; those of a way that was not chosen are not sent.
-    let sent = shown.iter().filter(|(name, _)| posted.fields.iter().any(|(sent, _)| sent == *name));
-    let texts = sent.map(|(name, now)| (name.as_str(), edited.texts.get(name).unwrap_or(now).as_str()));
-    let read = form::posted(&draft.connector, texts);
-    (draft.config, draft.typed) = (read.config, read.typed);
-    draft.secrets.extend(read.secrets);
-    // Drop the secrets of ways that were not chosen.
-    if !posted.get("way").is_empty()
-        && let Some(group) = posted
-            .get("way")
-            .parse()
-            .ok()
-            .and_then(|way: usize| ways(&draft.connector).get(way.wrapping_sub(1)).copied())
-    {
-        let others = draft.connector.groups.iter().filter(|one| one.label != group.label).flat_map(|one| &one.settings);
-        let gone: Vec<&String> = others.filter(|name| !group.settings.contains(name)).collect();
-        draft.secrets.retain(|name, _| !gone.contains(&name));
-    }
-    draft.run = None;
-    draft.settled += 1;
-    if read.faults.is_empty() {
-        return Ok(());
-    }
-    let mut refusal =
-        Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "spile::form::problems", "some values are not valid");
-    let error = |(field, message): (String, String)| FieldError::of_form(field.into(), "spile::form::value", message);
-    refusal.errors = read.faults.into_iter().map(error).collect();
-    Err(refusal)
 }
 
 /// Returns the world of a draft, which reaches no registry and uses the draft's own keys.
@@ -338,25 +275,6 @@ async fn discover(at: &At, id: &str, draft: &Draft) -> Result<(), Refusal> {
         }
     });
     noted
-}
-
-fn choose(draft: &mut Draft, posted: &Posted) -> Result<(), Refusal> {
-    let Some(all) = &draft.streams else { return Ok(()) };
-    let (taken, incremental) = (posted.all("stream"), posted.all("incremental"));
-    if taken.is_empty() && !all.is_empty() {
-        let refusal = Refusal::new(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            "spile::integration::empty_selection",
-            "no stream is selected",
-        );
-        return Err(refusal.help("select at least one"));
-    }
-    let is_usual = all.iter().all(|one| one.is_usual == taken.contains(&one.name));
-    let select = all.iter().filter(|one| taken.contains(&one.name)).map(Offered::pattern);
-    draft.select = if is_usual { Vec::new() } else { select.collect() };
-    let in_full = all.iter().filter(|one| one.metadata().is_some() && !incremental.contains(&one.name));
-    draft.in_full = in_full.map(|one| one.name.clone()).collect();
-    Ok(())
 }
 
 /// Returns a stream as the page shows it, with the proposed replication method and the reason.

@@ -1,0 +1,45 @@
+//! Integrations that a person has begun to add: closing the wizard keeps them, and pages offer to continue.
+
+use axum::extract::Path;
+use axum::response::{IntoResponse, Redirect, Response};
+use serde_json::{Value, json};
+
+use super::answers::{find, keep};
+use super::form::Posted;
+use super::shell::{At, Trouble};
+
+/// Keeps the answers of a step as they are and leaves the wizard. A draft without any answer is dropped.
+pub fn close(at: &At, id: &str, step: &str, posted: &Posted) -> Result<Response, Trouble> {
+    find(at, id)?;
+    let has_answers = at.app.drafts().update(id, |draft| {
+        draft.step = step.to_owned();
+        keep(at, draft, step, posted)
+    });
+    if has_answers == Some(true) {
+        return Ok(Redirect::to("/marketplace?did=draft").into_response());
+    }
+    at.app.drafts().end(id);
+    Ok(Redirect::to("/marketplace").into_response())
+}
+
+/// Drops a draft.
+pub async fn discard(Path(id): Path<String>, posted: Posted) -> Result<Response, Trouble> {
+    let at = &posted.at;
+    if find(at, &id)?.owner == at.who.subject {
+        at.app.drafts().end(&id);
+    }
+    Ok(Redirect::to("/marketplace?did=discarded").into_response())
+}
+
+/// Returns the drafts that the user has left, the newest first.
+pub fn list(at: &At) -> Vec<Value> {
+    let left = at.app.drafts().left_by(&at.who.subject);
+    left.into_iter()
+        .map(|(id, draft)| {
+            json!({
+                "id": id, "name": draft.name, "type": draft.connector.head.label,
+                "path": format!("/drafts/{id}/{}", draft.step),
+            })
+        })
+        .collect()
+}
