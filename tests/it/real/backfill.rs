@@ -126,6 +126,8 @@ fn a_backfill_that_is_killed_five_times_ends_with_exactly_the_rows_of_its_range(
     assert_eq!(own, live);
     assert_eq!(now.len(), 2, "{now:?}");
     assert_eq!(status(&project), before);
+    let kept = project.json(&["state", "export", "things"])["states"][0].clone();
+    assert_eq!(kept["state_id"], last_live["state_id"], "its bookmarks are not those of a piece: {kept:#}");
     holds("runs", &project.json(&["runs"]));
     let piece = project.newest_run();
     assert_eq!(piece["details"]["range"]["from"], "2026-01-10T00:00:00Z", "{piece:#}");

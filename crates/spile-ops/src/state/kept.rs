@@ -119,7 +119,8 @@ impl Owner {
             return Err(Error::NotRunnable { slug, reason: reason.into(), help: help.into() });
         };
         let now = state_id(environment, &integration.plugin_name(), &loader.plugin_name());
-        let known = world.runs.newest(Some(integration.id), LOOKED_AT).await?;
+        // A piece of a backfill has a state of its own, which is no earlier name of this one.
+        let known = world.runs.newest_live(integration.id, LOOKED_AT).await?;
         let pipeline =
             Pipeline { extractor: integration, environment, loader: Some(loader.id), id: Some(now.as_str()) };
         // The next sync begins by moving what is kept under the names of before.

@@ -121,7 +121,7 @@ pub async fn history(scope: Scope<'_>, slug: &str, most: usize) -> Result<Vec<En
 
 pub(super) async fn entries_of(scope: Scope<'_>, of: &Integration, most: usize) -> Result<Vec<Entry>, Error> {
     let Scope { world, options, .. } = scope;
-    let runs = world.runs.newest(Some(of.id), most).await?;
+    let runs = world.runs.newest_live(of.id, most).await?;
     let runs = runs.into_iter().filter(|run| run.kind == RunKind::Sync);
     let changes = StateChanges::of(world).newest(of.id, &options.environment, most).await?;
     let mut entries: Vec<Entry> = runs.map(|run| Entry::Sync(Box::new(run))).collect();
