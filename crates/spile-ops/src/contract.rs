@@ -1,11 +1,15 @@
 //! Contracts: compares what sources offered when they were last accepted with what they offer now.
 
+mod allowed;
+
 use std::path::PathBuf;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+
+pub(crate) use allowed::{Allowed, AllowedPart, allowed};
 
 use super::edits::{self, Edits};
 use super::{Error, Loaded, Tell, discover};

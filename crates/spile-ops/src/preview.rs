@@ -4,6 +4,7 @@
 
 mod error;
 mod scratch_loader;
+mod under_contract;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -48,6 +49,8 @@ pub struct Previewed {
     pub file: Option<PathBuf>,
     /// The records.
     pub preview: Preview,
+    /// What has changed in the source, and is left out because nobody has accepted it.
+    pub left_out: Option<String>,
 }
 
 /// Reads the first records of each selected stream into a new DuckDB file, which replaces that of an earlier preview.
@@ -100,13 +103,17 @@ struct Reader<'a> {
 impl Reader<'_> {
     async fn preview(&self, tell: Tell<'_>) -> Result<Previewed, Error> {
         let Probe { world, loaded, integration, .. } = &self.probe;
-        let request = self.probe.request().await?;
+        let mut request = self.probe.request().await?;
         let place = Path::new(FOLDER).join(format!("{}.duckdb", integration.slug));
         let file = Path::new(OWN_FOLDER).join(&place);
         let loader = scratch_loader::request(&request, loaded, &file)?;
         self.make_ready(&request, &loader, tell).await?;
+        let part = under_contract::limit(&self.probe, &mut request, tell).await?;
+        let is_empty = part.as_ref().is_some_and(|part| part.is_empty);
+        let left_out = part.map(|part| part.sentence);
         tell(Event::Previewing { slug: self.slug() });
-        let preview = self.read(&request).await;
+        // Many taps fail if no stream is selected.
+        let preview = if is_empty { Ok(Preview::default()) } else { self.read(&request).await };
         rotated::send_soon(world, &self.probe.options.environment).await;
         let preview = preview?;
         let own = world.project.own().make().map_err(IoError::of("use", OWN_FOLDER))?;
@@ -121,7 +128,7 @@ impl Reader<'_> {
                 return Err(error);
             }
         }
-        Ok(Previewed { integration: (*integration).clone(), file: has_tables.then_some(file), preview })
+        Ok(Previewed { integration: (*integration).clone(), file: has_tables.then_some(file), preview, left_out })
     }
 
     /// Installs what is missing before the source is asked for anything.

@@ -19,13 +19,16 @@ const WIDTH: usize = 32;
 /// Returns the records of each stream as a table, and the name of the file with all of them.
 #[must_use]
 pub fn text(previewed: &Previewed) -> String {
-    let Previewed { file, preview, .. } = previewed;
+    let Previewed { file, preview, left_out, .. } = previewed;
     let mut text = String::new();
     for stream in &preview.streams {
         // Writing to a string cannot fail.
         let _ = writeln!(text, "{}", of_stream(stream, preview));
     }
-    if preview.streams.is_empty() {
+    if let Some(left_out) = left_out {
+        let _ = writeln!(text, "{} {}", styled(CHANGED, "note:"), plain(left_out));
+    }
+    if preview.streams.is_empty() && left_out.is_none() {
         text.push_str("the tap wrote nothing: check that `select` takes a stream\n");
     }
     if preview.is_cut {
@@ -90,6 +93,7 @@ pub fn data(previewed: &Previewed, options: &Options) -> Value {
         "limit": options.records,
         "file": previewed.file,
         "complete": !previewed.preview.is_cut,
+        "left_out": previewed.left_out,
         "streams": previewed.preview.streams.iter().map(stream).collect::<Vec<_>>(),
     })
 }

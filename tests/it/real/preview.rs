@@ -153,3 +153,48 @@ fn a_plan_previews_the_sources_that_it_changes_and_shows_no_value() {
     let plan = project.json(&["plan", "--preview"]);
     assert!(plan["previews"][0]["problem"].is_string(), "{plan:#}");
 }
+
+#[test]
+fn a_preview_of_a_source_with_a_contract_shows_only_what_was_accepted() {
+    let Some(postgres) = Postgres::shared() else { return };
+    let database = "previewed_under_contract";
+    let project = project(postgres, database);
+    let text = project.read("integrations/shop.toml");
+    let schema = |types: &str| {
+        let schema =
+            format!("[schema]\nnew_streams = 'ask'\nnew_columns = 'ask'\ntype_changes = '{types}'\n\n[config]");
+        project.write("integrations/shop.toml", &text.replace("[config]", &schema));
+    };
+    schema("fail");
+    let before = project.json(&["sync", "shop", "--preview", "1"]);
+    assert_eq!((&before["left_out"], stream(&before, "public-tiny")["table"].is_null()), (&Value::Null, false));
+    project.spile(&["discover", "shop", "--accept", "--yes"]).succeeds();
+    let accepted = project.json(&["sync", "shop", "--preview", "1"]);
+    crate::cli::schemas::holds("preview", &accepted);
+    assert_eq!(accepted["left_out"], Value::Null, "{accepted:#}");
+
+    let change = "alter table tiny add column salary int; create table fresh(id int primary key);
+         insert into fresh values (1); grant select on fresh to shop;";
+    postgres.sql(database, change).unwrap();
+    let previewed = project.json(&["sync", "shop", "--preview", "1"]);
+    crate::cli::schemas::holds("preview", &previewed);
+    let columns: Vec<&str> = stream(&previewed, "public-tiny")["columns"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|column| column["column"].as_str().unwrap())
+        .collect();
+    assert_eq!(columns, ["id", "label"], "{previewed:#}");
+    let left_out = previewed["left_out"].as_str().unwrap();
+    assert!(left_out.contains("salary") && left_out.contains("public-fresh"), "{left_out}");
+    assert!(previewed["streams"].as_array().unwrap().iter().all(|one| one["stream"] != "public-fresh"));
+    let shown = project.spile(&["sync", "shop", "--preview", "1"]).succeeds().stdout();
+    assert!(shown.contains("note: the source has changed: "), "{shown}");
+
+    postgres.sql(database, "alter table tiny alter column label type int using 1").unwrap();
+    let refused = project.spile(&["sync", "shop", "--preview", "1"]).fails().stderr();
+    assert!(
+        refused.contains("spile::preview::contract") && refused.contains("spile discover shop --accept"),
+        "{refused}"
+    );
+}

@@ -23,6 +23,22 @@ pub enum Error {
         /// The next step.
         help: String,
     },
+    /// Its source has changed in a way that its contract does not allow.
+    #[error("`{slug}` cannot be previewed under its contract: {changes}")]
+    #[diagnostic(
+        code(spile::preview::contract),
+        help("compare it with `spile discover {argument} --changes`, and accept the changes with `{accept}`")
+    )]
+    Contract {
+        /// The integration.
+        slug: Slug,
+        /// What has changed.
+        changes: String,
+        /// Its name in commands.
+        argument: String,
+        /// The command that accepts the changes.
+        accept: String,
+    },
     /// It took too long.
     #[error("the preview of `{slug}` did not finish within {}", counted(*.seconds, "second"))]
     #[diagnostic(

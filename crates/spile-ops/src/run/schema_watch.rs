@@ -1,24 +1,15 @@
 //! How a run reacts if its source has changed since it was last accepted.
 
-use serde_json::json;
-
 use super::ended::error_line;
 use super::job::{Job, Watched};
-use crate::contract::IntegrationLabel;
+use crate::contract::{Allowed, IntegrationLabel, allowed};
 use crate::discover::{Freshness, Options};
 use crate::{self as ops, Error, discover};
-use spile_core::discovered::change::{asking, failing, without};
-use spile_core::discovered::{Change, Contract, Difference, Discovered, Rules, contract};
-use spile_core::integration::check::environment_variable;
-use spile_core::phrase;
-use spile_core::phrase::Phrase;
+use spile_core::discovered::{Contract, Discovered, contract};
 use spile_core::run::finding::{Finding, old_catalog};
 use spile_core::run::{Cause, RunKind};
 use spile_core::settings::Severity;
 use spile_world::processes::meltano::{Catalog, Finished, Outcome, Request};
-
-/// How many changes an error lists.
-const NAMED: usize = 20;
 
 /// What a source offers, and the catalog for the run.
 struct Offered {
@@ -64,49 +55,21 @@ impl Job {
         let contract = if self.kind == RunKind::Sync { self.contract()? } else { None };
         let Some(contract) = contract else { return Ok(Watched::Go(findings)) };
         let environment = &self.options.environment;
-        let changes = ops::contract::changes(&self.integration, environment, &contract, &offered.discovered);
-        let fails = failing(&changes);
-        if !fails.is_empty() {
-            let message = format!("the source has changed: {}", listed(&fails, Change::sentence));
-            return Ok(Watched::Ended(Box::new(failed(message)), findings));
-        }
-        let asks = asking(&changes);
-        if asks.is_empty() {
-            return Ok(Watched::Go(findings));
-        }
-        Ok(self.leave_out(&asks, &offered.discovered, request, findings))
-    }
-
-    /// Makes the request leave out changes that nobody has accepted.
-    fn leave_out(
-        &self,
-        asks: &[&Change],
-        now: &Discovered,
-        request: &mut Request,
-        mut findings: Vec<Finding>,
-    ) -> Watched {
-        let declaration = self.integration.at(&self.options.environment);
-        let select = match without(asks, &self.integration, declaration, &now.streams) {
-            Ok(select) => select,
-            Err(left) => {
-                let changes = listed(&left, Change::sentence);
-                let message = format!("the source has changed, and no pattern leaves it out: {changes}");
-                return Watched::Ended(Box::new(failed(message)), findings);
+        match allowed(&self.integration, environment, &contract, &offered.discovered) {
+            Allowed::All => Ok(Watched::Go(findings)),
+            Allowed::Nothing(message) => Ok(Watched::Ended(Box::new(failed(message)), findings)),
+            Allowed::Part(part) => {
+                let sentence = part.sentence.clone();
+                // It comes before other findings because it is their cause.
+                findings.insert(0, Finding { severity: Severity::Warn, cause: Cause::SchemaChanged, sentence });
+                if part.is_empty {
+                    // Many taps fail if no stream is selected.
+                    return Ok(Watched::Ended(Box::new(Finished::without_records(Outcome::Succeeded)), findings));
+                }
+                part.limit(request);
+                Ok(Watched::Go(findings))
             }
-        };
-        let sentence = format!("the source has changed: {}", listed(asks, left_out));
-        // It comes before other findings because it is their cause.
-        findings.insert(0, Finding { severity: Severity::Warn, cause: Cause::SchemaChanged, sentence });
-        let mut selecting = declaration.clone();
-        selecting.select = select;
-        let rules = Rules::of(&self.integration, &selecting);
-        if !now.streams.iter().any(|stream| rules.take(stream).0.is_read()) {
-            // Many taps fail if no stream is selected.
-            return Watched::Ended(Box::new(Finished::without_records(Outcome::Succeeded)), findings);
         }
-        let variable = environment_variable(&request.extractor, "_select");
-        request.settings.insert(variable, json!(selecting.select).to_string());
-        Watched::Go(findings)
     }
 
     /// Returns what the source offers: the last discovery if it is still valid, or else a new answer, which serves both the
@@ -156,21 +119,4 @@ fn may_be_old(error: &Error) -> bool {
 
 fn failed(message: String) -> Finished {
     Finished::without_records(Outcome::Failed { message, cause: Cause::SchemaChanged })
-}
-
-/// Returns a sentence about what has changed, and what the run leaves out.
-fn left_out(change: &Change) -> Phrase {
-    let does = match &change.difference {
-        Difference::NewStream { .. } | Difference::NewColumn { .. } => "left out",
-        Difference::Retyped { .. } | Difference::Rekeyed { .. } => "the stream is skipped",
-        Difference::LostColumn { .. } | Difference::LostStream => return change.sentence(),
-    };
-    phrase![change.sentence(), " (", does, ")"]
-}
-
-fn listed(changes: &[&Change], say: impl Fn(&Change) -> Phrase) -> String {
-    let said: Vec<String> = changes.iter().map(|change| say(change).to_string()).collect();
-    let more = said.len().saturating_sub(NAMED);
-    let more = if more == 0 { String::new() } else { format!("; and {more} more") };
-    format!("{}{more}", said[..said.len().min(NAMED)].join("; "))
 }

@@ -23,6 +23,9 @@ pub struct PreviewData {
     pub complete: bool,
     /// The streams that were reached.
     pub streams: Vec<PreviewedStreamData>,
+    /// What has changed in the source, and is left out because nobody has accepted it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left_out: Option<String>,
     /// Why there is no preview; null if there is one.
     pub problem: Option<String>,
 }
@@ -47,6 +50,7 @@ impl From<&Previewed> for PreviewData {
             file: previewed.file.as_ref().map(|file| file.display().to_string()),
             complete: !previewed.preview.is_cut,
             streams: previewed.preview.streams.iter().map(PreviewedStreamData::from).collect(),
+            left_out: previewed.left_out.clone(),
             problem: None,
         }
     }
@@ -71,7 +75,7 @@ impl PreviewData {
     /// Says that an integration has no preview, and why.
     #[must_use]
     pub fn missing(slug: Slug, why: String) -> Self {
-        Self { slug, file: None, complete: false, streams: Vec::new(), problem: Some(why) }
+        Self { slug, file: None, complete: false, streams: Vec::new(), left_out: None, problem: Some(why) }
     }
 
     /// Returns the preview as phrases: what was read of each stream, and where it is.
@@ -84,6 +88,7 @@ impl PreviewData {
         if !self.complete {
             phrases.push("later streams are missing: the tap cannot skip streams that have enough records".into());
         }
+        phrases.extend(self.left_out.as_deref().map(Phrase::parse));
         match &self.file {
             Some(file) => {
                 phrases.push(phrase!["the records are in ", code(file), " on the machine that made this plan"]);
