@@ -9,7 +9,6 @@ use super::state::Session;
 use super::surroundings::actor;
 use super::{Global, Output, plan};
 use spile_core::name::EnvironmentName;
-use spile_core::phrase::codes;
 use spile_core::plan::Plan;
 use spile_core::plan::guard::Allowance;
 use spile_ops::saved_plan::SavedPlanError;
@@ -137,10 +136,9 @@ impl Args {
             let resyncs = ops::state::resyncs(scope, proposal.plan, streams, &mut |event| output.event(&event)).await?;
             for plan in &resyncs {
                 ops::state::apply(scope, plan, &mut |event| output.event(&event)).await?;
-                let streams = codes(plan.changes.iter().filter_map(|change| change.stream.as_deref()));
-                let note =
-                    format!("the bookmarks of {streams} in `{}`: the next sync reads them from the start", plan.slug);
-                output.step("Removed", &note);
+                if let Some(choice) = &plan.choice {
+                    output.chose(&plan.slug, &choice.what);
+                }
             }
         }
         Ok(0)

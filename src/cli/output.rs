@@ -1,5 +1,6 @@
 //! The only output door: results go to standard output, everything else to standard error.
 
+use std::collections::BTreeSet;
 use std::io::{self, IsTerminal, Write};
 
 use anstream::AutoStream;
@@ -8,10 +9,12 @@ use serde::Serialize;
 
 use super::progress::Progress;
 use super::{Format, Global, exit};
+use spile_core::name::Slug;
 use spile_core::phrase::codes;
 use spile_core::plan::Summary;
 use spile_core::run::{Run, RunStatus};
 use spile_core::secret::Secret;
+use spile_core::state::choice::StreamChoice;
 use spile_core::visible;
 use spile_ops::{Error, Event};
 use spile_view::report::ErrorData;
@@ -270,23 +273,34 @@ impl Output {
             Event::TookBookmark { slug, host, at } => {
                 self.step("Continuing", &format!("with `{slug}` where `{host}` stopped at {at:.0}"));
             }
-            Event::GoesForward { slug, streams, .. } => {
-                let streams = codes(streams.iter().map(String::as_str));
-                self.step("Kept", &format!("the bookmarks of {streams} in `{slug}`: older rows keep the old value"));
-            }
-            Event::MovedBack { slug, dates, .. } => {
-                let dates = dates.iter().map(|(stream, date)| format!("`{stream}` to {date}"));
-                let dates = dates.collect::<Vec<_>>().join(", ");
-                self.step(
-                    "Moved back",
-                    &format!("the bookmarks of `{slug}`: {dates}; the next sync reads on from there"),
-                );
-            }
+            Event::Chose { slug, what, .. } => self.chose(slug, what),
             Event::CopiedBookmark { slug } => {
                 self.step("Copied", &format!("the bookmarks of `{slug}` from `.meltano/meltano.db` into the registry"));
             }
             Event::MovedState { slug, from, to } => {
                 self.step("Moved", &format!("the bookmarks of `{slug}` from `{from}` to `{to}`"));
+            }
+        }
+    }
+
+    /// Writes what was done to bookmarks because of a choice.
+    pub(super) fn chose(&mut self, slug: &Slug, what: &StreamChoice) {
+        let listed = |streams: &BTreeSet<String>| codes(streams.iter().map(String::as_str));
+        match what {
+            StreamChoice::ForwardOnly { streams } => {
+                let streams = listed(streams);
+                self.step("Kept", &format!("the bookmarks of {streams} in `{slug}`: older rows keep the old value"));
+            }
+            StreamChoice::Resync { streams } => {
+                let streams = listed(streams);
+                let note = format!("the bookmarks of {streams} in `{slug}`: the next sync reads them from the start");
+                self.step("Removed", &note);
+            }
+            StreamChoice::Backfill { since } => {
+                let dates = since.iter().map(|(stream, date)| format!("`{stream}` to {date}"));
+                let dates = dates.collect::<Vec<_>>().join(", ");
+                let note = format!("the bookmarks of `{slug}`: {dates}; the next sync reads on from there");
+                self.step("Moved back", &note);
             }
         }
     }

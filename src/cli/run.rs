@@ -151,7 +151,7 @@ impl SyncArgs {
 
     fn options(&self, settings: &Sync, environment: EnvironmentName) -> Options {
         let (from, refresh) = match (&self.start.full_refresh, &self.start.since) {
-            (_, Some(moment)) => (From::Moment(moment.to_string()), Vec::new()),
+            (_, Some(moment)) => (From::Moment(*moment), Vec::new()),
             (Some(streams), None) if streams.is_empty() => (From::Beginning, Vec::new()),
             (Some(streams), None) => (From::Bookmark, streams.clone()),
             (None, None) => (From::Bookmark, Vec::new()),

@@ -4,6 +4,7 @@ pub mod arrival;
 pub mod backfill;
 mod cause;
 pub mod certify;
+pub mod chosen;
 pub mod cost;
 pub mod due;
 pub mod error_line;
@@ -30,6 +31,7 @@ use crate::name::{EnvironmentName, IntegrationId, Slug};
 pub use arrival::{Arrival, Arrived};
 pub use backfill::TimeRange;
 pub use cause::Cause;
+pub use chosen::CarriedOut;
 pub use cost::{Transfer, Usage};
 pub use due::Tries;
 pub use stream_filter::StreamFilter;
@@ -222,6 +224,12 @@ pub struct Details {
     /// Which streams it was asked to read, if not all selected ones from their bookmarks.
     #[serde(skip_serializing_if = "StreamFilter::is_default")]
     pub filter: StreamFilter,
+    /// The choices of applies that it carries out.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub choices: Vec<CarriedOut>,
+    /// The moment since which it reads everything again, if it was asked to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
     /// The side whose plugin made it fail, if known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failed: Option<Role>,

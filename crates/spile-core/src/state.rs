@@ -15,6 +15,7 @@
 //! ```
 
 pub mod change;
+pub mod choice;
 mod difference;
 mod edit;
 mod format;

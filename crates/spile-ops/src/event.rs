@@ -1,6 +1,5 @@
 //! Progress that operations report.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -12,25 +11,17 @@ use spile_core::plan::Summary;
 use spile_core::record::Target;
 use spile_core::run::refresh::Unfinished;
 use spile_core::run::{Run, RunKind, TimeRange};
+use spile_core::state::choice::StreamChoice;
 
 /// An event that an operation reports while it works.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
-    /// Streams only go forward: their bookmarks stay, and older rows keep their values.
-    GoesForward {
+    /// What an apply chose for streams was done to their bookmarks.
+    Chose {
         /// The integration.
         slug: Slug,
-        /// The streams.
-        streams: Vec<String>,
-        /// The record in the history of bookmarks.
-        change: Uuid,
-    },
-    /// Bookmarks were moved back, so that the next sync reads again from a date.
-    MovedBack {
-        /// The integration.
-        slug: Slug,
-        /// The dates, by stream.
-        dates: BTreeMap<String, String>,
+        /// What was chosen.
+        what: StreamChoice,
         /// The record in the history of bookmarks.
         change: Uuid,
     },

@@ -13,6 +13,7 @@ mod lease;
 mod log;
 mod obstacle;
 mod range_conditions;
+mod reading;
 mod reset;
 mod results;
 mod run_lock;
@@ -117,7 +118,7 @@ pub enum From {
     /// From the beginning.
     Beginning,
     /// From that moment on, given to the setting `start_date` or the one that the definition names.
-    Moment(String),
+    Moment(Timestamp),
     /// Of that range alone, as a piece of a backfill with a state of its own.
     Range(TimeRange),
 }

@@ -1,5 +1,7 @@
 //! Runs and statuses as people read them.
 
+mod choices;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -16,6 +18,8 @@ use spile_core::run::refresh::{RefreshRemains, Unfinished};
 use spile_core::run::stats::Stats;
 use spile_core::run::{Arrived, Run, RunKind, RunStatus};
 use spile_ops::history::Status;
+
+pub use choices::{carried_out, choices};
 
 /// Returns the runs as a table, in the reader's own time with its offset.
 #[must_use]
@@ -57,9 +61,7 @@ pub fn run(run: &Run, applied: Option<&Applied>, zone: &TimeZone) -> String {
     let listed = |streams: &[String]| (!streams.is_empty()).then(|| streams.join(", "));
     let said = [
         ("range", run.details.range.map(|range| range.to_string())),
-        ("reset", run.details.reset.then(|| "the loader removes what it does not deliver".to_owned())),
         ("only streams", listed(&run.details.filter.only)),
-        ("read from the start", listed(&run.details.filter.refresh)),
         ("speed", speed(run)),
         ("waited", run.details.transfer.as_ref().map(waited)),
         ("error", run.error.clone()),
@@ -72,6 +74,7 @@ pub fn run(run: &Run, applied: Option<&Applied>, zone: &TimeZone) -> String {
         ("catalog", run.details.catalog.as_ref().map(|hash| format!("sha256 {hash}"))),
         ("plan", applied.map(|applied| format!("{}, applied {}", applied.plan, local(applied.at, zone)))),
     ];
+    facts.extend(choices(run, |at| local(at, zone)).into_iter().map(|choice| ("choice", choice)));
     facts.extend(said.into_iter().filter_map(|(name, value)| Some((name, value?))));
     facts.extend(plugins(run).into_iter().map(|plugin| ("plugin", plugin)));
     facts.push(("log", run.log.display().to_string()));

@@ -1,6 +1,8 @@
 //! What happens to rows that are already loaded, when a change would have their stream read again: it is chosen, in a file
 //! or on the command line, and the rows show it.
 
+use serde_json::{Value, json};
+
 use super::loaders::shop_by_change;
 use crate::project::Project;
 use crate::supabase::postgres::Postgres;
@@ -33,6 +35,15 @@ fn replace(project: &Project, from: &str, to: &str) {
     let text = project.read("integrations/shop.toml");
     assert!(text.contains(from), "{text}");
     project.write("integrations/shop.toml", &text.replace(from, to));
+}
+
+/// The choices of applies that the newest run carried out, and the sentences about them.
+fn carried_out(project: &Project) -> (Value, String) {
+    let shown = project.json(&["runs", "show", "shop"]);
+    crate::cli::schemas::holds("run", &shown);
+    let text = project.spile(&["runs", "show", "shop"]).succeeds().stdout();
+    let sentences: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("choice")).map(str::trim).collect();
+    (shown["run"]["details"]["choices"].clone(), sentences.join("\n"))
 }
 
 /// How many rows arrived, how many of them with their customer, and how many records the last sync has read.
@@ -71,6 +82,14 @@ fn a_change_that_goes_forward_leaves_older_rows_and_is_used_up_by_its_apply() {
     assert_eq!(rows(server, &project, database), ("410|11".to_owned(), 11), "the last row of before comes again");
     let history = project.spile(&["state", "history", "shop"]).succeeds().stdout();
     assert!(history.contains("forward-only public-orders"), "{history}");
+    let (choices, sentences) = carried_out(&project);
+    assert_eq!((&choices[0]["kind"], &choices[0]["streams"]), (&json!("forward_only"), &json!(["public-orders"])));
+    assert_eq!(choices[0]["plan"], project.json(&["history"])["applies"][0]["plan"]);
+    assert!(history.contains(choices[0]["change"].as_str().unwrap()), "{history} {choices}");
+    let wanted = "older rows of public-orders keep the old value: forward only, chosen by ";
+    assert!(sentences.starts_with(wanted) && sentences.contains(" in the apply of "), "{sentences}");
+    project.spile(&["sync", "shop"]).succeeds();
+    assert_eq!(carried_out(&project), (Value::Null, String::new()), "the sync before has carried it out");
 
     // The file still says it, and it means nothing for the next change.
     let said = project.spile(&["plan", "--exit-code"]).succeeds().stderr();
@@ -121,6 +140,9 @@ fn a_change_is_read_again_from_a_date_and_older_rows_stay() {
     assert_eq!(rows(server, &project, database), ("410|111".to_owned(), 111));
     let history = project.spile(&["state", "history", "shop"]).succeeds().stdout();
     assert!(history.contains("backfill public-orders=2026-01-01T05:00:00Z"), "{history}");
+    let (choices, sentences) = carried_out(&project);
+    assert_eq!(choices[0]["since"], json!({ "public-orders": "2026-01-01T05:00:00Z" }));
+    assert!(sentences.starts_with("reads again public-orders since 2026-01-01T05:00:00Z: backfill"), "{sentences}");
 
     // A saved plan with a choice of the command line is applied with it.
     let text = project.read("integrations/shop.toml");
@@ -132,4 +154,36 @@ fn a_change_is_read_again_from_a_date_and_older_rows_stay() {
     project.spile(&["apply", "--yes", "--allow", "resync=1", "plan.json"]).succeeds();
     project.spile(&["sync", "shop"]).succeeds();
     assert_eq!(rows(server, &project, database).1, 51);
+
+    // A resync is a choice too; one that was undone before the sync is not carried out.
+    replace(&project, ALL, PART);
+    project.spile(&["apply", "--yes"]).succeeds();
+    replace(&project, PART, ALL);
+    let resync = ["apply", "--yes", "--allow", "resync=1", "--resync"];
+    let said = project.spile(&resync).succeeds().stderr();
+    assert!(
+        said.contains("the bookmarks of `public-orders` in `shop`: the next sync reads them from the start"),
+        "{said}"
+    );
+    let change = project.json(&["state", "history", "shop"])["history"][0].clone();
+    assert_eq!((&change["choice"]["kind"], &change["action"]), (&json!("resync"), &json!("resync public-orders")));
+    project.spile(&["sync", "shop"]).succeeds();
+    let (choices, sentences) = carried_out(&project);
+    assert_eq!((&choices[0]["kind"], rows(server, &project, database).1), (&json!("resync"), 410), "{choices:#}");
+    assert!(sentences.starts_with("reads public-orders again from the start: resync"), "{sentences}");
+    replace(&project, ALL, PART);
+    project.spile(&["apply", "--yes"]).succeeds();
+    replace(&project, PART, ALL);
+    project.spile(&resync).succeeds();
+    let change = project.json(&["state", "history", "shop"])["history"][0]["id"].clone();
+    project.spile(&["state", "restore", "shop", "--before", change.as_str().unwrap(), "--yes"]).succeeds();
+    project.spile(&["sync", "shop"]).succeeds();
+    assert_eq!(carried_out(&project), (Value::Null, String::new()));
+
+    // So does a run that was started to read everything again.
+    project.spile(&["sync", "shop", "--full-refresh=public-orders"]).succeeds();
+    assert_eq!(
+        carried_out(&project),
+        (Value::Null, "reads public-orders again from the start: full refresh".to_owned())
+    );
 }

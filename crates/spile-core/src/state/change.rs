@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::choice::AppliedChoice;
 use crate::name::{EnvironmentName, IntegrationId, Slug};
 
 /// A change of a state by hand.
@@ -31,4 +32,7 @@ pub struct StateChange {
     pub before: Option<String>,
     /// The Singer state after, likewise.
     pub after: Option<String>,
+    /// The choice of an apply that it was made for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub choice: Option<AppliedChoice>,
 }

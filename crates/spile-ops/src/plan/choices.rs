@@ -5,21 +5,29 @@
 //! has no effect. So a choice that somebody forgot in a file never lifts the consequence of a later change.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
 
 use miette::{Diagnostic, SourceSpan};
+use serde::Serialize;
 
 use crate::plan::{Options, last_entries};
 use crate::state::{self, Action, Scope, StateError};
 use crate::{Error, Event, Loaded, Tell};
 use spile_core::integration::select::{Glob, Pattern};
 use spile_core::integration::{Choices, Integration};
-use spile_core::name::{IntegrationId, Slug};
+use spile_core::name::{EnvironmentName, IntegrationId, Slug};
 use spile_core::plan::consequence::Verdict;
 use spile_core::plan::{Compared, Current, Plan};
 use spile_core::problem::{Problems, Report};
+use spile_core::run::chosen::{CHANGES, Upcoming};
+use spile_core::run::{CarriedOut, StreamFilter};
 use spile_core::state::SingerState;
-use spile_core::state::change::StateChange;
+use spile_core::state::choice::{AppliedChoice, StreamChoice};
 use spile_world::World;
+use spile_world::stores::state_changes::StateChanges;
+
+/// How many runs are looked through for one that has carried out a choice.
+const RUNS: usize = 100;
 
 /// What was chosen for a plan, by integration.
 #[derive(Debug, Default)]
@@ -103,6 +111,43 @@ pub(crate) async fn chosen(
         }
     }
     Ok(chosen)
+}
+
+/// What was chosen for the streams of an integration, and has not happened yet.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct OpenChoices {
+    /// Those of its file that no apply has used.
+    pub next_apply: Choices,
+    /// Those of applies that no sync has carried out.
+    pub next_sync: Vec<CarriedOut>,
+}
+
+impl OpenChoices {
+    /// Tells whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.next_apply.is_empty() && self.next_sync.is_empty()
+    }
+}
+
+/// Returns the open choices of an integration in an environment.
+///
+/// # Errors
+/// When the registry cannot be read.
+pub async fn open(world: &World, of: &Integration, environment: &EnvironmentName) -> Result<OpenChoices, Error> {
+    let mut open = OpenChoices::default();
+    if let Some(of_file) = &of.choices {
+        let last = last_entries(world).await?;
+        let known = last.get(&of.id).map(|entry| entry.choices.clone()).unwrap_or_default();
+        open.next_apply = not_in(&of_file.value, &known);
+    }
+    let changes = StateChanges::of(world).newest(of.id, environment, CHANGES).await?;
+    if changes.iter().any(|change| change.choice.is_some()) {
+        let earlier = world.runs.newest_live(of.id, RUNS).await?;
+        let whole = StreamFilter::default();
+        open.next_sync = Upcoming { filter: &whole, earlier: &earlier, changes: &changes }.choices();
+    }
+    Ok(open)
 }
 
 /// Returns the choices that others do not contain.
@@ -193,9 +238,12 @@ pub(crate) fn check(plan: &Plan, choices: &Choices) -> Result<(), Error> {
 /// # Errors
 /// When a bookmark cannot be moved there, or its place cannot be asked.
 pub async fn check_backfills(scope: Scope<'_>, plan: &Plan, tell: Tell<'_>) -> Result<(), Error> {
+    // The hash of a large plan takes time, and few plans have choices.
+    let plan_id = LazyLock::new(|| plan.id());
     for (integration, verdict) in with_choices(scope, plan).filter(|(_, verdict)| !verdict.backfill.is_empty()) {
         let kept = kept_streams(scope, &integration, tell).await?;
-        if let Some(action) = backfill(verdict, &kept) {
+        if let Some(what) = backfill(verdict, &kept) {
+            let action = Action::Choose(AppliedChoice { plan: plan_id.clone(), what });
             state::plan(scope, integration.slug.as_str(), &action, tell).await?;
         }
     }
@@ -208,30 +256,22 @@ pub async fn check_backfills(scope: Scope<'_>, plan: &Plan, tell: Tell<'_>) -> R
 /// # Errors
 /// When a run has an integration, or a bookmark cannot be written.
 pub async fn carry_out(scope: Scope<'_>, plan: &Plan, tell: Tell<'_>) -> Result<(), Error> {
+    let plan_id = LazyLock::new(|| plan.id());
     for (integration, verdict) in with_choices(scope, plan) {
         let slug = &integration.slug;
         let kept = kept_streams(scope, &integration, tell).await?;
         let back = backfill(verdict, &kept);
         let goes_forward = |stream: &String| verdict.is_forward(stream) && !verdict.reads_again(stream);
-        let streams: Vec<String> = kept.into_iter().filter(goes_forward).collect();
-        if !streams.is_empty() {
-            let action = Action::KeepForward { streams: streams.clone() };
-            let change = made(scope, &integration, &action, tell).await?;
-            tell(Event::GoesForward { slug: slug.clone(), streams, change: change.id });
-        }
-        if let Some(action) = back {
-            let change = made(scope, &integration, &action, tell).await?;
-            let Action::Backfill { dates } = action else { continue };
-            tell(Event::MovedBack { slug: slug.clone(), dates, change: change.id });
+        let streams: BTreeSet<String> = kept.into_iter().filter(goes_forward).collect();
+        let forward = (!streams.is_empty()).then_some(StreamChoice::ForwardOnly { streams });
+        for what in forward.into_iter().chain(back) {
+            let action = Action::Choose(AppliedChoice { plan: plan_id.clone(), what: what.clone() });
+            let planned = state::plan(scope, slug.as_str(), &action, tell).await?;
+            let change = state::apply(scope, &planned, tell).await?;
+            tell(Event::Chose { slug: slug.clone(), what, change: change.id });
         }
     }
     Ok(())
-}
-
-/// Plans a change of bookmarks and makes it.
-async fn made(scope: Scope<'_>, of: &Integration, action: &Action, tell: Tell<'_>) -> Result<StateChange, Error> {
-    let planned = state::plan(scope, of.slug.as_str(), action, tell).await?;
-    state::apply(scope, &planned, tell).await
 }
 
 /// Returns the integrations with streams for which something was chosen, and that are synced.
@@ -253,9 +293,8 @@ async fn kept_streams(scope: Scope<'_>, of: &Integration, tell: Tell<'_>) -> Res
     Ok(bookmarks.map(|bookmark| bookmark.stream.to_owned()).collect())
 }
 
-/// Returns the change that moves bookmarks back to the dates of a backfill, if one of these streams has a bookmark.
-fn backfill(verdict: &Verdict, kept: &[String]) -> Option<Action> {
-    let dates = verdict.backfill.iter().filter(|(stream, _)| kept.contains(stream));
-    let dates: BTreeMap<String, String> = dates.map(|(stream, date)| (stream.clone(), date.clone())).collect();
-    (!dates.is_empty()).then_some(Action::Backfill { dates })
+/// Returns the backfill of a verdict, if one of its streams has a bookmark.
+fn backfill(verdict: &Verdict, kept: &[String]) -> Option<StreamChoice> {
+    let is_kept = |stream: &str| kept.iter().any(|kept| kept == stream);
+    StreamChoice::Backfill { since: verdict.backfill.clone() }.only(is_kept)
 }

@@ -20,7 +20,7 @@ use spile_core::name::EnvironmentName;
 use spile_core::record::entry::{BACKFILL, backfill_state_id, state_id};
 use spile_core::run::finding::Finding;
 use spile_core::run::refresh::{self, RefreshRemains};
-use spile_core::run::{Cause, Details, Run, RunKind, RunStatus, Start, StreamFilter, Tries};
+use spile_core::run::{Cause, Run, RunKind, RunStatus, Start, Tries};
 use spile_world::processes::meltano::{CatalogFacts, Finished, Hold, InstallError, Progress, Request, RunError, Span};
 use spile_world::stores::state_changes::StateChanges;
 use spile_world::{World, machine};
@@ -128,6 +128,10 @@ impl Job {
             Err(error) => return self.failed(run, error),
         }
         run.started_at = (self.world.clock)();
+        run.details.choices = match self.choices(&run).await {
+            Ok(choices) => choices,
+            Err(error) => return self.failed(run, error),
+        };
         if let Err(error) = self.world.runs.record(&run).await {
             return self.failed(run, error.into());
         }
@@ -175,27 +179,14 @@ impl Job {
         Ok(tries.is_some_and(|tries| tries.have_served(*moment)))
     }
 
-    /// Returns the streams to read. If only some streams start from the beginning, they are read without their bookmarks,
-    /// because Meltano's own full refresh would also delete the bookmarks of the others.
-    fn filter(&self) -> StreamFilter {
-        let filter = self.options.streams.clone();
-        match (self.kind, &self.options.from) {
-            (RunKind::Test, _) => StreamFilter::default(),
-            (RunKind::Sync, From::Beginning | From::Moment(_)) if !filter.only.is_empty() => {
-                StreamFilter { refresh: vec!["*".to_owned()], ..filter }
-            }
-            (RunKind::Sync, _) => filter,
-        }
-    }
-
     /// Returns the run with its state at the start.
     pub(super) fn begun(&self) -> Run {
         let environment = self.options.environment.clone();
         let loader = self.loader();
         let live = loader.map(|loader| state_id(&environment, &self.integration.plugin_name(), &loader.plugin_name()));
-        let (range, state_id) = match &self.options.from {
-            From::Range(range) => (Some(*range), live.as_deref().map(backfill_state_id)),
-            From::Bookmark | From::Beginning | From::Moment(_) => (None, live),
+        let state_id = match &self.options.from {
+            From::Range(_) => live.as_deref().map(backfill_state_id),
+            From::Bookmark | From::Beginning | From::Moment(_) => live,
         };
         let start = Start {
             id: self.id,
@@ -211,12 +202,7 @@ impl Job {
             full_refresh: self.options.from.is_full_refresh() && self.options.streams.only.is_empty(),
             scheduled_for: self.options.scheduled_for.get(&self.integration.id).copied(),
             host: Some(machine::name()),
-            details: Details {
-                filter: self.filter(),
-                range,
-                reset: self.options.old_rows == OldRows::Remove,
-                ..Details::default()
-            },
+            details: self.requested(),
             ..Run::start(start)
         }
     }
@@ -344,7 +330,7 @@ impl Job {
             From::Beginning => request.span = span,
             From::Moment(moment) => {
                 request.span = span;
-                self.set(&mut request, self.integration.connector.start_setting(), moment.clone());
+                self.set(&mut request, self.integration.connector.start_setting(), moment.to_string());
             }
             From::Range(range) => {
                 // Its state is its own, and nothing of an earlier piece may narrow it.

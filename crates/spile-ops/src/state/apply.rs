@@ -76,6 +76,7 @@ impl Held<'_> {
             action: plan.action.clone(),
             before: plan.before.as_ref().map(ToString::to_string),
             after: plan.after.as_ref().map(ToString::to_string),
+            choice: plan.choice.clone(),
         };
         let changes = StateChanges::of(world);
         // First how it is undone: what kills this in between leaves a state that is still what it was.

@@ -1,7 +1,5 @@
 //! What a change of a state would do.
 
-use std::collections::BTreeMap;
-
 use serde::Serialize;
 
 use super::kept::{KeptState, read};
@@ -9,6 +7,7 @@ use super::record::{Side, find};
 use super::{Scope, StateError};
 use crate::{Error, Tell, discover};
 use spile_core::name::{EnvironmentName, Slug};
+use spile_core::state::choice::{AppliedChoice, StreamChoice};
 use spile_core::state::{
     Cataloged, Difference, Order, SingerState, Target, clear, differences, move_to, order, restart, set,
 };
@@ -42,16 +41,8 @@ pub enum Action {
         /// Which of its states.
         side: Side,
     },
-    /// Keep the bookmarks of streams whose older rows keep their values. Nothing changes; the history says so.
-    KeepForward {
-        /// The streams.
-        streams: Vec<String>,
-    },
-    /// Move the bookmarks of streams back, so that the next sync reads them again from a date.
-    Backfill {
-        /// The dates, by stream.
-        dates: BTreeMap<String, String>,
-    },
+    /// Do what an apply chose for streams. If they only go forward, nothing changes; the history says so.
+    Choose(AppliedChoice),
     /// Take a state from a file.
     Import {
         /// The state; `None` removes it.
@@ -59,6 +50,18 @@ pub enum Action {
         /// The tap that wrote it.
         tap: String,
     },
+}
+
+impl Action {
+    /// Returns the choice of an apply that it carries out.
+    fn choice(&self) -> Option<&AppliedChoice> {
+        match self {
+            Self::Choose(choice) => Some(choice),
+            Self::Set { .. } | Self::Clear { .. } | Self::Copy { .. } | Self::Restore { .. } | Self::Import { .. } => {
+                None
+            }
+        }
+    }
 }
 
 /// A change of a state: what is kept, what would be kept, and what is different.
@@ -80,6 +83,9 @@ pub struct StatePlan {
     pub after: Option<SingerState>,
     /// Why what is kept cannot be read: whatever it is, it goes.
     pub unreadable: Option<String>,
+    /// The choice of an apply that it is made for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub choice: Option<AppliedChoice>,
 }
 
 impl StatePlan {
@@ -115,6 +121,7 @@ pub(super) async fn plan_of(
         before: kept.state,
         after,
         unreadable: kept.unreadable,
+        choice: action.choice().cloned(),
     })
 }
 
@@ -150,22 +157,31 @@ async fn changed(
             };
             Ok((entry.state(*side)?, format!("restore {flag} {}", entry.id())))
         }
-        Action::KeepForward { streams } => Ok((kept.state.clone(), format!("forward-only {}", streams.join(" ")))),
-        Action::Backfill { dates } => {
-            let declaration = kept.integration.at(&scope.options.environment);
-            let mut next = kept.needed()?.clone();
-            for (stream, date) in dates {
-                next =
-                    moved_back(&next, kept.slug(), Start { stream, date, key: declaration.replication_key(stream) })?;
-            }
-            let words: Vec<String> = dates.iter().map(|(stream, date)| format!("{stream}={date}")).collect();
-            Ok((Some(next), format!("backfill {}", words.join(" "))))
-        }
+        Action::Choose(choice) => Ok((chosen(scope, kept, &choice.what)?, choice.what.words())),
         Action::Import { state, tap } => {
             same_tap(kept, tap)?;
             Ok((state.clone(), "import".to_owned()))
         }
     }
+}
+
+/// Returns the state after what an apply chose.
+fn chosen(scope: Scope<'_>, kept: &KeptState, choice: &StreamChoice) -> Result<Option<SingerState>, Error> {
+    let dates = match choice {
+        StreamChoice::ForwardOnly { .. } => return Ok(kept.state.clone()),
+        StreamChoice::Resync { streams } => {
+            let streams: Vec<String> = streams.iter().cloned().collect();
+            return Ok(Some(clear(kept.needed()?, &streams).map_err(StateError::from)?));
+        }
+        StreamChoice::Backfill { since } => since,
+    };
+    let declaration = kept.integration.at(&scope.options.environment);
+    let mut next = kept.needed()?.clone();
+    for (stream, date) in dates {
+        let key = declaration.replication_key(stream);
+        next = moved_back(&next, kept.slug(), Start { stream, date, key })?;
+    }
+    Ok(Some(next))
 }
 
 /// The date from which a stream is read again.

@@ -2,12 +2,15 @@
 //!
 //! Apply alone moves no bookmark: a tap goes on from where it was, and older rows keep what they have.
 
+use std::collections::BTreeSet;
+
 use super::plan::{Action, plan_of};
 use super::{Scope, StateError, StatePlan, read};
 use crate::{Error, Tell};
 use spile_core::plan::consequence::Verdict;
 use spile_core::plan::{Plan, Price};
 use spile_core::state::SingerState;
+use spile_core::state::choice::{AppliedChoice, StreamChoice};
 
 /// Makes sure that a plan has a resync of each of these streams.
 ///
@@ -47,9 +50,10 @@ pub async fn resyncs(
         let kept = read(scope, integration.slug.as_str(), tell).await?;
         let bookmarks = kept.state.iter().flat_map(SingerState::bookmarks).map(|bookmark| bookmark.stream.to_owned());
         let is_wanted = |stream: &String| streams.is_empty() || streams.contains(stream);
-        let streams: Vec<String> = bookmarks.filter(|one| is_wanted(one) && concerns(verdict, one)).collect();
+        let streams: BTreeSet<String> = bookmarks.filter(|one| is_wanted(one) && concerns(verdict, one)).collect();
         if !streams.is_empty() {
-            plans.push(plan_of(scope, kept, &Action::Clear { streams }, tell).await?);
+            let choice = AppliedChoice { plan: applied.id(), what: StreamChoice::Resync { streams } };
+            plans.push(plan_of(scope, kept, &Action::Choose(choice), tell).await?);
         }
     }
     Ok(plans)

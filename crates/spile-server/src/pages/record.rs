@@ -85,7 +85,12 @@ pub fn facts(run: &Run, applied: Option<&Applied>) -> Vec<Fact> {
         ("Bookmark after", run.bookmark_after.as_ref().map(bookmark)),
     ];
     let plugins = spile_view::runs::plugins(run).into_iter().map(|plugin| ("Plugin", Some(plugin)));
-    said.into_iter().chain(plugins).filter_map(|(name, value)| Some(Fact { name, value: value? })).collect()
+    let choices = spile_view::runs::choices(run, moment).into_iter().map(|choice| ("Choice", Some(choice)));
+    said.into_iter()
+        .chain(choices)
+        .chain(plugins)
+        .filter_map(|(name, value)| Some(Fact { name, value: value? }))
+        .collect()
 }
 
 #[cfg(test)]

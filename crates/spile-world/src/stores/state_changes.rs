@@ -158,6 +158,7 @@ mod tests {
             action: "clear a".to_owned(),
             before: Some("{\"a\": 1.00}".to_owned()),
             after: None,
+            choice: None,
         }
     }
 
