@@ -1,5 +1,7 @@
 //! Bookmarks, shown and changed through the API and on the page of their integration.
 
+use std::os::unix::fs::PermissionsExt;
+
 use reqwest::{Method, StatusCode};
 use rusqlite::{Connection, params};
 use serde_json::json;
@@ -103,4 +105,43 @@ async fn a_server_that_is_read_only_changes_no_bookmark() {
     let refused = server.send(Method::POST, "/api/integrations/fruit/state", &clear, StatusCode::FORBIDDEN).await;
     assert_eq!(refused["code"], "spile::http::read_only");
     assert_eq!(kept(&folder), STATE);
+}
+
+#[tokio::test]
+async fn the_api_shows_choices_that_nothing_has_carried_out() {
+    let folder = project();
+    let text = std::fs::read_to_string(folder.join("integrations/fruit.toml")).unwrap();
+    std::fs::write(folder.join("integrations/fruit.toml"), format!("forward_only = ['a*']\n{text}")).unwrap();
+    let server = Server::of_folder(&folder, &[]);
+    let path = "/api/integrations/fruit";
+    let shown = server.get(path).await["integration"].clone();
+    let open = json!({ "next_apply": { "forward_only": ["a*"] }, "next_sync": [] });
+    assert_eq!(shown["choices"], open, "{shown}");
+    let listed = server.get("/api/integrations").await;
+    assert!(listed["integrations"].as_array().unwrap().iter().all(|one| one["choices"].is_null()), "{listed}");
+
+    let etag = || async { server.ask(Method::GET, path).send().await.unwrap().headers()["etag"].clone() };
+    let before = etag().await;
+    let change = json!({
+        "id": "0b8a4c4e-6f0e-4f0c-9d0e-5a7f4b0c1d21", "integration": shown["id"], "slug": "fruit", "environment": "dev",
+        "state_id": ID, "at": "2026-01-01T00:00:00Z", "actor": "ada", "host": "here", "action": "resync c",
+        "before": STATE, "after": r#"{"bookmarks": {"a b": {"id": 5}}}"#,
+        "choice": { "plan": "abc", "kind": "resync", "streams": ["c"] },
+    });
+    let changes = folder.join(".spile/state_changes");
+    std::fs::create_dir_all(&changes).unwrap();
+    let file = changes.join("0b8a4c4e-6f0e-4f0c-9d0e-5a7f4b0c1d21.json");
+    std::fs::write(&file, change.to_string()).unwrap();
+    for path in [folder.join(".spile"), changes] {
+        spile_world::files::door::make_private(&path).unwrap();
+    }
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let shown = server.get(path).await["integration"].clone();
+    let one = &shown["choices"]["next_sync"][0];
+    assert_eq!(
+        (&one["kind"], &one["streams"], &one["plan"]),
+        (&json!("resync"), &json!(["c"]), &json!("abc")),
+        "{shown}"
+    );
+    assert_ne!(etag().await, before);
 }

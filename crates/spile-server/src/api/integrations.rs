@@ -20,6 +20,8 @@ use crate::refusal::Refusal;
 use spile_core::digest::hash;
 use spile_core::integration::Integration;
 use spile_core::name::Slug;
+use spile_ops::plan::choices;
+use spile_ops::plan::choices::OpenChoices;
 use spile_view::report::ProblemData;
 use spile_world::stores::runs::Standing;
 
@@ -114,11 +116,17 @@ pub async fn one(
     let integration = find(&desk, &id)?;
     let standings = desk.standings().await;
     let standing = standings.as_ref().ok().and_then(|known| known.get(&integration.id));
-    let etag = etag(&desk, integration, standing);
+    // Like the status, they are missing if the registry does not answer.
+    let choices = match standings.as_ref() {
+        Ok(_) => choices::open(&desk.world, integration, &desk.environment).await.ok(),
+        Err(_) => None,
+    };
+    let choices = choices.filter(|choices| !choices.is_empty());
+    let etag = etag_of_one(&desk, integration, standing, choices.as_ref());
     if tags(&headers, &IF_NONE_MATCH).any(|known| known == etag) {
         return Ok((StatusCode::NOT_MODIFIED, [(ETAG, header(&etag))]).into_response());
     }
-    let shaped = IntegrationData::of(integration, standing);
+    let shaped = IntegrationData::of(integration, standing).with_choices(choices);
     Ok(([(ETAG, header(&etag))], Json(json!({ "integration": shaped }))).into_response())
 }
 
@@ -139,6 +147,22 @@ pub fn find<'a>(desk: &'a ProjectView, id: &str) -> Result<&'a Arc<Integration>,
 pub(super) fn etag(desk: &ProjectView, integration: &Integration, standing: Option<&Standing>) -> String {
     let stands = standing.map(|one| hash(format!("{} {} {}", one.status, one.created_at, one.updated_at).as_bytes()));
     format!("\"{}.{}\"", desk.mark_of(integration), stands.as_deref().map_or("0", |hash| &hash[..8]))
+}
+
+/// Returns the `ETag` of an answer that also has open choices.
+fn etag_of_one(
+    desk: &ProjectView,
+    integration: &Integration,
+    standing: Option<&Standing>,
+    choices: Option<&OpenChoices>,
+) -> String {
+    let etag = etag(desk, integration, standing);
+    match choices {
+        Some(choices) => {
+            format!("{}.{}\"", etag.trim_end_matches('"'), &hash(json!(choices).to_string().as_bytes())[..8])
+        }
+        None => etag,
+    }
 }
 
 /// Refuses to change files that have changed since they were read. A change in the registry alone does not count.

@@ -12,6 +12,7 @@ use spile_core::connector::Role;
 use spile_core::integration::{Declaration, Integration};
 use spile_core::name::{EnvironmentName, IntegrationId, Slug};
 use spile_core::value::Settings;
+use spile_ops::plan::choices::OpenChoices;
 use spile_world::stores::runs::Standing;
 
 /// An integration as the API shows it: what its file says, with what the registry knows.
@@ -36,6 +37,10 @@ pub struct IntegrationData<'a> {
     status: &'a str,
     created_at: Option<Timestamp>,
     updated_at: Option<Timestamp>,
+    /// What was chosen for its streams and has not happened yet, if anything was. Not in lists: it takes questions to the
+    /// registry.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    choices: Option<OpenChoices>,
 }
 
 /// Everything that the API shows of a secret. A document with several secrets only knows when it last changed as a
@@ -71,7 +76,14 @@ impl<'a> IntegrationData<'a> {
             status: standing.map_or("pending", |standing| standing.status.as_str()),
             created_at: standing.map(|standing| standing.created_at),
             updated_at: standing.map(|standing| standing.updated_at),
+            choices: None,
         }
+    }
+
+    /// Adds what was chosen for its streams.
+    #[must_use]
+    pub fn with_choices(self, choices: Option<OpenChoices>) -> Self {
+        Self { choices, ..self }
     }
 }
 

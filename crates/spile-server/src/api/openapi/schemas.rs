@@ -66,6 +66,42 @@ fn state_change() -> Value {
     ] })
 }
 
+/// What was chosen for the streams of an integration, and has not happened yet.
+fn open_choices() -> Value {
+    let dates = json!({ "type": "object", "additionalProperties": text() });
+    let applied = |kind: &str, name: &str, schema: Value| {
+        let mut properties = json!({
+            "kind": { "const": kind }, "plan": text(), "change": { "type": "string", "format": "uuid" }, "actor": text(),
+            "at": { "type": "string", "format": "date-time" },
+        });
+        properties[name] = schema;
+        let required = ["kind", name, "plan", "change", "actor", "at"];
+        json!({ "type": "object", "properties": properties, "required": required })
+    };
+    let next_sync = json!([
+        applied("forward_only", "streams", texts()),
+        applied("resync", "streams", texts()),
+        applied("backfill", "since", dates.clone()),
+    ]);
+    json!({
+        "type": "object",
+        "description": "Choices that nothing has carried out yet: missing if there are none, if the registry does not answer, and in lists",
+        "properties": {
+            "next_apply": {
+                "type": "object",
+                "description": "From the file; no apply has used them",
+                "properties": { "forward_only": texts(), "backfill": dates },
+            },
+            "next_sync": {
+                "type": "array",
+                "description": "From applies; no sync has carried them out",
+                "items": { "oneOf": next_sync },
+            },
+        },
+        "required": ["next_apply", "next_sync"],
+    })
+}
+
 /// What accepts changes of a source.
 fn acceptance() -> Value {
     json!({
@@ -106,7 +142,7 @@ pub(super) fn schemas() -> Value {
         "updated_at": maybe("string"), "environments": texts(),
         "secrets": { "type": "object", "additionalProperties": secret },
         "change": { "type": "object", "description": "The branch and the commit, on a server that writes changes to branches" },
-        "applied": applied(), "not_applied": reference("Problem"),
+        "applied": applied(), "not_applied": reference("Problem"), "choices": reference("OpenChoices"),
     }));
     let required = ["id", "slug", "type", "name", "config", "secrets", "status", "created_at", "updated_at"];
     json!({
@@ -117,6 +153,7 @@ pub(super) fn schemas() -> Value {
             "required": ["status", "version", "files", "registry"],
         },
         "Integration": { "type": "object", "properties": integration, "required": required },
+        "OpenChoices": open_choices(),
         "OneIntegration": {
             "type": "object",
             "properties": { "integration": reference("Integration") },
