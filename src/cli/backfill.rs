@@ -7,7 +7,7 @@ use super::times::moment;
 use spile_core::run::TimeRange;
 use spile_core::run::backfill::PieceLength;
 use spile_ops::Error;
-use spile_ops::run::backfill::{Backfill, BackfillRequest, Reach, WhenDone};
+use spile_ops::backfill::{Backfill, BackfillRequest, Reach, WhenDone};
 use spile_view as view;
 
 /// A range of time to read again, in pieces
@@ -16,7 +16,7 @@ pub struct RangeArgs {
     /// Read a range of time again, from this moment on; the bookmark stays unchanged
     #[arg(long, value_name = "DATE", value_parser = moment, requires_all = ["to", "words"], conflicts_with_all = ["full_refresh", "since", "take_bookmark"])]
     from: Option<Timestamp>,
-    /// The end of the range, which is not part of it; needs a connector with `[range]`
+    /// The end of the range, which is not part of it; a tap without a setting for an end reads on, after a question
     #[arg(long, value_name = "DATE", value_parser = moment, requires = "from")]
     to: Option<Timestamp>,
     /// Read the range in pieces of this length, each in a run of its own: like `12h`, `7d` or `2w`

@@ -15,7 +15,7 @@ use super::{Format, Global, Output, exit, host, preview};
 use spile_core::name::EnvironmentName;
 use spile_core::run::{Run, StreamFilter};
 use spile_core::settings::{Sync, Verify};
-use spile_ops::run::backfill::Backfill;
+use spile_ops::backfill::Backfill;
 use spile_ops::run::{From, OldRows, Options, Results, Retries, RunSlots, WhenBusy, jobs};
 use spile_ops::{self as ops, Error, Loaded};
 use spile_view as view;
@@ -184,7 +184,8 @@ pub(super) async fn sync(args: &SyncArgs, global: &Global, output: &mut Output) 
     let (loaded, world, environment) = global.open(output)?;
     let options = args.options(&loaded.settings.sync, environment);
     if let Some(request) = args.range.request() {
-        let backfills = ops::run::backfill::plan(&world, &loaded, &options, &request).await?;
+        let backfills =
+            ops::backfill::plan(&world, &loaded, &options, &request, &mut |event| output.event(&event)).await?;
         if args.dry_run {
             let data = serde_json::json!({ "would_backfill": backfills });
             output.result(|| view::backfill::planned(&backfills), &data);
@@ -242,7 +243,7 @@ async fn runs(
         RunRequest::Tests => ops::test(world, loaded, &options, &mut tell).await,
         RunRequest::Syncs => ops::sync(world, loaded, &options, &mut tell).await,
         RunRequest::Due => ops::run_due(world, loaded, &options, &mut tell).await,
-        RunRequest::Backfills(all) => ops::run::backfill::carry_out(world, loaded, &options, all, &mut tell).await,
+        RunRequest::Backfills(all) => ops::backfill::carry_out(world, loaded, &options, all, &mut tell).await,
     };
     signals.abort();
     results

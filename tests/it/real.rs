@@ -17,6 +17,7 @@ mod loaders;
 mod locks;
 mod machines;
 mod mappers;
+mod mysql;
 mod naming;
 mod periods;
 mod preview;

@@ -10,5 +10,5 @@ mod program;
 pub mod proxy;
 mod refusals;
 pub mod runs;
-mod server;
+pub mod server;
 mod states;

@@ -34,6 +34,7 @@
 
 pub mod apply;
 pub mod author;
+pub mod backfill;
 pub mod certify;
 pub mod changed_since;
 pub mod check;

@@ -1,6 +1,5 @@
 //! `test` and `sync`: run Meltano, several runs at a time, and record each run in the registry.
 
-pub mod backfill;
 pub(crate) mod bookmarks;
 mod catalog;
 mod died;
@@ -12,7 +11,7 @@ mod job;
 mod lease;
 mod log;
 mod obstacle;
-mod range_conditions;
+pub(crate) mod range_conditions;
 mod reading;
 mod reset;
 mod results;
@@ -40,6 +39,7 @@ use spile_core::integration::Integration;
 use spile_core::name::{EnvironmentName, IntegrationId};
 use spile_core::run::{Run, RunKind, StreamFilter, TimeRange};
 use spile_core::settings::{Sync, Verify};
+use spile_core::state::SingerState;
 use spile_world::World;
 use spile_world::processes::meltano::{Host, Missing};
 use spile_world::stores::runs::PAUSED;
@@ -120,7 +120,12 @@ pub enum From {
     /// From that moment on, given to the setting `start_date` or the one that the definition names.
     Moment(Timestamp),
     /// Of that range alone, as a piece of a backfill with a state of its own.
-    Range(TimeRange),
+    Range {
+        /// The range.
+        range: TimeRange,
+        /// The state that it begins with, if the tap has no setting for a start.
+        start: Option<SingerState>,
+    },
 }
 
 impl From {
@@ -128,7 +133,7 @@ impl From {
     fn is_full_refresh(&self) -> bool {
         match self {
             Self::Beginning | Self::Moment(_) => true,
-            Self::Bookmark | Self::Range(_) => false,
+            Self::Bookmark | Self::Range { .. } => false,
         }
     }
 }
@@ -195,7 +200,7 @@ pub async fn sync(world: &World, loaded: &Arc<Loaded>, options: &Options, tell: 
     Ok(results)
 }
 
-async fn runs(
+pub(crate) async fn runs(
     world: &World,
     loaded: &Arc<Loaded>,
     kind: RunKind,
@@ -280,7 +285,7 @@ impl Running {
 
 /// Returns the integrations to run: those that are named, and, of the other selected ones, those that are enabled, not
 /// paused, and able to run.
-async fn chosen(
+pub(crate) async fn chosen(
     world: &World,
     loaded: &Loaded,
     kind: RunKind,

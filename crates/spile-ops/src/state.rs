@@ -22,6 +22,7 @@ pub use error::StateError;
 pub use kept::{KeptState, Place, read};
 pub use list::{Listed, Shown, ShownBookmark, list, show, show_directly};
 pub use plan::{Action, StatePlan, plan};
+pub(crate) use plan::{BackfillStart, moved_back};
 pub use record::{Entry, Side, between, history};
 pub use resync::{has_resyncs, resyncs};
 pub use transfer::{Export, Exported, export, read_export};

@@ -2,13 +2,13 @@
 
 use super::table::{Cell, table};
 use super::{GOOD, QUIET};
+use spile_ops::backfill::{Backfill, Reach};
 use spile_ops::counted;
-use spile_ops::run::backfill::{Backfill, Reach};
 
 /// Says in one line what a backfill will do.
 #[must_use]
 pub fn summary(backfill: &Backfill) -> String {
-    let Backfill { slug, range, reach, pieces, unfinished } = backfill;
+    let Backfill { slug, range, reach, pieces, unfinished, .. } = backfill;
     if backfill.is_done() {
         return format!("`{slug}`: everything from {range} has been read already; add `--again` to read it again");
     }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde_json::json;
 
+use super::From;
 use super::job::{Job, is_state_of};
 use crate::{Error, Event};
 use spile_core::integration::Integration;
@@ -60,12 +61,13 @@ impl Job {
             return Ok(Some(broker));
         }
         self.follow_rename(run, request).await?;
+        self.begin_range(request, id).await?;
         let known = match (&backend, &self.options.from) {
-            (_, super::From::Beginning | super::From::Moment(_) | super::From::Range(_)) => None,
-            (Backend::Local, super::From::Bookmark) if self.world.supabase.is_none() => None,
+            (_, From::Beginning | From::Moment(_) | From::Range { .. }) => None,
+            (Backend::Local, From::Bookmark) if self.world.supabase.is_none() => None,
             // Bookmarks from Meltano's own database would be copied onto themselves.
-            (Backend::Local, super::From::Bookmark) => self.elsewhere(id).await?.filter(KnownBookmarks::is_of_a_run),
-            (Backend::Registry | Backend::At(_) | Backend::Theirs, super::From::Bookmark) => self.elsewhere(id).await?,
+            (Backend::Local, From::Bookmark) => self.elsewhere(id).await?.filter(KnownBookmarks::is_of_a_run),
+            (Backend::Registry | Backend::At(_) | Backend::Theirs, From::Bookmark) => self.elsewhere(id).await?,
         };
         let known = match known {
             Some(known) if self.is_outdated(&known).await? => None,
@@ -74,6 +76,13 @@ impl Job {
         let elsewhere = known.map(|known| Elsewhere { state: known.state, missing: self.options.missing_bookmark });
         request.bookmarks = Some(Bookmarks { elsewhere, ..bookmarks });
         Ok(None)
+    }
+
+    /// Stores the state with which a backfill begins, if it has one.
+    async fn begin_range(&self, request: &Request, id: &str) -> Result<(), Error> {
+        let From::Range { start: Some(start), .. } = &self.options.from else { return Ok(()) };
+        let mut interrupt = self.options.interrupt.clone();
+        Ok(self.world.meltano.store_state(request, id, Some(start), &mut interrupt).await?)
     }
 
     /// Tells whether somebody has changed the state by hand since then: where its backend has none, none is meant.
@@ -95,19 +104,22 @@ impl Job {
     ) -> Result<Option<KeptState>, Error> {
         let kept = registry.state(id).await.map_err(TargetError::from)?;
         let version = kept.as_ref().map_or(0, |kept| kept.version);
+        if let From::Range { start: Some(start), .. } = &self.options.from {
+            return keep(registry, writer, id, version, start.to_stored()).await.map(Some);
+        }
         if let Some(moved) = self.moved_in(registry, writer, run, id, version).await? {
             return Ok(Some(moved));
         }
         if let Some(kept) = kept {
             let last = self.world.runs.get(kept.run).await?;
             let is_from_here = last.is_some_and(|last| was_here(&self.world, &last));
-            if kept.state.is_some() && !is_from_here && self.options.from == super::From::Bookmark {
+            if kept.state.is_some() && !is_from_here && self.options.from == From::Bookmark {
                 let (slug, host, at) = (run.slug.clone(), kept.host.clone(), kept.updated_at);
                 self.tell(Event::TookBookmark { slug, host, at });
             }
             return Ok(Some(kept));
         }
-        if self.options.from != super::From::Bookmark {
+        if self.options.from != From::Bookmark {
             return Ok(None);
         }
         let Some(KnownBookmarks { state, from }) = self.left_by_runs(id).await? else { return Ok(None) };

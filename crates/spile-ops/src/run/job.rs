@@ -185,7 +185,7 @@ impl Job {
         let loader = self.loader();
         let live = loader.map(|loader| state_id(&environment, &self.integration.plugin_name(), &loader.plugin_name()));
         let state_id = match &self.options.from {
-            From::Range(_) => live.as_deref().map(backfill_state_id),
+            From::Range { .. } => live.as_deref().map(backfill_state_id),
             From::Bookmark | From::Beginning | From::Moment(_) => live,
         };
         let start = Start {
@@ -332,9 +332,9 @@ impl Job {
                 request.span = span;
                 self.set(&mut request, self.integration.connector.start_setting(), moment.to_string());
             }
-            From::Range(range) => {
+            From::Range { range, start } => {
                 // Its state is its own, and nothing of an earlier piece may narrow it.
-                request.span = Span::Everything;
+                request.span = if start.is_some() { Span::New } else { Span::Everything };
                 request.state_suffix = Some(BACKFILL);
                 self.limit_to(range, &mut request)?;
             }

@@ -48,7 +48,7 @@ const LOAD_METHOD: &str = "load_method";
 /// Returns why a sync that reads only records since a time cannot start: its loader empties its tables first, so all other
 /// rows would be lost.
 pub(super) fn overwrites(loaded: &Loaded, integration: &Integration, options: &Options) -> Option<Obstacle> {
-    let is_part = matches!(options.from, From::Moment(_) | From::Range(_));
+    let is_part = matches!(options.from, From::Moment(_) | From::Range { .. });
     let slug = integration.at(&options.environment).loader.as_ref().filter(|_| is_part)?;
     let target = loaded.integrations.find(slug.as_str())?;
     let method = target.at(&options.environment).config.get(LOAD_METHOD)?;
@@ -88,13 +88,6 @@ pub(super) fn of(integration: &Integration, jobs: &[Job], kind: RunKind, options
         return Some(Obstacle::new(NO_LOADER.0, NO_LOADER.1));
     }
     let has_start = || integration.connector.start_setting().is_some();
-    let can_range = || has_start() || integration.connector.clauses_setting().is_some();
-    if matches!(options.from, From::Range(_)) && !can_range() {
-        return Some(Obstacle::new(
-            "has a tap without a setting that says from when it reads, so a range cannot be read",
-            "read everything again with `--full-refresh`, or name the setting under `[range]` in the connector's definition",
-        ));
-    }
     if matches!(options.from, From::Moment(_)) && !has_start() {
         return Some(Obstacle::new(
             "has no setting `start_date`",

@@ -44,7 +44,7 @@ impl Job {
 ///
 /// # Errors
 /// When the streams are not known, or one of them has no replication key that is a time.
-pub(super) fn replication_keys(
+pub(crate) fn replication_keys(
     world: &World,
     loaded: &Loaded,
     integration: &Integration,

@@ -11,7 +11,7 @@ impl Job {
     /// Returns what the run was asked to read, as its record keeps it.
     pub(super) fn requested(&self) -> Details {
         let (range, since) = match &self.options.from {
-            From::Range(range) => (Some(*range), None),
+            From::Range { range, .. } => (Some(*range), None),
             From::Moment(moment) => (None, Some(*moment)),
             From::Bookmark | From::Beginning => (None, None),
         };

@@ -39,7 +39,7 @@ impl Results {
         }
     }
 
-    pub(super) fn extend(&mut self, later: Self) {
+    pub(crate) fn extend(&mut self, later: Self) {
         self.ran.extend(later.ran);
         self.refused.extend(later.refused);
         self.left.extend(later.left);

@@ -64,7 +64,7 @@ impl Job {
     async fn of_records(&self, run: &Run) -> Result<Vec<Finding>, Error> {
         let severity = self.loaded.settings.sync.empty;
         let is_usual =
-            !matches!(self.options.from, From::Moment(_) | From::Range(_)) && self.options.streams.only.is_empty();
+            !matches!(self.options.from, From::Moment(_) | From::Range { .. }) && self.options.streams.only.is_empty();
         if self.kind != RunKind::Sync || severity == Severity::Ok || !is_usual {
             return Ok(Vec::new());
         }

@@ -179,23 +179,32 @@ fn chosen(scope: Scope<'_>, kept: &KeptState, choice: &StreamChoice) -> Result<O
     let mut next = kept.needed()?.clone();
     for (stream, date) in dates {
         let key = declaration.replication_key(stream);
-        next = moved_back(&next, kept.slug(), Start { stream, date, key })?;
+        next = moved_back(&next, kept.slug(), BackfillStart { stream, date, key })?;
     }
     Ok(Some(next))
 }
 
 /// The date from which a stream is read again.
 #[derive(Clone, Copy)]
-struct Start<'a> {
-    stream: &'a str,
-    date: &'a str,
-    /// The replication key, if the file sets it.
-    key: Option<&'a str>,
+pub(crate) struct BackfillStart<'a> {
+    /// The stream.
+    pub stream: &'a str,
+    /// The date.
+    pub date: &'a str,
+    /// The replication key, if it is known.
+    pub key: Option<&'a str>,
 }
 
 /// Moves the bookmark of a stream back to a date. A bookmark of another replication key is replaced.
-fn moved_back(state: &SingerState, slug: &Slug, start: Start<'_>) -> Result<SingerState, StateError> {
-    let Start { stream, date, key } = start;
+///
+/// # Errors
+/// When it has no bookmark, or one that is earlier or no time.
+pub(crate) fn moved_back(
+    state: &SingerState,
+    slug: &Slug,
+    start: BackfillStart<'_>,
+) -> Result<SingerState, StateError> {
+    let BackfillStart { stream, date, key } = start;
     let bookmark = state.bookmark(stream).ok_or_else(|| state.no_stream(stream))?;
     if let Some(key) = key
         && bookmark.positions.iter().any(|position| position.key.as_deref() != Some(key))

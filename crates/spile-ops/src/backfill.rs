@@ -2,17 +2,24 @@
 //!
 //! The live pipeline does not notice: pieces have a state of their own, and between two of them its syncs can run.
 
+mod start_state;
+
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::range_conditions::replication_keys;
-use super::{From, Options, Results, RunKind, chosen, runs};
+use start_state::start_state;
+
+use crate::run::range_conditions::replication_keys;
+use crate::run::{From, Options, Results, chosen, runs};
+use crate::state::{self, Scope};
 use crate::{Error, Event, Loaded, RunSelection, Tell};
+use spile_core::integration::Integration;
 use spile_core::name::Slug;
-use spile_core::run::TimeRange;
 use spile_core::run::backfill::{Backfilled, Piece, PieceLength, pieces};
+use spile_core::run::{RunKind, TimeRange};
+use spile_core::state::SingerState;
 use spile_world::World;
 
 /// What to read again.
@@ -48,6 +55,9 @@ pub struct Backfill {
     pub pieces: Vec<Piece>,
     /// The piece that an earlier run began and did not finish, if it comes next.
     pub unfinished: Option<TimeRange>,
+    /// The state with which it begins, if the tap has no setting for a start.
+    #[serde(skip)]
+    pub start: Option<SingerState>,
 }
 
 /// Where the runs of a backfill stop.
@@ -83,17 +93,16 @@ pub async fn plan(
     loaded: &Arc<Loaded>,
     options: &Options,
     request: &BackfillRequest,
+    tell: Tell<'_>,
 ) -> Result<Vec<Backfill>, Error> {
     let all = pieces(request.range, request.length, (world.clock)())?;
-    let options = Options { from: From::Range(request.range), ..options.clone() };
+    let options = Options { from: From::Range { range: request.range, start: None }, ..options.clone() };
     let mut backfills = Vec::new();
     for integration in chosen(world, loaded, RunKind::Sync, &options).await? {
         let declared = integration.at(&options.environment);
         let to = declared.loader.as_ref().and_then(|slug| loaded.integrations.find(slug.as_str()));
         let connector = &integration.connector;
-        if connector.clauses_setting().is_some() {
-            replication_keys(world, loaded, &integration, &options)?;
-        }
+        let start = Planned { world, loaded, options: &options }.start(&integration, request.range, tell).await?;
         let has_end = connector.end_setting().or(connector.clauses_setting()).is_some();
         let reach = if has_end { Reach::End } else { Reach::Present };
         let ranges = if has_end { all.clone() } else { vec![request.range] };
@@ -105,9 +114,50 @@ pub async fn plan(
         let pieces = like.progress(&ranges, &earlier);
         let next = spile_core::run::backfill::next(&pieces);
         let unfinished = next.filter(|next| earlier.iter().any(|run| run.details.range.as_ref() == Some(next)));
-        backfills.push(Backfill { slug: integration.slug.clone(), range: request.range, reach, pieces, unfinished });
+        let (slug, range) = (integration.slug.clone(), request.range);
+        backfills.push(Backfill { slug, range, reach, pieces, unfinished, start });
     }
     Ok(backfills)
+}
+
+/// What a backfill is planned with.
+#[derive(Clone, Copy)]
+struct Planned<'a> {
+    world: &'a World,
+    loaded: &'a Loaded,
+    options: &'a Options,
+}
+
+impl Planned<'_> {
+    /// Returns the state with which the backfill of an integration begins, if its tap has no setting for a start.
+    ///
+    /// # Errors
+    /// When a stream cannot be read from a time on.
+    async fn start(
+        self,
+        integration: &Integration,
+        range: TimeRange,
+        tell: Tell<'_>,
+    ) -> Result<Option<SingerState>, Error> {
+        let Self { world, loaded, options } = self;
+        let connector = &integration.connector;
+        if connector.start_setting().is_some() && connector.clauses_setting().is_none() {
+            return Ok(None);
+        }
+        let keys = replication_keys(world, loaded, integration, options)?;
+        if connector.clauses_setting().is_some() {
+            return Ok(None);
+        }
+        let on_states = state::Options {
+            environment: options.environment.clone(),
+            // Nobody is named, because a state is only read.
+            actor: String::new(),
+            host: options.host.clone(),
+            interrupt: options.interrupt.clone(),
+        };
+        let scope = Scope { world, loaded, options: &on_states };
+        start_state(scope, integration, &keys, range.from, tell).await.map(Some)
+    }
 }
 
 /// Reads the pieces that are not done, in order. Stops an integration's backfill at the first piece that fails.
@@ -134,7 +184,8 @@ pub async fn carry_out(
             let (slug, of) = (backfill.slug.clone(), backfill.pieces.len());
             tell(Event::Piece { slug: slug.clone(), number: index + 1, of, range });
             let which = RunSelection::exactly([slug]);
-            let piece = Options { which, from: From::Range(range), ..options.clone() };
+            let from = From::Range { range, start: backfill.start.clone() };
+            let piece = Options { which, from, ..options.clone() };
             let ended = runs(world, loaded, RunKind::Sync, &piece, tell).await?;
             let has_succeeded = !ended.ran.is_empty() && ended.all().iter().all(|run| run.status.succeeded());
             results.extend(ended);
