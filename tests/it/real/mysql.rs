@@ -5,22 +5,13 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::project::{Project, with_sources};
+use crate::project::{Project, Ran, with_sources};
+use crate::supabase::hosted::HostedRows;
 use crate::supabase::server::{Server, free_port, wait_for, watched};
 use crate::tools::{installed, said, succeeds};
 
-/// Debian's `MariaDB` with its client and the libraries that it alone needs.
-const PACKAGES: [&str; 9] = [
-    "mariadb-server-core",
-    "mariadb-client-core",
-    "libmariadb3",
-    "libpmem1",
-    "libndctl6",
-    "libdaxctl1",
-    "libsnappy1v5",
-    "liburing2",
-    "libaio1",
-];
+/// The packages of Debian's and Ubuntu's `MariaDB`.
+const PACKAGES: [&str; 2] = ["mariadb-server-core", "mariadb-client-core"];
 
 /// A running `MariaDB` that lets everybody in, and stops with the program.
 struct MariaDb {
@@ -32,15 +23,36 @@ struct MariaDb {
 fn install(folder: &Path) {
     let downloaded = tempfile::tempdir().unwrap();
     let mut apt = Command::new("apt-get");
-    succeeds(apt.args(["download", "-q"]).args(PACKAGES).current_dir(downloaded.path()));
+    succeeds(apt.args(["download", "-q"]).args(missing_packages()).current_dir(downloaded.path()));
     for package in std::fs::read_dir(downloaded.path()).unwrap().flatten() {
         succeeds(Command::new("dpkg").arg("-x").arg(package.path()).arg(folder));
     }
 }
 
+/// Returns the packages, and all that they depend on and the machine does not have.
+fn missing_packages() -> Vec<String> {
+    let mut depends = Command::new("apt-cache");
+    depends.args(["depends", "--recurse", "--no-recommends", "--no-suggests", "--no-conflicts", "--no-breaks"]);
+    depends.args(["--no-replaces", "--no-enhances"]).args(PACKAGES);
+    let found = said(&mut depends, "").stdout;
+    let is_missing = |name: &&str| {
+        if PACKAGES.contains(name) {
+            return true;
+        }
+        let mut query = Command::new("dpkg-query");
+        let status = said(query.args(["-W", "-f", "${db:Status-Status}", name]), "").stdout;
+        status != "installed"
+    };
+    // What is indented is the kind of a dependency, and what is in angle brackets is no package.
+    let names = found.lines().filter(|line| !line.starts_with([' ', '<']));
+    names.filter(is_missing).map(str::to_owned).collect()
+}
+
 /// Returns a program of `MariaDB`, which finds its libraries.
 fn with_libraries(folder: &Path, mut command: Command) -> Command {
-    let libraries = ["usr/lib/x86_64-linux-gnu", "lib/x86_64-linux-gnu"].map(|path| folder.join(path));
+    let below = ["usr/lib", "lib"].map(|path| std::fs::read_dir(folder.join(path)));
+    let folders = below.into_iter().flatten().flatten().flatten().map(|entry| entry.path());
+    let libraries = folders.filter(|path| path.to_string_lossy().ends_with("-linux-gnu"));
     command.env("LD_LIBRARY_PATH", std::env::join_paths(libraries).unwrap());
     command
 }
@@ -48,7 +60,7 @@ fn with_libraries(folder: &Path, mut command: Command) -> Command {
 impl MariaDb {
     /// Starts it; `None`, reported loudly, if it is unavailable.
     fn start() -> Option<Self> {
-        let folder = installed("mariadb-10.11", "apt-get", install)?;
+        let folder = installed("mariadb", "apt-get", install)?;
         let home = tempfile::Builder::new().prefix("spile-mariadb-").tempdir().unwrap().keep();
         let port = free_port();
         let (data, share) = (home.display(), folder.join("usr/share/mysql"));
@@ -159,4 +171,38 @@ fn a_tap_without_a_start_setting_is_backfilled_by_a_copy_of_its_state() {
     project.write("integrations/shop.toml", &text.replace("'shop-orders.*'", "'shop-orders.*', 'shop-stores.*'"));
     let refused = project.spile(&[&backfill[..], &["--again", "--yes"]].concat()).fails().stderr();
     assert!(refused.contains("has no replication key for `shop-stores`"), "{refused}");
+}
+
+#[test]
+fn with_a_hosted_registry_the_copy_and_the_choices_are_there() {
+    let (Some(server), Some(hosted)) = (MariaDb::start(), HostedRows::start()) else { return };
+    let project = shop(&server);
+    let registry = "[project]\nname = 'real'\n[registry]\nkind = 'supabase'\nurl = '${SUPABASE_URL}'\n\
+                    key = '${SUPABASE_SECRET_KEY}'\nrest_path = ''\n";
+    project.write("spile.toml", registry);
+    let spile = |words: &[&str]| {
+        let mut command = project.command(words);
+        command.env("SUPABASE_URL", &hosted.database.url);
+        command.env("SUPABASE_SECRET_KEY", hosted.database.key("service_role"));
+        Ran(command.output().unwrap()).succeeds().stdout()
+    };
+    let newest = || serde_json::from_str::<Value>(&spile(&["runs", "--format", "json"])).unwrap()["runs"][0].clone();
+    for words in [&["apply", "--yes"][..], &["discover", "shop"], &["sync", "shop"]] {
+        spile(words);
+    }
+    let states =
+        |like: &str| hosted.database.sql(&format!("select state from integration_states where state_id like '{like}'"));
+    let live = states("%--files");
+    spile(&["sync", "shop", "--from", "2026-01-03", "--to", "2026-01-04", "--yes"]);
+    assert_eq!(read(&newest()), 53);
+    assert_eq!((states("%--files"), states("%:backfill").is_empty()), (live, false));
+
+    let text = project.read("integrations/shop.toml");
+    project.write("integrations/shop.toml", &text.replace("database = 'shop'\n", ""));
+    spile(&["apply", "--yes", "--forward-only", "shop-orders"]);
+    spile(&["sync", "shop"]);
+    let run = newest();
+    let choice = &run["details"]["choices"][0];
+    assert_eq!((read(&run), &choice["kind"]), (1, &json!("forward_only")), "{run:#}");
+    assert_eq!(choice["streams"], json!(["shop-orders"]));
 }
