@@ -125,6 +125,14 @@ mod tests {
     }
 
     #[test]
+    fn what_a_run_reads_again_is_said() {
+        let mut run = run(RunStatus::Ok);
+        run.details.filter.refresh = vec!["orders".to_owned()];
+        let said = Fact { name: "Choice", value: "reads orders again from the start: full refresh".to_owned() };
+        assert!(facts(&run, None).contains(&said), "{:?}", facts(&run, None));
+    }
+
+    #[test]
     fn a_long_bookmark_is_cut() {
         let mut run = run(RunStatus::Ok);
         run.bookmark_after = Some("x".repeat(3_000).into());

@@ -43,6 +43,10 @@ pub fn carried_out(one: &CarriedOut, moment: impl Fn(Timestamp) -> String) -> St
 /// Returns what a run reads again because it was started that way.
 fn refreshed(run: &Run, moment: impl Fn(Timestamp) -> String) -> Option<String> {
     let filter = &run.details.filter;
+    // A full refresh that somebody asks for begins without bookmarks.
+    if run.full_refresh && run.bookmark_before.is_some() {
+        return Some("continues a full refresh of all streams that an earlier run began".to_owned());
+    }
     let is_all = run.full_refresh || filter.refresh == ["*"];
     let streams = match filter.only.as_slice() {
         _ if !is_all => listed(&filter.refresh),
@@ -123,6 +127,9 @@ mod tests {
         assert_eq!(shown(&run), ["reads b again since 1970-01-01T00:00:00Z: the run was started with this time"]);
         run.details.filter = spile_core::run::StreamFilter::default();
         (run.full_refresh, run.details.since, run.details.reset) = (true, None, true);
+        run.bookmark_before = Some(serde_json::json!({}));
+        assert_eq!(shown(&run)[0], "continues a full refresh of all streams that an earlier run began");
+        run.bookmark_before = None;
         let reset = "removes the rows that the loader does not get again: the run was started as a reset";
         assert_eq!(shown(&run), ["reads all streams again from the start: full refresh", reset]);
     }
