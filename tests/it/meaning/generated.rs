@@ -16,14 +16,15 @@ use jiff::Timestamp;
 use proptest::prelude::*;
 use proptest::test_runner::{RngAlgorithm, TestCaseError, TestRng, TestRunner};
 use serde_json::Value;
-use spile_core::import::Adopted;
+use spile_core::import::{Adopted, Why};
 use spile_ops::import::{Options, Prepared, carry_out, prepare};
 use spile_ops::secrets::Access;
 use spile_world::{Program, Project};
 
 use super::oracle::{Oracle, Variables, differences};
 use crate::folder::{Folder, Opened};
-use projects::{File, project};
+use projects::File;
+use proof::{Case, Imported};
 
 pub use files::inline;
 
@@ -76,22 +77,69 @@ pub fn is_unset(found: &str) -> bool {
     found.to_lowercase().contains("unset:") || found.contains("/unset")
 }
 
-#[allow(clippy::ptr_arg, reason = "a law takes what its strategy makes")]
-fn means_the_same(files: &Vec<File>, oracle: &mut Oracle) -> Result<(), TestCaseError> {
-    let folder = lay(files);
+/// Imports a project, and fails if that changes its meaning, or if the proof of the import misses a change.
+fn means_the_same(case: &Case, oracle: &mut Oracle) -> Result<(), TestCaseError> {
+    let folder = lay(&case.files);
     // A project that Meltano refuses has no meaning to preserve.
-    let before = oracle.ask(folder.path(), &VARIABLES).map_err(TestCaseError::reject)?;
+    let before = oracle.ask_quickly(folder.path(), &VARIABLES).map_err(TestCaseError::reject)?;
     let prepared = import(&folder)?;
-    let after = oracle.ask(folder.path(), &VARIABLES).map_err(TestCaseError::fail)?;
-    let (unset, found): (Vec<_>, Vec<_>) = differences(&before, &after).into_iter().partition(|found| is_unset(found));
+    let rendered = folder.read("meltano.yml");
+    nothing_is_planned(&folder, "an import")?;
+    let after = oracle.ask_and_dump(folder.path(), &VARIABLES).map_err(TestCaseError::fail)?;
+    nothing_is_planned(&folder, "Meltano has written the file")?;
+    answers_are_kept(&before, &after, &prepared)?;
+    runs_no_less(&before[""], &prepared.adopted)?;
+    count(&prepared);
+    // The proof compares one text, in which the import has already merged all files.
+    if case.files.len() > 1 {
+        return Ok(());
+    }
+    proof::agrees(&Imported { folder, before, prepared, rendered }, case, oracle)
+}
+
+/// Fails if answers differ, except about settings that the import reports as no longer read.
+fn answers_are_kept(before: &Value, after: &Value, prepared: &Prepared) -> Result<(), TestCaseError> {
+    let (unset, found): (Vec<_>, Vec<_>) = differences(before, after).into_iter().partition(|found| is_unset(found));
     prop_assert!(found.is_empty(), "{}", found.join("\n"));
     // What the import says of it is so.
     let is_told = prepared.notes.iter().any(|note| note.message.to_string().starts_with("`unset` has no value"));
     prop_assert!(is_told || unset.is_empty(), "nothing is said of {}", unset.join("\n"));
-    runs_no_less(&before[""], &prepared.adopted)?;
-    nothing_is_planned(&folder, "an import")?;
-    oracle.dump(folder.path(), &VARIABLES).map_err(TestCaseError::fail)?;
-    nothing_is_planned(&folder, "Meltano has written the file")
+    Ok(())
+}
+
+/// Why a generated plugin stays in the template: integration files cannot express it.
+const REASONS: [&str; 9] = [
+    "holds a null",
+    "has a variable inside a pattern",
+    "takes out rules that others say of it",
+    "is empty, which selects nothing",
+    "has an unsupported form",
+    "the rest of the file refers to an anchor in it",
+    "has a different kind elsewhere",
+    "` is a table, not ",
+    "` is an array, not ",
+];
+
+/// How many plugins became integrations, and how many stayed in the template for another reason.
+static ADOPTED: AtomicU32 = AtomicU32::new(0);
+static LEFT: AtomicU32 = AtomicU32::new(0);
+
+/// Counts the plugins of an import. If the proof finds a fault of the import, the plugin stays as it is, so that no answer of
+/// Meltano shows the fault.
+fn count(prepared: &Prepared) {
+    let is_expected = |why: &Why| REASONS.iter().any(|reason| why.what.contains(reason));
+    let left = prepared.left.values().filter(|why| !is_expected(why)).count();
+    for (counter, number) in [(&ADOPTED, prepared.adopted.len()), (&LEFT, left)] {
+        counter.fetch_add(u32::try_from(number).unwrap(), Ordering::Relaxed);
+    }
+}
+
+/// Fails if more than a few plugins stayed in the template. Some do for good: their values contradict each other, or their
+/// order does not survive in a TOML file.
+fn most_became_integrations() {
+    let [adopted, left] = [&ADOPTED, &LEFT].map(|counter| counter.load(Ordering::Relaxed));
+    eprintln!("{adopted} plugins became integrations, and {left} could not");
+    assert!(left * 30 <= adopted + 200, "the import left {left} plugins beside {adopted}");
 }
 
 /// Fails if a run of spile would differ from the extractor's jobs.
@@ -166,13 +214,9 @@ fn hold<S: Strategy>(law: &Law<S>) {
 }
 
 #[test]
-fn an_import_preserves_every_answer_of_meltano() {
-    hold(&Law { cases: project, holds: means_the_same });
-}
-
-#[test]
-fn what_the_proof_of_an_import_calls_equal_is_equal_to_meltano() {
-    hold(&Law { cases: proof::case, holds: proof::agrees });
+fn an_import_preserves_every_answer_of_meltano_and_its_proof_misses_no_difference() {
+    hold(&Law { cases: proof::case, holds: means_the_same });
+    most_became_integrations();
 }
 
 #[test]

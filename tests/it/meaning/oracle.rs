@@ -60,9 +60,14 @@ impl Oracle {
         self.answer(&json!({ "folder": folder, "environment": variables, "discovery": discovery() }))
     }
 
-    /// Makes Meltano rewrite a project's files, as it does whenever it sets something.
-    pub fn dump(&mut self, folder: &Path, variables: &Variables) -> Result<(), String> {
-        self.answer(&json!({ "folder": folder, "environment": variables, "dump": true })).map(drop)
+    /// Does the same as [`Oracle::ask`] in half the time, for files in ordinary YAML.
+    pub fn ask_quickly(&mut self, folder: &Path, variables: &Variables) -> Result<Value, String> {
+        self.answer(&json!({ "folder": folder, "environment": variables, "discovery": discovery(), "quick": true }))
+    }
+
+    /// Returns the meaning of a project, then makes Meltano rewrite its files, as it does whenever it sets something.
+    pub fn ask_and_dump(&mut self, folder: &Path, variables: &Variables) -> Result<Value, String> {
+        self.answer(&json!({ "folder": folder, "environment": variables, "discovery": discovery(), "dump": true }))
     }
 
     fn answer(&mut self, question: &Value) -> Result<Value, String> {

@@ -304,15 +304,7 @@ enum Layout {
 
 /// A project, as its files.
 pub fn project() -> impl Strategy<Value = Vec<File>> {
-    laid_out(prop_oneof![4 => Just(Layout::One), 1 => Just(Layout::Two), 1 => Just(Layout::Many)])
-}
-
-/// A project with one file.
-pub fn project_in_one_file() -> impl Strategy<Value = Vec<File>> {
-    laid_out(Just(Layout::One))
-}
-
-fn laid_out(layout: impl Strategy<Value = Layout>) -> impl Strategy<Value = Vec<File>> {
+    let layout = prop_oneof![8 => Just(Layout::One), 1 => Just(Layout::Two), 1 => Just(Layout::Many)];
     let env = select(vec![json!({"USD": "${USD}0"}), json!({"MORE": "more", "OWN": "$USD"})]);
     let plugins = (drafts(TAPS.len()).prop_map(extractors), drafts(TARGETS.len()).prop_map(loaders));
     let runs = (jobs(), schedules());
