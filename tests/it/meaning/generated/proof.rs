@@ -30,6 +30,8 @@ pub enum Change {
 #[derive(Debug, Clone)]
 pub struct Case {
     pub files: Vec<File>,
+    /// Whether Meltano rewrites the imported file, which takes as long as all answers about it.
+    pub is_dumped: bool,
     change: Change,
     index: Index,
 }
@@ -47,7 +49,9 @@ pub struct Imported {
 pub fn case() -> impl Strategy<Value = Case> {
     use Change::{Empty, Nothing, Remove, Replace, TurnRound};
     let change = proptest::sample::select(vec![Nothing, Remove, Replace, Empty, TurnRound, TurnRound]);
-    (project(), change, any::<Index>()).prop_map(|(files, change, index)| Case { files, change, index })
+    let is_dumped = proptest::bool::weighted(0.25);
+    let parts = (project(), is_dumped, change, any::<Index>());
+    parts.prop_map(|(files, is_dumped, change, index)| Case { files, is_dumped, change, index })
 }
 
 /// Returns the places that the import moved into files: the template keeps every other byte.
