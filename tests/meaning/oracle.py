@@ -89,7 +89,11 @@ def remember():
 
     def environment(self, *, extras=None, source=SettingValueStore.AUTO, **others):
         work_out = functools.partial(as_env, self, extras=extras, source=source, **others)
-        return work_out() if others.get("redacted") else kept(self, ("env", extras, source), work_out)
+        if others.get("redacted"):
+            return work_out()
+        if isinstance(self, ProjectSettingsService) and not others and PARSING["quick"]:
+            return kept(self, ("env", extras, source), lambda: of_similar(self.project, (extras, source), work_out))
+        return kept(self, ("env", extras, source), work_out)
 
     def setting(self, name, setting_def=None, *, cast_value=False, **others):
         work_out = functools.partial(get, self, name, setting_def, cast_value=cast_value, **others)
@@ -101,6 +105,25 @@ def remember():
 
     SettingsService.config_with_metadata, SettingsService.as_env = config_with_metadata, environment
     AutoStoreManager.get = setting
+
+
+# The variables of projects' own settings, by everything that determines them.
+OF_PROJECTS = {}
+
+# Stands for the folder of a project.
+ROOT = "/folder-of-the-project"
+
+
+def of_similar(project, asked, work_out):
+    """Returns the variables of the project's own settings. They depend on the file outside of plugins and runs."""
+    raw = project.project_files.load()
+    environment = project.environment
+    follows = (asked, json.dumps([frame_of(raw), environment and environment.env, dict(os.environ)], default=str))
+    if follows not in OF_PROJECTS:
+        if len(OF_PROJECTS) > 500:
+            OF_PROJECTS.clear()
+        OF_PROJECTS[follows] = json.dumps(work_out()).replace(str(project.root), ROOT)
+    return json.loads(OF_PROJECTS[follows].replace(ROOT, str(project.root)))
 
 
 def remember_constants():
@@ -308,11 +331,15 @@ ANSWERS = {}
 ELSEWHERE = ("plugins", "environments", "jobs", "schedules", "include_paths", "project_id", "default_environment")
 
 
+def frame_of(raw):
+    return {key: value for key, value in raw.items() if key not in ELSEWHERE and not key.startswith("x-")}
+
+
 def known_answer(project, plugin, asked, discovery):
     """Answers for a plugin. They depend on the files' text about it, its parents and their surroundings, which is often the
     same in another project. Meltano reads no annotation, and the attributes of a plugin have no order."""
     key, name, raw = asked
-    frame = {key: value for key, value in raw.items() if key not in ELSEWHERE and not key.startswith("x-")}
+    frame = frame_of(raw)
     environment = next((one for one in raw.get("environments") or [] if one["name"] == name), {})
     around = {key: value for key, value in environment.items() if key not in ("config", "name", "state_id_suffix")}
     own = (environment.get("config") or {}).get("plugins") or {}
