@@ -201,7 +201,7 @@ const OPENING: [&str; 7] = [
 ];
 
 /// Modules that may open files themselves, and why: a project's author writes none of these files.
-const OPENERS: [(&str, &str); 21] = [
+const OPENERS: [(&str, &str); 22] = [
     ("crates/spile-world/src/net/authorities.rs", "the user named the files in the environment"),
     ("crates/spile-world/src/files/door/named.rs", "the user named the file on the command line"),
     ("crates/spile-world/src/keys/key_search.rs", "the user's keys"),
@@ -229,6 +229,7 @@ const OPENERS: [(&str, &str); 21] = [
     ("crates/spile-world/src/processes/meltano/about.rs", "a private folder of its own"),
     ("crates/spile-world/src/processes/meltano/plugins.rs", "Meltano's own folder"),
     ("crates/spile-world/src/processes/meltano/run_folder.rs", "spile's own folder"),
+    ("crates/spile-world/src/processes/meltano/part.rs", "spile's own folder"),
 ];
 
 #[test]

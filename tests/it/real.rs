@@ -29,6 +29,7 @@ mod rotation;
 pub mod salesforce;
 mod schedules;
 mod selection;
+mod side_by_side;
 mod sources;
 mod state;
 mod streams;

@@ -116,6 +116,9 @@ pub struct Connector {
     pub oauth: Option<OAuth>,
     /// Whether its settings name its streams: two integrations of it have none in common unless a discovery says so.
     pub own_streams: bool,
+    /// Whether several of its processes may work at the same time: each with some of an extractor's streams, or each writing some
+    /// of a loader's tables.
+    pub parallel: bool,
     /// The definition that it was generated from, if any.
     pub lock: Option<Lock>,
 }

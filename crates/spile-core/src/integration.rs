@@ -14,6 +14,7 @@ pub mod schedule;
 mod schema;
 pub mod secrets;
 pub mod select;
+pub mod streams;
 pub mod timetable;
 pub mod timing;
 
@@ -114,6 +115,8 @@ pub struct Declaration {
     pub timing: Timing,
     /// Which streams and fields are read, as Meltano's `select`.
     pub select: IndexSet<String>,
+    /// How many processes read its streams side by side; `None` leaves it to the project. Not part of `meltano.yml`.
+    pub streams: Option<u16>,
     /// Replication metadata by stream, as Meltano's `metadata`.
     pub metadata: serde_json::Map<String, Value>,
     /// Words to find and group it by.

@@ -10,6 +10,7 @@ pub mod due;
 pub mod error_line;
 pub mod finding;
 pub mod log;
+pub mod parts;
 pub mod preview;
 pub mod refresh;
 pub mod stats;
@@ -259,6 +260,23 @@ impl Details {
         self.catalog = later.catalog.or(self.catalog.take());
         self.transfer = later.transfer.or(self.transfer);
         self.usage.extend(later.usage);
+    }
+}
+
+impl Details {
+    /// Adds the facts of another part of the same run, whose streams are others.
+    pub fn add_part(&mut self, part: Self) {
+        self.arrivals.extend(part.arrivals);
+        self.packages.extend(part.packages);
+        self.failed = self.failed.or(part.failed);
+        self.transfer = match (self.transfer, part.transfer) {
+            (Some(one), Some(other)) => Some(one.beside(other)),
+            (one, other) => one.or(other),
+        };
+        for (plugin, usage) in part.usage {
+            let known = self.usage.entry(plugin).or_default();
+            *known = known.beside(usage);
+        }
     }
 }
 

@@ -34,7 +34,7 @@ pub use notify::{AlertKind, Channel, Email, NotifyMistake, Sender};
 pub use outputs::{Builtin, OutputMistake, OutputSettings};
 pub use registry::{Home, NotATableName, Registry, RegistryMistake, Resolved, Supabase, TableName};
 pub use run_environment::{RunEnvironment, RunMistake};
-pub use sync::{CatalogAge, Severity, Sync, Verify};
+pub use sync::{CatalogAge, STREAMS, STREAMS_WANTED, Severity, Sync, Verify};
 pub use variable_name::{NotAName, VariableName};
 pub use variables::{Mixed, NoValue, TextOrVariable, Variables};
 

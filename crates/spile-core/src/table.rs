@@ -220,6 +220,18 @@ impl<'a> Table<'a> {
         number
     }
 
+    /// Returns the whole number at `key` with its place, if it is in a range.
+    pub fn placed_whole<T: TryFrom<i64> + PartialOrd>(
+        &self,
+        key: &'static str,
+        range: RangeInclusive<T>,
+        wanted: &'static str,
+        problems: &mut Problems,
+    ) -> Option<Placed<T>> {
+        let number = self.whole(key, range, wanted, problems)?;
+        self.entries.get(key).map(|found| self.placed(number, found.span()))
+    }
+
     /// Returns the percentage at `key`.
     pub fn percent(&self, key: &'static str, problems: &mut Problems) -> Option<u8> {
         self.whole(key, 0..=100, "a whole number from 0 to 100", problems)

@@ -131,6 +131,7 @@ pub(crate) fn without_secrets(
         plugins: those.iter().map(|one| (one.role(), installed(one, &project_file))).collect(),
         project_file,
         span: Span::New,
+        part: None,
         state_suffix: None,
         filter: StreamFilter::default(),
         reset: None,

@@ -3,6 +3,7 @@
 pub(crate) mod bookmarks;
 mod catalog;
 mod died;
+mod division;
 mod dry_run;
 mod ended;
 pub mod fix_hint;
@@ -11,6 +12,7 @@ mod job;
 mod lease;
 mod log;
 mod obstacle;
+mod part_results;
 pub(crate) mod range_conditions;
 mod reading;
 mod reset;
@@ -18,10 +20,12 @@ mod results;
 mod run_lock;
 mod run_slots;
 mod schema_watch;
+mod side_by_side;
+mod transfer;
 mod verdict;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -218,6 +222,7 @@ pub(crate) async fn runs(
         integration,
         kind,
         known: OnceCell::new(),
+        read: Mutex::default(),
     };
     let jobs: Vec<Job> = chosen.into_iter().map(job).collect();
     if jobs.is_empty() {

@@ -105,6 +105,7 @@ fn example(key: &str) -> &'static str {
         "select" | "tags" | "mappers" | "forward_only" => "[\"\"]",
         "kind" => "\"loader\"",
         "jitter" => "\"10m\"",
+        "streams" => "2",
         "catch_up" => "\"last\"",
         "new_streams" | "new_columns" | "removed_columns" | "type_changes" => "\"ask\"",
         _ => "\"\"",

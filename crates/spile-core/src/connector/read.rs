@@ -73,6 +73,7 @@ fn read(table: Table<'_>, problems: &mut Problems) -> Option<Connector> {
         reset,
         oauth,
         own_streams: table.flag("own_streams", problems).is_some_and(|flag| flag.value),
+        parallel: table.flag("parallel", problems).is_some_and(|flag| flag.value),
         lock: table.table("lock", problems).and_then(|table| lock(table, problems)),
     };
     warn_of_loss(&connector, table.source, problems);

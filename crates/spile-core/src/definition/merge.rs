@@ -23,6 +23,7 @@ pub fn merge(older: &Connector, newer: Connector) -> (Connector, Vec<String>) {
     let oauth = older.oauth.as_ref().filter(|oauth| oauth.settings().all(|name| merged.setting(name).is_some()));
     merged.oauth = oauth.cloned().or(merged.oauth);
     merged.own_streams = older.own_streams;
+    merged.parallel = older.parallel;
     if older.head.category.is_some() {
         merged.head.category.clone_from(&older.head.category);
     }

@@ -135,6 +135,7 @@ pub(super) fn read(
         range,
         reset: None,
         own_streams: false,
+        parallel: false,
         lock: None,
     };
     leftovers(&members, &mut reader);

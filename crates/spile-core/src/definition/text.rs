@@ -29,7 +29,9 @@ pub fn text(connector: &Connector, stem: &str) -> String {
     }
     list(&mut text, "keywords", &connector.head.keywords);
     list(&mut text, "select", &connector.select);
-    for (name, is_set) in [("one_group", connector.one_group), ("own_streams", connector.own_streams)] {
+    let flags =
+        [("one_group", connector.one_group), ("own_streams", connector.own_streams), ("parallel", connector.parallel)];
+    for (name, is_set) in flags {
         if is_set {
             line(&mut text, name, &json!(true));
         }

@@ -208,6 +208,7 @@ fn declaration(
             Some(patterns) => self::select(patterns, problems),
             None => connector.select.iter().cloned().collect(),
         },
+        streams: draft.streams.as_ref().map(|streams| streams.value),
         metadata,
         tags: draft.tags.iter().flat_map(|tags| &tags.value).map(|tag| tag.value.clone()).collect(),
         config,
@@ -223,6 +224,7 @@ fn selection(draft: &Draft, connector: &Connector, problems: &mut Problems) {
     }
     let places = [
         ("select", draft.select.as_ref().map(|select| &select.place)),
+        ("streams", draft.streams.as_ref().map(|streams| &streams.place)),
         ("metadata", draft.metadata.as_ref().map(|metadata| &metadata.place)),
     ];
     for (key, place) in places {

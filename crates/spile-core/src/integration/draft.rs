@@ -10,6 +10,7 @@ use super::secrets::{self, SecretsDraft};
 use crate::connector::Role;
 use crate::name::{EnvironmentName, IntegrationId, Slug};
 use crate::problem::Problems;
+use crate::settings::{STREAMS, STREAMS_WANTED};
 use crate::source::{Placed, Source};
 use crate::table::{self, Content, Node, Table};
 use crate::value::expansion;
@@ -55,6 +56,8 @@ pub struct Draft {
     pub catch_up: Option<Placed<String>>,
     /// `select`
     pub select: Option<Placed<Vec<Placed<String>>>>,
+    /// `streams`
+    pub streams: Option<Placed<u16>>,
     /// `metadata`, by patterns of streams.
     pub metadata: Option<Placed<IndexMap<String, Node>>>,
     /// `tags`
@@ -96,6 +99,7 @@ fn draft(table: Table<'_>, name: FileName, problems: &mut Problems) -> Draft {
         jitter: table.text("jitter", problems),
         catch_up: table.text("catch_up", problems),
         select: table.texts("select", problems),
+        streams: table.placed_whole("streams", STREAMS, STREAMS_WANTED, problems),
         metadata: metadata(&table, problems),
         tags: table.texts("tags", problems),
         protect: table.flag("protect", problems),
@@ -171,6 +175,7 @@ impl Draft {
             jitter: overlay.jitter.or_else(|| self.jitter.clone()),
             catch_up: overlay.catch_up.or_else(|| self.catch_up.clone()),
             select: overlay.select.or_else(|| self.select.clone()),
+            streams: overlay.streams.or_else(|| self.streams.clone()),
             metadata,
             tags: overlay.tags.or_else(|| self.tags.clone()),
             protect: self.protect.clone(),

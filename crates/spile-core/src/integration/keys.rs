@@ -1,7 +1,7 @@
 //! The keys of an integration's file, in the order of the documentation, with descriptions.
 
 /// The keys and the tables.
-pub const KEYS: [(&str, &str); 24] = [
+pub const KEYS: [(&str, &str); 25] = [
     ("id", "A UUID that survives a rename of the file; without it a rename is a delete and a create."),
     ("type", "The connector: what the integration reads from or writes to."),
     ("plugin", "The plugin's name in `meltano.yml`, if the project's template defines the plugin itself."),
@@ -16,6 +16,7 @@ pub const KEYS: [(&str, &str); 24] = [
     ("jitter", "How much later runs may start, so that they do not all start at once: `10m`."),
     ("catch_up", "Whether to make up for missed runs: `last`, `none`, or how late, for example `2h`."),
     ("select", "Which streams and fields to read: `stream.field`, with `*` as a wildcard and `!` to exclude."),
+    ("streams", "How many processes read the streams of a sync side by side, each some of them: 1 to 16."),
     ("tags", "Tags to find it by."),
     ("protect", "`true`: apply never deletes it, even if its file is removed."),
     (
@@ -41,7 +42,7 @@ pub const KEYS: [(&str, &str); 24] = [
 pub const TABLES: [&str; 7] = ["load", "schema", "backfill", "config", "metadata", "secrets", "sops"];
 
 /// The keys that only extractors have.
-pub const OF_EXTRACTORS: [&str; 12] = [
+pub const OF_EXTRACTORS: [&str; 13] = [
     "loader",
     "mappers",
     "schedule",
@@ -49,6 +50,7 @@ pub const OF_EXTRACTORS: [&str; 12] = [
     "jitter",
     "catch_up",
     "select",
+    "streams",
     "forward_only",
     "load",
     "schema",

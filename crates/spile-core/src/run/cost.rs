@@ -27,6 +27,13 @@ pub struct Transfer {
 }
 
 impl Transfer {
+    /// Returns the transfer of two parts of a run side by side: all bytes, and the time of the longer one.
+    #[must_use]
+    pub fn beside(self, other: Self) -> Self {
+        let times = if self.seconds() >= other.seconds() { self } else { other };
+        Self { bytes: self.bytes + other.bytes, ..times }
+    }
+
     /// Returns how long the transfer took once it had begun, in seconds; never zero.
     #[must_use]
     pub fn seconds(&self) -> f64 {
@@ -57,6 +64,18 @@ pub struct Usage {
     pub peak_bytes: Option<u64>,
 }
 
+impl Usage {
+    /// Returns what the processes of two parts used together, at most at once.
+    #[must_use]
+    pub fn beside(self, other: Self) -> Self {
+        let peak_bytes = match (self.peak_bytes, other.peak_bytes) {
+            (Some(one), Some(other)) => Some(one + other),
+            (one, other) => one.or(other),
+        };
+        Self { cpu_ms: self.cpu_ms + other.cpu_ms, peak_bytes }
+    }
+}
+
 /// Returns milliseconds as seconds.
 #[must_use]
 #[expect(clippy::cast_precision_loss, reason = "a run of 2^53 milliseconds has not ended")]
@@ -67,6 +86,16 @@ pub fn seconds(milliseconds: u64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn parts_side_by_side_take_as_long_as_the_longest_and_use_what_all_use() {
+        let of = |bytes, passing_ms| Transfer { bytes, passing_ms, ..Transfer::default() };
+        assert_eq!(of(1, 500).beside(of(2, 900)), of(3, 900));
+        assert_eq!(of(2, 900).beside(of(1, 500)), of(3, 900));
+        let used = |cpu_ms, peak_bytes| Usage { cpu_ms, peak_bytes };
+        assert_eq!(used(1, Some(10)).beside(used(2, Some(20))), used(3, Some(30)));
+        assert_eq!(used(1, None).beside(used(2, Some(20))), used(3, Some(20)));
+    }
 
     #[test]
     fn the_slower_side_is_named_only_if_it_clearly_is() {

@@ -32,6 +32,7 @@ pub struct Tally {
     details: Details,
     catalog: CatalogFacts,
     refused: Option<Refused>,
+    indivisible: Option<String>,
     not_singer: Option<String>,
     metrics: BTreeMap<Speaker, BTreeMap<String, u64>>,
     failure: Option<Failure>,
@@ -54,6 +55,7 @@ impl Tally {
             LogLine::StreamsRefused(why) => {
                 self.refused = Some(Refused { why, cause: Cause::MissingStream, failed: None });
             }
+            LogLine::PartRefused(why) => self.indivisible = Some(why),
             LogLine::LoaderStopped(why) => self.refused = Some(self.stopped(&why)),
             LogLine::NotSinger(line) => self.not_singer = self.not_singer.take().or(Some(line)),
             LogLine::Metric { speaker, stream, records } => {
@@ -97,6 +99,12 @@ impl Tally {
     #[must_use]
     pub fn catalog(&self) -> &CatalogFacts {
         &self.catalog
+    }
+
+    /// Returns why one process has to read all streams, if that was found out.
+    #[must_use]
+    pub fn indivisible(&self) -> Option<&str> {
+        self.indivisible.as_deref()
     }
 
     /// Returns the kind of failure.

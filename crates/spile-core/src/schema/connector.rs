@@ -31,6 +31,10 @@ pub(super) fn schema() -> Value {
         ("reset", reset()),
         ("oauth", oauth()),
         ("own_streams", flag("Whether its settings choose its streams.")),
+        (
+            "parallel",
+            flag("Whether several of its processes may work at once, each with streams or tables of its own."),
+        ),
         ("lock", lock()),
     ];
     document("A spile connector", table(top, &["plugin"]))

@@ -5,12 +5,13 @@
 
 use serde_json::{Map, Value, json};
 
-use super::form::{self, Key, document, flag, open_table, text, texts, word};
+use super::form::{self, Key, document, flag, open_table, text, texts, whole, word};
 use super::setting;
 use crate::connector::{Catalog, Connector, Role};
 use crate::integration::Reaction;
 use crate::integration::keys::{OF_EXTRACTORS, OF_LOAD, OF_SCHEMA, OF_SCHEMA_STREAMS, what};
 use crate::integration::schedule::PRESETS;
+use crate::settings::STREAMS;
 
 /// Returns the schema of an integration's base file.
 pub(super) fn base(catalog: &Catalog) -> Value {
@@ -59,6 +60,7 @@ fn shared() -> Vec<Key> {
         ("jitter", text(what("jitter"))),
         ("catch_up", text(what("catch_up"))),
         ("select", texts(what("select"))),
+        ("streams", whole((*STREAMS.start()).into(), (*STREAMS.end()).into(), what("streams"))),
         ("metadata", metadata()),
         ("tags", texts(what("tags"))),
         ("load", load()),

@@ -3,8 +3,9 @@
 use serde_json::{Value, json};
 
 use super::form::{document, flag, open_table, table, tables, text, texts, whole, word};
+use crate::integration::keys;
 use crate::settings::{
-    AlertKind, Builtin, CatalogAge, Guard, LINTS, Lint, MELTANO_VERSION, Severity, Sync, TableName, Verify,
+    AlertKind, Builtin, CatalogAge, Guard, LINTS, Lint, MELTANO_VERSION, STREAMS, Severity, Sync, TableName, Verify,
 };
 
 /// A single environment variable.
@@ -168,6 +169,8 @@ fn sync() -> Value {
         "type": "boolean", "default": default.relay,
         "description": "Whether spile passes the records from the tap to the loader, which is faster than Meltano's own copying.",
     });
+    let mut streams = whole((*STREAMS.start()).into(), (*STREAMS.end()).into(), keys::what("streams"));
+    streams["default"] = json!(default.streams);
     let mut catalog =
         text("How old the catalog of streams may be: `1d`, `12h`, `always` (a new one each time), or `kept`.");
     catalog["default"] = json!(CatalogAge::DEFAULT.0);
@@ -185,6 +188,7 @@ fn sync() -> Value {
         ("keep_logs", keep_logs),
         ("verify", verify),
         ("relay", relay),
+        ("streams", streams),
         ("catalog", catalog),
         ("failed_discovery", severity(1, "What to do if discovery fails and a catalog of an earlier run exists.")),
         ("missing_stream", severity(1, "What to do if the source does not offer a stream that the files use.")),

@@ -24,6 +24,8 @@ pub struct Sync {
     pub verify: Verify,
     /// Whether records pass from the tap to the loader through a relay of spile's own, and not through Meltano.
     pub relay: bool,
+    /// How many processes read the streams of a sync side by side, each some of them.
+    pub streams: u16,
     /// The maximum age of the catalog that streams are selected from.
     pub catalog: CatalogAge,
     /// How a run ends if discovery failed and an earlier catalog was used.
@@ -91,6 +93,7 @@ impl Default for Sync {
             keep_logs: 50,
             verify: Verify::Count,
             relay: true,
+            streams: 1,
             catalog: CatalogAge::DEFAULT.1,
             failed_discovery: Severity::Warn,
             missing_stream: Severity::Warn,
@@ -104,6 +107,12 @@ pub(super) const ABOVE_0: RangeInclusive<u16> = 1..=u16::MAX;
 
 /// The description of that range.
 pub(super) const POSITIVE: &str = "a whole number above 0";
+
+/// How many processes may read the streams of a sync side by side.
+pub const STREAMS: RangeInclusive<u16> = 1..=16;
+
+/// The description of that range.
+pub const STREAMS_WANTED: &str = "a whole number from 1 to 16";
 
 /// Reads the table.
 pub(super) fn read(table: Table<'_>, problems: &mut Problems) -> Sync {
@@ -122,6 +131,7 @@ pub(super) fn read(table: Table<'_>, problems: &mut Problems) -> Sync {
         keep_logs: table.whole("keep_logs", ABOVE_0, POSITIVE, problems).unwrap_or(default.keep_logs),
         verify: table.choice("verify", &Verify::WORDS, problems).map_or(default.verify, |verify| verify.value),
         relay: table.flag("relay", problems).map_or(default.relay, |relay| relay.value),
+        streams: table.whole("streams", STREAMS, STREAMS_WANTED, problems).unwrap_or(default.streams),
         catalog: catalog(&table, problems).unwrap_or(default.catalog),
         failed_discovery: severity("failed_discovery", &Severity::WORDS[1..], problems),
         missing_stream: severity("missing_stream", &Severity::WORDS[1..], problems),

@@ -4,6 +4,7 @@ use crate::Error;
 use crate::discover::DiscoverError;
 use spile_core::name::Slug;
 use spile_core::problem::counted;
+use spile_core::run::finding::Finding;
 use spile_core::run::{Cause, Run, RunStatus, arrival};
 use spile_world::World;
 use spile_world::files::io_error::IoError;
@@ -41,6 +42,22 @@ pub enum RefusalReason {
     Stopped,
     /// Starting it failed.
     Failed(Error),
+}
+
+/// The result of one attempt of a run.
+pub(super) struct Attempt {
+    /// The results of parts that the attempt read again.
+    pub(super) earlier: Vec<Finished>,
+    /// The last result.
+    pub(super) finished: Finished,
+    /// The findings from before it read anything.
+    pub(super) findings: Vec<Finding>,
+}
+
+impl From<Finished> for Attempt {
+    fn from(finished: Finished) -> Self {
+        Self { earlier: Vec::new(), finished, findings: Vec::new() }
+    }
 }
 
 /// The result of a run: its status, with the error and its cause.

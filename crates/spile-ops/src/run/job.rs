@@ -1,12 +1,13 @@
 //! One run of one integration, from its start to its record in the registry.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::sync::{OnceCell, mpsc, watch};
 use uuid::Uuid;
 
-use super::ended::{How, RefusalReason, RefusedRun, RunEnd, cause, error_line, finish, kept, rotated_kept, took_in};
+use super::ended::{Attempt, How, RefusalReason, RefusedRun, RunEnd, cause, error_line, finish, took_in};
 use super::run_lock::NotHere;
 use super::{From, OldRows, Options, reset};
 use crate::discover::DiscoverError;
@@ -21,7 +22,7 @@ use spile_core::record::entry::{BACKFILL, backfill_state_id, state_id};
 use spile_core::run::finding::Finding;
 use spile_core::run::refresh::{self, RefreshRemains};
 use spile_core::run::{Cause, Run, RunKind, RunStatus, Start, Tries};
-use spile_world::processes::meltano::{CatalogFacts, Finished, Hold, InstallError, Progress, Request, RunError, Span};
+use spile_world::processes::meltano::{CatalogFacts, Finished, Hold, InstallError, Request, RunError, Span};
 use spile_world::stores::state_changes::StateChanges;
 use spile_world::{World, machine};
 
@@ -36,6 +37,8 @@ pub(super) struct Job {
     pub kind: RunKind,
     /// The result of [`Job::known`].
     pub known: OnceCell<Vec<Run>>,
+    /// The streams that parts of the run have read to their end.
+    pub read: Mutex<BTreeSet<String>>,
 }
 
 /// The result of checking a source before a run reads from it.
@@ -212,7 +215,10 @@ impl Job {
         let mut after = self.options.retries.after;
         loop {
             let outcome = match self.attempt(run, hold).await {
-                Ok(Attempt { finished, findings }) => {
+                Ok(Attempt { earlier, finished, findings }) => {
+                    for earlier in earlier {
+                        took_in(run, earlier);
+                    }
                     let facts = finished.catalog.clone();
                     let how = took_in(run, finished);
                     self.judged(run, how, SourceFacts { facts: &facts, before: findings }).await
@@ -274,35 +280,24 @@ impl Job {
                     findings = found;
                     invocation::refresh_secrets(&self.world, &self.integration, &mut request).await?;
                 }
-                Watched::Ended(finished, findings) => return Ok(Attempt { finished: *finished, findings }),
+                Watched::Ended(finished, findings) => {
+                    return Ok(Attempt { findings, ..Attempt::from(*finished) });
+                }
             }
         } else {
             request.catalog = self.catalog()?;
         }
-        let finished = match self.kind {
+        let mut attempt = match self.kind {
             RunKind::Test => {
                 let tested = meltano.test(&request, &mut interrupt).await;
                 rotated::send_soon(&self.world, &self.options.environment).await;
-                tested?
+                tested?.into()
             }
-            RunKind::Sync => {
-                let broker = self.give_bookmarks(run, &mut request).await?;
-                let mut tell = |progress| {
-                    let Progress::Records { stream, records } = progress;
-                    self.tell(Event::Records { slug: run.slug.clone(), stream, records });
-                };
-                let of = rotated::of(&self.integration, &self.options.environment);
-                let running = meltano.run(&request, &mut interrupt, &mut tell);
-                let (finished, sent) = rotated::sending(&self.world, &of, run.id, running).await;
-                let finished = rotated_kept(sent, finished?);
-                match broker {
-                    Some(broker) => kept(broker.finish().await, finished),
-                    None => finished,
-                }
-            }
+            RunKind::Sync => self.sync(run, &mut request).await?,
         };
-        self.remember_catalog(&finished.catalog)?;
-        Ok(Attempt { finished, findings })
+        self.remember_catalog(&attempt.finished.catalog)?;
+        attempt.findings.splice(0..0, findings);
+        Ok(attempt)
     }
 
     async fn request(&self, run: &Run, hold: Option<&Arc<Hold>>) -> Result<Request, Error> {
@@ -361,18 +356,6 @@ impl Job {
         self.world.meltano.move_state(request, &from, to, &mut self.options.interrupt.clone()).await?;
         self.tell(Event::MovedState { slug: run.slug.clone(), from, to: to.clone() });
         Ok(())
-    }
-}
-
-/// The result of one attempt, and the findings from before it read anything.
-struct Attempt {
-    finished: Finished,
-    findings: Vec<Finding>,
-}
-
-impl std::convert::From<Finished> for Attempt {
-    fn from(finished: Finished) -> Self {
-        Self { finished, findings: Vec::new() }
     }
 }
 

@@ -12,11 +12,13 @@ use spile_core::settings::Severity;
 use spile_world::processes::meltano::{Catalog, Finished, Outcome, Request};
 
 /// What a source offers, and the catalog for the run.
-struct Offered {
-    discovered: Discovered,
-    catalog: Catalog,
+pub(super) struct Offered {
+    /// What it offers.
+    pub(super) discovered: Discovered,
+    /// The catalog.
+    pub(super) catalog: Catalog,
     /// Why the source could not be asked, if an earlier discovery is used instead.
-    failed: Option<String>,
+    pub(super) failed: Option<String>,
 }
 
 impl Job {
@@ -74,7 +76,7 @@ impl Job {
 
     /// Returns what the source offers: the last discovery if it is still valid, or else a new answer, which serves both the
     /// comparison and the run.
-    async fn offered(&self) -> Result<Offered, Error> {
+    pub(super) async fn offered(&self) -> Result<Offered, Error> {
         let wanted = self.catalog()?;
         let root = self.world.project.root();
         let environment = &self.options.environment;

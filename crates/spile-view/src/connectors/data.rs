@@ -58,6 +58,7 @@ pub fn show(shown: &[ShownConnector]) -> Value {
             "reset": connector.reset,
             "oauth": connector.oauth,
             "own_streams": connector.own_streams,
+            "parallel": connector.parallel,
             "certified": certificate.as_ref().map(certificate::for_catalog),
         })
     };

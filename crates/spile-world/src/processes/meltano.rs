@@ -25,6 +25,7 @@ mod loader_test;
 mod locks;
 mod mask;
 mod outside_variables;
+mod part;
 mod plugins;
 mod preview;
 mod request;
@@ -67,12 +68,13 @@ pub use host::{Host, Python};
 pub use kept_state::{Database, LocalWrite};
 pub use locks::lock_path;
 pub use outside_variables::{DOTENV, Given, dotenv};
+pub use part::RunPart;
 pub use preview::FirstRecords;
 pub use request::{Catalog, Finished, Mapper, Outcome, Progress, Request, Reset, Span, Surroundings};
 pub use resolve::ToResolve;
 pub use rotation::RotatingSecrets;
 pub use run_folder::Holder;
-pub use run_log::{before as log_before, keep_logs};
+pub use run_log::{SharedLog, before as log_before, keep_logs};
 pub use spile_core::run::log::CatalogFacts;
 
 /// Hears how a run gets on.
@@ -134,13 +136,21 @@ impl Meltano {
         if request.span == Span::Everything {
             arguments.push("--full-refresh".to_owned());
         }
-        if let Some(suffix) = request.state_suffix {
-            arguments.extend(["--state-id-suffix".to_owned(), suffix.to_owned()]);
+        if let Some(suffix) = request.state_suffix.map(str::to_owned).or(request.part.as_ref().map(RunPart::suffix)) {
+            arguments.extend(["--state-id-suffix".to_owned(), suffix]);
         }
         arguments.push(request.extractor.clone());
         arguments.extend(request.mappers.iter().map(|mapper| mapper.mapping.clone()));
         arguments.extend(request.loader.clone());
         Ok(self.invoke(request, &arguments, interrupt, tell).await?.0)
+    }
+
+    /// Opens the log of a run.
+    ///
+    /// # Errors
+    /// When the file cannot be opened.
+    pub fn log(&self, request: &Request) -> Result<SharedLog, RunError> {
+        SharedLog::open(&self.own, &request.log)
     }
 
     /// Moves the bookmarks of one state id to another. Does nothing if there are none.
@@ -188,7 +198,7 @@ impl Meltano {
         }
         let command = self.command(request, &call, private)?;
         let mask = self.mask(request).map_err(RunError::io("mask secrets in", &request.log))?;
-        let mut listener = Listener::open(&self.own, &request.log, mask, tell)?;
+        let mut listener = Listener::open(&self.own, request, mask, tell)?;
         let watch = RotationWatch::start(request, private, &self.own, &self.theirs);
         listener.rotation = watch.map_err(RunError::io("write", private.folder()))?;
         let limits = Limits { timeout: request.timeout, interrupt, pieces: call.pieces() };
@@ -224,7 +234,9 @@ impl Meltano {
         let records = streams.values().sum();
         let details = Details { failed: listener.tally.failed(), ..listener.tally.details().clone() };
         let catalog = listener.tally.catalog().clone();
-        let finished = Finished { outcome, records, streams, bookmark_before, bookmark_after, details, catalog };
+        let indivisible = listener.tally.indivisible().map(str::to_owned);
+        let finished =
+            Finished { outcome, records, streams, bookmark_before, bookmark_after, details, catalog, indivisible };
         Ok((finished, listener.last.into()))
     }
 

@@ -44,6 +44,22 @@ pub struct CatalogFacts {
 }
 
 impl CatalogFacts {
+    /// Adds the facts of another part of the same run, whose streams are others.
+    pub fn add_part(&mut self, part: Self) {
+        self.discovered |= part.discovered;
+        self.failed = self.failed.take().or(part.failed);
+        for stream in part.missing {
+            if !self.missing.contains(&stream) {
+                self.missing.push(stream);
+            }
+        }
+        self.unselected.extend(part.unselected);
+        self.selected = match (self.selected, part.selected) {
+            (Some(one), Some(other)) => Some(one + other),
+            (one, other) => one.or(other),
+        };
+    }
+
     pub(super) fn add(&mut self, more: Self) {
         self.discovered |= more.discovered;
         self.failed = more.failed.or(self.failed.take());
@@ -74,6 +90,8 @@ pub enum LogLine {
     BookmarksRefused(String),
     /// Why a run of some streams did not start: the source offers no streams of these names. Reported by `launch.py`.
     StreamsRefused(String),
+    /// Why one process has to read all streams: the bookmarks cannot be divided among parts. Reported by `launch.py`.
+    PartRefused(String),
     /// Why a run failed although both plugins ended well: the loader did not read everything. Reported by `launch.py`.
     LoaderStopped(String),
     /// Records that a plugin handled since its last report.
@@ -140,6 +158,7 @@ struct Line {
     spile_catalog: Option<CatalogFacts>,
     spile_bookmarks_refused: Option<String>,
     spile_streams_refused: Option<String>,
+    spile_part_refused: Option<String>,
     spile_loader_stopped: Option<String>,
     spile_not_singer: Option<String>,
     #[serde(rename = "_logger")]
@@ -183,6 +202,9 @@ impl Line {
         }
         if let Some(why) = self.spile_streams_refused {
             return LogLine::StreamsRefused(why);
+        }
+        if let Some(why) = self.spile_part_refused {
+            return LogLine::PartRefused(why);
         }
         if let Some(why) = self.spile_loader_stopped {
             return LogLine::LoaderStopped(why);

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::liveness::Identity;
 use super::run_folder::{self, Holder, NoRunFolder, Private};
-use super::{Meltano, Request, RunError, rotation, system_db};
+use super::{Meltano, Request, RunError, part, rotation, system_db};
 use crate::files::own_folder::Own;
 
 /// A lock that prevents other runs of an extractor. It lasts until it is dropped and every process of the run has
@@ -18,6 +18,10 @@ use crate::files::own_folder::Own;
 pub struct Hold(Private);
 
 impl Hold {
+    pub(super) fn of(private: Private) -> Self {
+        Self(private)
+    }
+
     pub(super) fn private(&self) -> &Private {
         &self.0
     }
@@ -74,8 +78,10 @@ impl Meltano {
             let theirs = self.theirs.open().ok().flatten();
             rotation::rescue(&self.own, theirs.as_ref(), folder, holder)?;
             if let Some(theirs) = &theirs {
-                system_db::end(theirs, holder.run)?;
-                system_db::forget_error(theirs, holder.run)?;
+                for run in part::run_ids(holder.run, folder) {
+                    system_db::end(theirs, run)?;
+                    system_db::forget_error(theirs, run)?;
+                }
             }
             self.own.make()?.replace(buried(holder.run), holder.environment.as_bytes())
         };

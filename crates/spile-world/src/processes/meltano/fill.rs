@@ -46,6 +46,9 @@ impl Meltano {
                 .write(RESET, &serde_json::json!(reset).to_string())
                 .map_err(RunError::io("write", &private.path(RESET)))?;
         }
+        if let Some(part) = &request.part {
+            part.write(private)?;
+        }
         self.offer_relay(private, request)?;
         Self::tell_bookmarks(private, request)?;
         if request.surroundings == Surroundings::Project {

@@ -4,6 +4,8 @@ Long because it has to be one file: it is in the folder of a run, among links to
 be imported, and every further file would be written, found and compiled again in each run.
 
 - Narrows a sync to some streams, or has some of them read from the beginning, and keeps the bookmarks of all others.
+- Runs as one of several processes that read the streams of one sync side by side, if `part.json` is next to this file: keeps
+  bookmarks under the id that all of them share, and files of plugins in a folder of its own.
 - Has records pass from the tap to the target through a program of spile's own, the relay, which also counts them, because
   many taps and targets do not report how many they handled. Without a relay, Meltano passes them on, and they are counted
   here.
@@ -36,6 +38,7 @@ sys.path.pop(0)
 import array
 import asyncio
 import atexit
+import contextlib
 import fcntl
 import fnmatch
 import gc
@@ -758,7 +761,9 @@ def narrow_run(streams):
     keep, apply = StateService.add_state, SingerTap.apply_catalog_rules
 
     def add_state(self, job, new_state, *args, **kwargs):
-        keep(self, job, streams.merged(new_state), *args, **kwargs)
+        # Bookmarks that are copied from elsewhere are not those of a tap.
+        is_copied = isinstance(job, str)
+        keep(self, job, new_state if is_copied else streams.merged(new_state), *args, **kwargs)
 
     async def apply_catalog_rules(self, invoker, *args, **kwargs):
         await apply(self, invoker, *args, **kwargs)
@@ -766,6 +771,135 @@ def narrow_run(streams):
 
     StateService.add_state = add_state
     SingerTap.apply_catalog_rules = apply_catalog_rules
+
+
+class Part:
+    """Makes this process one of several that read the streams of one sync side by side.
+
+    All of them keep bookmarks under the state id of the integration: each reads the stored ones again, replaces those of its
+    own streams, and keeps the others out meanwhile. So whenever a run is killed, everything that was confirmed is stored.
+    """
+
+    FORM = "the bookmarks are in a form whose streams cannot be told apart"
+    CATALOG = ("catalog", "catalog_cache_key")
+
+    def __init__(self, asked):
+        self.state_id, self.lock = asked["state_id"], asked["lock"]
+        self.depth = 0
+        self.catalog = None
+        # Meltano's usual folder of each plugin, by the plugin's name.
+        self.folders = {}
+
+    @contextlib.contextmanager
+    def alone(self):
+        """Keeps the other parts from reading and storing bookmarks."""
+        self.depth += 1
+        try:
+            if self.depth > 1:
+                yield
+                return
+            with open(self.lock, "a") as file:
+                fcntl.flock(file, fcntl.LOCK_EX)
+                yield
+        finally:
+            self.depth -= 1
+
+    def check(self, state):
+        """Refuses a state that says more than where each stream is."""
+        from meltano.core.plugin.error import PluginExecutionError
+
+        is_known = isinstance(state, dict) and set(state) <= {"bookmarks", "currently_syncing"}
+        if not is_known or not isinstance(state.get("bookmarks", {}), dict):
+            say("Streams side by side", "error", spile_part_refused=self.FORM)
+            raise PluginExecutionError(self.FORM)
+
+    def own(self, text):
+        """Returns what the tap has left, without the stream that it was reading, which belongs to no other part."""
+        left = json.loads(text)
+        self.check(left["singer_state"])
+        left["singer_state"].pop("currently_syncing", None)
+        return json.dumps(left)
+
+    def take_catalog(self, invoker):
+        """Begins with the catalog of the last run."""
+        for kind in self.CATALOG:
+            with contextlib.suppress(FileNotFoundError):
+                shutil.copyfile(self.usual(invoker, kind), invoker.files[kind])
+
+    def look_at_catalog(self, invoker):
+        """Remembers the catalog before the selection is applied."""
+        self.catalog = invoker.files["catalog"].read_bytes()
+
+    def give_catalog(self, invoker):
+        """Leaves a new catalog to the next run, with the key that Meltano recognizes it by."""
+        catalog, key = (self.usual(invoker, kind) for kind in self.CATALOG)
+        with self.alone():
+            if self.catalog is not None and not (catalog.exists() and catalog.read_bytes() == self.catalog):
+                key.unlink(missing_ok=True)
+                self.replace(catalog, self.catalog)
+                if invoker.files["catalog_cache_key"].exists():
+                    self.replace(key, invoker.files["catalog_cache_key"].read_bytes())
+
+    def usual(self, invoker, kind):
+        return self.folders[invoker.plugin.name] / invoker.files[kind].name
+
+    @staticmethod
+    def replace(path, content):
+        new = path.with_name(path.name + ".new")
+        new.write_bytes(content)
+        os.replace(new, path)
+
+
+def share_run(part, streams):
+    """Hooks into Meltano where it reads and stores state, and where it chooses the folder for the files of a plugin."""
+    import pathlib
+
+    from meltano.core import state_service
+    from meltano.core.job_state import JobState
+    from meltano.core.plugin.config_service import PluginConfigService
+    from meltano.core.plugin.singer.tap import SingerTap
+    from meltano.core.state_service import StateService
+
+    keep, look_up = StateService.add_state, StateService.get_state
+    discover, apply = SingerTap.discover_catalog, SingerTap.apply_catalog_rules
+    begin, state_of = PluginConfigService.__init__, state_service.MeltanoState
+
+    def get_state(self, state_id):
+        with part.alone():
+            # Another process may have stored a newer one since.
+            for known in list(self.session.identity_map.values()) if self.session else []:
+                if isinstance(known, JobState):
+                    self.session.expire(known)
+            state = look_up(self, part.state_id)
+            part.check(state.get("singer_state") or {})
+            return state
+
+    def add_state(self, job, new_state, *args, **kwargs):
+        with part.alone():
+            if not isinstance(job, str):
+                new_state = part.own(new_state)
+                streams.before = streams.bookmarks(self.get_state(part.state_id).get("singer_state") or {})
+            keep(self, job, new_state, *args, **kwargs)
+
+    def init(self, plugin, config_dir, run_dir):
+        part.folders[plugin.name] = pathlib.Path(run_dir)
+        own = pathlib.Path(os.environ["MELTANO_PROJECT_ROOT"], ".run", plugin.name)
+        own.mkdir(parents=True, exist_ok=True)
+        begin(self, plugin, config_dir, own)
+
+    async def discover_catalog(self, invoker):
+        part.take_catalog(invoker)
+        await discover(self, invoker)
+        part.look_at_catalog(invoker)
+
+    async def apply_catalog_rules(self, invoker, *args, **kwargs):
+        await apply(self, invoker, *args, **kwargs)
+        part.give_catalog(invoker)
+
+    state_service.MeltanoState = lambda state_id, **halves: state_of(part.state_id, **halves)
+    StateService.get_state, StateService.add_state = get_state, add_state
+    PluginConfigService.__init__ = init
+    SingerTap.discover_catalog, SingerTap.apply_catalog_rules = discover_catalog, apply_catalog_rules
 
 
 class Reset:
@@ -1585,6 +1719,9 @@ if __name__ == "__main__":
         print(f"records are not counted, bookmarks are not reported or guarded, or catalogs are not watched: {error}", file=sys.stderr)
     if streams:
         narrow_run(streams)
+    # Not tried: without it, the processes would overwrite each other's bookmarks and files.
+    if part := asked(Part, "part.json"):
+        share_run(part, streams)
     # Not tried: without it, rows would stay.
     if reset := asked(Reset, "reset.json"):
         reset_at_the_end(reset, arrivals)

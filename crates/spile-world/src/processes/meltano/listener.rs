@@ -3,14 +3,13 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::os::unix::process::ExitStatusExt;
-use std::path::Path;
 use std::process::ExitStatus;
 
 use super::child::LONGEST_LINE;
 use super::mask::Mask;
 use super::rotation::{NotKept, RotationWatch};
-use super::run_log::RunLog;
-use super::{Outcome, Progress, RunError, Tell};
+use super::run_log::SharedLog;
+use super::{Outcome, Progress, Request, RunError, Tell};
 use crate::files::own_folder::Own;
 use spile_core::run::Cause;
 use spile_core::run::log::{LogLine, Tally};
@@ -20,7 +19,9 @@ const LAST_LINES: usize = 60;
 
 /// Writes the log and learns from it, line by line.
 pub(super) struct Listener<'a> {
-    log: RunLog,
+    log: SharedLog,
+    /// The label of its lines, if several processes write the log.
+    label: Option<String>,
     pub(super) mask: Mask,
     /// Watches for new secrets; `None` if the tap has none.
     pub(super) rotation: Option<RotationWatch>,
@@ -31,14 +32,14 @@ pub(super) struct Listener<'a> {
 }
 
 impl<'a> Listener<'a> {
-    pub(super) fn open(own: &Own, log: &Path, mask: Mask, tell: Tell<'a>) -> Result<Self, RunError> {
-        let opened = own.make().and_then(|folder| {
-            let log = std::path::absolute(log)?;
-            RunLog::open(folder.clone(), log.strip_prefix(folder.path()).unwrap_or(&log))
-        });
-        let log = opened.map_err(|source| RunError::Log { path: log.to_owned(), source })?;
+    pub(super) fn open(own: &Own, request: &Request, mask: Mask, tell: Tell<'a>) -> Result<Self, RunError> {
+        let (log, label) = match &request.part {
+            Some(part) => (part.log.clone(), Some(part.label())),
+            None => (SharedLog::open(own, &request.log)?, None),
+        };
         Ok(Self {
             log,
+            label,
             mask,
             rotation: None,
             tally: Tally::default(),
@@ -54,7 +55,10 @@ impl<'a> Listener<'a> {
             self.mask.extend(&rotation.look_if_changed().secrets)?;
         }
         let line = &*self.mask.apply_up_to(LONGEST_LINE, line);
-        self.log.write(line)?;
+        match &self.label {
+            Some(label) => self.log.write(&labeled(label, line))?,
+            None => self.log.write(line)?,
+        }
         let text = String::from_utf8_lossy(line);
         let entry = LogLine::parse(&text);
         match &entry {
@@ -66,6 +70,7 @@ impl<'a> Listener<'a> {
             | LogLine::Catalog(_)
             | LogLine::BookmarksRefused(_)
             | LogLine::StreamsRefused(_)
+            | LogLine::PartRefused(_)
             | LogLine::NotSinger(_)
             | LogLine::Metric { .. }
             | LogLine::BlockEnded(_)
@@ -119,5 +124,28 @@ impl<'a> Listener<'a> {
             }
         };
         Outcome::Failed { message, cause }
+    }
+}
+
+/// Returns a line with the label of its part: as a member of a line of JSON, which stays one, or else before the line.
+fn labeled(label: &str, line: &[u8]) -> Vec<u8> {
+    match line.strip_prefix(b"{").filter(|rest| !rest.starts_with(b"}")) {
+        Some(rest) => [format!("{{\"spile_part\": \"{label}\", ").as_bytes(), rest].concat(),
+        None => [format!("[{label}] ").as_bytes(), line].concat(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_label_of_a_part_leaves_a_line_as_readable_as_it_was() {
+        let line = labeled("1/2", br#"{"event": "x", "level": "info"}"#);
+        let line = String::from_utf8(line).unwrap();
+        assert_eq!(line, r#"{"spile_part": "1/2", "event": "x", "level": "info"}"#);
+        assert!(matches!(LogLine::parse(&line), LogLine::Said { text, .. } if text == "x"));
+        assert_eq!(labeled("1/2", b"Traceback"), b"[1/2] Traceback");
+        assert_eq!(labeled("1/2", b"{}"), b"[1/2] {}");
     }
 }

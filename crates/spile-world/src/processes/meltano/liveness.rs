@@ -47,7 +47,9 @@ pub(super) fn kill_all_of(folder: &Path) {
         let Some(id) = id else { continue };
         // Processes of other users cannot be read, and are not ours.
         let environment = fs::read(process.path().join("environ")).unwrap_or_default();
-        if environment.split(|byte| *byte == 0).any(|variable| variable == mark) {
+        // The folder of a part is inside that of its run.
+        let is_of = |variable: &[u8]| variable.strip_prefix(&*mark).is_some_and(|rest| matches!(rest, [] | [b'/', ..]));
+        if environment.split(|byte| *byte == 0).any(is_of) {
             // It may have ended in the meantime.
             let _ = kill_process(id, Signal::KILL);
         }

@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{Bookmarks, Hold, Host, RotatingSecrets};
+use super::{Bookmarks, Hold, Host, RotatingSecrets, RunPart};
 use spile_core::connector::{Plugin, Role};
 use spile_core::run::log::CatalogFacts;
 use spile_core::run::{Cause, Details, StreamFilter};
@@ -46,6 +46,8 @@ pub struct Request {
     pub surroundings: Surroundings,
     /// How much a run reads.
     pub span: Span,
+    /// The part of its run that it is, if several processes read the streams of one run.
+    pub part: Option<RunPart>,
     /// What is added to the id of its state, so that it is not the live one.
     pub state_suffix: Option<&'static str>,
     /// Which streams it reads, and which of them from their beginning.
@@ -206,6 +208,8 @@ pub struct Finished {
     pub details: Details,
     /// What happened to the tap's catalog.
     pub catalog: CatalogFacts,
+    /// Why one process has to read all streams, if a part found that out.
+    pub indivisible: Option<String>,
 }
 
 impl Finished {
@@ -220,6 +224,7 @@ impl Finished {
             bookmark_after: None,
             details: Details::default(),
             catalog: CatalogFacts::default(),
+            indivisible: None,
         }
     }
 }

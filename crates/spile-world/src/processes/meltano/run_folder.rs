@@ -96,6 +96,12 @@ impl Private {
         Ok(Self { folder, lock, said: said.len() as u64 })
     }
 
+    /// Creates a folder inside this one, for a process of the same run. It shares the lock.
+    pub(super) fn inner(&self, name: &str) -> io::Result<Self> {
+        self.make_folder(name)?;
+        Ok(Self { folder: self.path(name), lock: self.lock.try_clone()?, said: self.said })
+    }
+
     /// Returns the path of a file in the folder.
     pub(super) fn path(&self, name: &str) -> PathBuf {
         self.folder.join(name)

@@ -3,17 +3,48 @@
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
+use super::RunError;
 use crate::files::own_folder::{Own, OwnFolder};
 use crate::files::project::OWN_FOLDER;
 
 /// The most bytes of one part of a log. A run has two parts at most: the newest and the one before it.
 const LARGEST: u64 = 32 * 1024 * 1024;
 
-/// The log that a run writes.
+/// The log of a run, which several processes of it may write.
+#[derive(Debug, Clone)]
+pub struct SharedLog(Arc<Mutex<RunLog>>);
+
+impl SharedLog {
+    /// Opens a log for appending.
+    pub(super) fn open(own: &Own, log: &Path) -> Result<Self, RunError> {
+        let opened = own.make().and_then(|folder| {
+            let log = std::path::absolute(log)?;
+            RunLog::open(folder.clone(), log.strip_prefix(folder.path()).unwrap_or(&log))
+        });
+        let log = opened.map_err(|source| RunError::Log { path: log.to_owned(), source })?;
+        Ok(Self(Arc::new(Mutex::new(log))))
+    }
+
+    /// Writes a line in one piece.
+    pub(super) fn write(&self, line: &[u8]) -> io::Result<()> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).write(line)
+    }
+
+    /// Writes a line of spile's own.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn note(&self, text: &str) -> io::Result<()> {
+        self.write(serde_json::json!({ "event": text, "level": "info" }).to_string().as_bytes())
+    }
+}
+
+/// The file of a log.
 #[derive(Debug)]
-pub(super) struct RunLog {
+struct RunLog {
     own: OwnFolder,
     /// The file's path inside that folder.
     path: PathBuf,
@@ -23,13 +54,13 @@ pub(super) struct RunLog {
 
 impl RunLog {
     /// Opens a log in spile's own folder for appending.
-    pub(super) fn open(own: OwnFolder, path: &Path) -> io::Result<Self> {
+    fn open(own: OwnFolder, path: &Path) -> io::Result<Self> {
         let file = own.append(path)?;
         Ok(Self { own, path: path.to_owned(), written: file.metadata()?.len(), file })
     }
 
     /// Writes a line in one piece, so that a reader never sees half of it.
-    pub(super) fn write(&mut self, line: &[u8]) -> io::Result<()> {
+    fn write(&mut self, line: &[u8]) -> io::Result<()> {
         if self.written + line.len() as u64 > LARGEST {
             self.turn()?;
         }

@@ -1,0 +1,80 @@
+//! Moves the records of a sync: with one process, or with several that read its streams side by side.
+
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+use std::sync::PoisonError;
+
+use super::division::Division;
+use super::ended::{Attempt, kept, rotated_kept};
+use super::job::Job;
+use super::side_by_side::Divided;
+use crate::secrets::rotated;
+use crate::{Error, Event};
+use spile_core::run::Run;
+use spile_core::run::finding::Finding;
+use spile_world::processes::meltano::{Finished, Progress, Request};
+
+/// What happened before one process reads all streams.
+#[derive(Default)]
+struct Before {
+    earlier: Vec<Finished>,
+    findings: Vec<Finding>,
+}
+
+impl Job {
+    /// Moves the records of a sync, and keeps its bookmarks.
+    pub(super) async fn sync(&self, run: &Run, request: &mut Request) -> Result<Attempt, Error> {
+        let broker = self.give_bookmarks(run, request).await?;
+        let attempt = self.transfer(run, request).await?;
+        Ok(match broker {
+            Some(broker) => Attempt { finished: kept(broker.finish().await, attempt.finished), ..attempt },
+            None => attempt,
+        })
+    }
+
+    async fn transfer(&self, run: &Run, request: &mut Request) -> Result<Attempt, Error> {
+        let Before { earlier, findings } = match Box::pin(self.in_parts(run, request)).await? {
+            ControlFlow::Break(attempt) => return Ok(attempt),
+            ControlFlow::Continue(before) => before,
+        };
+        let finished = Box::pin(self.with_one_process(run, request)).await?;
+        Ok(Attempt { earlier, finished, findings })
+    }
+
+    /// Has several processes read the streams, unless one has to read them all.
+    async fn in_parts(&self, run: &Run, request: &mut Request) -> Result<ControlFlow<Attempt, Before>, Error> {
+        let (Division::Parts(parts, findings), Some(hold)) = (self.division(run, request).await?, request.hold.clone())
+        else {
+            return Ok(ControlFlow::Continue(Before::default()));
+        };
+        let Divided { results, indivisible } = self.read_side_by_side(run, request, &hold, parts).await?;
+        let mut earlier = Vec::from_iter(results.earlier);
+        let Some(why) = indivisible else {
+            return Ok(ControlFlow::Break(Attempt { earlier, finished: results.last, findings }));
+        };
+        self.note(request, &format!("one process reads all streams: {why}"))?;
+        earlier.push(results.last);
+        Ok(ControlFlow::Continue(Before { earlier, findings }))
+    }
+
+    async fn with_one_process(&self, run: &Run, request: &Request) -> Result<Finished, Error> {
+        let mut tell = |progress| {
+            let Progress::Records { stream, records } = progress;
+            self.tell(Event::Records { slug: run.slug.clone(), stream, records });
+        };
+        let of = rotated::of(&self.integration, &self.options.environment);
+        let mut interrupt = self.options.interrupt.clone();
+        let running = self.world.meltano.run(request, &mut interrupt, &mut tell);
+        let (finished, sent) = rotated::sending(&self.world, &of, run.id, running).await;
+        Ok(rotated_kept(sent, finished?))
+    }
+
+    /// Returns the streams that parts of the run have read to their end.
+    pub(super) fn read_parts(&self) -> BTreeSet<String> {
+        self.read.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn add_read_parts<'a>(&self, streams: impl Iterator<Item = &'a str>) {
+        self.read.lock().unwrap_or_else(PoisonError::into_inner).extend(streams.map(str::to_owned));
+    }
+}
