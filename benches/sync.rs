@@ -1,17 +1,25 @@
 //! The time of a sync compared with `meltano run` of the same two plugins, in a small project and in one of a thousand
 //! integrations, and what a source with thousands of streams costs beyond its tap. `cargo bench --bench sync`; they run
-//! in turns, and the fastest runs are compared besides the medians: noise only adds time. Meltano and the plugins are
-//! installed first, under `target/`.
-#![allow(clippy::expect_used, reason = "a bench may fail by panicking")]
-#![allow(clippy::print_stdout, reason = "a bench prints")]
+//! in turns, and the fastest runs are compared besides the medians: noise only adds time. Also eight tables of a real
+//! Postgres, with one process and with two side by side. Meltano and the plugins are installed first, under `target/`.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a bench may fail by panicking")]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a bench prints")]
 #![allow(clippy::disallowed_methods, reason = "a bench writes files and starts the program")]
+#![allow(dead_code, unreachable_pub, reason = "the parts are those of the tests, which use more of them")]
 
 mod parts;
+#[path = "../tests/it/supabase/postgres.rs"]
+mod postgres;
+#[path = "../tests/it/supabase/server.rs"]
+mod server;
+#[path = "../tests/it/tools.rs"]
+mod tools;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use parts::{Against, Took, median, once, row, table, write};
+use parts::{Against, Took, in_turns, median, once, row, table, write};
+use postgres::Postgres;
 
 const ROUNDS: usize = 15;
 
@@ -25,7 +33,83 @@ fn main() {
     project.measure(1_000, "0.5");
     Offer::set_up().measure();
     Fast::set_up().measure();
+    if let Some(tables) = Tables::set_up() {
+        tables.measure();
+    }
 }
+
+/// Eight tables of a real Postgres, whose records go to JSON Lines.
+struct Tables {
+    folder: PathBuf,
+}
+
+/// How many tables there are.
+const TABLES: usize = 8;
+
+/// How many rows each table has.
+const TABLE_ROWS: usize = 100_000;
+
+impl Tables {
+    fn set_up() -> Option<Self> {
+        let server = Postgres::shared()?;
+        let sql = |text: &str| server.sql("postgres", text).unwrap();
+        for table in 0..TABLES {
+            sql(&format!(
+                "create table t{table}(id bigint primary key, name text, updated_at timestamptz not null); \
+                 insert into t{table} select g, 'row ' || g, '2026-01-01'::timestamptz + g * interval '1 second' \
+                 from generate_series(1, {TABLE_ROWS}) g; grant select on t{table} to shop"
+            ));
+        }
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("bench-tables");
+        drop(std::fs::remove_dir_all(&folder));
+        write(&folder, "integrations/files.toml", FILES);
+        let shop = format!(
+            "type = 'postgres'\nloader = 'files'\nselect = ['public-t*.*']\n[config]\n\
+             host = '127.0.0.1'\nport = {}\nuser = 'shop'\ndatabase = 'postgres'\nfilter_schemas = ['public']\n",
+            server.port
+        );
+        write(&folder, "integrations/shop.toml", &shop);
+        write(&folder, "password", "hunter2");
+        let this = Self { folder };
+        this.divides(1);
+        this.spile(&["secrets", "init"]);
+        this.spile(&["secrets", "set", "shop", "password", "--stdin"]);
+        this.spile(&["apply", "--yes"]);
+        this.sync();
+        Some(this)
+    }
+
+    /// Runs the program with keys of its own, and the password as its input.
+    fn spile(&self, words: &[&str]) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_spile"));
+        let password = std::fs::File::open(self.folder.join("password")).expect("a password");
+        command.args(words).current_dir(&self.folder).env("XDG_CONFIG_HOME", self.folder.join("config"));
+        succeeds(command.stdin(password));
+    }
+
+    fn divides(&self, streams: usize) {
+        let settings = format!("[project]\nname = 'bench'\n[sync]\njobs = 2\nstreams = {streams}\nverify = 'off'\n");
+        write(&self.folder, "spile.toml", &settings);
+    }
+
+    fn sync(&self) -> f64 {
+        once(|| self.spile(&["sync", "shop", "--retries", "0"]))
+    }
+
+    fn measure(&self) {
+        table("Eight tables of Postgres, read in full");
+        let with = |streams| {
+            self.divides(streams);
+            self.sync()
+        };
+        let [one, two] = in_turns(TURNS, [&|| with(1), &|| with(2)]);
+        row("spile sync, streams = 2", TABLES * TABLE_ROWS, Took::wall(two), Against("streams = 1", one), "0.63");
+    }
+}
+
+/// A loader that writes JSON Lines.
+const FILES: &str =
+    "type = 'jsonl'\nkind = 'loader'\n[config]\ndestination_path = 'output'\ndo_timestamp_file = false\n";
 
 /// A tap and a loader that cost next to nothing: one writes a file, the other throws away what it gets.
 struct Fast {
@@ -140,9 +224,7 @@ impl Offer {
                          pip_url = './tap-fault'\nexecutable = 'tap-fault'\n\
                          capabilities = ['catalog', 'discover', 'state']\n[[settings]]\nname = 'mode'\n";
         write(&folder, "connectors/fault.toml", connector);
-        let loader =
-            "type = 'jsonl'\nkind = 'loader'\n[config]\ndestination_path = 'output'\ndo_timestamp_file = false\n";
-        write(&folder, "integrations/files.toml", loader);
+        write(&folder, "integrations/files.toml", FILES);
         let things = "type = 'fault'\nloader = 'files'\nselect = ['s17.*']\n[config]\nmode = 'source'\n";
         write(&folder, "integrations/things.toml", things);
         write(&folder, "config.json", "{\"mode\": \"source\"}");
