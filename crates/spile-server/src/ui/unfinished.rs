@@ -12,7 +12,7 @@ use super::shell::{At, Trouble};
 pub fn close(at: &At, id: &str, step: &str, posted: &Posted) -> Result<Response, Trouble> {
     find(at, id)?;
     let has_answers = at.app.drafts().update(id, |draft| {
-        draft.step = step.to_owned();
+        step.clone_into(&mut draft.step);
         keep(at, draft, step, posted)
     });
     if has_answers == Some(true) {
