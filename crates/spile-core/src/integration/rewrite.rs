@@ -4,6 +4,7 @@ use miette::Diagnostic;
 use serde_json::Value;
 use toml_edit::{DocumentMut, Item, Table, TableLike, TomlError, value};
 
+use super::keys::KEYS;
 use crate::name::SettingName;
 use crate::value::{NotToml, to_toml};
 
@@ -52,7 +53,13 @@ pub fn rewrite(text: &str, edits: &[Edit]) -> Result<String, NotRewritten> {
         let to = value.as_ref().map_or(Ok(None), to_toml);
         let to = to.map_err(|reason| NotWritable { table: *table, key: key.clone(), reason })?;
         match *table {
-            None => set(file.as_table_mut(), key, to),
+            None => {
+                let is_new = file.get(key).is_none();
+                set(file.as_table_mut(), key, to);
+                if is_new {
+                    place(file.as_table_mut(), key);
+                }
+            }
             Some(name) => {
                 if let Some(table) = self::table(&mut file, name) {
                     set(table, key, to);
@@ -82,6 +89,23 @@ fn table<'a>(file: &'a mut DocumentMut, name: &str) -> Option<&'a mut dyn TableL
         file.insert(name, Item::Table(table));
     }
     file.get_mut(name)?.as_table_like_mut()
+}
+
+/// Moves a new top-level key to where the formatter puts it: behind the last one that comes before it. So a formatted file
+/// stays formatted. Where it would come first, it stays last, because the comment above the first key is about the file.
+fn place(table: &mut Table, key: &str) {
+    let rank = |name: &str| KEYS.iter().position(|(known, _)| *known == name);
+    let Some(own) = rank(key) else { return };
+    let others = table.iter().filter(|(name, item)| *name != key && item.is_value());
+    let others: Vec<String> = others.map(|(name, _)| name.to_owned()).collect();
+    let Some(before) = others.iter().rposition(|name| rank(name).is_some_and(|rank| rank < own)) else { return };
+    // Between two of the others there is one place; tables are written after all keys anyway.
+    let at = |name: &str| match others.iter().position(|other| other == name) {
+        Some(at) => 2 * at,
+        None if name == key => 2 * before + 1,
+        None => usize::MAX,
+    };
+    table.sort_values_by(|a, _, b, _| at(a.get()).cmp(&at(b.get())));
 }
 
 /// Sets a key where it is written: as a dotted key, or in nested tables.
@@ -140,6 +164,28 @@ mod tests {
              \"deep.new\" = { x = [1, { y = 1.5 }] }\n\n[secrets]\na = 'ENC'\n"
         );
         assert_eq!(rewrite(FILE, &[]).unwrap(), FILE);
+    }
+
+    #[test]
+    fn a_formatted_file_stays_formatted() {
+        let file = "# The shop.\ntype = \"shop\"\n# for people\nname = \"Shop\"\nloader = \"lake\" # there\nschedule = \"@daily\"\n\n[config]\nlocal.folders = [\"a\"]\n";
+        let formatted = |text: &str| crate::format::integration(text, None).unwrap();
+        assert_eq!(formatted(file), file);
+        let edits = [
+            edit(None, "enabled", Some(json!(false))),
+            edit(None, "tags", Some(json!(["x"]))),
+            edit(None, "description", Some(json!("all of it"))),
+        ];
+        let edited = rewrite(file, &edits).unwrap();
+        assert_eq!(formatted(&edited), edited);
+        assert!(
+            edited.starts_with("# The shop.\ntype = ") && edited.contains("loader = \"lake\" # there\n"),
+            "{edited}"
+        );
+        // A file that is not formatted keeps the order of its other keys.
+        let odd = "schedule = \"@daily\"\ntype = \"shop\"\n[config]\n";
+        let edited = rewrite(odd, &[edit(None, "name", Some(json!("Shop")))]).unwrap();
+        assert_eq!(edited, "schedule = \"@daily\"\ntype = \"shop\"\nname = \"Shop\"\n[config]\n");
     }
 
     #[test]
