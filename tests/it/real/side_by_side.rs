@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::kills::{Dice, Victim, kill, number, wait_for_quiet};
 use crate::project::{LOADER, Project, Ran, leftovers, processes_of};
+use crate::supabase::hosted::HostedRows;
 use crate::supabase::postgres::Postgres;
 
 const STREAMS: [&str; 4] = ["a", "b", "c", "d"];
@@ -230,6 +231,47 @@ fn arrived_so_far(project: &Project, stream: &str) -> BTreeSet<i64> {
     let text = std::fs::read_to_string(project.path().join(format!("output/{stream}.jsonl"))).unwrap_or_default();
     let id = |line: &str| serde_json::from_str::<Value>(line).ok()?["id"].as_i64();
     text.lines().filter_map(id).collect()
+}
+
+#[test]
+fn parts_share_the_bookmarks_of_a_folder() {
+    let project = beside("");
+    let folder = project.path().join("bookmarks");
+    let settings = project.read("spile.toml");
+    project.write("spile.toml", &format!("{settings}[meltano]\nstate_backend = 'file://{}'\n", folder.display()));
+    for round in 1..=2 {
+        synced(&project).succeeds();
+        let path = "bookmarks/dev%3Atap-beside--things-to-target-jsonl--files/state.json";
+        let plain = "bookmarks/dev:tap-beside--things-to-target-jsonl--files/state.json";
+        let path = if project.path().join(plain).exists() { plain } else { path };
+        let state: Value = serde_json::from_str(&project.read(path)).unwrap();
+        assert_eq!(state["completed"]["singer_state"]["bookmarks"], all_at(5 * round), "{state}");
+        let states = std::fs::read_dir(&folder).unwrap().count();
+        assert_eq!(states, 1, "parts have no state of their own");
+    }
+}
+
+#[test]
+fn parts_share_the_bookmarks_in_a_hosted_registry() {
+    let Some(hosted) = HostedRows::start() else { return };
+    let project = beside("");
+    let registry =
+        "[registry]\nkind = 'supabase'\nurl = '${SUPABASE_URL}'\nkey = '${SUPABASE_SECRET_KEY}'\nrest_path = ''\n";
+    project.write("spile.toml", &format!("{}{registry}", project.read("spile.toml")));
+    let spile = |mut command: Command| {
+        command.env("SUPABASE_URL", &hosted.database.url);
+        Ran(command.env("SUPABASE_SECRET_KEY", hosted.database.key("service_role")).output().unwrap()).succeeds()
+    };
+    spile(project.command(&["apply", "--yes"]));
+    for round in 1..=2 {
+        spile(sync(&project));
+        let state = hosted.database.sql("select state from integration_states");
+        let state: Value = serde_json::from_str(&state).unwrap();
+        assert_eq!(state["completed"]["singer_state"]["bookmarks"], all_at(5 * round), "{state}");
+    }
+    for stream in STREAMS {
+        assert_eq!(arrived(&project, stream), (1..=10).collect::<Vec<_>>());
+    }
 }
 
 #[test]
