@@ -222,7 +222,7 @@ pub(crate) async fn runs(
         integration,
         kind,
         known: OnceCell::new(),
-        read: Mutex::default(),
+        parts: Mutex::default(),
     };
     let jobs: Vec<Job> = chosen.into_iter().map(job).collect();
     if jobs.is_empty() {

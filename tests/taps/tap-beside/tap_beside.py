@@ -1,7 +1,7 @@
 """A Singer tap whose streams count on from their bookmarks, a record and a bookmark at a time.
 
-What it does besides is said by files next to it, for the tests to decide: `fails-STREAM` makes it fail in a stream once,
-`heedless` makes it read streams that are not selected, `opaque` makes its bookmarks unreadable, `slow` makes it take longer.
+What it does besides is said by files next to it, for the tests to decide: `fails-STREAM` makes it fail in a stream once
+with the file's text, `heedless` makes it read streams that are not selected, `opaque` makes its bookmarks unreadable, `slow` makes it take longer.
 Where a stream begins is noted in `began-STREAM`, and that two processes read it at once in `twice`.
 """
 
@@ -60,8 +60,10 @@ def read(stream, bookmarks):
     say({"type": "SCHEMA", "stream": stream, "schema": SCHEMA, "key_properties": ["id"]})
     for number in range(last + 1, last + STEPS + 1):
         if number == last + 3 and os.path.exists(note(f"fails-{stream}")):
+            with open(note(f"fails-{stream}")) as file:
+                why = file.read()
             os.unlink(note(f"fails-{stream}"))
-            raise RuntimeError(f"{stream} cannot be read")
+            raise RuntimeError(f"{stream} cannot be read: {why}")
         say({"type": "RECORD", "stream": stream, "record": {"id": number}})
         bookmarks[stream] = {"last": number}
         more = {"cursor": 1} if os.path.exists(note("opaque")) else {}

@@ -1,5 +1,7 @@
 //! Decides whether the streams of a sync are read side by side, and by which parts.
 
+use std::sync::PoisonError;
+
 use super::From;
 use super::job::Job;
 use crate::Error;
@@ -33,7 +35,8 @@ impl Job {
         if wanted < 2 {
             return Ok(Division::One);
         }
-        if let Some(why) = self.indivisible(run, request) {
+        let so_far = self.parts.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(why) = so_far.indivisible.or_else(|| self.indivisible(run, request)) {
             return self.in_one_process(request, &why);
         }
         let offered = match self.offered_streams(request).await {
@@ -43,10 +46,13 @@ impl Job {
             offered => offered?,
         };
         let selected = self.selected(request, &offered.streams);
-        let is_retry = !self.read_parts().is_empty();
+        let unread: Vec<SelectedStream> =
+            selected.iter().filter(|stream| !so_far.read.contains(&stream.name)).cloned().collect();
+        // If all of them were read, the attempt failed for another reason.
+        let selected = if unread.is_empty() { selected } else { unread };
         let most = wanted.min(self.options.places.count());
         let parts = divide(selected, &UsualRecords::of(self.known().await?), most);
-        if parts.len() < 2 && !is_retry {
+        if parts.len() < 2 && so_far.read.is_empty() {
             return self.in_one_process(request, "there is nothing to divide");
         }
         Ok(Division::Parts(parts, offered.findings))
@@ -95,7 +101,7 @@ impl Job {
         Ok(OfferedStreams { streams: offered.discovered.streams, findings: Vec::from_iter(finding) })
     }
 
-    /// Returns the streams that the run still has to read.
+    /// Returns the selected streams.
     fn selected(&self, request: &Request, offered: &[Stream]) -> Vec<SelectedStream> {
         let mut declared = self.integration.at(&self.options.environment).clone();
         // A run that leaves out changes of its source has a selection of its own.
@@ -110,14 +116,13 @@ impl Job {
             Some(method) => method == LOG_BASED,
             None => is_log_by_default || stream.replication_method.as_deref() == Some(LOG_BASED),
         };
-        let read = self.read_parts();
         let streams = taken(offered, &Rules::of(&self.integration, &declared));
         let of = |stream: &Stream| SelectedStream {
             name: stream.name.clone(),
             sent_as: stream.sent().to_owned(),
             is_from_log: method(stream),
         };
-        streams.into_iter().filter(|stream| !read.contains(&stream.name)).map(of).collect()
+        streams.into_iter().map(of).collect()
     }
 }
 

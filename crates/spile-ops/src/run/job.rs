@@ -1,6 +1,5 @@
 //! One run of one integration, from its start to its record in the registry.
 
-use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -8,6 +7,7 @@ use tokio::sync::{OnceCell, mpsc, watch};
 use uuid::Uuid;
 
 use super::ended::{Attempt, How, RefusalReason, RefusedRun, RunEnd, cause, error_line, finish, took_in};
+use super::part_results::PartsSoFar;
 use super::run_lock::NotHere;
 use super::{From, OldRows, Options, reset};
 use crate::discover::DiscoverError;
@@ -37,8 +37,8 @@ pub(super) struct Job {
     pub kind: RunKind,
     /// The result of [`Job::known`].
     pub known: OnceCell<Vec<Run>>,
-    /// The streams that parts of the run have read to their end.
-    pub read: Mutex<BTreeSet<String>>,
+    /// What earlier attempts of the run have done with several processes.
+    pub parts: Mutex<PartsSoFar>,
 }
 
 /// The result of checking a source before a run reads from it.

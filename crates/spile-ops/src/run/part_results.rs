@@ -1,6 +1,6 @@
 //! The result of a sync from the results of its parts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use serde_json::Value;
@@ -13,6 +13,24 @@ use spile_world::processes::meltano::{Finished, Outcome};
 
 /// How many streams of a part an error names.
 const NAMED: usize = 3;
+
+/// What attempts of one run have done with several processes.
+#[derive(Debug, Clone, Default)]
+pub(super) struct PartsSoFar {
+    /// The streams that parts have read to their end. A retry reads the others.
+    pub read: BTreeSet<String>,
+    /// Why one process has to read all streams, if a part found that out.
+    pub indivisible: Option<String>,
+}
+
+impl PartsSoFar {
+    /// Adds what parts have done.
+    pub(super) fn add(&mut self, ends: &[PartEnd], indivisible: Option<&String>) {
+        let read = ends.iter().filter(|end| end.succeeded()).flat_map(|end| end.part.names());
+        self.read.extend(read.map(str::to_owned));
+        self.indivisible = indivisible.cloned().or(self.indivisible.take());
+    }
+}
 
 /// The end of one part.
 pub(super) struct PartEnd {

@@ -77,10 +77,9 @@ impl Job {
             stop,
         });
         let ends = shared.clone().read_all(&self.options.places).await;
-        let read = ends.iter().filter(|end| end.succeeded()).flat_map(|end| end.part.names());
-        self.add_read_parts(read);
         let results = PartResults::of(&ends, shared.waiting.borrow().len());
         let indivisible = shared.indivisible.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.parts.lock().unwrap_or_else(PoisonError::into_inner).add(&ends, indivisible.as_ref());
         Ok(Divided { results, indivisible })
     }
 }
@@ -154,10 +153,13 @@ impl SideBySide {
     async fn read(&self, part: Part) -> PartEnd {
         let streams: Vec<String> = part.names().into_iter().map(|name| format!("`{name}`")).collect();
         self.note(&format!("part {} of {} reads {}", part.number, part.of, streams.join(", ")));
-        let finished = self.run(&part).await.unwrap_or_else(|error| {
+        let mut finished = self.run(&part).await.unwrap_or_else(|error| {
             let (message, cause) = (error_line(&error), cause(&error));
             Finished::without_records(Outcome::Failed { message, cause })
         });
+        if let Outcome::TimedOut { after } = &mut finished.outcome {
+            *after = self.request.timeout.unwrap_or_default();
+        }
         for stream in finished.streams.keys() {
             self.heard(part.number, stream);
         }

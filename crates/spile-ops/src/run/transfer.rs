@@ -1,6 +1,5 @@
 //! Moves the records of a sync: with one process, or with several that read its streams side by side.
 
-use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::sync::PoisonError;
 
@@ -26,10 +25,13 @@ impl Job {
     pub(super) async fn sync(&self, run: &Run, request: &mut Request) -> Result<Attempt, Error> {
         let broker = self.give_bookmarks(run, request).await?;
         let attempt = self.transfer(run, request).await?;
-        Ok(match broker {
-            Some(broker) => Attempt { finished: kept(broker.finish().await, attempt.finished), ..attempt },
-            None => attempt,
-        })
+        let Some(broker) = broker else { return Ok(attempt) };
+        let stored = broker.finish().await;
+        if stored.is_err() {
+            // Bookmarks are missing, so a retry reads the parts again that had come to their end.
+            self.parts.lock().unwrap_or_else(PoisonError::into_inner).read.clear();
+        }
+        Ok(Attempt { finished: kept(stored, attempt.finished), ..attempt })
     }
 
     async fn transfer(&self, run: &Run, request: &mut Request) -> Result<Attempt, Error> {
@@ -67,14 +69,5 @@ impl Job {
         let running = self.world.meltano.run(request, &mut interrupt, &mut tell);
         let (finished, sent) = rotated::sending(&self.world, &of, run.id, running).await;
         Ok(rotated_kept(sent, finished?))
-    }
-
-    /// Returns the streams that parts of the run have read to their end.
-    pub(super) fn read_parts(&self) -> BTreeSet<String> {
-        self.read.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    pub(super) fn add_read_parts<'a>(&self, streams: impl Iterator<Item = &'a str>) {
-        self.read.lock().unwrap_or_else(PoisonError::into_inner).extend(streams.map(str::to_owned));
     }
 }
