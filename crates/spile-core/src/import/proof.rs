@@ -97,6 +97,9 @@ fn declare(document: &mut Value, adopted: &[Adopted]) {
 }
 
 fn refer(plugin: &mut Value, one: &Adopted, part: &Part) {
+    if !(plugin["config"].is_object() || plugin["config"].is_null()) {
+        return;
+    }
     let mut leaves = flat(&plugin["config"]);
     for name in part.secrets.keys() {
         leaves.insert(name.clone(), json!(format!("${{{}}}", environment_variable(&one.key.name, name))));
@@ -224,6 +227,25 @@ plugins:
                 "tap-y",
             ),
             ("    pip_url: tap-y\n", "", "plugins.extractors[tap-y].pip_url", "tap-y"),
+            // What is no table and no list is not the same as none: Meltano refuses it.
+            (
+                "    pip_url: tap-y\n",
+                "    pip_url: tap-y\n    config: another\n",
+                "plugins.extractors[tap-y].config",
+                "tap-y",
+            ),
+            (
+                "    pip_url: tap-y\n",
+                "    pip_url: tap-y\n    select: another\n",
+                "plugins.extractors[tap-y].select",
+                "tap-y",
+            ),
+            (
+                "- {name: tap-y, config: {host: prod}}",
+                "- {name: tap-y, config: {host: prod}, metadata: another}",
+                "environments[prod].config.plugins.extractors[tap-y].metadata",
+                "tap-y",
+            ),
             (
                 "    namespace: tap_x\n",
                 "    namespace: tap_x\n    annotations: {mine: 1}\n",

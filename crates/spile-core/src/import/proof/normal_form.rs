@@ -121,15 +121,20 @@ fn setup(plugin: &mut Value) {
         if key == "metadata" && plugin[key] == json!({}) {
             plugin["no rules"] = Value::Bool(true);
         }
+        // Meltano refuses anything but a table, so it is not the same as none.
+        if !(plugin[key].is_object() || plugin[key].is_null()) {
+            continue;
+        }
         let leaves = flat(&plugin[key]);
         if leaves.is_empty() { remove(plugin, key) } else { plugin[key] = Value::Object(leaves) }
     }
-    match plugin["select"].as_array_mut() {
-        Some(select) => {
+    match &mut plugin["select"] {
+        Value::Array(select) => {
             select.sort_by_cached_key(ToString::to_string);
             select.dedup();
         }
-        None => remove(plugin, "select"),
+        Value::Null => remove(plugin, "select"),
+        _ => {}
     }
 }
 
