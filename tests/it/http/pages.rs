@@ -325,3 +325,23 @@ async fn a_long_list_is_sorted_and_shown_in_pages() {
     assert!(browser.page("/integrations?q=nothing-like-it").await.contains("No integrations match"));
     assert_eq!(browser.get("/integrations?sort=color").await.status(), StatusCode::BAD_REQUEST);
 }
+
+#[tokio::test]
+async fn search_finds_pages_integrations_and_commands() {
+    let folder = project();
+    let server = Server::of_folder(&folder, &[]);
+    let browser = server.browser().await;
+    let labels = |page: &str| -> Vec<String> {
+        let list = page.split("<ul class=\"found\">").nth(1).unwrap_or_default();
+        let of = |rest: &str| rest.split('<').next().unwrap().to_owned();
+        list.split("</svg>").skip(1).map(of).collect()
+    };
+    let found = async |q: &str| labels(&browser.page(&format!("/search?q={q}")).await);
+    is_sound(&browser.page("/search?q=fruit").await);
+    assert_eq!(found("fruit").await, ["fruit", "Sync fruit", "Test fruit", "Runs of fruit"]);
+    assert_eq!(found("sync+fruit").await, ["Sync fruit"]);
+    assert_eq!(found("Test").await, ["Test fruit", "Test lake"]);
+    assert_eq!(found("plan").await[0], "Plan");
+    assert!(found("add+stripe").await.contains(&"Add Stripe".to_owned()));
+    assert_eq!(found("nothing-like-it").await, [""; 0]);
+}

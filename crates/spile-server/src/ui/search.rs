@@ -1,5 +1,7 @@
 //! Search and commands: pages, integrations and what can be done with them, runs, and connectors to add.
 
+use std::sync::Arc;
+
 use axum::extract::Query;
 use axum::extract::rejection::QueryRejection;
 use axum::http::HeaderMap;
@@ -20,6 +22,9 @@ const MOST: usize = 6;
 
 /// How many integrations may match for their commands to be listed as well.
 const FEW: usize = 2;
+
+/// The words that commands begin with, in lowercase.
+const VERBS: [&str; 4] = ["add", "runs", "sync", "test"];
 
 /// The fewest characters of a run's id to look it up by.
 const SHORTEST_ID: usize = 6;
@@ -73,6 +78,15 @@ pub async fn show(
 
 async fn find(at: &At, q: &str) -> Result<Vec<SearchResult>, Trouble> {
     let can_edit = at.can_edit();
+    let (verb, words) = verb_of(q);
+    if !verb.is_empty() {
+        let mut found: Vec<SearchResult> = integrations(at, words).iter().flat_map(|one| commands(one)).collect();
+        if verb == "add" && can_edit {
+            found.extend(connectors(at, words)?);
+        }
+        found.retain(|one| one.label.to_lowercase().starts_with(&verb) && (can_edit || !one.is_command));
+        return Ok(found);
+    }
     let mut found: Vec<SearchResult> = PAGES
         .iter()
         .filter(|page| page.name.to_lowercase().contains(&q.to_lowercase()))
@@ -81,7 +95,7 @@ async fn find(at: &At, q: &str) -> Result<Vec<SearchResult>, Trouble> {
     if q.is_empty() {
         return Ok(found);
     }
-    let all: Vec<_> = at.desk.loaded.integrations.by_slug().filter(|one| fits(one, Some(q))).take(MOST).collect();
+    let all = integrations(at, q);
     for one in &all {
         found.push(SearchResult::link("plug", &one.base.name, &one.connector.head.label, at_page(one)));
         if all.len() <= FEW {
@@ -93,6 +107,17 @@ async fn find(at: &At, q: &str) -> Result<Vec<SearchResult>, Trouble> {
         found.extend(connectors(at, q)?);
     }
     Ok(found)
+}
+
+/// Splits the verb of a command off: `sync shop` means the command. The verb is in lowercase, and empty if there is none.
+fn verb_of(q: &str) -> (String, &str) {
+    let (first, words) = q.split_once(' ').unwrap_or((q, ""));
+    let verb = first.to_lowercase();
+    if VERBS.contains(&verb.as_str()) { (verb, words.trim()) } else { (String::new(), q) }
+}
+
+fn integrations<'a>(at: &'a At, q: &str) -> Vec<&'a Arc<Integration>> {
+    at.desk.loaded.integrations.by_slug().filter(|one| fits(one, Some(q))).take(MOST).collect()
 }
 
 fn at_page(one: &Integration) -> String {
