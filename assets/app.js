@@ -142,7 +142,7 @@ document.addEventListener("htmx:after:request", (event) => {
   history.replaceState(history.state, "", `${form.getAttribute("action")}?${new URLSearchParams(said)}`);
 });
 
-// Search and commands on every page, by Ctrl-K or its button. Arrows move through what was found.
+// Search and commands on every page, by Ctrl-K (⌘K on a Mac) or its button. Arrows move through what was found.
 function openPalette() {
   const dialog = document.getElementById("palette");
   if (!dialog || dialog.open) return;
@@ -162,7 +162,9 @@ document.addEventListener("click", (event) => {
   if (event.target.id === "palette") event.target.close();
 });
 document.addEventListener("keydown", (event) => {
-  if (event.key.toLowerCase() === "k" && (event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey) {
+  // On a Mac, Ctrl-K belongs to the text that one writes.
+  const isAsked = navigator.platform.startsWith("Mac") ? event.metaKey : event.ctrlKey;
+  if (event.key.toLowerCase() === "k" && isAsked && !event.altKey && !event.shiftKey) {
     event.preventDefault();
     openPalette();
     return;

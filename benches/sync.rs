@@ -72,6 +72,8 @@ impl Tables {
         write(&folder, "password", "hunter2");
         let this = Self { folder };
         this.divides(1);
+        // Without a repository of its own, the encryption rules of this one apply.
+        succeeds(Command::new("git").args(["init", "--quiet"]).current_dir(&this.folder));
         this.spile(&["secrets", "init"]);
         this.spile(&["secrets", "set", "shop", "password", "--stdin"]);
         this.spile(&["apply", "--yes"]);
