@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use serde::Serialize;
+
 use spile_core::connector::Connector;
 use spile_core::run::Run;
 use spile_core::secret::Secret;
@@ -29,7 +31,7 @@ pub struct Drafts(Mutex<BTreeMap<String, (Instant, Draft)>>);
 pub struct Draft {
     /// The user who is creating it.
     pub owner: String,
-    /// The step at which its owner has left it; empty while it is open.
+    /// The step at which its owner last left it; empty if that never happened.
     pub step: String,
     /// Its connector.
     pub connector: Arc<Connector>,
@@ -57,6 +59,24 @@ pub struct Draft {
     pub settled: u64,
     /// Keys that decrypt only what was encrypted for this draft.
     pub keys: Arc<Keys>,
+}
+
+/// A draft that its owner has left, without its answers and secrets.
+#[derive(Debug, Serialize)]
+pub struct UnfinishedDraft {
+    id: String,
+    name: String,
+    /// The label of its connector.
+    connector: String,
+    /// The page to continue on.
+    path: String,
+}
+
+impl UnfinishedDraft {
+    fn of(id: &str, draft: &Draft) -> Self {
+        let path = format!("/drafts/{id}/{}", draft.step);
+        Self { id: id.to_owned(), name: draft.name.clone(), connector: draft.connector.head.label.clone(), path }
+    }
 }
 
 impl Draft {
@@ -137,12 +157,12 @@ impl Drafts {
     }
 
     /// Returns the drafts that a user has left, the newest first.
-    pub fn left_by(&self, owner: &str) -> Vec<(String, Draft)> {
+    pub fn left_by(&self, owner: &str) -> Vec<UnfinishedDraft> {
         let all = self.lock();
         let mut left: Vec<_> =
             all.iter().filter(|(_, (_, draft))| draft.owner == owner && !draft.step.is_empty()).collect();
         left.sort_by_key(|(_, (at, _))| Reverse(*at));
-        left.into_iter().map(|(id, (_, draft))| (id.clone(), draft.clone())).collect()
+        left.into_iter().map(|(id, (_, draft))| UnfinishedDraft::of(id, draft)).collect()
     }
 
     /// Removes a draft.
@@ -204,7 +224,7 @@ mod tests {
         let drafts = Drafts::default();
         let (open, left) = (drafts.begin(draft()), drafts.begin(draft()));
         drafts.update(&left, |draft| draft.step = "test".to_owned());
-        let ids = |owner: &str| drafts.left_by(owner).into_iter().map(|(id, _)| id).collect::<Vec<_>>();
+        let ids = |owner: &str| drafts.left_by(owner).into_iter().map(|draft| draft.id).collect::<Vec<_>>();
         assert_eq!((ids("ada"), ids("bob")), (vec![left.clone()], vec![]));
         drafts.update(&open, |draft| draft.step = "settings".to_owned());
         assert_eq!(ids("ada"), [open, left]);

@@ -59,6 +59,14 @@ struct SessionStore {
     wrong: BTreeMap<String, (u32, Instant)>,
 }
 
+impl SessionStore {
+    /// Drops the sessions that have ended.
+    fn drop_ended(&mut self) {
+        let now = Timestamp::now();
+        self.by_hash.retain(|_, (_, until)| *until > now);
+    }
+}
+
 /// The reason why a sign-in failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NotIn {
@@ -175,15 +183,13 @@ impl Sessions {
             return Some(Caller::with("open".to_owned(), "you".to_owned(), Role::Admin));
         }
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = Timestamp::now();
-        state.by_hash.retain(|_, (_, until)| *until > now);
+        state.drop_ended();
         state.by_hash.get(&hash(self.brought(headers)?.as_bytes())).map(|(who, _)| who.clone())
     }
 
     /// Stores the sessions that have not ended.
     fn store(&self, state: &mut SessionStore) {
-        let now = Timestamp::now();
-        state.by_hash.retain(|_, (_, until)| *until > now);
+        state.drop_ended();
         let stored = |(sha256, (who, until)): (&String, &(Caller, Timestamp))| StoredSession {
             sha256: sha256.clone(),
             subject: who.subject.clone(),

@@ -86,6 +86,14 @@ fn all_at(last: i64) -> Value {
     )
 }
 
+/// Checks that every record up to the bookmark of its stream has arrived.
+fn all_has_arrived(project: &Project) {
+    for stream in STREAMS {
+        let found: BTreeSet<i64> = arrived(project, stream).into_iter().collect();
+        assert_eq!(found, (1..=last(&kept(project), stream)).collect(), "{stream}");
+    }
+}
+
 #[test]
 fn parts_are_one_run_whose_bookmarks_the_next_run_continues() {
     let project = beside("");
@@ -138,10 +146,7 @@ fn a_part_that_fails_for_good_fails_the_run_and_nothing_else() {
     let bookmarks = kept(&project);
     assert_eq!((last(&bookmarks, "a"), last(&bookmarks, "c")), (5, 5), "{bookmarks}");
     synced(&project).succeeds();
-    for stream in STREAMS {
-        let found: BTreeSet<i64> = arrived(&project, stream).into_iter().collect();
-        assert_eq!(found, (1..=last(&kept(&project), stream)).collect(), "{stream}");
-    }
+    all_has_arrived(&project);
 }
 
 #[test]
@@ -157,10 +162,7 @@ fn a_retry_reads_only_the_parts_that_failed() {
     assert_eq!((&run["status"], &run["attempts"]), (&json!("ok"), &json!(2)), "{run:#}");
     let began = |stream: &str| project.read(&format!("notes/began-{stream}")).lines().count();
     assert_eq!((began("a"), began("c")), (1, 1), "their part succeeded at once");
-    for stream in STREAMS {
-        let found: BTreeSet<i64> = arrived(&project, stream).into_iter().collect();
-        assert_eq!(found, (1..=last(&kept(&project), stream)).collect(), "{stream}");
-    }
+    all_has_arrived(&project);
 }
 
 #[test]
@@ -172,10 +174,7 @@ fn a_tap_that_ignores_the_selection_is_read_by_one_process() {
     let log = log(&project);
     assert!(log.contains("one process reads all streams: part "), "{log}");
     assert!(log.contains("the extractor does not read only the streams that it is asked for"), "{log}");
-    for stream in STREAMS {
-        let found: BTreeSet<i64> = arrived(&project, stream).into_iter().collect();
-        assert_eq!(found, (1..=last(&kept(&project), stream)).collect(), "{stream}");
-    }
+    all_has_arrived(&project);
 }
 
 #[test]

@@ -12,7 +12,7 @@ use super::part::{CommentedValue, Part};
 use crate::integration::check::environment_variable;
 use crate::value;
 use crate::yaml::{self, Document, ValueReader};
-use normal_form::{flat, item, items, normalise};
+use normal_form::{flat, is_table_or_nothing, item, items, normalise};
 
 /// Compares the values of two texts, except for the changes that import intends.
 ///
@@ -97,7 +97,7 @@ fn declare(document: &mut Value, adopted: &[Adopted]) {
 }
 
 fn refer(plugin: &mut Value, one: &Adopted, part: &Part) {
-    if !(plugin["config"].is_object() || plugin["config"].is_null()) {
+    if !is_table_or_nothing(&plugin["config"]) {
         return;
     }
     let mut leaves = flat(&plugin["config"]);

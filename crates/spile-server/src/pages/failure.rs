@@ -64,7 +64,9 @@ fn help(cause: Cause) -> &'static str {
         Cause::Quota => "Try again later. A less frequent schedule and fewer streams use fewer calls.",
         Cause::MissingSetting => "Fix the setting, then test the connection.",
         Cause::NothingSelected => "Select at least one stream in the settings.",
-        Cause::Crash => "The log of the run has the details. If they do not help, ask its maintainers.",
+        Cause::Crash => {
+            "The log of the run has the details. If they do not help, ask the maintainers of the connector."
+        }
         Cause::Timeout => "Select fewer streams, or ask an administrator to allow more time.",
         Cause::NotInstalled | Cause::NoPython => "Ask an administrator to check the installation on the server.",
         Cause::DiskFull => "Ask an administrator to free up space. Confirmed records are not read again.",

@@ -27,7 +27,7 @@ pub fn known(draft: &Draft) -> AnswersSoFar {
     AnswersSoFar { config: draft.config.clone(), typed: draft.typed.clone(), ..AnswersSoFar::default() }
 }
 
-pub fn general(at: &At, draft: &Draft, faults: &std::collections::BTreeMap<String, String>) -> Vec<FieldData> {
+pub fn general(at: &At, draft: &Draft, faults: &BTreeMap<String, String>) -> Vec<FieldData> {
     let mut fields = vec![loaders(at, &draft.loader), text("schedule", "Schedule", SCHEDULE, draft.schedule.clone())];
     for field in &mut fields {
         field.fault = faults.get(&field.name).cloned().unwrap_or_default();

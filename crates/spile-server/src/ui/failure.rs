@@ -14,15 +14,15 @@ use spile_ops as ops;
 pub fn card(desk: &ProjectView, run: &Run) -> Option<Value> {
     let error = run.error.as_ref()?;
     let FailureWords { title, help } = FailureWords::of(run)?;
-    Some(json!({ "title": title, "help": help, "error": error, "mend": mend(desk, run) }))
+    Some(json!({ "title": title, "help": help, "error": error, "fix": fix_link(desk, run) }))
 }
 
 /// Returns a link to the field that fixes the cause of a failed run.
-pub fn mend(desk: &ProjectView, run: &Run) -> Option<Value> {
-    let mend = ops::run::mend(&desk.world, &desk.loaded, run)?;
+pub fn fix_link(desk: &ProjectView, run: &Run) -> Option<Value> {
+    let hint = ops::run::mend(&desk.world, &desk.loaded, run)?;
     let integration = desk.loaded.integrations.get(&run.integration)?;
-    let field = mend.line.and_then(|line| {
-        let text = desk.world.project.text(&mend.path).ok()?;
+    let field = hint.line.and_then(|line| {
+        let text = desk.world.project.text(&hint.path).ok()?;
         field::at_line(&text, line)
     });
     let setting = field.as_ref().and_then(FieldPath::rest);

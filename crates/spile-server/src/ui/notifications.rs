@@ -79,7 +79,7 @@ fn links(desk: &ProjectView, alert: &Alert) -> Vec<Value> {
     let link = |path: String, label: &str| json!({ "path": path, "label": label });
     let mut links = Vec::new();
     if let Some(run) = &alert.run {
-        links.extend(failure::mend(desk, run));
+        links.extend(failure::fix_link(desk, run));
         links.push(link(format!("/runs/{}", run.id), "View run"));
     }
     let slug = alert.integration.as_ref().map(|subject| &subject.slug);

@@ -83,7 +83,13 @@ pub async fn page(
         "status": state(one, &desk.environment, standing), "drift": desk.drifted().await.contains(&one.id),
         "enabled": here.enabled, "can_sync": one.role() == Role::Extractor && here.loader.is_some(),
     });
-    data["sections"] = sections(at, one, section);
+    // The section of the streams has just compared the source with what was accepted.
+    let changes = match section {
+        Section::Streams => source::count(&data["source"]),
+        _ if one.role() == Role::Extractor => source::changes(at, one),
+        _ => 0,
+    };
+    data["sections"] = links(one, section, changes);
     data["fault"] = json!(refusal.map(fault));
     let status = refusal.map_or(StatusCode::OK, Refusal::status);
     let title = match section {
@@ -93,10 +99,9 @@ pub async fn page(
     at.page_with(status, &format!("integration_{}.html.j2", section.word()), &title, data).await
 }
 
-/// Returns the links to the sections. A destination has no streams of its own.
-fn sections(at: &At, one: &Arc<Integration>, here: Section) -> Value {
+/// Returns the links to the sections, with the changes of the source. A destination has no streams of its own.
+fn links(one: &Integration, here: Section, changes: usize) -> Value {
     let is_source = one.role() == Role::Extractor;
-    let changes = if is_source { source::changes(at, one) } else { 0 };
     let link = |section: Section| {
         json!({
             "title": section.title(), "path": section.path(&one.slug), "is_here": section == here,

@@ -17,8 +17,12 @@ use spile_view::ago::ago;
 /// Returns how many changes of its source nobody has accepted.
 pub fn changes(at: &At, one: &Arc<Integration>) -> usize {
     let offered = contract::known(&at.desk, one).ok().flatten();
-    let source = offered.and_then(|offered| of(at, one, &offered, offered.discovered_at));
-    source.and_then(|source| source["changes"].as_array().map(Vec::len)).unwrap_or_default()
+    offered.and_then(|offered| of(at, one, &offered, offered.discovered_at)).map_or(0, |source| count(&source))
+}
+
+/// Returns the same from what [`of`] has returned.
+pub fn count(source: &Value) -> usize {
+    source["changes"].as_array().map_or(0, Vec::len)
 }
 
 /// Returns the changes in its source since it was last accepted, and whether it ever was.

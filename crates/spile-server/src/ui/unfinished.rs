@@ -2,11 +2,11 @@
 
 use axum::extract::Path;
 use axum::response::{IntoResponse, Redirect, Response};
-use serde_json::{Value, json};
 
 use super::answers::{find, keep};
 use super::form::Posted;
 use super::shell::{At, Trouble};
+use crate::drafts::UnfinishedDraft;
 
 /// Keeps the answers of a step as they are and leaves the wizard. A draft without any answer is dropped.
 pub fn close(at: &At, id: &str, step: &str, posted: &Posted) -> Result<Response, Trouble> {
@@ -32,14 +32,6 @@ pub async fn discard(Path(id): Path<String>, posted: Posted) -> Result<Response,
 }
 
 /// Returns the drafts that the user has left, the newest first.
-pub fn list(at: &At) -> Vec<Value> {
-    let left = at.app.drafts().left_by(&at.who.subject);
-    left.into_iter()
-        .map(|(id, draft)| {
-            json!({
-                "id": id, "name": draft.name, "type": draft.connector.head.label,
-                "path": format!("/drafts/{id}/{}", draft.step),
-            })
-        })
-        .collect()
+pub fn list(at: &At) -> Vec<UnfinishedDraft> {
+    at.app.drafts().left_by(&at.who.subject)
 }

@@ -115,6 +115,11 @@ fn unmark(plugin: &mut Value) {
     }
 }
 
+/// Tells whether Meltano reads a value as a table.
+pub(super) fn is_table_or_nothing(value: &Value) -> bool {
+    value.is_object() || value.is_null()
+}
+
 /// Flattens settings and metadata as Meltano does, and sorts lists whose order has no meaning.
 fn setup(plugin: &mut Value) {
     for key in FLAT {
@@ -122,7 +127,7 @@ fn setup(plugin: &mut Value) {
             plugin["no rules"] = Value::Bool(true);
         }
         // Meltano refuses anything but a table, so it is not the same as none.
-        if !(plugin[key].is_object() || plugin[key].is_null()) {
+        if !is_table_or_nothing(&plugin[key]) {
             continue;
         }
         let leaves = flat(&plugin[key]);
