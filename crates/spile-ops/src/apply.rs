@@ -7,7 +7,6 @@ use spile_core::connector::bundled::Bundled;
 use spile_core::plan::Plan;
 use spile_core::plan::guard::Allowance;
 use spile_core::record::Target;
-use spile_core::render::FILE_NAME;
 use spile_world::{Origin, Rendered, TargetError, World, processes::bundled};
 
 /// The options of apply, in addition to the plan.
@@ -42,7 +41,7 @@ pub async fn apply(
     }
     // Checks the files before writing the registry, so that a stale file stops everything.
     if world.meltano_file.read().await?.revision != plan.meltano.revision {
-        return Err(Error::Target(TargetError::Stale { target: FILE_NAME }));
+        return Err(Error::Target(TargetError::Stale { target: Target::MeltanoFile }));
     }
     plan.outputs.steps.iter().try_for_each(|step| world.outputs.check(step))?;
     // This also happens if no row changes: the registry records every apply.

@@ -250,7 +250,9 @@ fn status(error: &Error) -> StatusCode {
         )
         | Error::Git(_)
         | Error::Secrets(_)
-        | Error::Target(TargetError::Stale { .. } | TargetError::StaleOutput { .. }) => StatusCode::CONFLICT,
+        | Error::Target(TargetError::Stale { .. } | TargetError::StaleOutput { .. } | TargetError::AlertsInUse) => {
+            StatusCode::CONFLICT
+        }
         Error::Target(_)
         | Error::Bookmarks { .. }
         | Error::State(StateError::NotWritten { .. })

@@ -137,7 +137,7 @@ impl Delivery {
             let pause = 5 * (attempt + 1) + u64::from(Uuid::new_v4().as_bytes()[0] % 20);
             tokio::time::sleep(Duration::from_millis(pause)).await;
         }
-        Err(TargetError::Stale { target: "the record of sent notifications" })
+        Err(TargetError::AlertsInUse)
     }
 
     async fn send(&self, sending: &Sending, until: Instant, events: &mut Vec<Event>) -> Outcome {

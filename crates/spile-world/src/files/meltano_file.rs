@@ -16,7 +16,7 @@ use crate::{Origin, Target, TargetError};
 use spile_core::digest::hash;
 use spile_core::name::IntegrationId;
 use spile_core::plan::{Last, LastDocument, Revision, Snapshot, State, Step};
-use spile_core::record::Entry;
+use spile_core::record::{Entry, Record};
 use spile_core::render::{FILE_NAME, read};
 
 /// The rendered file of a project.
@@ -171,7 +171,7 @@ impl Target for MeltanoFile {
     async fn write(&self, step: &Step<Entry>, _: &Origin) -> Result<(), TargetError> {
         let _lock = self.lock().map_err(IoError::of("lock", FILE_NAME))?;
         if Revision(hash(self.text()?.as_bytes())) != step.revision {
-            return Err(TargetError::Stale { target: FILE_NAME });
+            return Err(TargetError::Stale { target: Entry::TARGET });
         }
         let io = IoError::of("write", FILE_NAME);
         let written = self.project.door().and_then(|door| door.replace(Path::new(FILE_NAME), step.after.as_bytes()));

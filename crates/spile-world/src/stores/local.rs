@@ -23,7 +23,7 @@ use crate::{Origin, Target, TargetError};
 use spile_core::digest::hash;
 use spile_core::name::{EnvironmentName, IntegrationId};
 use spile_core::plan::{Change, Revision, Snapshot, State, Step};
-use spile_core::record::Row;
+use spile_core::record::{Record, Row};
 
 /// The version of `local.sql`, stored in SQLite's `user_version`.
 const VERSION: i64 = 5;
@@ -155,7 +155,7 @@ impl Local {
             let values = params![self.environment.as_str(), id.to_string()];
             let found = transaction.query_row(sql, values, |row| row.get::<_, Option<String>>(0)).optional();
             match found.map_err(|source| self.failed(source))? {
-                None if adopts => return Err(TargetError::Stale { target: "the local registry" }),
+                None if adopts => return Err(TargetError::Stale { target: Row::TARGET }),
                 None => {}
                 Some(None) if adopts => {}
                 Some(owner) => return Err(TargetError::owned(after.slug.clone(), *id, owner.as_deref())),
@@ -174,7 +174,7 @@ impl Local {
         let has_changed =
             |(id, change): (&IntegrationId, &Change<Row>)| unmanaged.get(id).map(|found| &found.row) != change.before();
         if adopted().any(has_changed) {
-            return Err(TargetError::Stale { target: "the local registry" });
+            return Err(TargetError::Stale { target: Row::TARGET });
         }
         Ok(())
     }
@@ -322,7 +322,7 @@ impl Target for Local {
         let begun = connection.transaction_with_behavior(TransactionBehavior::Immediate);
         let transaction = begun.map_err(|source| self.failed(source))?;
         if self.rows(&transaction)?.revision != step.revision {
-            return Err(TargetError::Stale { target: "the local registry" });
+            return Err(TargetError::Stale { target: Row::TARGET });
         }
         self.free(&transaction, step)?;
         self.carry_out(&transaction, step, origin).map_err(|source| self.failed(source))?;

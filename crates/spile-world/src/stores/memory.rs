@@ -90,7 +90,7 @@ impl<R: Record> Target for Memory<R> {
                 return Err(TargetError::Told);
             }
             if step.revision.0 != held.version.to_string() {
-                return Err(TargetError::Stale { target: "the target in memory" });
+                return Err(TargetError::Stale { target: R::TARGET });
             }
             if step.is_empty() && origin.rendered.is_none() {
                 return Ok(());

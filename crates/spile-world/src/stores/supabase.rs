@@ -35,7 +35,7 @@ use rows::{Drifted, Other, Page, RegistryMoment, Stored};
 use spile_core::digest::hash;
 use spile_core::name::{EnvironmentName, IntegrationId};
 use spile_core::plan::{Action, Change, Foreign, Revision, Snapshot, State, Step};
-use spile_core::record::Row;
+use spile_core::record::{Record, Row};
 
 pub use address::Address;
 pub use error::SupabaseError;
@@ -189,7 +189,7 @@ impl Supabase {
     async fn hashes(&self, wanted: &Revision) -> Result<Hashes, TargetError> {
         let held = self.held().await?;
         if revision(&held.hashes) != *wanted {
-            return Err(TargetError::Stale { target: "the registry" });
+            return Err(TargetError::Stale { target: Row::TARGET });
         }
         Ok(all_hashes(&held))
     }

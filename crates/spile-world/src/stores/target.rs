@@ -12,7 +12,7 @@ use crate::files::io_error::IoError;
 use crate::files::project::FileError;
 use spile_core::name::{IntegrationId, Slug};
 use spile_core::plan::{Snapshot, State, Step};
-use spile_core::record::Record;
+use spile_core::record::{self, Record};
 
 /// A place that holds applied configuration. One contract suite runs against every implementation.
 #[async_trait]
@@ -59,9 +59,16 @@ pub enum TargetError {
     #[error("{target} has changed since the plan was made")]
     #[diagnostic(code(spile::plan::stale), help("run `spile plan` again and review the differences"))]
     Stale {
-        /// The name of the target.
-        target: &'static str,
+        /// The target.
+        target: record::Target,
     },
+    /// Others changed the record of sent notifications at every attempt to write it.
+    #[error("the record of sent notifications is in use")]
+    #[diagnostic(
+        code(spile::notify::in_use),
+        help("the next run tries again; if this happens often, run `spile notify send` on one machine only")
+    )]
+    AlertsInUse,
     /// A file that spile did not render is in the way.
     #[error("`{}` was not rendered by spile", path.display())]
     #[diagnostic(
@@ -174,7 +181,7 @@ impl TargetError {
                 source.sqlite_error_code(),
                 Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked)
             ),
-            Self::Stale { .. } | Self::StaleOutput { .. } | Self::Told => true,
+            Self::Stale { .. } | Self::StaleOutput { .. } | Self::AlertsInUse | Self::Told => true,
             Self::Foreign { .. }
             | Self::ForeignOutput { .. }
             | Self::Unreadable { .. }

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use crate::TargetError;
 use crate::net::authorities::NoClient;
 use spile_core::plan::{Action, Change, Step};
-use spile_core::record::Row;
+use spile_core::record::{Record, Row};
 
 /// Why a hosted registry could not be used.
 #[derive(Debug, thiserror::Error, Diagnostic)]
@@ -257,5 +257,5 @@ pub(super) fn conflict(conflicts: &[Conflict], step: &Step<Row>) -> TargetError 
             return TargetError::Owned { slug: after.slug.clone(), id: *id, owner };
         }
     }
-    TargetError::Stale { target: "the registry" }
+    TargetError::Stale { target: Row::TARGET }
 }
