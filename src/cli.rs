@@ -19,6 +19,7 @@ pub mod import;
 mod import_rows;
 pub mod init;
 pub mod lock;
+pub mod login_code;
 pub mod lsp;
 pub mod migrate;
 pub mod new;
@@ -139,6 +140,7 @@ enum Command {
     RunDue(schedules::RunDueArgs),
     Serve(serve::Args),
     Tokens(tokens::Args),
+    LoginCode(login_code::Args),
     Enable(switch::EnableArgs),
     Disable(switch::DisableArgs),
     Pause(switch::PauseArgs),
@@ -296,6 +298,7 @@ async fn exec(cli: &Cli, output: &mut Output) -> Result<u8, Error> {
         Command::RunDue(args) => schedules::run_due(args, global, output).await,
         Command::Serve(args) => serve::exec(args, global, output).await,
         Command::Tokens(args) => tokens::exec(args, global, output),
+        Command::LoginCode(args) => login_code::exec(args, global, output),
         Command::Enable(args) => switch::enable(args, global, output).await,
         Command::Disable(args) => switch::disable(args, global, output).await,
         Command::Pause(args) => switch::pause(args, global, output).await,

@@ -35,6 +35,7 @@ impl Use {
             | Command::History(_)
             | Command::Schedules(_)
             | Command::Tokens(_)
+            | Command::LoginCode(_)
             | Command::Status(_)
             | Command::Runs(_)
             | Command::State(_)

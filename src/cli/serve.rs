@@ -9,13 +9,16 @@ use tokio::sync::watch;
 
 use super::run::Pace;
 use super::signals::pass_on;
+use super::surroundings::variable;
 use super::{Global, Output, Site, host, places};
+use spile_core::secret::Secret;
 use spile_ops::edits::Destination;
 use spile_ops::run::{RunSlots, jobs};
 use spile_ops::scheduler::{self, Opened};
 use spile_ops::{self as ops, Error};
 use spile_server::{self, App, Login, Setup, Trust, Writing};
 use spile_world::files::io_error::IoError;
+use spile_world::net::oauth::oidc::LoginClientSettings;
 use spile_world::{Outside, World};
 
 /// Start the web UI and the REST API, and optionally the scheduler
@@ -83,9 +86,28 @@ struct Trusted {
         default_value = "app_metadata.role"
     )]
     role: String,
+    /// Client ID of this server at the issuer: lets people sign in there; its secret is in `SPILE_OIDC_CLIENT_SECRET`
+    #[arg(id = "oidc_client_id", long = "oidc-client-id", value_name = "ID", requires = "jwt_issuer")]
+    client_id: Option<String>,
+    /// What to ask the issuer for when people sign in, besides `openid`
+    #[arg(
+        id = "oidc_scope",
+        long = "oidc-scope",
+        value_name = "SCOPE",
+        requires = "oidc_client_id",
+        default_values = ["email", "profile"]
+    )]
+    scopes: Vec<String>,
 }
 
 impl Trusted {
+    /// Returns what this server is at the issuer, if people sign in there.
+    fn provider_login(&self) -> Option<LoginClientSettings> {
+        let issuer = self.trust()?.issuer;
+        let secret = variable("SPILE_OIDC_CLIENT_SECRET").filter(|secret| !secret.is_empty()).map(Secret::new);
+        Some(LoginClientSettings { issuer, id: self.client_id.clone()?, secret, scopes: self.scopes.clone() })
+    }
+
     fn trust(&self) -> Option<Trust> {
         let issuer = self.issuer.as_ref()?.as_str().trim_end_matches('/').to_owned();
         let jwks = self.jwks.clone().or_else(|| format!("{issuer}/.well-known/jwks.json").parse().ok())?;
@@ -197,6 +219,7 @@ impl Serving<'_> {
             writing: args.writing(),
             login,
             trust: args.trust.trust(),
+            provider_login: args.trust.provider_login(),
             rate: args.rate,
             port: at.port(),
             hosts: names(at, &args.host),

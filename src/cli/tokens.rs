@@ -38,7 +38,7 @@ enum Command {
     },
 }
 
-fn role(word: &str) -> Result<Role, String> {
+pub(super) fn role(word: &str) -> Result<Role, String> {
     let found = Role::WORDS.into_iter().find(|(known, _)| *known == word);
     found.map(|(_, role)| role).ok_or_else(|| "use `viewer`, `editor` or `admin`".to_owned())
 }

@@ -72,7 +72,7 @@ pub(super) fn refusal(command: &Command) -> Option<UntrustedRefusal> {
         | Command::Runs(_)
         | Command::Logs(_)
         | Command::Notify(_) => Some(UntrustedRefusal::Asks),
-        Command::Tokens(_) => Some(UntrustedRefusal::Believes),
+        Command::Tokens(_) | Command::LoginCode(_) => Some(UntrustedRefusal::Believes),
         Command::Up(_)
         | Command::Discover(_)
         | Command::Test(_)

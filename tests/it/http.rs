@@ -7,6 +7,7 @@ mod form;
 mod forms;
 mod gone;
 mod jwt;
+mod login;
 mod logs;
 mod openapi;
 mod pages;
@@ -117,6 +118,11 @@ impl Server {
         let code = self.code.as_ref().unwrap();
         let entered = filled(self.bare(Method::POST, "/login"), &[("code", code)]).send().await.unwrap();
         assert_eq!(entered.status(), StatusCode::SEE_OTHER);
+        self.browser_of(&entered).await
+    }
+
+    /// Returns the browser that a sign-in has let in.
+    pub async fn browser_of(&self, entered: &Response) -> Browser<'_> {
         let cookie = entered.headers()[SET_COOKIE].to_str().unwrap().split(';').next().unwrap().to_owned();
         let mut browser = Browser { server: self, cookie, csrf: String::new() };
         let page = browser.page("/integrations").await;

@@ -108,7 +108,9 @@ fn of_what_is_planted_in_spiles_folder_nothing_is_believed() {
             assert_eq!(came.notes.matches(code).count(), 1, "{planted:?}, {line}: {}", came.notes);
         }
         assert!(folder.spile("plan").out.contains("fruit"), "as if nothing had been applied");
-        for line in ["apply --yes", "tokens new x", "disable fruit", "serve --bind 127.0.0.1:0", "test fruit"] {
+        for line in
+            ["apply --yes", "tokens new x", "login-code x", "disable fruit", "serve --bind 127.0.0.1:0", "test fruit"]
+        {
             let came = folder.spile(line).exits(1);
             assert!(came.notes.contains(code), "{planted:?}, {line}: {}", came.notes);
         }
@@ -241,6 +243,7 @@ fn nothing_is_read_or_written_through_links_inside_the_folder() {
         ("locks", "apply --yes"),
         ("locks/project.lock", "apply --yes"),
         ("tokens.json", "tokens new x"),
+        ("invites.json", "login-code x"),
     ] {
         let folder = Folder::project();
         folder.write(".spile/x", "");

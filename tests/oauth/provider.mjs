@@ -24,6 +24,16 @@ mock.service.on("beforeAuthorizeRedirect", ({ url }, { query }) => {
   if (query.client_id === "state") url.searchParams.set("state", "of-another-tab");
 });
 
+// Of OpenID Connect: the person, with faults by the id of the client.
+mock.service.on("beforeTokenSigning", ({ payload }, { body }) => {
+  Object.assign(payload, { sub: "u-1", email: "anna@example.com", app_metadata: { role: "editor" } });
+  if (body.client_id === "no-role") delete payload.app_metadata;
+  if (body.client_id === "other-nonce") payload.nonce = "of-another-sign-in";
+  if (body.client_id === "other-audience") payload.aud = "another-client";
+  if (body.client_id === "other-party") payload.azp = "another-client";
+  if (body.client_id === "late") payload.exp = 1;
+});
+
 mock.service.on("beforeResponse", (answer, { body, headers }) => {
   const basic = Buffer.from((headers.authorization ?? "").replace(/^Basic /, ""), "base64").toString();
   const [id, secret] = headers.authorization ? basic.split(":") : [body.client_id, body.client_secret];
@@ -36,6 +46,7 @@ mock.service.on("beforeResponse", (answer, { body, headers }) => {
   if (id === "expired") refuse(400, "invalid_grant", "expired authorization code");
   if (id === "ok-error") refuse(200, "bad_verification_code", "The code passed is incorrect or expired.");
   if (id === "echo") refuse(400, "invalid_request", `client_secret ${secret} is too short`);
+  if (id === "no-id-token") delete answer.body.id_token;
   if (id === "no-refresh") delete answer.body.refresh_token;
   if (id === "nonsense") answer.body = { hello: "hunter3" };
 });

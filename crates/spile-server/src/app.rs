@@ -12,15 +12,15 @@ use super::idempotency_store::IdempotencyStore;
 use super::jobs::Jobs;
 use super::jwt::Jwts;
 use super::limits::Limit;
-use super::pending_sign_ins::PendingSignIns;
+use super::pending_sign_ins::{PendingSignIn, PendingSignIns};
 use super::project_view::{Desks, ProjectView};
+use super::provider_login::ProviderLogin;
 use super::queue::Queue;
 use super::refusal::Refusal;
 use super::session::Sessions;
 use super::setup::Setup;
 use spile_core::name::Slug;
 use spile_ops::run::Options;
-use spile_world::stores::sessions::SessionFile;
 use spile_world::{Audit, Deed, Keys, Program, SeenAlerts, Tokens};
 
 /// How many sign-in attempts an address may make in a minute.
@@ -36,6 +36,7 @@ struct Inner {
     sessions: Sessions,
     tokens: Tokens,
     jwts: Option<Jwts>,
+    provider: Option<ProviderLogin>,
     /// Rate limit of changes and runs, by caller.
     writes_of: Limit,
     /// Rate limit of sign-in attempts, by address.
@@ -45,7 +46,7 @@ struct Inner {
     jobs: Jobs,
     queue: Queue,
     drafts: Drafts,
-    sign_ins: PendingSignIns,
+    sign_ins: PendingSignIns<PendingSignIn>,
     answered: IdempotencyStore,
     /// Allows one change at a time: each checks all files before it writes one.
     writes: tokio::sync::Mutex<()>,
@@ -60,9 +61,10 @@ impl App {
         let own_folder = setup.project.own_folder();
         Self(Arc::new(Inner {
             desks: Desks::default(),
-            sessions: Sessions::new(setup.login.clone(), setup.port, SessionFile::of(&own_folder, setup.port)),
+            sessions: Sessions::new(setup.login.clone(), setup.port, &own_folder),
             tokens: Tokens::of(&own_folder),
             jwts: setup.trust.clone().map(|trust| Jwts::of(trust, &setup.outside.authorities)),
+            provider: ProviderLogin::of(&setup),
             writes_of: Limit::per_minute(setup.rate),
             attempts: Limit::per_minute(ATTEMPTS),
             audit: Audit::of(&own_folder),
@@ -167,6 +169,11 @@ impl App {
         })
     }
 
+    /// Returns the provider that people sign in with, if there is one.
+    pub(super) fn provider(&self) -> Option<&ProviderLogin> {
+        self.0.provider.as_ref()
+    }
+
     pub(super) fn jobs(&self) -> &Jobs {
         &self.0.jobs
     }
@@ -181,7 +188,7 @@ impl App {
     }
 
     /// Returns the sign-ins to sources that have begun.
-    pub(super) fn sign_ins(&self) -> &PendingSignIns {
+    pub(super) fn sign_ins(&self) -> &PendingSignIns<PendingSignIn> {
         &self.0.sign_ins
     }
 

@@ -4,6 +4,8 @@ use axum::http::StatusCode;
 
 use super::refusal::Refusal;
 use spile_world::processes::git::Author;
+use spile_world::stores::invites::Invite;
+use spile_world::stores::tokens::KeptToken;
 
 pub use spile_world::stores::tokens::Role;
 
@@ -32,6 +34,18 @@ impl Caller {
     #[must_use]
     pub fn admin() -> Self {
         Self::with("session".to_owned(), "admin".to_owned(), Role::Admin)
+    }
+
+    /// Returns the invited person.
+    #[must_use]
+    pub fn invited(invite: Invite) -> Self {
+        Self::with(format!("invite:{}", invite.name), invite.name, invite.role)
+    }
+
+    /// Returns the bearer of an API token.
+    #[must_use]
+    pub fn bearer(token: KeptToken) -> Self {
+        Self::with(format!("token:{}", token.name), token.name, token.role)
     }
 
     /// Refuses callers with a lower role.

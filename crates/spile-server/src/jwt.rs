@@ -83,6 +83,30 @@ impl Jwts {
     /// If the token is not from the provider, is for another audience, has expired or has no role; or the keys cannot
     /// be fetched.
     pub async fn bearer(&self, token: &str) -> Result<Bearer, Refusal> {
+        let claims = self.claims(token).await?;
+        let until = end(&claims.exp).ok_or_else(|| refused("its expiration time is invalid"))?;
+        Ok(Bearer { who: self.caller(token, &claims)?, until })
+    }
+
+    /// Returns the person that an ID token is about, which belongs to the sign-in with this nonce: OpenID Connect Core 1.0,
+    /// section 3.1.3.7.
+    ///
+    /// # Errors
+    /// As for [`Jwts::bearer`], and if the token belongs to another sign-in or client.
+    pub async fn signed_in(&self, id_token: &str, nonce: &str) -> Result<Caller, Refusal> {
+        let claims = self.claims(id_token).await?;
+        let text = |name: &str| claims.more.get(name).and_then(Value::as_str);
+        if text("nonce") != Some(nonce) {
+            return Err(refused("it belongs to another sign-in"));
+        }
+        if text("azp").is_some_and(|party| party != self.trust.audience) {
+            return Err(refused("it is for another client"));
+        }
+        self.caller(id_token, &claims)
+    }
+
+    /// Returns what a token says, once its signature, its issuer, its audience and its time have been verified.
+    async fn claims(&self, token: &str) -> Result<Claims, Refusal> {
         let header = jsonwebtoken::decode_header(token).map_err(|_| refused("it is not a valid JWT"))?;
         if !ALGORITHMS.contains(&header.alg) {
             return Err(refused("it is not signed with an asymmetric algorithm"));
@@ -102,17 +126,19 @@ impl Jwts {
         validation.set_audience(&[&self.trust.audience]);
         validation.set_required_spec_claims(&["exp", "iss", "aud"]);
         let claims = jsonwebtoken::decode::<Claims>(token, &key, &validation);
-        let claims = claims.map_err(|error| refused(why(error.kind())))?.claims;
+        Ok(claims.map_err(|error| refused(why(error.kind())))?.claims)
+    }
+
+    fn caller(&self, token: &str, claims: &Claims) -> Result<Caller, Refusal> {
         let role = role(&claims.more, &self.trust.role).ok_or_else(|| {
             let detail = format!("the token has no valid role in its claim `{}`", self.trust.role);
             Refusal::new(StatusCode::FORBIDDEN, "spile::http::role", detail)
                 .help("have the provider set that claim to `viewer`, `editor` or `admin`")
         })?;
-        let until = end(&claims.exp).ok_or_else(|| refused("its expiration time is invalid"))?;
         // In many providers, users choose their own names; only the provider sets the subject.
         let subject = claims.sub.clone().unwrap_or_else(|| hash(token.as_bytes()));
         let subject = format!("jwt:{}#{subject}", self.trust.issuer);
-        Ok(Bearer { who: Caller::with(subject, name(&claims), role), until })
+        Ok(Caller::with(subject, name(claims), role))
     }
 
     async fn key(&self, id: Option<&str>, algorithm: Algorithm) -> Result<Jwk, Refusal> {

@@ -34,6 +34,7 @@ mod logos;
 pub mod pages;
 mod pending_sign_ins;
 mod project_view;
+mod provider_login;
 mod queue;
 mod refusal;
 mod response_cache;

@@ -1,4 +1,4 @@
-//! Sign-ins to sources that have begun: what must be known when the browser comes back.
+//! Sign-ins at a provider that have begun: what must be known when the browser comes back.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -11,16 +11,15 @@ use spile_world::net::oauth::{OAuthClient, Pending};
 use super::caller::Caller;
 
 /// How long a person may take to sign in.
-const LASTS: Duration = Duration::from_mins(10);
+pub const LASTS: Duration = Duration::from_mins(10);
 
 /// How many sign-ins may have begun at a time.
 const MOST: usize = 100;
 
 /// The sign-ins, by the random text that the provider sends back.
-#[derive(Default)]
-pub struct PendingSignIns(Mutex<BTreeMap<String, (Instant, PendingSignIn)>>);
+pub struct PendingSignIns<T>(Mutex<BTreeMap<String, (Instant, T)>>);
 
-/// A sign-in that has begun.
+/// A sign-in to a source that has begun.
 pub struct PendingSignIn {
     /// What the provider's answer is compared with.
     pub pending: Pending,
@@ -57,9 +56,15 @@ impl SessionMark {
     }
 }
 
-impl PendingSignIns {
+impl<T> Default for PendingSignIns<T> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<T> PendingSignIns<T> {
     /// Adds a sign-in. Drops the oldest one if there are too many.
-    pub fn begin(&self, sign_in: PendingSignIn) {
+    pub fn begin(&self, state: &str, sign_in: T) {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         all.retain(|_, (at, _)| at.elapsed() < LASTS);
         if all.len() >= MOST
@@ -67,14 +72,14 @@ impl PendingSignIns {
         {
             all.remove(&oldest);
         }
-        all.insert(sign_in.pending.state().to_owned(), (Instant::now(), sign_in));
+        all.insert(state.to_owned(), (Instant::now(), sign_in));
     }
 
-    /// Takes a sign-in that this session has begun. Another session leaves it as it is.
-    pub fn take(&self, state: &str, by: &SessionMark) -> Option<PendingSignIn> {
+    /// Takes a sign-in, if this session or browser has begun it. For another one it stays as it is.
+    pub fn take(&self, state: &str, is_own: impl FnOnce(&T) -> bool) -> Option<T> {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         all.retain(|_, (at, _)| at.elapsed() < LASTS);
-        if all.get(state)?.1.by != *by {
+        if !is_own(&all.get(state)?.1) {
             return None;
         }
         all.remove(state).map(|(_, sign_in)| sign_in)

@@ -1,6 +1,7 @@
-//! Sessions: anyone who enters the code that the server printed gets a cookie.
+//! Sessions: a code that the server printed, an invitation, or a token gets a cookie.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -12,8 +13,10 @@ use uuid::Uuid;
 
 use super::caller::{Caller, Role};
 use spile_core::digest::hash;
+use spile_world::Tokens;
+use spile_world::stores::invites::Invites;
 use spile_world::stores::sessions::{SessionFile, StoredSession};
-use spile_world::stores::tokens::random;
+use spile_world::stores::tokens::{KeptToken, random};
 
 /// The cookie's name, before the port: browsers share cookies among all ports of a host, and keep one per name.
 const NAME: &str = "spile_session";
@@ -48,13 +51,23 @@ pub struct Sessions {
     cookie: String,
     /// Where sessions are stored. If that fails, they end with the program.
     file: SessionFile,
+    invites: Invites,
+    tokens: Tokens,
     state: Mutex<SessionStore>,
+}
+
+/// A session.
+struct Session {
+    who: Caller,
+    until: Timestamp,
+    /// The hash of the API token that began it.
+    token: Option<String>,
 }
 
 #[derive(Default)]
 struct SessionStore {
-    /// Each session and its end, by the hash of its cookie: a copy of this memory reveals no cookie.
-    by_hash: BTreeMap<String, (Caller, Timestamp)>,
+    /// Each session, by the hash of its cookie: a copy of this memory reveals no cookie.
+    by_hash: BTreeMap<String, Session>,
     /// The number of wrong codes from each address, and the time of the last one.
     wrong: BTreeMap<String, (u32, Instant)>,
 }
@@ -63,7 +76,7 @@ impl SessionStore {
     /// Drops the sessions that have ended.
     fn drop_ended(&mut self) {
         let now = Timestamp::now();
-        self.by_hash.retain(|_, (_, until)| *until > now);
+        self.by_hash.retain(|_, session| session.until > now);
     }
 }
 
@@ -96,17 +109,19 @@ impl Login {
 }
 
 impl Sessions {
-    pub(super) fn new(login: Login, port: u16, file: SessionFile) -> Self {
+    pub(super) fn new(login: Login, port: u16, own_folder: &Path) -> Self {
         let (is_open, code) = match login {
             Login::Open => (true, String::new()),
             Login::Code(code) => (false, code),
         };
         let code = watch::Sender::new(code);
+        let file = SessionFile::of(own_folder, port);
         // A server without sign-in has no sessions.
         let stored = if is_open { Vec::new() } else { file.read(Timestamp::now()) };
         let by_hash = stored.into_iter().map(restored).collect();
         let state = Mutex::new(SessionStore { by_hash, ..SessionStore::default() });
-        Self { is_open, code, cookie: format!("{NAME}_{port}"), file, state }
+        let (invites, tokens) = (Invites::of(own_folder), Tokens::of(own_folder));
+        Self { is_open, code, cookie: format!("{NAME}_{port}"), file, invites, tokens, state }
     }
 
     /// Tells whether users have to sign in.
@@ -119,8 +134,8 @@ impl Sessions {
         self.code.subscribe()
     }
 
-    /// Checks a code from an address without using it up.
-    pub(super) fn fits(&self, code: &str, from: &str) -> Result<(), NotIn> {
+    /// Returns the person that a code from an address lets in, without using it up.
+    pub(super) fn fits(&self, code: &str, from: &str) -> Result<Caller, NotIn> {
         if self.is_open {
             return Err(NotIn::Wrong);
         }
@@ -132,7 +147,10 @@ impl Sessions {
         let typed = code.trim().to_uppercase();
         // Compare hashes, so that the timing reveals nothing.
         if hash(typed.as_bytes()) == hash(self.code.borrow().as_bytes()) {
-            return Ok(());
+            return Ok(Caller::admin());
+        }
+        if let Some(invite) = self.invites.find(&typed, Timestamp::now()) {
+            return Ok(Caller::invited(invite));
         }
         if state.wrong.len() >= MOST {
             state.wrong.pop_first();
@@ -144,27 +162,46 @@ impl Sessions {
 
     /// Uses up a code, and returns the cookie to set. Of two who enter the same code at once, one gets in.
     pub(super) fn enter(&self, code: &str) -> Result<HeaderValue, NotIn> {
-        let typed = hash(code.trim().to_uppercase().as_bytes());
-        let is_used = self.code.send_if_modified(|current| {
-            let fits = hash(current.as_bytes()) == typed;
+        let typed = code.trim().to_uppercase();
+        let who = if self.is_printed(&typed) {
+            Caller::admin()
+        } else {
+            // A code that cannot be marked as used lets nobody in.
+            let taken = self.invites.take(&typed, Timestamp::now()).ok().flatten();
+            Caller::invited(taken.ok_or(NotIn::Wrong)?)
+        };
+        self.begin(who, LASTS).ok_or(NotIn::Wrong)
+    }
+
+    /// Tells whether this is the printed code, and replaces it.
+    fn is_printed(&self, typed: &str) -> bool {
+        self.code.send_if_modified(|current| {
+            let fits = hash(current.as_bytes()) == hash(typed.as_bytes());
             if fits {
                 *current = Login::new_code();
             }
             fits
-        });
-        if !is_used {
-            return Err(NotIn::Wrong);
-        }
-        self.begin(Caller::admin(), LASTS).ok_or(NotIn::Wrong)
+        })
     }
 
     /// Starts a session, capped at the maximum length, and returns the cookie to set.
     pub(super) fn begin(&self, who: Caller, lasts: Duration) -> Option<HeaderValue> {
+        self.started(who, lasts, None)
+    }
+
+    /// Starts a session that ends when an API token is revoked, and returns the cookie to set.
+    pub(super) fn begin_with(&self, token: KeptToken) -> Option<HeaderValue> {
+        let sha256 = token.sha256.clone();
+        self.started(Caller::bearer(token), LASTS, Some(sha256))
+    }
+
+    fn started(&self, who: Caller, lasts: Duration, token: Option<String>) -> Option<HeaderValue> {
         let lasts = lasts.min(LASTS);
         let secret = random();
         let who = Caller { csrf: Some(random()), ..who };
+        let session = Session { who, until: Timestamp::now() + lasts, token };
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.by_hash.insert(hash(secret.as_bytes()), (who, Timestamp::now() + lasts));
+        state.by_hash.insert(hash(secret.as_bytes()), session);
         self.store(&mut state);
         self.cookie(&secret, lasts)
     }
@@ -184,28 +221,32 @@ impl Sessions {
         }
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.drop_ended();
-        state.by_hash.get(&hash(self.brought(headers)?.as_bytes())).map(|(who, _)| who.clone())
+        let session = state.by_hash.get(&hash(self.brought(headers)?.as_bytes()))?;
+        let is_revoked = |sha256: &String| self.tokens.with_hash(sha256).is_none();
+        if session.token.as_ref().is_some_and(is_revoked) {
+            return None;
+        }
+        Some(session.who.clone())
     }
 
     /// Stores the sessions that have not ended.
     fn store(&self, state: &mut SessionStore) {
         state.drop_ended();
-        let stored = |(sha256, (who, until)): (&String, &(Caller, Timestamp))| StoredSession {
+        let stored = |(sha256, session): (&String, &Session)| StoredSession {
             sha256: sha256.clone(),
-            subject: who.subject.clone(),
-            name: who.name.clone(),
-            role: who.role,
-            csrf: who.csrf.clone().unwrap_or_default(),
-            until: *until,
+            subject: session.who.subject.clone(),
+            name: session.who.name.clone(),
+            role: session.who.role,
+            csrf: session.who.csrf.clone().unwrap_or_default(),
+            until: session.until,
+            token: session.token.clone(),
         };
         // Sessions that cannot be stored work until the program ends.
         let _ = self.file.write(&state.by_hash.iter().map(stored).collect::<Vec<_>>());
     }
 
     fn brought<'a>(&self, headers: &'a HeaderMap) -> Option<&'a str> {
-        let cookies = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
-        let value = |one: &'a str| one.trim().strip_prefix(self.cookie.as_str())?.strip_prefix('=');
-        cookies.flat_map(|line| line.split(';')).find_map(value)
+        cookie(headers, &self.cookie)
     }
 
     fn cookie(&self, secret: &str, lasts: Duration) -> Option<HeaderValue> {
@@ -216,15 +257,26 @@ impl Sessions {
 }
 
 /// Returns a stored session as it is looked up.
-fn restored(stored: StoredSession) -> (String, (Caller, Timestamp)) {
-    let StoredSession { sha256, subject, name, role, csrf, until } = stored;
-    (sha256, (Caller { subject, name, role, csrf: Some(csrf) }, until))
+fn restored(stored: StoredSession) -> (String, Session) {
+    let StoredSession { sha256, subject, name, role, csrf, until, token } = stored;
+    (sha256, Session { who: Caller { subject, name, role, csrf: Some(csrf) }, until, token })
+}
+
+/// Returns the value of a cookie that a request brings.
+pub(super) fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    let cookies = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let value = |one: &'a str| one.trim().strip_prefix(name)?.strip_prefix('=');
+    cookies.flat_map(|line| line.split(';')).find_map(value)
 }
 
 /// Restricts a cookie to TLS if the browser's `Origin` shows that it uses TLS: a proxy may end TLS before the server.
 pub(super) fn kept_to_https(cookie: HeaderValue, headers: &HeaderMap) -> HeaderValue {
-    let origin = headers.get(ORIGIN).map(HeaderValue::as_bytes).unwrap_or_default();
-    if !origin.starts_with(b"https://") {
+    secure_for(cookie, headers.get(ORIGIN).map(HeaderValue::as_bytes).unwrap_or_default())
+}
+
+/// Restricts a cookie to TLS if the browser reaches the server at an address with TLS.
+pub(super) fn secure_for(cookie: HeaderValue, address: &[u8]) -> HeaderValue {
+    if !address.starts_with(b"https://") {
         return cookie;
     }
     HeaderValue::from_bytes(&[cookie.as_bytes(), b"; Secure"].concat()).unwrap_or(cookie)
@@ -232,9 +284,8 @@ pub(super) fn kept_to_https(cookie: HeaderValue, headers: &HeaderMap) -> HeaderV
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
+    use spile_world::stores::tokens::Token;
 
     fn headers(cookie: &HeaderValue) -> HeaderMap {
         let text = cookie.to_str().unwrap().split(';').next().unwrap().to_owned();
@@ -242,8 +293,7 @@ mod tests {
     }
 
     fn sessions(project: &Path, port: u16) -> Sessions {
-        let file = SessionFile::of(&project.join(".spile"), port);
-        Sessions::new(Login::Code("ABCD-EFGH".to_owned()), port, file)
+        Sessions::new(Login::Code("ABCD-EFGH".to_owned()), port, &project.join(".spile"))
     }
 
     #[test]
@@ -286,6 +336,34 @@ mod tests {
         assert!(sessions.find(&HeaderMap::new()).is_none());
         sessions.leave(&headers(&cookie)).unwrap();
         assert!(sessions.find(&headers(&cookie)).is_none());
+    }
+
+    #[test]
+    fn an_invitation_lets_one_person_in_with_a_name_and_a_role() {
+        let folder = tempfile::tempdir().unwrap();
+        let sessions = sessions(folder.path(), 8320);
+        let (now, day) = (Timestamp::now(), Duration::from_hours(24));
+        let code = sessions.invites.make("anna", Role::Viewer, now, now + day).unwrap();
+        let typed = format!(" {} ", code.to_lowercase());
+        assert_eq!(sessions.fits(&typed, "a").unwrap().name, "anna");
+        let who = sessions.find(&headers(&sessions.enter(&typed).unwrap())).unwrap();
+        assert_eq!((who.name.as_str(), who.role, who.subject.as_str()), ("anna", Role::Viewer, "invite:anna"));
+        assert_eq!((sessions.fits(&code, "a"), sessions.enter(&code)), (Err(NotIn::Wrong), Err(NotIn::Wrong)));
+        // The printed code still works.
+        sessions.fits("ABCD-EFGH", "a").unwrap();
+    }
+
+    #[test]
+    fn a_session_ends_with_the_token_that_began_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let before = sessions(folder.path(), 8320);
+        let Token(token) = before.tokens.make("ci", Role::Editor, Timestamp::UNIX_EPOCH).unwrap();
+        let cookie = headers(&before.begin_with(before.tokens.find(&token).unwrap()).unwrap());
+        assert_eq!(before.find(&cookie).unwrap().role, Role::Editor);
+        let server = sessions(folder.path(), 8320);
+        assert_eq!(server.find(&cookie).unwrap().name, "ci");
+        server.tokens.make("ci", Role::Editor, Timestamp::UNIX_EPOCH).unwrap();
+        assert_eq!(server.find(&cookie), None, "another token of that name is another token");
     }
 
     #[test]

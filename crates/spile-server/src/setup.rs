@@ -8,6 +8,7 @@ use super::session::Login;
 use spile_ops::edits::Destination;
 use spile_ops::run;
 use spile_world::keys::Places;
+use spile_world::net::oauth::oidc::LoginClientSettings;
 use spile_world::processes::meltano::Host;
 use spile_world::{Outside, Project};
 
@@ -30,6 +31,8 @@ pub struct Setup {
     pub login: Login,
     /// The provider whose tokens are trusted besides the server's own.
     pub trust: Option<Trust>,
+    /// What this server is to that provider, if people can sign in there.
+    pub provider_login: Option<LoginClientSettings>,
     /// How many changes and runs a caller may request per minute.
     pub rate: u32,
     /// The port to listen on.

@@ -36,11 +36,11 @@ impl Caller {
     async fn by_token(token: &str, app: &App) -> Result<Self, Refusal> {
         match app.jwts() {
             Some(jwts) if !Tokens::is_one(token) => Ok(jwts.bearer(token).await?.who),
-            _ => {
-                let found = app.tokens().find(token);
-                let found = found.map(|token| Self::with(format!("token:{}", token.name), token.name, token.role));
-                found.ok_or_else(|| unauthorized("the token is unknown or revoked"))
-            }
+            _ => app
+                .tokens()
+                .find(token)
+                .map(Self::bearer)
+                .ok_or_else(|| unauthorized("the token is unknown or revoked")),
         }
     }
 }

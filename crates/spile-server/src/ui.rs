@@ -14,6 +14,7 @@ mod notifications;
 mod overview;
 mod plan;
 mod provider;
+mod provider_login;
 mod runs;
 mod search;
 mod section;
@@ -39,6 +40,8 @@ pub fn routes() -> Router<App> {
         .route("/", get(|| async { Redirect::to("/overview") }))
         .route("/overview", get(overview::show))
         .route("/login", get(entry::login).post(entry::enter))
+        .route("/login/provider", get(provider_login::begin))
+        .route("/login/callback", get(provider_login::callback))
         .route("/logout", post(entry::leave))
         .route("/integrations", get(integrations::list))
         .route("/integrations/bulk", post(integrations::bulk))

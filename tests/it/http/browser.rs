@@ -9,6 +9,7 @@ use super::Server;
 use crate::project::{FRUIT, Project};
 use crate::real;
 use crate::salesforce::Salesforce;
+use crate::secrets::sign_in::Provider;
 use crate::tools::{self, Said};
 
 /// Drives an installed browser; does not download one.
@@ -78,4 +79,23 @@ async fn a_user_signs_in_to_salesforce_with_the_button_of_the_wizard_and_its_rec
     let secrets: serde_json::Value = serde_json::from_str(&shown).unwrap();
     assert_eq!(secrets["refresh_token"].as_str(), salesforce.org().grant.refresh_token.as_deref());
     assert!(!server.said().contains("hunter2"));
+}
+
+#[tokio::test]
+async fn a_person_signs_in_at_a_provider_and_a_colleague_with_an_invitation() {
+    let Some(provider) = Provider::start() else { return };
+    let project = Project::new();
+    let issuer = format!("http://{}", provider.host());
+    let command = |words: &[&str]| {
+        let mut command = project.command(words);
+        command.env("SPILE_OIDC_CLIENT_SECRET", "hunter2-of-the-client");
+        command
+    };
+    let server = Server::start(command, &["--jwt-issuer", &issuer, "--oidc-client-id", "acme"]);
+    let invited = project.spile(&["login-code", "ben", "--role", "viewer", "--format", "json"]).succeeds().stdout();
+    let invited: serde_json::Value = serde_json::from_str(&invited).unwrap();
+    let environment =
+        vec![("PROVIDER", provider.host().into()), ("INVITATION", invited["code"].as_str().unwrap().into())];
+    let Some(said) = walk("login.mjs", &server, &project, environment).await else { return };
+    assert_eq!(said.code, Some(0), "{}\n{}", said.stdout, said.stderr);
 }

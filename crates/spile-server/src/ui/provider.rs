@@ -63,7 +63,8 @@ fn started(at: &At, sign_in: &SignIn, registered: &Registered, of: SignInTarget)
     let pending = client.begin(&redirect).map_err(words::told)?;
     let (address, by) = (pending.url.clone(), SessionMark::of(&at.who));
     let oauth = sign_in.oauth.clone();
-    at.app.sign_ins().begin(PendingSignIn { pending, client, oauth, of, by });
+    let state = pending.state().to_owned();
+    at.app.sign_ins().begin(&state, PendingSignIn { pending, client, oauth, of, by });
     let sentence =
         format!("{} opens now. Your app there must allow the redirect address `{redirect}`.", sign_in.provider);
     Ok(leads(&format!("Sign in with {}", sign_in.provider), &sentence, address.as_str()))
@@ -93,12 +94,17 @@ fn registered(sign_in: &SignIn, known: KnownClient, connector: &Connector) -> Re
 /// Returns the address that providers send the browser back to: on the project's address, or on this machine on the one
 /// of the request, whose host the server has checked.
 fn redirect_address(at: &At) -> Result<String, Refusal> {
-    if let Some(url) = &at.desk.loaded.settings.url {
-        return Ok(format!("{}{CALLBACK}", url.trim_end_matches('/')));
+    redirect_to(CALLBACK, at.desk.loaded.settings.url.as_deref(), &at.host)
+}
+
+/// Returns the address of a path that providers send the browser back to.
+pub fn redirect_to(path: &str, url: Option<&str>, host: &str) -> Result<String, Refusal> {
+    if let Some(url) = url {
+        return Ok(format!("{}{path}", url.trim_end_matches('/')));
     }
-    let address = format!("http://{}", at.host);
+    let address = format!("http://{host}");
     if spile_core::settings::secure(&address).is_ok() {
-        return Ok(format!("{address}{CALLBACK}"));
+        return Ok(format!("{address}{path}"));
     }
     let detail = "providers do not send a browser back to an address without TLS";
     Err(Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "spile::oauth::no_url", detail)

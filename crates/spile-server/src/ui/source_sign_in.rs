@@ -44,7 +44,7 @@ pub async fn end(at: At, RawQuery(query): RawQuery) -> Result<Response, Trouble>
     let query = query.unwrap_or_default();
     let state = url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "state");
     let state = state.map(|(_, state)| state.into_owned()).unwrap_or_default();
-    let sign_in = at.app.sign_ins().take(&state, &SessionMark::of(&at.who));
+    let sign_in = at.app.sign_ins().take(&state, |one| one.by == SessionMark::of(&at.who));
     let sign_in = sign_in.ok_or_else(|| words::told(OAuthError::State))?;
     // The token is kept even if the browser leaves.
     let app = at.app.clone();

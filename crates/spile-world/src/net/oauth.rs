@@ -1,7 +1,8 @@
-//! Signing in to a source with OAuth 2.0: the requests to its provider.
+//! Signing in with OAuth 2.0: the requests to the provider of a source, and to the one that people sign in with ([`oidc`]).
 
 mod error;
 mod http;
+pub mod oidc;
 mod token;
 
 use std::borrow::Cow;
@@ -156,7 +157,8 @@ impl OAuthClient {
     /// # Errors
     /// When it is not an address.
     pub fn begin(&self, redirect: &str) -> Result<Pending, OAuthError> {
-        let mut request = self.client.authorize_url(CsrfToken::new_random).set_redirect_uri(self.redirect(redirect)?);
+        let mut request =
+            self.client.authorize_url(CsrfToken::new_random).set_redirect_uri(redirect_url(redirect, &self.provider)?);
         if let Some(scope) = self.oauth.scope() {
             request = request.add_scope(Scope::new(scope));
         }
@@ -181,7 +183,7 @@ impl OAuthClient {
         let code = pending.code(query, &self.provider)?;
         let Pending { verifier, redirect, .. } = pending;
         let code = AuthorizationCode::new(code.expose().to_owned());
-        let mut request = self.client.exchange_code(code).set_redirect_uri(self.redirect(&redirect)?);
+        let mut request = self.client.exchange_code(code).set_redirect_uri(redirect_url(&redirect, &self.provider)?);
         if let Some(verifier) = verifier {
             request = request.set_pkce_verifier(verifier);
         }
@@ -221,11 +223,6 @@ impl OAuthClient {
         }
     }
 
-    fn redirect(&self, address: &str) -> Result<Cow<'static, RedirectUrl>, OAuthError> {
-        let wrong = |_| OAuthError::Redirect { provider: self.provider.clone(), redirect: address.to_owned() };
-        RedirectUrl::new(address.to_owned()).map(Cow::Owned).map_err(wrong)
-    }
-
     fn token(&self, answer: &TokenAnswer) -> Result<Secret, OAuthError> {
         let token = match self.oauth.token {
             TokenSetting::RefreshToken(_) => answer.refresh_token(),
@@ -233,4 +230,9 @@ impl OAuthClient {
         };
         token.ok_or_else(|| OAuthError::NoRefreshToken { provider: self.provider.clone() })
     }
+}
+
+fn redirect_url(address: &str, provider: &str) -> Result<Cow<'static, RedirectUrl>, OAuthError> {
+    let wrong = |_| OAuthError::Redirect { provider: provider.to_owned(), redirect: address.to_owned() };
+    RedirectUrl::new(address.to_owned()).map(Cow::Owned).map_err(wrong)
 }

@@ -35,6 +35,9 @@ pub struct StoredSession {
     pub csrf: String,
     /// When it ends.
     pub until: Timestamp,
+    /// The SHA-256 of the API token that began it, in hexadecimal. The session ends when that token is revoked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<String>,
 }
 
 impl SessionFile {
@@ -76,6 +79,7 @@ mod tests {
             role: Role::Admin,
             csrf: "c".to_owned(),
             until: until.parse().unwrap(),
+            token: None,
         }
     }
 

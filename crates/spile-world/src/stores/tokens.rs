@@ -128,7 +128,12 @@ impl Tokens {
     /// Returns the stored record of a token. The file is read each time, so that revoking takes effect at once.
     #[must_use]
     pub fn find(&self, token: &str) -> Option<KeptToken> {
-        let sha256 = hash(token.as_bytes());
+        self.with_hash(&hash(token.as_bytes()))
+    }
+
+    /// Returns the stored record of the token with this SHA-256.
+    #[must_use]
+    pub fn with_hash(&self, sha256: &str) -> Option<KeptToken> {
         // If the file cannot be read, no token is accepted.
         self.all().unwrap_or_default().into_iter().find(|one| one.sha256 == sha256)
     }

@@ -15,6 +15,8 @@ pub struct TokenAnswer {
     #[serde(default)]
     token_type: AnyType,
     refresh_token: Option<RefreshToken>,
+    /// Of OpenID Connect: who signed in. Like the others, `Debug` does not show it.
+    id_token: Option<AccessToken>,
 }
 
 /// The type of a token, which spile does not use.
@@ -33,6 +35,11 @@ impl TokenAnswer {
     /// Returns the refresh token, if the provider sent one.
     pub fn refresh_token(&self) -> Option<Secret> {
         self.refresh_token.as_ref().map(RefreshToken::secret).filter(|token| !token.is_empty()).map(Secret::new)
+    }
+
+    /// Returns the ID token, if the provider sent one.
+    pub fn id_token(&self) -> Option<Secret> {
+        self.id_token.as_ref().map(|token| Secret::new(token.secret()))
     }
 }
 
