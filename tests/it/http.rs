@@ -121,6 +121,11 @@ impl Server {
         self.browser_of(&entered).await
     }
 
+    /// Returns a browser of a session from before a restart.
+    pub fn again(&self, cookie: String, csrf: String) -> Browser<'_> {
+        Browser { server: self, cookie, csrf }
+    }
+
     /// Returns the browser that a sign-in has let in.
     pub async fn browser_of(&self, entered: &Response) -> Browser<'_> {
         let cookie = entered.headers()[SET_COOKIE].to_str().unwrap().split(';').next().unwrap().to_owned();

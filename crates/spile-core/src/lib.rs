@@ -10,12 +10,15 @@
 //! | | [`import`], [`definition`] | an existing Meltano project and other people's plugin definitions, brought into our form |
 //! | | [`form`], [`assist`], [`schema`], [`format`](mod@format), [`lint`] | questions, editors, JSON Schemas, `fmt`, warnings that can become errors |
 //! | 1 declared | [`connector`], [`integration`], [`locks`], [`settings`], [`sops`] | one module for each kind of file: text in, checked values out |
-//! | 0 words | [`name`], [`source`], [`problem`], [`phrase`](mod@phrase) | names, places in files, mistakes, sentences |
-//! | | [`secret`], [`secrecy`], [`visible`] | secrets, recognizing secrets and striking them from text, invisible characters |
+//! | 0 words | [`name`], [`source`], [`problem`], [`phrase`](mod@phrase) | names, places in files, mistakes and "did you mean", sentences |
+//! | | [`secret`], [`secrecy`], [`visible`] | secrets, recognizing them and striking them from messages that quote a file, invisible characters |
 //! | | [`table`], [`toml_text`], [`yaml`], [`value`], [`digest`] | reading and writing TOML, YAML with places, values, digests |
 //!
 //! Of time: [`integration::schedule`] is the rule, [`integration::timing`] how it is kept, [`integration::timetable`] its
 //! moments, and [`run::due`] the one that is due now.
+//!
+//! Of selecting: [`integration::select`] says whether a pattern can match, `discovered::rules` which streams and fields
+//! patterns select, and [`plan::selection`] which integrations a command is for.
 //!
 //! Modules only use floors below their own; `tests/it/floors.rs` enforces that.
 //!

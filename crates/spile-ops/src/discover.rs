@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use uuid::Uuid;
@@ -172,7 +173,7 @@ fn plugin(loaded: &Loaded, integration: &Integration) -> Plugin {
 }
 
 /// A stream, as it is offered for selection.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Offered {
     /// Its name.
     pub name: String,

@@ -11,6 +11,8 @@
 //! | run | [`run`], [`up`](mod@up), [`discover`](mod@discover), [`preview`](mod@preview), [`certify`](mod@certify), [`verify`](mod@verify), [`exec`](mod@exec), [`contract`] | the records of runs |
 //! | keep schedules | [`schedules`](mod@schedules), [`run_due`](mod@run_due), [`scheduler`], [`notify`] | the records of runs, and what was sent |
 //!
+//! Of retries: `spile_core::run::cause` says which failures may pass, and `run::job` tries again.
+//!
 //! ```
 //! use spile_core::name::EnvironmentName;
 //! use spile_ops::plan::Options;

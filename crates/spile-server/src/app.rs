@@ -21,6 +21,7 @@ use super::session::Sessions;
 use super::setup::Setup;
 use spile_core::name::Slug;
 use spile_ops::run::Options;
+use spile_world::stores::drafts::DraftFiles;
 use spile_world::{Audit, Deed, Keys, Program, SeenAlerts, Tokens};
 
 /// How many sign-in attempts an address may make in a minute.
@@ -71,7 +72,7 @@ impl App {
             seen: SeenAlerts::of(&own_folder),
             jobs: Jobs::default(),
             queue: Queue::default(),
-            drafts: Drafts::default(),
+            drafts: Drafts::new(DraftFiles::of(&own_folder)),
             sign_ins: PendingSignIns::default(),
             answered: IdempotencyStore::default(),
             writes: tokio::sync::Mutex::default(),

@@ -1,19 +1,21 @@
-//! Drafts of new integrations: answers and secrets in memory, until they are saved or abandoned.
+//! Drafts of new integrations: answers and secrets in memory and in encrypted files, until they are saved or abandoned.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
 
-use spile_core::connector::Connector;
+use spile_core::connector::{Connector, Role};
 use spile_core::run::Run;
 use spile_core::secret::Secret;
 use spile_core::value::Settings;
 use spile_ops::author::DesiredIntegration;
 use spile_ops::discover::Offered;
 use spile_world::Keys;
+use spile_world::stores::drafts::DraftFiles;
 use spile_world::stores::tokens::random;
 
 /// How long an untouched draft is kept.
@@ -23,8 +25,11 @@ const LASTS: Duration = Duration::from_hours(1);
 const MOST: usize = 200;
 
 /// The drafts, by their ids.
-#[derive(Default)]
-pub struct Drafts(Mutex<BTreeMap<String, (Instant, Draft)>>);
+pub struct Drafts {
+    all: Mutex<BTreeMap<String, (Instant, Draft)>>,
+    /// Where they survive a restart. A draft that cannot be stored works until the program ends.
+    files: DraftFiles,
+}
 
 /// An integration that someone is creating.
 #[derive(Clone)]
@@ -59,6 +64,28 @@ pub struct Draft {
     pub settled: u64,
     /// Keys that decrypt only what was encrypted for this draft.
     pub keys: Arc<Keys>,
+}
+
+/// A draft as it is stored, before it is encrypted.
+#[derive(Serialize, Deserialize)]
+pub struct StoredDraft {
+    owner: String,
+    step: String,
+    /// The role of its connector.
+    pub role: Role,
+    /// The name of its connector.
+    pub connector: String,
+    name: String,
+    config: Settings,
+    typed: BTreeMap<String, String>,
+    secrets: BTreeMap<String, String>,
+    loader: String,
+    schedule: String,
+    select: Vec<String>,
+    streams: Option<Vec<Offered>>,
+    in_full: BTreeSet<String>,
+    run: Option<Run>,
+    settled: u64,
 }
 
 /// A draft that its owner has left, without its answers and secrets.
@@ -129,7 +156,61 @@ impl Draft {
     }
 }
 
+impl StoredDraft {
+    fn of(draft: &Draft) -> Self {
+        let secrets = draft.secrets.iter().map(|(name, secret)| (name.clone(), secret.expose().to_owned()));
+        Self {
+            owner: draft.owner.clone(),
+            step: draft.step.clone(),
+            role: draft.connector.head.role,
+            connector: draft.connector.head.name.clone(),
+            name: draft.name.clone(),
+            config: draft.config.clone(),
+            typed: draft.typed.clone(),
+            secrets: secrets.collect(),
+            loader: draft.loader.clone(),
+            schedule: draft.schedule.clone(),
+            select: draft.select.clone(),
+            streams: draft.streams.clone(),
+            in_full: draft.in_full.clone(),
+            run: draft.run.clone(),
+            settled: draft.settled,
+        }
+    }
+
+    /// Returns the draft, with its connector and new keys.
+    #[must_use]
+    pub fn with(self, connector: Arc<Connector>, keys: Keys) -> Draft {
+        let Self { owner, step, name, config, typed, secrets, loader, schedule, select, streams, in_full, .. } = self;
+        let secrets = secrets.into_iter().map(|(name, secret)| (name, Secret::new(secret))).collect();
+        let (run, settled, keys) = (self.run, self.settled, Arc::new(keys));
+        Draft {
+            owner,
+            step,
+            connector,
+            name,
+            config,
+            typed,
+            secrets,
+            loader,
+            schedule,
+            select,
+            streams,
+            in_full,
+            run,
+            settled,
+            keys,
+        }
+    }
+}
+
 impl Drafts {
+    /// Returns the drafts of a server: none in memory yet.
+    #[must_use]
+    pub fn new(files: DraftFiles) -> Self {
+        Self { all: Mutex::default(), files }
+    }
+
     /// Adds a draft and returns its id. Drops the oldest draft if there are too many.
     pub fn begin(&self, draft: Draft) -> String {
         let mut all = self.lock();
@@ -137,15 +218,32 @@ impl Drafts {
             && let Some(oldest) = all.iter().min_by_key(|(_, (at, _))| *at).map(|(id, _)| id.clone())
         {
             all.remove(&oldest);
+            self.files.remove(&oldest);
         }
         let id = random();
+        self.store(&id, &draft);
         all.insert(id.clone(), (Instant::now(), draft));
         id
     }
 
     /// Returns a draft.
     pub fn get(&self, id: &str) -> Option<Draft> {
-        self.update(id, |draft| draft.clone())
+        let mut all = self.lock();
+        let (at, draft) = all.get_mut(id)?;
+        *at = Instant::now();
+        Some(draft.clone())
+    }
+
+    /// Returns a draft of a server that has ended, once `restored` has found its connector. It continues here.
+    pub fn restore(&self, id: &str, restored: impl FnOnce(StoredDraft) -> Option<Draft>) -> Option<Draft> {
+        let mut all = self.lock();
+        // A person may ask twice at once.
+        if let Some((_, draft)) = all.get(id) {
+            return Some(draft.clone());
+        }
+        let draft = restored(serde_json::from_slice(&self.files.read(id)?).ok()?)?;
+        all.insert(id.to_owned(), (Instant::now(), draft.clone()));
+        Some(draft)
     }
 
     /// Changes a draft; returns `None` if it is gone.
@@ -153,7 +251,15 @@ impl Drafts {
         let mut all = self.lock();
         let (at, draft) = all.get_mut(id)?;
         *at = Instant::now();
-        Some(change(draft))
+        let result = change(draft);
+        self.store(id, draft);
+        Some(result)
+    }
+
+    fn store(&self, id: &str, draft: &Draft) {
+        if let Ok(text) = serde_json::to_vec(&StoredDraft::of(draft)).map(Zeroizing::new) {
+            let _ = self.files.write(id, &text);
+        }
     }
 
     /// Returns the drafts that a user has left, the newest first.
@@ -168,16 +274,18 @@ impl Drafts {
     /// Removes a draft.
     pub fn end(&self, id: &str) {
         self.lock().remove(id);
+        self.files.remove(id);
     }
 
     /// Removes drafts that were left untouched for too long.
     pub fn sweep(&self) {
         drop(self.lock());
+        self.files.sweep(LASTS);
     }
 
     /// Locks the drafts and removes expired ones first, so that no caller finds one.
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, (Instant, Draft)>> {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
         all.retain(|_, (at, _)| at.elapsed() < LASTS);
         all
     }
@@ -185,8 +293,9 @@ impl Drafts {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
-    use spile_core::connector::Role;
     use spile_world::keys::Places;
 
     fn draft() -> Draft {
@@ -194,21 +303,50 @@ mod tests {
         Draft::new("ada", catalog.find(Role::Extractor, "postgres").unwrap(), Keys::new(Places::default()))
     }
 
+    fn drafts() -> Drafts {
+        Drafts::new(DraftFiles::of(Path::new("/nonexistent/.spile")))
+    }
+
+    #[test]
+    fn a_draft_survives_a_restart_with_its_secrets() {
+        let folder = tempfile::tempdir().unwrap();
+        let server = || Drafts::new(DraftFiles::of(&folder.path().join(".spile")));
+        let before = server();
+        let id = before.begin(draft());
+        before.update(&id, |draft| {
+            draft.secrets.insert("password".to_owned(), Secret::new("hunter2"));
+            draft.schedule = "@daily".to_owned();
+        });
+        let after = server();
+        assert!(after.get(&id).is_none());
+        let known = |stored: StoredDraft| {
+            assert_eq!((stored.role, stored.connector.as_str()), (Role::Extractor, "postgres"));
+            Some(stored.with(draft().connector, Keys::new(Places::default())))
+        };
+        let restored = after.restore(&id, known).unwrap();
+        assert_eq!((restored.owner.as_str(), restored.schedule.as_str()), ("ada", "@daily"));
+        assert_eq!(restored.secrets["password"].expose(), "hunter2");
+        assert!(after.get(&id).is_some());
+        after.end(&id);
+        assert!(server().restore(&id, |_| None).is_none());
+        assert_eq!(std::fs::read_dir(folder.path().join(".spile/drafts")).unwrap().count(), 0);
+    }
+
     #[test]
     fn an_expired_draft_is_gone_for_every_caller() {
-        let drafts = Drafts::default();
+        let drafts = drafts();
         let (id, left) = (drafts.begin(draft()), drafts.begin(draft()));
         let long_ago = Instant::now().checked_sub(LASTS).unwrap();
-        drafts.0.lock().unwrap().get_mut(&left).unwrap().0 = long_ago;
+        drafts.all.lock().unwrap().get_mut(&left).unwrap().0 = long_ago;
         assert!(drafts.get(&left).is_none() && drafts.get(&id).is_some());
-        drafts.0.lock().unwrap().get_mut(&id).unwrap().0 = long_ago;
+        drafts.all.lock().unwrap().get_mut(&id).unwrap().0 = long_ago;
         drafts.sweep();
-        assert!(drafts.0.lock().unwrap().is_empty(), "its secrets are gone");
+        assert!(drafts.all.lock().unwrap().is_empty(), "its secrets are gone");
     }
 
     #[test]
     fn a_late_result_neither_revives_a_draft_nor_undoes_changes() {
-        let drafts = Drafts::default();
+        let drafts = drafts();
         let id = drafts.begin(draft());
         let before = drafts.get(&id).unwrap();
         drafts.update(&id, |draft| draft.name = "other".to_owned());
@@ -221,7 +359,7 @@ mod tests {
 
     #[test]
     fn a_draft_that_was_left_is_offered_to_its_owner_only() {
-        let drafts = Drafts::default();
+        let drafts = drafts();
         let (open, left) = (drafts.begin(draft()), drafts.begin(draft()));
         drafts.update(&left, |draft| draft.step = "test".to_owned());
         let ids = |owner: &str| drafts.left_by(owner).into_iter().map(|draft| draft.id).collect::<Vec<_>>();
@@ -232,7 +370,7 @@ mod tests {
 
     #[test]
     fn the_oldest_draft_goes_if_there_are_too_many() {
-        let drafts = Drafts::default();
+        let drafts = drafts();
         let first = drafts.begin(draft());
         let second = drafts.begin(draft());
         drafts.get(&first);

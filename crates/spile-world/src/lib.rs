@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`files`] | the project's files, `.spile`, `meltano.yml`, outputs, the user's own files, locks |
 //! | [`stores`] | registries, runs, bookmarks, deliveries, audit, tokens: SQLite, Supabase, memory |
-//! | [`processes`] | Meltano (with the project's `.env`), the relay of records between its plugins, `sops`, git, editors, and which part of the environment a child process gets |
+//! | [`processes`] | Meltano (with the project's `.env`), masking secrets in what its plugins print, the relay of records between them (which counts with `spile_core::run::traffic`), `sops`, git, editors, and which part of the environment a child process gets |
 //! | [`net`] | the hub, public keys for signing in, notifications |
 //! | [`keys`] | age identities and what they open |
 //! | [`machine`] | the machine: its name, and how many runs it has room for |

@@ -5,6 +5,7 @@
 pub mod audit;
 pub mod bookmarks;
 pub mod delivery_log;
+pub mod drafts;
 pub mod invites;
 pub mod local;
 pub mod memory;

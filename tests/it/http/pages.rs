@@ -292,6 +292,41 @@ async fn a_restart_signs_nobody_out() {
 }
 
 #[tokio::test]
+async fn a_restart_in_the_middle_of_the_wizard_loses_nothing() {
+    let folder = project();
+    let server = Server::of_folder(&folder, &[]);
+    let browser = server.browser().await;
+    let settings = browser.goes("/new/extractor/salesforce", &[]).await;
+    let answers = [
+        ("name", "My CRM"),
+        ("config.client_id", "key-of-the-app"),
+        ("secrets.client_secret", "hunter2-app"),
+        ("secrets.refresh_token", "hunter2-token"),
+        ("config.start_date", "2024-01-01"),
+    ];
+    let trial = browser.goes(&settings, &answers).await;
+    let (cookie, csrf, address) = (browser.cookie.clone(), browser.csrf.clone(), server.address.clone());
+    assert!(server.stop().success());
+    for file in std::fs::read_dir(folder.join(".spile/drafts")).unwrap() {
+        let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
+        assert!(!text.contains("hunter2") && !text.contains("My CRM"), "{text}");
+    }
+
+    let server = Server::of_folder(&folder, &["--bind", &address]);
+    let browser = server.again(cookie, csrf);
+    let page = browser.page(&settings).await;
+    assert!(page.contains("value=\"My CRM\"") && page.contains("set here") && !page.contains("hunter2"), "{page}");
+    // What the browser still shows can be sent, too.
+    let streams = browser.goes(&trial, &[("do", "next")]).await;
+    let schedule = browser.goes(&streams, &[("do", "next")]).await;
+    let review = browser.goes(&schedule, &[("do", "next"), ("loader", "lake"), ("schedule", "@hourly")]).await;
+    browser.goes(&review, &[("do", "save")]).await;
+    let file = folder.read("integrations/my-crm.toml");
+    assert!(file.contains("client_secret = \"ENC[") && file.contains("refresh_token = \"ENC["), "{file}");
+    assert_eq!(std::fs::read_dir(folder.join(".spile/drafts")).unwrap().count(), 0, "a saved draft is gone");
+}
+
+#[tokio::test]
 async fn a_long_list_is_sorted_and_shown_in_pages() {
     let folder = project();
     for number in 1..=120 {

@@ -1,9 +1,11 @@
 //! Proposals: the best way to read a stream, based on what its source reports about it.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Inclusion, Stream};
 
 /// The best way to read a stream.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Proposal {
     /// The field that identifies new and changed records; `None` to read all records each time.
     pub replication_key: Option<String>,

@@ -8,14 +8,20 @@ use super::edited::Edited;
 use super::form::Posted;
 use super::general::{SCHEDULE, loaders, text};
 use super::shell::At;
-use crate::drafts::Draft;
+use crate::change;
+use crate::drafts::{Draft, StoredDraft};
 use crate::pages::fields::{AnswersSoFar, FieldData, Fields, ways};
 use crate::refusal::{FieldError, Refusal};
 use spile_core::form;
 use spile_ops::discover::Offered;
 
 pub fn find(at: &At, id: &str) -> Result<Draft, Refusal> {
-    at.app.drafts().get(id).ok_or_else(gone)
+    let drafts = at.app.drafts();
+    let restored = |stored: StoredDraft| {
+        let connector = change::connector(&at.app, &stored.connector, stored.role).ok()?;
+        Some(stored.with(connector, at.app.fresh_keys()))
+    };
+    drafts.get(id).or_else(|| drafts.restore(id, restored)).ok_or_else(gone)
 }
 
 pub fn gone() -> Refusal {
