@@ -20,6 +20,7 @@ pub const SETTINGS: &str = "settings:
 - {name: flag, kind: boolean, value: true}
 - {name: since, kind: date_iso8601}
 - {name: list, kind: array}
+- {name: many, kind: string, value: [a, b]}
 - {name: stream_maps, kind: object}
 - name: db.host
 - {name: token, sensitive: true}
@@ -131,6 +132,7 @@ fn config() -> impl Strategy<Value = Map<String, Value>> {
         sometimes("flag", any::<bool>().prop_map(Value::from).boxed()),
         sometimes("since", dates.boxed()),
         sometimes("list", vec(value(), 0..3).prop_map(Value::Array).boxed()),
+        sometimes("many", vec(texts(), 0..3).prop_map(Value::Array).boxed()),
         sometimes("db.host", texts().boxed()),
     ];
     (all, any::<prop::sample::Index>()).prop_map(|(members, turn)| {
@@ -191,13 +193,46 @@ fn secrets() -> impl Strategy<Value = Map<String, Value>> {
 fn extractor() -> impl Strategy<Value = Integration> {
     let mappers = select(vec![vec![], vec!["hide-names"], vec!["trim", "hide-names"]]);
     let schedule = option::of(select(vec!["@daily", "5 4 * * 1"]));
-    let parts = (declaration(), option::weighted(0.4, declaration()), mappers, schedule, secrets());
-    parts.prop_map(|(base, mut overlay, mappers, schedule, secrets)| {
-        if let Some(overlay) = &mut overlay {
-            keep_kinds(&base.config, &mut overlay.config);
-        }
+    let parts = (declaration(), option::weighted(0.4, overlay_of()), mappers, schedule, secrets());
+    parts.prop_map(|(base, overlay, mappers, schedule, secrets)| {
+        let overlay = overlay.map(|overlay| overlay.over(&base));
         Integration { base, overlay, mappers, schedule, secrets }
     })
+}
+
+/// A generated overlay, before it is fitted to its base.
+#[derive(Debug, Clone)]
+struct OverlayDraft {
+    declaration: Declaration,
+    /// Whether it repeats the settings of the base, with their tables in another order.
+    repeats: bool,
+}
+
+fn overlay_of() -> impl Strategy<Value = OverlayDraft> {
+    let repeats = prop::bool::weighted(0.2);
+    (declaration(), repeats).prop_map(|(declaration, repeats)| OverlayDraft { declaration, repeats })
+}
+
+impl OverlayDraft {
+    fn over(self, base: &Declaration) -> Declaration {
+        let mut overlay = self.declaration;
+        keep_kinds(&base.config, &mut overlay.config);
+        if self.repeats {
+            overlay.config.extend(base.config.iter().map(|(name, value)| (name.clone(), turned(value))));
+        }
+        overlay
+    }
+}
+
+/// Returns a value whose tables have their members in reverse. In lists, that makes a difference to Meltano.
+fn turned(value: &Value) -> Value {
+    match value {
+        Value::Array(items) => items.iter().map(turned).collect(),
+        Value::Object(table) => {
+            table.iter().rev().map(|(key, member)| (key.clone(), turned(member))).collect::<Map<_, _>>().into()
+        }
+        value => value.clone(),
+    }
 }
 
 /// Removes from an overlay what Meltano cannot merge with the base: `meaning::overlays` shows what that is.
@@ -236,12 +271,11 @@ fn is_text(value: &Value) -> bool {
 
 fn loader() -> impl Strategy<Value = Integration> {
     let only = |config| Declaration { config, ..Declaration::default() };
-    (config(), option::weighted(0.4, config())).prop_map(move |(base, mut overlay)| {
-        if let Some(overlay) = &mut overlay {
-            keep_kinds(&base, overlay);
-        }
+    (config(), option::weighted(0.4, overlay_of())).prop_map(move |(base, overlay)| {
+        let base = only(base);
+        let overlay = overlay.map(|overlay| only(overlay.over(&base).config));
         let (mappers, secrets) = (Vec::new(), Map::new());
-        Integration { base: only(base), overlay: overlay.map(only), mappers, schedule: None, secrets }
+        Integration { base, overlay, mappers, schedule: None, secrets }
     })
 }
 

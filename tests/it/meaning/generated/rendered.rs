@@ -124,7 +124,11 @@ fn rendered(folder: &Folder) -> Result<Variables, TestCaseError> {
 
 /// Returns the expected settings of a plugin: those of its file, its secrets, and the defaults of the others.
 fn config(declared: &Integration, environment: &str) -> Map<String, Value> {
-    let mut found = Map::from_iter([("loose".to_owned(), json!(false)), ("flag".to_owned(), json!(true))]);
+    let mut found = Map::from_iter([
+        ("loose".to_owned(), json!(false)),
+        ("flag".to_owned(), json!(true)),
+        ("many".to_owned(), json!(["a", "b"])),
+    ]);
     for (name, value) in &model::at(declared, environment).config {
         let value = model::value(name, value, &VARIABLES);
         match name.split_once('.') {
