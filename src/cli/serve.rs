@@ -18,6 +18,7 @@ use spile_ops::scheduler::{self, Opened};
 use spile_ops::{self as ops, Error};
 use spile_server::{self, App, Login, Setup, Trust, Writing};
 use spile_world::files::io_error::IoError;
+use spile_world::net::hub::Address;
 use spile_world::net::oauth::oidc::LoginClientSettings;
 use spile_world::{Outside, World};
 
@@ -220,6 +221,7 @@ impl Serving<'_> {
             login,
             trust: args.trust.trust(),
             provider_login: args.trust.provider_login(),
+            hub: Address::of(None, variable),
             rate: args.rate,
             port: at.port(),
             hosts: names(at, &args.host),

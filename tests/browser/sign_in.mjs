@@ -17,8 +17,14 @@ async function enter(house) {
 
 async function fillIn(house) {
   const { page } = house;
-  await page.goto("/marketplace");
-  await house.follow("button", "Add Salesforce as a source");
+  await page.goto("/marketplace/hub/extractor/tap-zendesk");
+  await page.getByRole("button", { name: "Add from Meltano Hub" }).waitFor();
+  await house.look("a plugin of the hub");
+  await page.goto("/marketplace?q=salesforce");
+  await house.follow("link", "Salesforce");
+  await page.getByRole("heading", { level: 2, name: "What you need" }).waitFor();
+  await house.look("connector");
+  await house.follow("button", "Add Salesforce");
   await house.type("Name (required)", "My CRM");
   await house.type("Consumer key (required)", "key-of-the-app");
   await house.type("Start date (required)", "2024-01-01");

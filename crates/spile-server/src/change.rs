@@ -98,15 +98,17 @@ pub async fn carry_out(app: &App, who: &Caller, change: &Change<'_>) -> Result<C
         Writing::Applied => Destination::WorkingTree,
     };
     let of = match change.slugs {
-        [slug] => format!("`{slug}`"),
+        // The verb says it all.
+        [] => String::new(),
+        [slug] => format!(" `{slug}`"),
         slugs => format!(
-            "{}: {}",
+            " {}: {}",
             ops::counted(slugs.len(), "integration"),
             slugs.iter().map(Slug::as_str).collect::<Vec<_>>().join(", ")
         ),
     };
     let details = if change.details.is_empty() { String::new() } else { format!("{}\n", change.details) };
-    let message = format!("{} {of}\n\n{details}By {}, through spile's server.\n", change.verb, who.name);
+    let message = format!("{}{of}\n\n{details}By {}, through spile's server.\n", change.verb, who.name);
     let (project, author) = (&app.setup().project, who.author());
     let written = change.edits.carry_out(project, &destination, &author, &message).await;
     app.forget_files().await;

@@ -18,10 +18,11 @@ use spile_core::visible::{is_turning, straight};
 use spile_view::report::ProblemData;
 
 /// The templates, by name.
-const TEMPLATES: [(&str, &str); 24] = [
+const TEMPLATES: [(&str, &str); 25] = [
     ("base.html.j2", include_str!("../../../templates/ui/base.html.j2")),
     ("bookmark.html.j2", include_str!("../../../templates/ui/bookmark.html.j2")),
     ("confirm.html.j2", include_str!("../../../templates/ui/confirm.html.j2")),
+    ("connector.html.j2", include_str!("../../../templates/ui/connector.html.j2")),
     ("fault.html.j2", include_str!("../../../templates/ui/fault.html.j2")),
     ("integration.html.j2", include_str!("../../../templates/ui/integration.html.j2")),
     ("integration_history.html.j2", include_str!("../../../templates/ui/integration_history.html.j2")),

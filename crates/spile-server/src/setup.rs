@@ -8,6 +8,7 @@ use super::session::Login;
 use spile_ops::edits::Destination;
 use spile_ops::run;
 use spile_world::keys::Places;
+use spile_world::net::hub::Address;
 use spile_world::net::oauth::oidc::LoginClientSettings;
 use spile_world::processes::meltano::Host;
 use spile_world::{Outside, Project};
@@ -33,6 +34,8 @@ pub struct Setup {
     pub trust: Option<Trust>,
     /// What this server is to that provider, if people can sign in there.
     pub provider_login: Option<LoginClientSettings>,
+    /// Where definitions of further connectors come from.
+    pub hub: Address,
     /// How many changes and runs a caller may request per minute.
     pub rate: u32,
     /// The port to listen on.

@@ -3,6 +3,8 @@
 mod answers;
 mod bookmarks;
 mod catalog;
+mod connector;
+mod connector_card;
 mod edited;
 mod entry;
 mod failure;
@@ -57,6 +59,8 @@ pub fn routes() -> Router<App> {
         .route("/integrations/{slug}/bookmarks", get(bookmarks::ask).post(bookmarks::clear))
         .route("/integrations/{slug}/{action}", post(integration::act))
         .route("/marketplace", get(catalog::marketplace))
+        .route("/marketplace/{kind}/{name}", get(connector::show))
+        .route("/marketplace/hub/{kind}/{name}", get(connector::show_on_hub).post(connector::add))
         .route("/check/{kind}/{type}", post(catalog::check))
         .route("/new/{kind}/{type}", get(wizard::ask).post(wizard::begin))
         .route("/drafts/{id}/discard", post(unfinished::discard))

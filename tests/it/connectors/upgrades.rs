@@ -5,10 +5,12 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::cli::schemas::holds;
 use crate::folder::Folder;
+use crate::http::Server;
 
 /// The hub's responses by path, and the requested paths.
 #[derive(Default)]
@@ -361,4 +363,59 @@ fn what_the_hub_has_is_found_without_a_network_and_one_definition_is_downloaded(
     assert_eq!(near["error"]["help"], "did you mean `tap-workable`?");
     let gone = import("hub:tap-youtube-analytics").exits(1).json();
     assert_eq!(gone["error"]["code"], "spile::hub::refused", "{gone:#}");
+}
+
+#[tokio::test]
+async fn a_page_adds_a_connector_from_the_hub_like_any_other_change() {
+    let (folder, hub) = (Folder::project(), Hub::start());
+    let facts = spile_core::connector::hub_facts::hub_facts();
+    let fact = facts.iter().find(|fact| fact.head.name == "hub:tap-workable").unwrap();
+    let server = Server::start(
+        |words| {
+            let mut command = folder.command(&words.join(" "));
+            command.env("MELTANO_HUB_URL", format!("http://{}", hub.address));
+            command
+        },
+        &[],
+    );
+    let browser = server.browser().await;
+    let page = browser.page("/marketplace?q=workable").await;
+    assert!(
+        page.contains("Add from Meltano Hub") && page.contains("marketplace&#x2f;hub&#x2f;extractor&#x2f;tap-workable"),
+        "{page}"
+    );
+    let address = "/marketplace/hub/extractor/tap-workable";
+    let page = browser.page(address).await;
+    assert!(page.contains(&fact.variant) && page.contains("a program by other people"));
+    // The hub does not have it yet, or does not answer with a definition: nothing is written.
+    let refused = browser.post(address, &[]).await;
+    assert!(refused.status().is_client_error() || refused.status().is_server_error(), "{}", refused.status());
+    assert!(!folder.join("connectors/workable.toml").exists());
+
+    let mut definition =
+        tap("1.0", &json!([{"name": "subdomain", "required": true}, {"name": "token", "sensitive": true}]));
+    (definition["name"], definition["variant"]) = (json!("tap-workable"), json!(fact.variant));
+    hub.publish(&[definition]);
+    assert_eq!(browser.goes(address, &[]).await, "/marketplace/extractor/workable?did=connector");
+    assert!(
+        folder.read("connectors/workable.toml").contains(&format!("from = \"hub:tap-workable--{}\"", fact.variant))
+    );
+    let page = browser.page("/marketplace/extractor/workable").await;
+    for shown in ["What you need", "subdomain", "token", "secret", "/new/extractor/workable"] {
+        assert!(page.contains(shown), "{shown}: {page}");
+    }
+    assert!(browser.goes("/new/extractor/workable", &[]).await.ends_with("/settings"));
+    assert!(folder.read(".spile/audit.jsonl").contains("add a connector"));
+    // A second time it exists.
+    assert_eq!(browser.post(address, &[]).await.status(), StatusCode::UNPROCESSABLE_ENTITY);
+    for path in
+        ["/marketplace/extractor/nothing", "/marketplace/hub/loader/tap-workable", "/marketplace/other/postgres"]
+    {
+        assert!(browser.get(path).await.status().is_client_error(), "{path}");
+    }
+    assert!(browser.page("/marketplace/loader/postgres").await.contains("destination"));
+
+    let viewer = folder.spile("tokens new viewer --role viewer").exits(0).out.trim().to_owned();
+    let refused = server.bare(Method::POST, address).bearer_auth(viewer).send().await.unwrap();
+    assert_eq!(refused.status(), StatusCode::FORBIDDEN);
 }

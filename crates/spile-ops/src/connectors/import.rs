@@ -64,6 +64,30 @@ pub fn import(
     asked: &DefinitionHints,
     overwriting: Overwriting,
 ) -> Result<Imported, Error> {
+    let PreparedImport { imported, edits } = prepare_import(project, source, asked, overwriting)?;
+    edits.write(project)?;
+    Ok(imported)
+}
+
+/// A connector that can be written.
+#[derive(Debug)]
+pub struct PreparedImport {
+    /// What will be written.
+    pub imported: Imported,
+    /// Its file.
+    pub edits: Edits,
+}
+
+/// Returns the file of the connector that a definition describes. Nothing is written.
+///
+/// # Errors
+/// When the definition is invalid, or its connector already exists.
+pub fn prepare_import(
+    project: &Project,
+    source: &Source,
+    asked: &DefinitionHints,
+    overwriting: Overwriting,
+) -> Result<PreparedImport, Error> {
     let mut problems = Problems::default();
     let found = definition::read(source, asked, &mut problems);
     let Some(Definition { mut connector, mut notes }) = found.filter(|_| !problems.any_error()) else {
@@ -87,9 +111,9 @@ pub fn import(
     }
     let mut edits = Edits::default();
     edits.set(path.clone(), edits::read(project, &path)?, Some(text));
-    edits.write(project)?;
     let secrets = connector.settings.iter().filter(|setting| setting.secret).count();
-    Ok(Imported { name, kind: role, path, settings: connector.settings.len(), secrets, notes })
+    let imported = Imported { name, kind: role, path, settings: connector.settings.len(), secrets, notes };
+    Ok(PreparedImport { imported, edits })
 }
 
 /// Returns the source and the hash of a definition.

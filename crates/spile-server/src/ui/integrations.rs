@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use url::form_urlencoded::Serializer;
 
-use super::catalog::mark;
+use super::connector_card::mark;
 use super::form::Posted;
 use super::shell::{At, Trouble, fault};
 use crate::api::fits;

@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use serde_json::{Value, json};
 
-use super::catalog::mark;
+use super::connector_card::mark;
 use super::integrations::state;
 use super::shell::{At, Trouble, fault};
 use super::source;

@@ -148,6 +148,7 @@ fn told(did: &str) -> Option<Told> {
         "draft" => ("good", "Your answers are kept for an hour. You can continue below."),
         "discarded" => ("good", "Discarded."),
         "signed_in" => ("good", "Signed in. The token is encrypted when you save."),
+        "connector" => ("good", "Added. You can use it for an integration now."),
         "deleted" => ("good", "Deleted. It takes effect when the plan is applied."),
         "cleared" => ("good", "Cleared. The next sync reads the stream again."),
         "enabled" => ("good", "Enabled."),

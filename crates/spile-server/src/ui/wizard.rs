@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use serde_json::{Value, json};
 
 use super::answers::{choose, find, general, gone, known, schedule, settle};
-use super::catalog::mark;
+use super::connector_card::mark;
 use super::form::Posted;
 use super::general::text;
 use super::provider;
