@@ -172,7 +172,7 @@ fn a_wheel_works_with_pip_and_with_nothing_but_uv() {
         assert_eq!(ran.code, Some(0), "{words:?}: {}{}", ran.stdout, ran.stderr);
         ran.stdout
     };
-    assert!(spile(&["init", "demo"]).contains("cd demo && spile up"));
+    assert!(spile(&["init", "demo"]).contains("cd demo && uvx spile up"));
     spile(&["-C", "demo", "up", "--yes"]);
     let records = std::fs::read_to_string(folder.path().join("demo/output/fruit.jsonl")).unwrap();
     assert_eq!(records.lines().count(), 3);

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{Change, Current, Difference, FieldChange, Head, Step};
-use crate::connector::Setting;
+use crate::connector::{Role, Setting};
 use crate::integration::load::is_reference;
 use crate::integration::select::{Pattern, as_pattern};
 use crate::integration::{Choices, Integration, Integrations};
@@ -224,7 +224,9 @@ fn field_verdicts<R: Record>(
     // If a loader begins to follow its extractors, that alone moves none of their records.
     for field in fields.into_iter().filter(|field| !follows(&field.difference)) {
         if let Some((consequence, reason)) = of_field(&field, integration) {
-            let streams = streams_of(&field, all);
+            // A loader reads no streams.
+            let is_loader = integration.is_some_and(|one| one.connector.head.role == Role::Loader);
+            let streams = if is_loader { BTreeSet::new() } else { streams_of(&field, all) };
             // Selecting less does not read anything again.
             if streams.is_empty() && field.path == SELECT {
                 continue;
@@ -281,8 +283,13 @@ fn of_field(
 ) -> Option<(Consequence, Phrase)> {
     match path.split() {
         ("config" | "secrets", Some(name)) => {
-            let setting = integration?.connector.setting(name).filter(|setting| !is_same(setting, difference))?;
-            setting.resync.then(|| (Consequence::Resync, phrase![code(name), " changes which data is read"]))
+            let connector = &integration?.connector;
+            let setting = connector.setting(name).filter(|setting| !is_same(setting, difference))?;
+            let what = match connector.head.role {
+                Role::Extractor => " changes which data is read",
+                Role::Loader => " changes where records go; those loaded before stay where they are",
+            };
+            setting.resync.then(|| (Consequence::Resync, phrase![code(name), what]))
         }
         ("select", None) => Some((Consequence::Resync, "newly selected streams are read from the start".into())),
         ("metadata", None) => {

@@ -7,6 +7,7 @@ use tokio::task::JoinSet;
 
 use super::Error;
 use crate::Loaded;
+use spile_core::connector::Role;
 use spile_core::integration::Integration;
 use spile_core::name::IntegrationId;
 use spile_core::plan::{Compared, Plan, Price};
@@ -30,8 +31,10 @@ pub(super) async fn prices(
     if plan.compared == Compared::FileOnly {
         return Ok(BTreeMap::new());
     }
-    let has_price =
-        |integration: &&Arc<Integration>| plan.consequences.get(&integration.id).is_some_and(Price::applies);
+    let has_price = |integration: &&Arc<Integration>| {
+        integration.connector.head.role == Role::Extractor
+            && plan.consequences.get(&integration.id).is_some_and(Price::applies)
+    };
     let mut waiting = loaded.integrations.by_slug().filter(has_price).take(MOST).cloned();
     let (mut asking, mut prices) = (JoinSet::new(), BTreeMap::new());
     loop {

@@ -104,7 +104,9 @@ pub enum StateError {
     #[error("`{slug}` has no state in this environment")]
     #[diagnostic(
         code(spile::state::none),
-        help("run `spile sync {slug}` first, or restore an earlier state: `spile state history {slug}` lists them")
+        help(
+            "run `spile sync {slug}`, unless its tap keeps no state, or restore an earlier one: `spile state history {slug}` lists them"
+        )
     )]
     None {
         /// The integration.

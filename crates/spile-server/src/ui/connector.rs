@@ -106,12 +106,11 @@ async fn prepared(at: &At, role: Role, name: &str) -> Result<PreparedImport, Ref
     let setup = at.app.setup();
     let mut asked = DefinitionHints { role: Some(role), ..DefinitionHints::default() };
     // The local copy of the hub, if there is one, needs no network.
-    let source = match connectors::hub(&setup.project, name, &mut asked)? {
-        Some(source) => source,
-        None => {
-            let hub = Hub::new(&setup.hub, &setup.outside.authorities).map_err(spile_ops::Error::from)?;
-            connectors::download(&hub, name, &mut asked).await?
-        }
+    let source = if let Some(source) = connectors::hub(&setup.project, name, &mut asked)? {
+        source
+    } else {
+        let hub = Hub::new(&setup.hub, &setup.outside.authorities).map_err(spile_ops::Error::from)?;
+        connectors::download(&hub, name, &mut asked).await?
     };
     Ok(connectors::prepare_import(&setup.project, &source, &asked, Overwriting::Refused)?)
 }

@@ -298,7 +298,7 @@ impl Wait {
 
     fn tell(&self, file: &File) {
         if let Some(known) = INTRODUCTION.get() {
-            (known.tell)(&format!("waiting for another spile process that is {}: {}", self.lock.work(), holder(file)));
+            (known.tell)(&format!("for another spile process that is {}: {}", self.lock.work(), holder(file)));
         }
     }
 
