@@ -218,13 +218,13 @@ pub fn pace(pace: &Pace<'_>) -> String {
     format!("{} records of {streams}, {}/s", grouped(records), grouped(records.saturating_mul(1000) / millis))
 }
 
-/// Returns a number with its thousands separated: `12 345`.
+/// Returns a number with its thousands separated: `12,345`.
 #[must_use]
 pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let place = |(at, digit): (usize, char)| {
         let is_edge = at > 0 && (digits.len() - at).is_multiple_of(3);
-        [is_edge.then_some('\u{202f}'), Some(digit)].into_iter().flatten()
+        [is_edge.then_some(','), Some(digit)].into_iter().flatten()
     };
     digits.chars().enumerate().flat_map(place).collect()
 }

@@ -81,9 +81,9 @@ fn a_plan_says_how_much_a_resync_reads_again() {
     replicate_by(&project, "id");
     let priced = price(&project);
     let text = project.spile(&["plan"]).succeeds().stdout();
-    assert!(text.contains("price: about 4\u{202f}2") && text.contains("the next scheduled sync starts at"), "{text}");
+    assert!(text.contains("price: about 4,2") && text.contains("the next scheduled sync starts at"), "{text}");
     let markdown = project.spile(&["plan", "--format", "markdown"]).succeeds().stdout();
-    assert!(markdown.contains("about 4\u{202f}2"), "{markdown}");
+    assert!(markdown.contains("about 4,2"), "{markdown}");
     assert!(priced["done_by"].is_string() && priced["seconds"].as_f64().unwrap() > 0.0, "{priced:#}");
 
     // A guard refuses it until its number is acknowledged.

@@ -213,10 +213,10 @@ mod tests {
         assert_eq!(
             sentences(&two),
             [
-                "price: about 1\u{202f}204\u{202f}000 rows, 12 min, up to 603 calls of 15\u{202f}000 a day; the next scheduled sync starts at \
+                "price: about 1,204,000 rows, 12 min, up to 603 calls of 15,000 a day; the next scheduled sync starts at \
                  2026-12-01 02:00 UTC and is done about 2026-12-01 02:12 UTC",
-                "`orders`: 1\u{202f}200\u{202f}000 rows, 11 min; last read in full on 2026-11-03",
-                "`customers`: 4\u{202f}000 rows, 60 s; last read in full on 2026-11-03",
+                "`orders`: 1,200,000 rows, 11 min; last read in full on 2026-11-03",
+                "`customers`: 4,000 rows, 60 s; last read in full on 2026-11-03",
             ]
         );
     }
