@@ -1,6 +1,7 @@
 //! Runs git for what only git can do: configuration, merges of two texts, branches with commits, and the checked-out
 //! commit.
 
+mod branches;
 mod changed;
 mod checked_out;
 mod command;
@@ -14,6 +15,7 @@ use miette::Diagnostic;
 use crate::files::project::{Project, Trust};
 use command::{Git, Reach, parts};
 
+pub use branches::{Branch, branches};
 pub use checked_out::checked_out;
 pub use commit::{Author, Commit, commit, push, remove_branch};
 
