@@ -35,6 +35,7 @@ function ready(root) {
     const count = () => {
       const selected = document.querySelectorAll(`input[type=checkbox][name="${label.dataset.count}"]:checked`);
       label.textContent = `${selected.length} selected`;
+      label.closest(".bar").hidden = selected.length === 0;
     };
     label.closest("form").addEventListener("change", count);
     count();
@@ -80,7 +81,12 @@ document.addEventListener("click", (event) => {
   if (button) button.closest(".note").remove();
 });
 
-document.addEventListener("DOMContentLoaded", () => ready(document));
+document.addEventListener("DOMContentLoaded", () => {
+  ready(document);
+  // On a phone, the pages are a row to scroll.
+  const here = document.querySelector(".top nav [aria-current]");
+  if (here) here.closest("ul").scrollLeft = here.offsetLeft - 16;
+});
 document.addEventListener("htmx:after:settle", (event) => {
   if (event.target instanceof Element) ready(event.target);
 });
@@ -134,6 +140,38 @@ document.addEventListener("submit", (event) => {
   document.getElementById("trouble").scrollIntoView({ block: "nearest" });
 });
 
+// One stream of events tells a page what has changed; its parts then ask for themselves. A page that is hidden has none: a
+// browser opens only a few connections to one server.
+let events;
+
+function look(kind) {
+  for (const part of document.querySelectorAll(`[data-live~="${kind}"]`)) {
+    // Whoever is at a control of a part keeps it.
+    const isInUse = part.matches("#rows, #state") && part.contains(document.activeElement);
+    if (!isInUse) part.dispatchEvent(new Event("look"));
+  }
+}
+
+function listen() {
+  if (document.hidden || !document.getElementById("toasts")) {
+    if (events) events.close();
+    events = undefined;
+  } else if (!events || events.readyState === EventSource.CLOSED) {
+    events = new EventSource("/events");
+    for (const kind of ["runs", "alerts"]) events.addEventListener(kind, () => look(kind));
+    // The answer to the next question says that the session has ended.
+    events.addEventListener("session", () => look("alerts"));
+    events.addEventListener("open", () => look(document.getElementById("trouble") ? "alerts" : "run"));
+    events.addEventListener("error", () => setTimeout(() => { look("alerts"); listen(); }, 5000));
+  }
+}
+document.addEventListener("visibilitychange", listen);
+window.addEventListener("pageshow", listen);
+window.addEventListener("pagehide", () => {
+  if (events) events.close();
+  events = undefined;
+});
+
 // The address of a list says what it is filtered by, so that a reload, a bookmark and going back show the same.
 document.addEventListener("htmx:after:request", (event) => {
   const form = event.detail.ctx.sourceElement;
@@ -142,31 +180,35 @@ document.addEventListener("htmx:after:request", (event) => {
   history.replaceState(history.state, "", `${form.getAttribute("action")}?${new URLSearchParams(said)}`);
 });
 
-// Search and commands on every page, by Ctrl-K (⌘K on a Mac) or its button. Arrows move through what was found.
-function openPalette() {
-  const dialog = document.getElementById("palette");
+// Search and commands open on every page by Ctrl-K (⌘K on a Mac) or a button, and notifications in a drawer. Arrows move
+// through what was found.
+function openDialog(id) {
+  const dialog = document.getElementById(id);
   if (!dialog || dialog.open) return;
   dialog.showModal();
   const box = dialog.querySelector("#palette-q");
-  box.select();
-  box.dispatchEvent(new Event("look"));
+  if (box) box.select();
+  (box || dialog.querySelector("[hx-trigger~=look]")).dispatchEvent(new Event("look"));
 }
 document.addEventListener("click", (event) => {
   if (!(event.target instanceof Element)) return;
+  const opener = event.target.closest("[data-opens]");
   // A click with Ctrl or Shift opens the page of the link, as on every link.
-  if (event.target.closest("[data-palette]") && !event.ctrlKey && !event.metaKey && !event.shiftKey) {
+  if (opener && !event.ctrlKey && !event.metaKey && !event.shiftKey && document.getElementById(opener.dataset.opens)) {
     event.preventDefault();
-    openPalette();
+    openDialog(opener.dataset.opens);
   }
+  const closer = event.target.closest("[data-closes]");
+  if (closer) closer.closest("dialog").close();
   // The backdrop belongs to the dialog itself.
-  if (event.target.id === "palette") event.target.close();
+  if (["palette", "drawer"].includes(event.target.id)) event.target.close();
 });
 document.addEventListener("keydown", (event) => {
   // On a Mac, Ctrl-K belongs to the text that one writes.
   const isAsked = navigator.platform.startsWith("Mac") ? event.metaKey : event.ctrlKey;
   if (event.key.toLowerCase() === "k" && isAsked && !event.altKey && !event.shiftKey) {
     event.preventDefault();
-    openPalette();
+    openDialog("palette");
     return;
   }
   const dialog = document.getElementById("palette");

@@ -24,7 +24,7 @@ use spile_world::{Outside, World};
 
 /// Start the web UI and the REST API, and optionally the scheduler
 #[derive(Debug, clap::Args)]
-#[expect(clippy::struct_excessive_bools, reason = "four independent flags")]
+#[expect(clippy::struct_excessive_bools, reason = "five independent flags")]
 pub struct Args {
     /// Address to listen on; port 0 picks a free port, `none` starts only the scheduler
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8320")]
@@ -53,6 +53,9 @@ pub struct Args {
     /// Changes and runs allowed per user and minute
     #[arg(long, value_name = "N", default_value = "120", value_parser = clap::value_parser!(u32).range(1..))]
     rate: u32,
+    /// Serve the page `/design`, which shows every component of the web UI; for contributors
+    #[arg(long, hide = true)]
+    design: bool,
     #[command(flatten)]
     trust: Trusted,
     #[command(flatten)]
@@ -228,6 +231,8 @@ impl Serving<'_> {
             jobs: args.pace.jobs(),
             timeout: args.pace.timeout(),
             turns: turns.clone(),
+            has_scheduler: args.scheduler,
+            has_design_page: args.design,
         };
         let app = App::new(setup);
         self.step("Serving", &format!("http://{at}/"));

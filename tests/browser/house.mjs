@@ -102,7 +102,8 @@ export class House {
   }
 
   async press(role, name, key = "Enter") {
-    await this.tabTo(this.page.getByRole(role, { name, exact: true }));
+    // The sidebar comes first, and a page may have a control of the same name.
+    await this.tabTo(this.page.getByRole(role, { name, exact: true }).last());
     await this.page.keyboard.press(key);
   }
 

@@ -141,7 +141,11 @@ async function mendAFailure(house) {
   await page.goto("/integrations/things");
   assert.match(await page.getByRole("alert").innerText(), /The source rejected the credentials[\s\S]*access token has expired/);
   await house.look("integration that failed");
-  await house.follow("link", "Notifications 1 unread");
+  await house.press("link", "Notifications 1 unread");
+  const drawer = page.getByRole("dialog", { name: "Notifications" });
+  await drawer.getByText("access token has expired").waitFor();
+  await house.look("notifications in the drawer");
+  await house.follow("link", "Open as a page");
   assert.match(await page.locator("main").innerText(), /things[\s\S]*access token has expired/);
   await house.look("notifications");
   await house.follow("link", "Fix token");
@@ -178,7 +182,7 @@ async function mendAFailure(house) {
 // Search and commands are on every page, for whoever has no mouse.
 async function searches(house) {
   const { page } = house;
-  await page.goto("/plan");
+  await page.goto("/changes");
   await page.keyboard.press("Control+K");
   const box = page.getByRole("textbox", { name: "Search and commands" });
   await box.waitFor();
@@ -192,7 +196,7 @@ async function searches(house) {
   assert.ok(await box.evaluate((element) => element === document.activeElement));
   await page.keyboard.press("Escape");
   await box.waitFor({ state: "hidden" });
-  assert.ok(page.url().endsWith("/plan"), "nothing was carried out");
+  assert.ok(page.url().endsWith("/changes"), "nothing was carried out");
   await page.keyboard.press("Control+K");
   await page.keyboard.press("Control+A");
   await page.keyboard.type("notifications");
@@ -203,6 +207,33 @@ async function searches(house) {
   await page.goto("/search?q=my+crm");
   await page.getByRole("button", { name: "Test My CRM" }).waitFor();
   await house.look("search without a script");
+}
+
+// Who did what is one page, and who may what another.
+async function looksAround(house) {
+  const { page } = house;
+  await page.goto("/overview");
+  await house.follow("link", "Activity");
+  const activity = page.getByRole("region", { name: "Activity" });
+  await activity.getByText("applied changes to").first().waitFor();
+  await house.look("activity", "activity");
+  await page.getByLabel("Kind").selectOption("access");
+  await activity.getByText("applied changes to").first().waitFor({ state: "detached" });
+  await page.waitForURL((url) => url.searchParams.get("kind") === "access");
+  await house.follow("link", "Settings");
+  await house.look("settings: about");
+  await house.follow("link", "Access");
+  await house.type("Name", "ci");
+  await page.getByLabel("Role").selectOption("viewer");
+  await house.press("button", "Create token");
+  await page.getByText("It is not shown again").waitFor();
+  await house.look("settings: a new token", "settings");
+  await house.follow("link", "Notifications");
+  await house.look("settings: notifications");
+  await house.follow("link", "Keys");
+  await house.look("settings: keys");
+  await page.goto("/design");
+  await house.look("design");
 }
 
 // A server that is away and a session that ends lose nothing that was typed.
@@ -235,10 +266,17 @@ async function keepWhatIsTyped(house) {
 async function apply(house) {
   const { page } = house;
   await page.goto("/integrations");
-  await house.follow("link", "Plan");
-  await house.look("plan", "plan");
-  await house.follow("button", "Apply");
+  await house.follow("link", "Changes");
+  await house.look("changes", "changes");
+  await house.follow("link", "Review and apply…");
+  await house.look("the summary of an apply");
+  await house.press("button", "Apply");
   await page.getByText("Applied.").waitFor();
+  await page.goto("/changes/history");
+  await page.getByText("live", { exact: true }).waitFor();
+  await house.look("past applies");
+  await page.goto("/changes/drift");
+  await house.look("no drift");
   await page.goto("/runs");
   await house.look("runs");
   await page.goto("/integrations");
@@ -260,5 +298,6 @@ await run(async (house) => {
   await mendAFailure(house);
   await searches(house);
   await apply(house);
+  await looksAround(house);
   await keepWhatIsTyped(house);
 });

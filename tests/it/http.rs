@@ -3,6 +3,7 @@
 mod api;
 mod browser;
 mod canary;
+mod changes;
 mod form;
 mod forms;
 mod gone;
@@ -14,6 +15,7 @@ mod pages;
 mod readme;
 mod runs;
 mod safety;
+mod settings;
 mod sign_in;
 mod states;
 

@@ -15,6 +15,7 @@ use super::limits::Limit;
 use super::pending_sign_ins::{PendingSignIn, PendingSignIns};
 use super::project_view::{Desks, ProjectView};
 use super::provider_login::ProviderLogin;
+use super::pulse::Pulse;
 use super::queue::Queue;
 use super::refusal::Refusal;
 use super::session::Sessions;
@@ -51,6 +52,8 @@ struct Inner {
     answered: IdempotencyStore,
     /// Allows one change at a time: each checks all files before it writes one.
     writes: tokio::sync::Mutex<()>,
+    /// What open pages follow.
+    pulse: watch::Sender<Pulse>,
     stop: watch::Sender<bool>,
 }
 
@@ -76,6 +79,7 @@ impl App {
             sign_ins: PendingSignIns::default(),
             answered: IdempotencyStore::default(),
             writes: tokio::sync::Mutex::default(),
+            pulse: watch::Sender::default(),
             stop,
             setup,
         }))
@@ -218,6 +222,11 @@ impl App {
         let mut options = desk.options.clone();
         options.interrupt = self.0.stop.subscribe();
         options
+    }
+
+    /// Returns what open pages follow.
+    pub(super) fn pulse(&self) -> &watch::Sender<Pulse> {
+        &self.0.pulse
     }
 
     /// Tells runs to stop.

@@ -9,13 +9,15 @@ use axum::routing::get;
 use super::app::App;
 use super::refusal;
 
-/// Each asset's name, media type and bytes. htmx is by Big Sky Software, under the Zero-Clause BSD license; the typeface
-/// Inter is under the SIL Open Font License, and the icons are Lucide's, under the ISC license: all beside them.
-const ASSETS: [(&str, &str, &[u8]); 6] = [
+/// Each asset's name, media type and bytes. htmx is by Big Sky Software, under the Zero-Clause BSD license; the typefaces
+/// Inter and Geist Mono are under the SIL Open Font License, and the icons are Lucide's, under the ISC license: all beside
+/// them.
+const ASSETS: [(&str, &str, &[u8]); 7] = [
     ("style.css", "text/css; charset=utf-8", include_bytes!("../../../assets/style.css")),
     ("app.js", "text/javascript; charset=utf-8", include_bytes!("../../../assets/app.js")),
     ("htmx.js", "text/javascript; charset=utf-8", include_bytes!("../../../assets/htmx-4.0.1.min.js")),
     ("inter.woff2", "font/woff2", include_bytes!("../../../assets/fonts/inter.woff2")),
+    ("geist-mono.woff2", "font/woff2", include_bytes!("../../../assets/fonts/geist-mono.woff2")),
     ("icon.svg", "image/svg+xml", include_bytes!("../../../assets/icon.svg")),
     ("icons.svg", "image/svg+xml", include_bytes!("../../../assets/icons.svg")),
 ];

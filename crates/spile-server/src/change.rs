@@ -128,12 +128,15 @@ pub async fn carry_out(app: &App, who: &Caller, change: &Change<'_>) -> Result<C
 }
 
 /// Applies what has just been written.
-async fn apply_changed(app: &App, who: &Caller, slugs: &[Slug]) -> Result<(), Refusal> {
+///
+/// # Errors
+/// As [`apply`].
+pub async fn apply_changed(app: &App, who: &Caller, slugs: &[Slug]) -> Result<(), Refusal> {
     let desk = app.reload().await?;
     let mut options = ops::plan::Options::everything(desk.environment.clone());
     options.selection = Selection::known_of(slugs.iter().cloned());
     let plan = ops::plan(&desk.world, &desk.loaded, &options).await?;
-    apply(app, &desk, who, &plan).await
+    apply(app, &desk, who, &Apply::of(&plan)).await
 }
 
 /// Plans all integrations, or the named ones.
@@ -151,17 +154,35 @@ pub async fn plan(desk: &ProjectView, only: Option<&str>) -> Result<Plan, Refusa
     Ok(ops::plan(&desk.world, &desk.loaded, &options).await?)
 }
 
+/// A plan to carry out.
+pub struct Apply<'a> {
+    /// The plan.
+    pub plan: &'a Plan,
+    /// What the user has acknowledged.
+    pub allowance: Allowance,
+    /// The word for it in the audit log: `apply` or `rollback`.
+    pub action: &'static str,
+}
+
+impl<'a> Apply<'a> {
+    /// Returns an apply of a plan that exceeds no guard.
+    pub fn of(plan: &'a Plan) -> Self {
+        Self { plan, allowance: Allowance::default(), action: "apply" }
+    }
+}
+
 /// Applies a plan.
 ///
 /// # Errors
 /// If the plan exceeds the guard, is stale, or a target refuses it.
-pub async fn apply(app: &App, desk: &ProjectView, who: &Caller, plan: &Plan) -> Result<(), Refusal> {
+pub async fn apply(app: &App, desk: &ProjectView, who: &Caller, apply: &Apply<'_>) -> Result<(), Refusal> {
+    let Apply { plan, allowance, action } = *apply;
     if app.setup().writing == Writing::Not {
         return Err(read_only());
     }
     let (actor, commit) = (who.name.clone(), git::checked_out(desk.world.project.root()));
     let origin = ApplyOrigin { plan: plan.id(), actor, commit, at: Timestamp::now(), rendered: None };
-    let options = ops::apply::Options { allowance: Allowance::default(), origin };
+    let options = ops::apply::Options { allowance, origin };
     let on_states = state_change::options(app, desk, who);
     let scope = state_change::scope(desk, &on_states);
     let applied = async {
@@ -177,7 +198,7 @@ pub async fn apply(app: &App, desk: &ProjectView, who: &Caller, plan: &Plan) -> 
         // The registry may have accepted the plan before something else failed.
         result = format!("{result}, {}", failed(error));
     }
-    let noted = app.note(who, "apply", if slugs.len() > MOST_NAMED { &[] } else { &slugs }, Some(result));
+    let noted = app.note(who, action, if slugs.len() > MOST_NAMED { &[] } else { &slugs }, Some(result));
     applied?;
     noted
 }

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use spile_core::connector::{Connector, Role};
@@ -36,6 +37,8 @@ pub struct Drafts {
 pub struct Draft {
     /// The user who is creating it.
     pub owner: String,
+    /// The id of the integration, which the reviewed file and the saved one have in common.
+    pub integration: Uuid,
     /// The step at which its owner last left it; empty if that never happened.
     pub step: String,
     /// Its connector.
@@ -70,6 +73,7 @@ pub struct Draft {
 #[derive(Serialize, Deserialize)]
 pub struct StoredDraft {
     owner: String,
+    integration: Uuid,
     step: String,
     /// The role of its connector.
     pub role: Role,
@@ -111,6 +115,7 @@ impl Draft {
     pub fn new(owner: &str, connector: Arc<Connector>, keys: Keys) -> Self {
         Self {
             owner: owner.to_owned(),
+            integration: Uuid::new_v4(),
             step: String::new(),
             name: connector.head.label.clone(),
             connector,
@@ -134,6 +139,7 @@ impl Draft {
         let said = texts.into_iter().filter(|(_, text)| !text.is_empty());
         let mut keys: BTreeMap<_, _> =
             said.map(|(key, text)| (key.to_owned(), serde_json::Value::from(text.as_str()))).collect();
+        keys.insert("id".to_owned(), self.integration.to_string().into());
         if !self.select.is_empty() {
             keys.insert("select".to_owned(), self.select.clone().into());
         }
@@ -161,6 +167,7 @@ impl StoredDraft {
         let secrets = draft.secrets.iter().map(|(name, secret)| (name.clone(), secret.expose().to_owned()));
         Self {
             owner: draft.owner.clone(),
+            integration: draft.integration,
             step: draft.step.clone(),
             role: draft.connector.head.role,
             connector: draft.connector.head.name.clone(),
@@ -181,11 +188,26 @@ impl StoredDraft {
     /// Returns the draft, with its connector and new keys.
     #[must_use]
     pub fn with(self, connector: Arc<Connector>, keys: Keys) -> Draft {
-        let Self { owner, step, name, config, typed, secrets, loader, schedule, select, streams, in_full, .. } = self;
+        let Self {
+            owner,
+            integration,
+            step,
+            name,
+            config,
+            typed,
+            secrets,
+            loader,
+            schedule,
+            select,
+            streams,
+            in_full,
+            ..
+        } = self;
         let secrets = secrets.into_iter().map(|(name, secret)| (name, Secret::new(secret))).collect();
         let (run, settled, keys) = (self.run, self.settled, Arc::new(keys));
         Draft {
             owner,
+            integration,
             step,
             connector,
             name,

@@ -35,6 +35,7 @@ pub mod pages;
 mod pending_sign_ins;
 mod project_view;
 mod provider_login;
+mod pulse;
 mod queue;
 mod refusal;
 mod response_cache;
@@ -101,6 +102,7 @@ pub async fn serve(app: &App, listener: TcpListener, mut stop: watch::Receiver<b
         // Ends log streams that no client closes.
         () = late => {}
         () = sweeping => {}
+        () = pulse::beat(app) => {}
     }
     app.stop();
     app.jobs().ended().await;

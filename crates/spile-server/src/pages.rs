@@ -1,5 +1,6 @@
 //! Pages: values to HTML. Templates are part of the program and escape every value; rendering is pure.
 
+pub mod activity;
 pub mod chart;
 pub mod failure;
 pub mod fields;
@@ -18,11 +19,15 @@ use spile_core::visible::{is_turning, straight};
 use spile_view::report::ProblemData;
 
 /// The templates, by name.
-const TEMPLATES: [(&str, &str); 25] = [
+const TEMPLATES: [(&str, &str); 29] = [
+    ("activity.html.j2", include_str!("../../../templates/ui/activity.html.j2")),
     ("base.html.j2", include_str!("../../../templates/ui/base.html.j2")),
     ("bookmark.html.j2", include_str!("../../../templates/ui/bookmark.html.j2")),
+    ("changes.html.j2", include_str!("../../../templates/ui/changes.html.j2")),
+    ("components.html.j2", include_str!("../../../templates/ui/components.html.j2")),
     ("confirm.html.j2", include_str!("../../../templates/ui/confirm.html.j2")),
     ("connector.html.j2", include_str!("../../../templates/ui/connector.html.j2")),
+    ("design.html.j2", include_str!("../../../templates/ui/design.html.j2")),
     ("fault.html.j2", include_str!("../../../templates/ui/fault.html.j2")),
     ("integration.html.j2", include_str!("../../../templates/ui/integration.html.j2")),
     ("integration_history.html.j2", include_str!("../../../templates/ui/integration_history.html.j2")),
@@ -36,12 +41,12 @@ const TEMPLATES: [(&str, &str); 25] = [
     ("notifications.html.j2", include_str!("../../../templates/ui/notifications.html.j2")),
     ("overview.html.j2", include_str!("../../../templates/ui/overview.html.j2")),
     ("parts.html.j2", include_str!("../../../templates/ui/parts.html.j2")),
-    ("plan.html.j2", include_str!("../../../templates/ui/plan.html.j2")),
     ("run.html.j2", include_str!("../../../templates/ui/run.html.j2")),
     ("run_live.html.j2", include_str!("../../../templates/ui/run_live.html.j2")),
     ("runs.html.j2", include_str!("../../../templates/ui/runs.html.j2")),
     ("search.html.j2", include_str!("../../../templates/ui/search.html.j2")),
     ("search_results.html.j2", include_str!("../../../templates/ui/search_results.html.j2")),
+    ("settings.html.j2", include_str!("../../../templates/ui/settings.html.j2")),
     ("toasts.html.j2", include_str!("../../../templates/ui/toasts.html.j2")),
     ("wizard.html.j2", include_str!("../../../templates/ui/wizard.html.j2")),
 ];
@@ -82,6 +87,7 @@ fn phrase(value: &Value) -> Value {
 
 /// What every page has around it.
 #[derive(Debug, Clone, Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "what a user may do, each by itself")]
 pub struct Shell {
     /// The name of the project.
     pub project: String,
@@ -95,6 +101,8 @@ pub struct Shell {
     pub role: &'static str,
     /// Whether the user may change files and start runs.
     pub can_edit: bool,
+    /// Whether the user may test and sync.
+    pub can_run: bool,
     /// Whether the user may apply plans.
     pub can_apply: bool,
     /// Whether the user has a session to sign out of.
@@ -109,6 +117,21 @@ pub struct Shell {
     pub problems: Vec<ProblemData>,
     /// Why the registry does not answer.
     pub registry: Option<String>,
+    /// The line about the server.
+    pub about: About,
+}
+
+/// What every page says about the server.
+#[derive(Debug, Clone, Serialize)]
+pub struct About {
+    /// The version of spile.
+    pub version: &'static str,
+    /// Where rows and runs are kept.
+    pub registry: &'static str,
+    /// Who runs the schedules.
+    pub scheduler: &'static str,
+    /// Whether the server refuses changes.
+    pub is_read_only: bool,
 }
 
 /// A link to a page.
@@ -140,9 +163,9 @@ pub struct Told {
     /// `good`, `warn` or `bad`.
     pub tone: &'static str,
     /// The sentence.
-    pub text: &'static str,
-    /// Whether the next step is to look at the plan.
-    pub leads_to_plan: bool,
+    pub text: String,
+    /// Whether the next step is to review the changes.
+    pub leads_to_changes: bool,
 }
 
 /// A failed action, shown on the page that asked for it.

@@ -13,6 +13,7 @@ use super::setup::Setup;
 use spile_core::alert::Seen;
 use spile_core::integration::Integration;
 use spile_core::name::{EnvironmentName, IntegrationId};
+use spile_core::settings::Registry;
 use spile_ops::check::Marks;
 use spile_ops::run::{Options, WhenBusy, jobs};
 use spile_ops::{self as ops, Error, Loaded, notify};
@@ -139,6 +140,15 @@ impl Desks {
 }
 
 impl ProjectView {
+    /// Returns where rows and runs are kept, in words.
+    #[must_use]
+    pub fn registry_words(&self) -> &'static str {
+        match self.loaded.settings.registry_of(&self.environment) {
+            Registry::Local => "local registry",
+            Registry::Supabase(_) => "Supabase registry",
+        }
+    }
+
     /// Reads the files; if they have problems, keeps the last valid version.
     fn read_after(before: Option<&Self>, setup: &Setup, mark: u64) -> Result<Self, Refusal> {
         match (Self::read(setup, mark), before) {

@@ -80,6 +80,17 @@ impl SessionStore {
     }
 }
 
+/// A session that has not ended, as others see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenSession {
+    /// Names it without revealing its cookie.
+    pub id: String,
+    /// The user.
+    pub who: Caller,
+    /// When it ends.
+    pub until: Timestamp,
+}
+
 /// The reason why a sign-in failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NotIn {
@@ -212,6 +223,29 @@ impl Sessions {
         state.by_hash.remove(&hash(self.brought(headers)?.as_bytes()));
         self.store(&mut state);
         self.cookie("", Duration::ZERO)
+    }
+
+    /// Returns the sessions that have not ended, those that end last first.
+    pub(super) fn open(&self) -> Vec<OpenSession> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.drop_ended();
+        let open = |(sha256, Session { who, until, .. }): (&String, &Session)| OpenSession {
+            id: hash(sha256.as_bytes()),
+            who: who.clone(),
+            until: *until,
+        };
+        let mut all: Vec<_> = state.by_hash.iter().map(open).collect();
+        all.sort_by_key(|session| std::cmp::Reverse(session.until));
+        all
+    }
+
+    /// Ends a session by its id, and returns whose it was; `None` if there is none.
+    pub(super) fn end(&self, id: &str) -> Option<Caller> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let sha256 = state.by_hash.keys().find(|sha256| hash(sha256.as_bytes()) == id)?.clone();
+        let who = state.by_hash.remove(&sha256)?.who;
+        self.store(&mut state);
+        Some(who)
     }
 
     /// Returns the caller whose session a request belongs to.
@@ -364,6 +398,18 @@ mod tests {
         assert_eq!(server.find(&cookie).unwrap().name, "ci");
         server.tokens.make("ci", Role::Editor, Timestamp::UNIX_EPOCH).unwrap();
         assert_eq!(server.find(&cookie), None, "another token of that name is another token");
+    }
+
+    #[test]
+    fn a_session_that_another_ends_is_gone_also_after_a_restart() {
+        let folder = tempfile::tempdir().unwrap();
+        let server = sessions(folder.path(), 8320);
+        let cookie = headers(&server.enter("ABCD-EFGH").unwrap());
+        let [session] = &server.open()[..] else { panic!("one session") };
+        assert_eq!(session.who.name, "admin");
+        assert_eq!(server.end("nonsense"), None);
+        assert_eq!(server.end(&session.id).unwrap().name, "admin");
+        assert!(server.find(&cookie).is_none() && sessions(folder.path(), 8320).find(&cookie).is_none());
     }
 
     #[test]

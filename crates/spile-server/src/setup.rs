@@ -48,6 +48,10 @@ pub struct Setup {
     pub timeout: Option<Duration>,
     /// The slots that all runs share, including scheduled ones.
     pub turns: Arc<run::RunSlots>,
+    /// Whether this server also runs schedules.
+    pub has_scheduler: bool,
+    /// Whether the page that shows every component is served.
+    pub has_design_page: bool,
 }
 
 /// Where changes go.

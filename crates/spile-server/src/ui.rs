@@ -1,12 +1,16 @@
 //! Pages for people: the same operations, shown by templates. They work without scripts, and are faster with them.
 
+mod activity;
 mod answers;
 mod bookmarks;
 mod catalog;
+mod changes;
 mod connector;
 mod connector_card;
+mod design;
 mod edited;
 mod entry;
+mod events;
 mod failure;
 mod form;
 mod general;
@@ -14,12 +18,12 @@ mod integration;
 mod integrations;
 mod notifications;
 mod overview;
-mod plan;
 mod provider;
 mod provider_login;
 mod runs;
 mod search;
 mod section;
+mod server_settings;
 mod settings;
 mod shell;
 mod source;
@@ -65,12 +69,29 @@ pub fn routes() -> Router<App> {
         .route("/new/{kind}/{type}", get(wizard::ask).post(wizard::begin))
         .route("/drafts/{id}/discard", post(unfinished::discard))
         .route("/drafts/{id}/{step}", get(wizard::show).post(wizard::answer))
+        .route("/events", get(events::stream))
         .route("/search", get(search::show))
         .route("/runs", get(runs::list))
         .route("/runs/{id}", get(runs::show))
         .route("/runs/{id}/live", get(runs::live))
-        .route("/plan", get(plan::show))
-        .route("/plan/apply", post(plan::apply))
+        .route("/changes", get(changes::show))
+        .route("/changes/apply", get(changes::confirm).post(changes::apply))
+        .route("/changes/drift", get(changes::drift))
+        .route("/changes/drift/{slug}/take", post(changes::take))
+        .route("/changes/history", get(changes::history))
+        .route("/changes/history/{id}/rollback", get(changes::confirm_rollback).post(changes::roll_back))
+        .route("/changes/branches", get(changes::branches))
+        .route("/plan", get(|| async { Redirect::to("/changes") }))
+        .route("/activity", get(activity::show))
+        .route("/settings", get(server_settings::about))
+        .route("/settings/access", get(server_settings::access))
+        .route("/settings/tokens", post(server_settings::make_token))
+        .route("/settings/tokens/revoke", post(server_settings::revoke_token))
+        .route("/settings/sessions/end", post(server_settings::end_session))
+        .route("/settings/notifications", get(server_settings::channels))
+        .route("/settings/notifications/test", post(server_settings::test_channel))
+        .route("/settings/keys", get(server_settings::keys))
+        .route("/design", get(design::show))
         .route("/notifications", get(notifications::list).post(notifications::mark))
         .route("/notifications/toasts", get(notifications::toasts))
 }

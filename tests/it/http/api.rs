@@ -332,7 +332,7 @@ async fn notifications_are_readable_and_actions_are_audited() {
         "{page}"
     );
     let toasts = browser.page("/notifications/toasts?after=2026-01-01T00:00:00Z").await;
-    assert!(toasts.contains("its row was changed outside spile") && toasts.contains("View plan"), "{toasts}");
+    assert!(toasts.contains("Its row was changed outside spile") && toasts.contains("View drift"), "{toasts}");
     let later = browser.page("/notifications/toasts?after=2999-01-01T00:00:00Z").await;
     assert!(!later.contains("outside spile"), "{later}");
     let marks = json!({ "read": [one["key"]] });
@@ -348,7 +348,7 @@ async fn notifications_are_readable_and_actions_are_audited() {
     let noted = server.get("/api/audit").await;
     assert_eq!(noted["deeds"][0]["action"], "sign-in", "{noted}");
     let page = browser.page("/integrations/fruit").await;
-    assert!(page.contains("its row was changed outside spile"), "{page}");
+    assert!(page.contains("changed outside spile"), "{page}");
 }
 
 #[tokio::test]
@@ -409,8 +409,8 @@ async fn a_change_that_was_written_but_not_applied_is_reported_as_both() {
     let made = server.send(Method::POST, "/api/integrations", &made, StatusCode::CREATED).await;
     assert_eq!(made["applied"], true, "{made}");
     let form = [("action", "delete"), ("slug", "plums"), ("slug", "fruit"), ("sure", "yes")];
-    assert_eq!(browser.goes("/integrations/bulk", &form).await, "/plan?did=unapplied");
-    let page = browser.page("/plan?did=unapplied").await;
+    assert_eq!(browser.goes("/integrations/bulk", &form).await, "/changes?did=unapplied");
+    let page = browser.page("/changes?did=unapplied").await;
     assert!(page.contains("Saved, but not applied") && page.contains("to delete"), "{page}");
 }
 

@@ -35,10 +35,10 @@ fn shots() -> Option<PathBuf> {
 }
 
 /// Lets a user of a server walk through its pages.
-async fn walk(
+pub async fn walk(
     script: &str,
     server: &Server,
-    project: &Project,
+    project: &Path,
     environment: Vec<(&'static str, OsString)>,
 ) -> Option<Said> {
     let name = format!("browser-{PLAYWRIGHT}-{AXE}");
@@ -46,7 +46,7 @@ async fn walk(
     let mut walk = Command::new("node");
     walk.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browser").join(script));
     walk.env("TOOLS", &tools).env("CHROMIUM", chromium).env("ADDRESS", &server.address);
-    walk.env("CODE", server.code.as_ref().unwrap()).env("PROJECT", project.path()).envs(environment);
+    walk.env("CODE", server.code.as_ref().unwrap()).env("PROJECT", project).envs(environment);
     // Wait for the walk on a thread that the server does not need.
     Some(tokio::task::spawn_blocking(move || tools::said(&mut walk, "")).await.unwrap())
 }
@@ -59,9 +59,9 @@ async fn a_user_adds_salesforce_syncs_and_fixes_a_failure_by_keyboard_alone() {
     project.spile(&["secrets", "init"]).succeeds();
     project.spile_with(&["secrets", "set", "things", "token", "--stdin"], "run-out-long-ago\n").succeeds();
     project.spile(&["apply", "--yes"]).succeeds();
-    let server = Server::start(|words| project.command(words), &[]);
+    let server = Server::start(|words| project.command(words), &["--design"]);
     let shots = shots().map(|folder| ("SHOTS", folder.into_os_string()));
-    let Some(said) = walk("walk.mjs", &server, &project, shots.into_iter().collect()).await else { return };
+    let Some(said) = walk("walk.mjs", &server, project.path(), shots.into_iter().collect()).await else { return };
     assert_eq!(said.code, Some(0), "{}\n{}", said.stdout, said.stderr);
     assert!(server.stop().success());
 }
@@ -73,7 +73,7 @@ async fn a_user_signs_in_to_salesforce_with_the_button_of_the_wizard_and_its_rec
     let server = Server::start(|words| salesforce.command(&project, words), &[]);
     salesforce.org().grant.callbacks.push(format!("http://{}/sign-in/callback", server.address));
     let environment = vec![("PROXY", salesforce.proxy().into()), ("PROVIDER", "login.salesforce.com".into())];
-    let Some(said) = walk("sign_in.mjs", &server, &project, environment).await else { return };
+    let Some(said) = walk("sign_in.mjs", &server, project.path(), environment).await else { return };
     assert_eq!(said.code, Some(0), "{}\n{}", said.stdout, said.stderr);
     let shown = project.spile(&["secrets", "view", "my-crm", "--yes", "--format", "json"]).succeeds().stdout();
     let secrets: serde_json::Value = serde_json::from_str(&shown).unwrap();

@@ -121,7 +121,8 @@ async fn a_token_of_the_provider_gives_its_role() {
     let lasts: u64 = cookie.rsplit_once("Max-Age=").unwrap().1.parse().unwrap();
     assert!(lasts > 500 && lasts <= 600, "{cookie}");
     let session = cookie.split(';').next().unwrap().to_owned();
-    let page = server.bare(Method::GET, "/plan").header("cookie", session).send().await.unwrap().text().await.unwrap();
+    let page =
+        server.bare(Method::GET, "/changes").header("cookie", session).send().await.unwrap().text().await.unwrap();
     assert!(page.contains("ada@example.com") && page.contains("editor"), "{page}");
     let deeds = server.get("/api/audit?limit=2").await;
     let said: Vec<_> =

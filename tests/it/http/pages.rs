@@ -78,6 +78,8 @@ async fn salesforce_is_added_by_the_wizard_with_wrong_values_corrected_on_the_wa
     assert!(!folder.join("integrations/my-crm.toml").exists(), "nothing is written before it is saved");
     assert_eq!(browser.goes(&review, &[("do", "save")]).await, "/integrations/my-crm?did=saved");
     let text = folder.read("integrations/my-crm.toml");
+    let id = text.lines().find(|line| line.starts_with("id = ")).unwrap();
+    assert!(shown.contains(id.split('"').nth(1).unwrap()), "the reviewed file is the saved one: {id}");
     for line in ["type = \"salesforce\"", "start_date = 2024-01-01", "schedule = \"@hourly\"", "refresh_token = \"ENC["]
     {
         assert!(text.contains(line), "{line}: {text}");
@@ -85,7 +87,7 @@ async fn salesforce_is_added_by_the_wizard_with_wrong_values_corrected_on_the_wa
     assert!(!bytes_of(folder.path()).contains("hunter2"));
     let page = browser.page("/integrations/my-crm?did=saved").await;
     is_sound(&page);
-    assert!(page.contains("Saved.") && page.contains("<a href=\"/plan\">Open the plan</a>"), "{page}");
+    assert!(page.contains("Saved.") && page.contains("<a href=\"/changes\">Review and apply</a>"), "{page}");
     assert!(page.contains("begins when") && !page.contains("next in"), "it is not applied: {page}");
     let page = browser.page("/integrations/my-crm/settings").await;
     is_sound(&page);
@@ -146,17 +148,41 @@ async fn a_page_shows_the_values_of_its_environment() {
 }
 
 #[tokio::test]
+async fn the_wizard_saves_applies_and_starts_for_whoever_may_apply() {
+    let folder = project();
+    folder.spile("apply --yes").exits(0);
+    let server = Server::of_folder(&folder, &[]);
+    let browser = server.browser().await;
+    let settings = browser.goes("/new/loader/jsonl", &[]).await;
+    let form = [("do", "next"), ("name", "Second lake"), ("config.destination_path", "out")];
+    let trial = browser.goes(&settings, &form).await;
+    let review = browser.goes(&trial, &[("do", "next")]).await;
+    assert!(browser.page(&review).await.contains("Save and apply"));
+    let to = browser.goes(&review, &[("do", "start")]).await;
+    assert_eq!(to, "/integrations/second-lake?did=applied");
+    assert!(browser.page("/changes").await.contains("up to date"));
+    drop(server);
+    let server = Server::of_folder(&folder, &["--read-only"]);
+    let browser = server.browser().await;
+    let settings = browser.goes("/new/loader/jsonl", &[]).await;
+    let trial = browser.goes(&settings, &[("do", "next"), ("name", "Third"), ("config.destination_path", "out")]).await;
+    let review = browser.goes(&trial, &[("do", "next")]).await;
+    assert!(!browser.page(&review).await.contains("Save and apply"));
+}
+
+#[tokio::test]
 async fn a_plan_is_reviewed_and_applied_and_deletions_are_confirmed() {
     let folder = project();
     let server = Server::of_folder(&folder, &[]);
     let browser = server.browser().await;
-    let plan = browser.page("/plan").await;
+    is_sound(&browser.page("/changes").await);
+    let plan = browser.page("/changes/apply").await;
     is_sound(&plan);
     let id = plan.split("name=\"plan\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
-    let stale = browser.refused("/plan/apply", &[("plan", "00000000")]).await;
+    let stale = browser.refused("/changes/apply", &[("plan", "00000000")]).await;
     assert!(stale.contains("it is"), "{stale}");
-    assert_eq!(browser.goes("/plan/apply", &[("plan", &id)]).await, "/integrations?did=applied");
-    assert!(browser.page("/plan").await.contains("up to date"));
+    assert_eq!(browser.goes("/changes/apply", &[("plan", &id)]).await, "/integrations?did=applied");
+    assert!(browser.page("/changes").await.contains("up to date"));
     let list = browser.page("/integrations").await;
     is_sound(&list);
     assert!(list.contains("pending"), "{list}");
@@ -376,7 +402,7 @@ async fn search_finds_pages_integrations_and_commands() {
     assert_eq!(found("fruit").await, ["fruit", "Sync fruit", "Test fruit", "Runs of fruit"]);
     assert_eq!(found("sync+fruit").await, ["Sync fruit"]);
     assert_eq!(found("Test").await, ["Test fruit", "Test lake"]);
-    assert_eq!(found("plan").await[0], "Plan");
+    assert_eq!(found("change").await[0], "Changes");
     assert!(found("add+stripe").await.contains(&"Add Stripe".to_owned()));
     assert_eq!(found("nothing-like-it").await, [""; 0]);
 }

@@ -74,7 +74,7 @@ async fn a_failure_links_to_the_field_that_fixes_it() {
     assert!(run.starts_with("/runs/"), "{run}");
     let page = loop {
         let page = browser.page(&run).await;
-        if !page.contains("hx-trigger=\"every 1s\"") {
+        if !page.contains("data-live=\"runs run\"") {
             break page;
         }
         tokio::time::sleep(std::time::Duration::from_millis(300)).await;
@@ -151,7 +151,7 @@ async fn a_waiting_run_has_an_id_and_a_page() {
     let listed = server.get("/api/runs?integration=fruit").await;
     assert_eq!((&listed["runs"], &listed["waiting"][0]["id"]), (&json!([]), &json!(id)), "{listed}");
     let page = browser.page(&format!("/runs/{id}")).await;
-    assert!(page.contains("Waiting for its turn") && page.contains("every 1s"), "{page}");
+    assert!(page.contains("Waiting for its turn") && page.contains("data-live"), "{page}");
     assert!(browser.page("/runs").await.contains("waiting"));
     // Changed files do not add slots, and other settings do not remove them.
     project.write("integrations/more.toml", FRUIT);

@@ -26,7 +26,18 @@ async fn nobody_gets_in_without_a_session_or_a_token() {
         assert_eq!(code_of(wrong, StatusCode::UNAUTHORIZED).await, "spile::http::unauthorized");
     }
     super::json(server.bare(Method::GET, "/api/health"), StatusCode::OK).await;
-    for path in ["/integrations", "/plan", "/marketplace", "/new/extractor/postgres", "/runs"] {
+    for path in [
+        "/integrations",
+        "/changes",
+        "/changes/history",
+        "/activity",
+        "/settings",
+        "/settings/access",
+        "/settings/keys",
+        "/marketplace",
+        "/new/extractor/postgres",
+        "/runs",
+    ] {
         let response = server.bare(Method::GET, path).send().await.unwrap();
         assert_eq!(
             (response.status(), response.headers()["location"].to_str().unwrap()),

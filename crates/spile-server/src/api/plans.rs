@@ -76,6 +76,6 @@ pub async fn apply(
     if body.plan.len() < 8 || !found.starts_with(&body.plan) {
         return Err(ops::Error::OtherPlan { asked: body.plan, found }.into());
     }
-    change::apply(&app, &desk, &who, &plan).await?;
+    change::apply(&app, &desk, &who, &change::Apply::of(&plan)).await?;
     Ok((StatusCode::CREATED, Json(json!({ "plan": found, "summary": plan.summary() }))))
 }

@@ -1,14 +1,20 @@
 //! Plans, as a page shows them, in the words of the command line.
 
+mod drift;
+mod guard;
+
 use serde::Serialize;
 
 use spile_core::phrase::Phrase;
-use spile_core::plan::Action;
+use spile_core::plan::{Action, Summary};
 use spile_view::changes::SourceData;
-use spile_view::plan::{backfills, lifted_by, no_changes, numbers, secret, verb, word};
+use spile_view::plan::{backfills, no_changes, secret, verb, word};
 use spile_view::plan_data::{ChangeData, FieldData, FileData, PlanData, action};
 use spile_view::upgrade;
 use spile_view::value::in_line;
+
+pub use drift::{DriftCard, DriftRow};
+pub use guard::GuardRow;
 
 /// A plan, as a page shows it.
 #[derive(Debug, Clone, Serialize)]
@@ -20,17 +26,21 @@ pub struct PlanPage {
     /// The sentence for a plan without changes.
     pub nothing: String,
     /// How many integrations it creates, updates and deletes.
-    pub numbers: String,
+    pub summary: Summary,
     /// The changes of each integration.
     pub integrations: Vec<Changed>,
     /// The changes of plugins.
     pub upgrades: Vec<Upgraded>,
     /// Sources that differ from their contracts.
     pub sources: Vec<SourceData>,
-    /// What acknowledges the guards; empty where there are none.
-    pub guards: Phrase,
+    /// The limits that it exceeds.
+    pub guards: Vec<GuardRow>,
     /// What happens to files.
     pub files: Vec<FileData>,
+    /// What something else has changed.
+    pub drift: Vec<DriftCard>,
+    /// Parts of `meltano.yml` that something else has edited.
+    pub hand_edits: Vec<Phrase>,
 }
 
 /// The changes of an integration.
@@ -38,29 +48,33 @@ pub struct PlanPage {
 pub struct Changed {
     /// Its name.
     pub slug: String,
-    /// `+`, `~` or `-`.
-    pub sign: &'static str,
-    /// The tone of the sign.
+    /// Its icon.
+    pub icon: &'static str,
+    /// The tone of the icon.
     pub tone: &'static str,
     /// What happens.
     pub verb: Phrase,
-    /// What follows for the data.
+    /// What follows for the data; empty if nothing does.
     pub consequence: &'static str,
     /// Why.
     pub reasons: Vec<Phrase>,
     /// From when data is read again, and what that will cost.
     pub price: Vec<Phrase>,
-    /// What happens in each place.
-    pub targets: Vec<TargetChange>,
+    /// Where it is changed.
+    pub places: Vec<&'static str>,
+    /// The fields that change.
+    pub fields: Vec<FieldRow>,
 }
 
-/// The changes of an integration in one target.
-#[derive(Debug, Clone, Serialize)]
-pub struct TargetChange {
-    /// The registry, or the name of the file.
-    pub name: &'static str,
-    /// The fields that change.
-    pub fields: Vec<String>,
+/// A field that changes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FieldRow {
+    /// The field.
+    pub path: String,
+    /// Its value, if it has one.
+    pub before: Option<String>,
+    /// Its new value, if it keeps one.
+    pub after: Option<String>,
 }
 
 /// The changes of a plugin.
@@ -79,49 +93,68 @@ impl From<&PlanData> for PlanPage {
             id: plan.id.clone(),
             is_empty: plan.is_empty(),
             nothing: no_changes(plan),
-            numbers: numbers(plan),
+            summary: plan.summary,
             integrations: plan.integrations().into_iter().filter_map(changed).collect(),
             upgrades: plan.upgrades.iter().map(upgraded).collect(),
             sources: plan.sources.clone(),
-            guards: lifted_by(plan),
+            guards: GuardRow::all(plan),
             files: plan.files.clone(),
+            drift: plan.drift.iter().map(DriftCard::from).collect(),
+            hand_edits: plan.hand_edits.iter().map(|edit| edit.phrase.clone()).collect(),
+        }
+    }
+}
+
+impl Changed {
+    /// Returns the icon and the tone of an action.
+    fn mark(action: Action) -> (&'static str, &'static str) {
+        match action {
+            Action::Create => ("plus", "good"),
+            Action::Update => ("pencil", "warn"),
+            Action::Delete => ("trash-2", "bad"),
         }
     }
 }
 
 fn changed(changes: &[ChangeData]) -> Option<Changed> {
     let first = changes.first()?;
-    let whole = action(changes);
+    let (icon, tone) = Changed::mark(action(changes));
     let price = first.price.iter().flat_map(|price| price.sentences_with("a full refresh"));
+    let mut fields: Vec<FieldRow> = Vec::new();
+    for field in changes.iter().flat_map(|change| &change.fields).map(FieldRow::from) {
+        // The row and the entry of an integration mostly change in the same way.
+        if !fields.contains(&field) {
+            fields.push(field);
+        }
+    }
     Some(Changed {
         slug: first.slug.to_string(),
-        sign: spile_view::sign(whole).0,
-        tone: match whole {
-            Action::Create => "good",
-            Action::Update => "warn",
-            Action::Delete => "bad",
-        },
+        icon,
+        tone,
         verb: verb(changes),
         consequence: word(first.consequence),
         reasons: first.reasons.clone(),
         price: backfills(first).chain(price).collect(),
-        targets: changes.iter().map(placed).collect(),
+        places: changes.iter().map(|change| change.target.words()).collect(),
+        fields,
     })
 }
 
-fn placed(change: &ChangeData) -> TargetChange {
-    TargetChange { name: change.target.title(), fields: change.fields.iter().map(field).collect() }
-}
-
-fn field(field: &FieldData) -> String {
-    let path = field.path();
-    match field {
-        FieldData::Secret { secret: change, .. } => format!("{path} ({})", secret(path, *change).1),
-        FieldData::Plain { before: None, after: Some(after), .. } => format!("{path} = {}", in_line(after)),
-        FieldData::Plain { before: Some(before), after: None, .. } => format!("{path} was {}", in_line(before)),
-        FieldData::Plain { before: Some(before), after: Some(after), .. } => {
-            format!("{path} = {} → {}", in_line(before), in_line(after))
+impl From<&FieldData> for FieldRow {
+    fn from(field: &FieldData) -> Self {
+        let path = field.path().to_string();
+        match field {
+            FieldData::Secret { secret: change, .. } => {
+                let (action, words) = secret(field.path(), *change);
+                let words = Some(words.to_owned());
+                match action {
+                    Action::Delete => Self { path, before: words, after: None },
+                    Action::Create | Action::Update => Self { path, before: None, after: words },
+                }
+            }
+            FieldData::Plain { before, after, .. } => {
+                Self { path, before: before.as_ref().map(in_line), after: after.as_ref().map(in_line) }
+            }
         }
-        FieldData::Plain { before: None, after: None, .. } => path.to_string(),
     }
 }

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use spile_core::run::{Run, RunKind, RunStatus};
 use spile_view::ago::ago;
+use spile_view::runs::grouped;
 
 /// A state: a word, and the tone of its color.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -84,7 +85,7 @@ impl RunRow {
             state: run_state(run.status),
             when: ago(run.started_at, now),
             records: match (run.kind, run.records) {
-                (RunKind::Sync, Some(records)) => records.to_string(),
+                (RunKind::Sync, Some(records)) => grouped(records),
                 _ => String::new(),
             },
             took: run.seconds().map(|seconds| format!("{seconds:.1} s")).unwrap_or_default(),

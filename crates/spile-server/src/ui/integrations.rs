@@ -197,7 +197,8 @@ impl Live<'_> {
             "status": self.state(one),
             "drift": self.drifted.contains(&one.id),
             "last": last,
-            "next": next(one, self.environment, self.now),
+            // Nothing is scheduled before it is applied.
+            "next": self.standings.is_none_or(|known| known.contains_key(&one.id)).then(|| next(one, self.environment, self.now)),
         })
     }
 }
@@ -247,7 +248,7 @@ async fn bulk_of(posted: &Posted, slugs: &[Slug]) -> Result<Response, Trouble> {
     let is_part = !done.refused.is_empty();
     let is_unapplied = done.made.is_some_and(|made| matches!(made.applied, Some(Err(_))));
     Ok(Redirect::to(match action {
-        _ if is_unapplied => "/plan?did=unapplied",
+        _ if is_unapplied => "/changes?did=unapplied",
         Bulk::Test | Bulk::Sync if is_part => "/runs?did=part",
         Bulk::Test | Bulk::Sync => "/runs?did=begun",
         Bulk::Enable => "/integrations?did=enabled",

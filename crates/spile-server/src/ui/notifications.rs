@@ -67,8 +67,9 @@ pub fn row(desk: &ProjectView, Noticed { alert, since, is_read, .. }: &Noticed, 
     let slug = alert.integration.as_ref().map(|subject| subject.slug.to_string());
     let title = slug.clone().unwrap_or_else(|| alert.kind().word().replace('_', " "));
     let help = alert.run.as_deref().and_then(FailureWords::of).map(|words| words.help);
+    let help = help.or_else(|| Step::of(alert).map(|step| step.help().to_owned())).or_else(|| alert.help.clone());
     json!({
-        "key": alert.key.to_string(), "title": title, "sentence": alert.sentence, "help": help.or_else(|| alert.help.clone()),
+        "key": alert.key.to_string(), "title": title, "sentence": begun(&alert.sentence), "help": help,
         "since": ago(*since, now), "tone": if alert.kind() == AlertKind::Failure { "bad" } else { "warn" },
         "is_read": is_read, "links": links(desk, alert),
     })
@@ -86,8 +87,41 @@ fn links(desk: &ProjectView, alert: &Alert) -> Vec<Value> {
     if let Some(slug) = slug.filter(|slug| links.is_empty() && desk.loaded.integrations.find(slug.as_str()).is_some()) {
         links.push(link(format!("/integrations/{slug}"), &format!("Open {slug}")));
     }
-    if alert.kind() == AlertKind::ActionRequired {
-        links.push(link("/plan".to_owned(), "View plan"));
+    match (Step::of(alert), slug) {
+        (Some(Step::Drift), _) => links.push(link("/changes/drift".to_owned(), "View drift")),
+        (Some(Step::Source), Some(slug)) => links.push(link(format!("/integrations/{slug}/streams"), "Review streams")),
+        (Some(Step::Source), None) | (None, _) => {}
     }
     links
+}
+
+/// What a person can do about an alert on a page. The command line has commands for it.
+enum Step {
+    /// Something else has changed what was applied.
+    Drift,
+    /// The source has changed.
+    Source,
+}
+
+impl Step {
+    fn of(alert: &Alert) -> Option<Self> {
+        match alert.command.as_deref()? {
+            "spile drift" => Some(Self::Drift),
+            command if command.starts_with("spile discover ") => Some(Self::Source),
+            _ => None,
+        }
+    }
+
+    fn help(&self) -> &'static str {
+        match self {
+            Self::Drift => "Take the change into the file to keep it, or put back what the file says.",
+            Self::Source => "Review the streams, then accept the change or leave it out.",
+        }
+    }
+}
+
+/// Returns a sentence with a capital letter at its beginning: messages of the command line have none.
+fn begun(sentence: &str) -> String {
+    let mut letters = sentence.chars();
+    letters.next().map(|first| first.to_ascii_uppercase().to_string() + letters.as_str()).unwrap_or_default()
 }

@@ -74,7 +74,7 @@ pub async fn show(at: At) -> Result<Response, Trouble> {
     let has_synced = runs.iter().any(|run| run.kind == RunKind::Sync && run.status.succeeded());
     let steps = [
         Step { label: "Add an integration", path: "/marketplace", is_done: !sources.is_empty() },
-        Step { label: "Apply the plan", path: "/plan", is_done: is_applied },
+        Step { label: "Apply the changes", path: "/changes", is_done: is_applied },
         Step { label: "Sync it", path: "/integrations", is_done: has_synced },
     ];
     let next_step = steps.iter().position(|step| !step.is_done);

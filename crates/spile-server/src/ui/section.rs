@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use serde_json::{Value, json};
+use url::form_urlencoded::Serializer;
 
 use super::connector_card::mark;
 use super::integrations::state;
@@ -124,10 +125,12 @@ pub async fn begin(at: &At, action: Bulk, slug: &Slug) -> Result<Response, Refus
 /// Redirects to a page that shows the result: to the plan if a change was written but could not be applied.
 pub fn goes_on(made: &ChangeOutcome, page: &str) -> Response {
     let to = match (&made.written, &made.applied) {
-        (WriteOutcome::Branch { .. }, _) => format!("{page}?did=branch"),
+        (WriteOutcome::Branch { branch, .. }, _) => {
+            format!("{page}?{}", Serializer::new("did=branch".to_owned()).append_pair("branch", branch).finish())
+        }
         (WriteOutcome::Files { .. }, None) => format!("{page}?did=saved"),
         (WriteOutcome::Files { .. }, Some(Ok(()))) => format!("{page}?did=applied"),
-        (WriteOutcome::Files { .. }, Some(Err(_))) => "/plan?did=unapplied".to_owned(),
+        (WriteOutcome::Files { .. }, Some(Err(_))) => "/changes?did=unapplied".to_owned(),
     };
     Redirect::to(&to).into_response()
 }

@@ -10,11 +10,11 @@ use axum::response::{Html, IntoResponse, Redirect, Response};
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Value, json};
-use url::form_urlencoded::Serializer;
+use url::form_urlencoded::{self, Serializer};
 
 use crate::app::App;
 use crate::caller::{Caller, Role};
-use crate::pages::{Fault, PageLink, Shell, Told, render};
+use crate::pages::{About, Fault, PageLink, Shell, Told, render};
 use crate::project_view::ProjectView;
 use crate::refusal::Refusal;
 use crate::setup::Writing;
@@ -22,13 +22,15 @@ use crate::sign_in::is_read;
 use spile_ops::Error;
 
 /// The pages in the navigation.
-pub const PAGES: [PageLink; 6] = [
+pub const PAGES: [PageLink; 8] = [
     PageLink::to("/overview", "Overview", "gauge"),
     PageLink::to("/integrations", "Integrations", "plug"),
     PageLink::to("/marketplace", "Catalog", "layout-grid"),
     PageLink::to("/runs", "Runs", "activity"),
-    PageLink::to("/plan", "Plan", "git-pull-request-arrow"),
+    PageLink::to("/changes", "Changes", "git-pull-request-arrow"),
+    PageLink::to("/activity", "Activity", "history"),
     PageLink::to("/notifications", "Notifications", "bell"),
+    PageLink::to("/settings", "Settings", "settings-2"),
 ];
 
 /// A request for a page: the user, and the project as it is now.
@@ -110,8 +112,7 @@ impl FromRequestParts<App> for At {
             Err(refusal) => return Err(refusal.into()),
         };
         let desk = app.desk().await?;
-        let did = parts.uri.query().and_then(|query| query.split('&').find_map(|pair| pair.strip_prefix("did=")));
-        let told = did.and_then(told);
+        let told = told(parts.uri.query().unwrap_or_default());
         let host = parts.headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default().to_owned();
         Ok(Self { who, app: app.clone(), desk, host, path: parts.uri.path().to_owned(), told })
     }
@@ -137,19 +138,40 @@ pub fn after_login(next: &str) -> &str {
     if is_own && !next.starts_with("/login") { next } else { "/" }
 }
 
-/// Returns the sentence for a keyword in the address that reports what the last page did.
-fn told(did: &str) -> Option<Told> {
-    let (tone, text) = match did {
-        "saved" => ("good", "Saved. It takes effect when the plan is applied."),
+/// Returns the sentence for the keyword in an address that reports what the last page did.
+fn told(query: &str) -> Option<Told> {
+    let value = |name: &str| form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == name);
+    let (_, did) = value("did")?;
+    let leads_to_changes = matches!(&*did, "saved" | "deleted");
+    // The name of a branch of ours has nothing else in it, so an address cannot put its own words on the page.
+    let is_name = |name: &str| name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+    let branch = value("branch")
+        .and_then(|(_, branch)| branch.strip_prefix("spile/").filter(|name| is_name(name)).map(str::to_owned));
+    if let ("branch", Some(branch)) = (&*did, branch) {
+        let text = format!("Committed to the branch `spile/{branch}`. Request a review of it.");
+        return Some(Told { tone: "good", text, leads_to_changes });
+    }
+    let (tone, text) = sentence(&did)?;
+    Some(Told { tone, text: text.to_owned(), leads_to_changes })
+}
+
+/// Returns the tone and the sentence of a keyword.
+fn sentence(did: &str) -> Option<(&'static str, &'static str)> {
+    Some(match did {
+        "saved" => ("good", "Saved. It takes effect when you apply the changes."),
         "unchanged" => ("good", "Nothing changed, so nothing was written."),
         "applied" => ("good", "Applied."),
+        "rolled_back" => ("good", "Rolled back. The files still have the newer version."),
+        "revoked" => ("good", "Revoked. Programs with this token no longer get in."),
+        "session_ended" => ("good", "The session has ended."),
+        "taken" => ("good", "Taken into the file."),
         "unapplied" => ("warn", "Saved, but not applied. Resolve the problem, then apply it here."),
         "branch" => ("good", "Committed to a new branch. Request a review of it."),
         "draft" => ("good", "Your answers are kept for an hour. You can continue below."),
         "discarded" => ("good", "Discarded."),
         "signed_in" => ("good", "Signed in. The token is encrypted when you save."),
         "connector" => ("good", "Added. You can use it for an integration now."),
-        "deleted" => ("good", "Deleted. It takes effect when the plan is applied."),
+        "deleted" => ("good", "Deleted. It takes effect when you apply the changes."),
         "cleared" => ("good", "Cleared. The next sync reads the stream again."),
         "enabled" => ("good", "Enabled."),
         "disabled" => ("good", "Disabled."),
@@ -158,8 +180,7 @@ fn told(did: &str) -> Option<Told> {
         }
         "begun" => ("good", "The runs have started; they are listed below."),
         _ => return None,
-    };
-    Some(Told { tone, text, leads_to_plan: matches!(did, "saved" | "deleted") })
+    })
 }
 
 impl At {
@@ -185,6 +206,7 @@ impl At {
             user: self.who.name.clone(),
             role: self.who.role.word(),
             can_edit: self.can_edit(),
+            can_run: self.who.role >= Role::Editor,
             can_apply: self.who.role >= Role::Admin && writes,
             can_log_out: self.who.csrf.is_some(),
             csrf: self.who.csrf.clone().unwrap_or_default(),
@@ -192,6 +214,18 @@ impl At {
             told: self.told.clone(),
             problems: self.desk.wrong.clone(),
             registry: self.desk.standings().await.err(),
+            about: self.about(),
+        }
+    }
+
+    /// Returns what every page says about the server.
+    fn about(&self) -> About {
+        let setup = self.app.setup();
+        About {
+            version: env!("CARGO_PKG_VERSION"),
+            registry: self.desk.registry_words(),
+            scheduler: if setup.has_scheduler { "runs schedules" } else { "does not run schedules" },
+            is_read_only: setup.writing == Writing::Not,
         }
     }
 
@@ -233,6 +267,17 @@ pub fn fault(refusal: &Refusal) -> Fault {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_name_of_a_branch_is_shown_but_no_other_words_of_an_address() {
+        let text = |query: &str| told(query).map(|told| told.text);
+        let named = "Committed to the branch `spile/add-shop`. Request a review of it.";
+        assert_eq!(text("did=branch&branch=spile%2Fadd-shop").as_deref(), Some(named));
+        for query in ["did=branch", "did=branch&branch=spile%2Fyou+won", "did=branch&branch=other"] {
+            assert_eq!(text(query).as_deref(), Some("Committed to a new branch. Request a review of it."), "{query}");
+        }
+        assert_eq!(text("did=nonsense"), None);
+    }
 
     #[test]
     fn a_sign_in_leads_back_to_a_page_of_this_server_only() {

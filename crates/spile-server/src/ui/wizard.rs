@@ -12,14 +12,16 @@ use super::connector_card::mark;
 use super::form::Posted;
 use super::general::text;
 use super::provider;
-use super::section::goes_on;
+use super::section::{begin as begin_action, goes_on};
 use super::shell::{At, Trouble, fault};
 use super::unfinished;
-use crate::change::{self, Change};
+use crate::caller;
+use crate::change::{self, Bulk, Change, ChangeOutcome};
 use crate::drafts::Draft;
 use crate::pages::fields::{AnswersSoFar, Fields};
 use crate::pages::plan::PlanPage;
 use crate::refusal::{self, Refusal};
+use crate::setup::Writing;
 use spile_core::connector::Role;
 use spile_core::form;
 use spile_core::integration::field;
@@ -27,7 +29,7 @@ use spile_core::name::{FieldPath, Slug};
 use spile_core::run::Run;
 use spile_core::run::error_line::{self, Sought};
 use spile_ops::discover::{Freshness, Offered, Options};
-use spile_ops::edits::WriteOutcome;
+use spile_ops::edits::{Destination, WriteOutcome};
 use spile_ops::new::{self, Prepared};
 use spile_ops::{self as ops, author};
 use spile_view::plan_data::PlanData;
@@ -97,7 +99,7 @@ pub async fn page(
     let mut data = json!({
         "connector": mark(&draft.connector), "steps": shown.collect::<Vec<_>>(), "step": step, "back": back,
         "action": format!("/drafts/{id}/{step}"), "fault": refusal.map(fault), "run": null, "streams": null,
-        "general": [], "all": null, "plan": null, "sign_in": provider::offered(at, &draft.connector),
+        "general": [], "all": null, "plan": null, "start": null, "sign_in": provider::offered(at, &draft.connector),
         "check": format!("/check/{}/{}", draft.connector.head.role, draft.connector.head.name),
     });
     match step {
@@ -148,11 +150,12 @@ async fn review(at: &At, draft: &Draft, data: &mut Value) -> Result<(), Trouble>
     data["plan"] = json!(plan);
     data["file"] = json!(prepared.path);
     data["text"] = json!(without_secrets(&prepared.text));
+    data["start"] = json!(start_label(at, draft));
     data["where"] = json!(match &at.app.setup().writing {
-        crate::setup::Writing::Not => "This server is read-only. Copy the file from here.",
-        crate::setup::Writing::Applied => "Saving writes this file and applies the plan.",
-        crate::setup::Writing::To(spile_ops::edits::Destination::WorkingTree) => "Saving writes this file.",
-        crate::setup::Writing::To(_) => "Saving commits this file to a new branch for review.",
+        Writing::Not => "This server is read-only. Copy the file from here.",
+        Writing::Applied => "Saving writes this file and applies the plan.",
+        Writing::To(Destination::WorkingTree) => "Saving writes this file.",
+        Writing::To(_) => "Saving commits this file to a new branch for review.",
     });
     Ok(())
 }
@@ -204,7 +207,8 @@ pub async fn answer(Path((id, step)): Path<(String, String)>, posted: Posted) ->
             at.app.drafts().update(&id, |draft| schedule(at, draft, &posted));
             Ok(true)
         }
-        ("review", "save") => return save(at, &id, &step).await,
+        ("review", "save") => return save(at, &id, Then::Wait).await,
+        ("review", "start") => return save(at, &id, Then::Start).await,
         _ => Ok(true),
     };
     let draft = find(at, &id)?;
@@ -286,7 +290,30 @@ fn offered(draft: &Draft, one: &Offered) -> Value {
     })
 }
 
-async fn save(at: &At, id: &str, step: &str) -> Result<Response, Trouble> {
+/// What happens after a save.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Then {
+    /// Nothing, until someone applies the changes.
+    Wait,
+    /// The integration is applied and, if it is a source, synced.
+    Start,
+}
+
+/// Returns the label of the button that saves and starts, if the user may do that here.
+fn start_label(at: &At, draft: &Draft) -> Option<&'static str> {
+    let writes_files = match &at.app.setup().writing {
+        Writing::Applied | Writing::To(Destination::WorkingTree) => true,
+        Writing::Not | Writing::To(Destination::Branch { .. }) => false,
+    };
+    let label = match draft.connector.head.role {
+        Role::Extractor if draft.loader.is_empty() => "Save and apply",
+        Role::Extractor => "Save and start",
+        Role::Loader => "Save and apply",
+    };
+    (writes_files && at.who.role == caller::Role::Admin).then_some(label)
+}
+
+async fn save(at: &At, id: &str, then: Then) -> Result<Response, Trouble> {
     let _turn = at.app.turn().await;
     // It may have been saved in another window meanwhile.
     let draft = find(at, id)?;
@@ -304,11 +331,31 @@ async fn save(at: &At, id: &str, step: &str) -> Result<Response, Trouble> {
     match saved.await {
         Ok((slug, made)) => {
             at.app.drafts().end(id);
+            if then == Then::Start && start_label(at, &draft).is_some() {
+                return start(at, &draft, &slug, &made).await;
+            }
             // A file on a branch does not exist here yet.
             let is_here = matches!(made.written, WriteOutcome::Files { .. });
             let page = if is_here { format!("/integrations/{slug}") } else { "/integrations".to_owned() };
             Ok(goes_on(&made, &page))
         }
-        Err(refusal) => page(at, id, step, &draft, Some(&refusal)).await,
+        Err(refusal) => page(at, id, "review", &draft, Some(&refusal)).await,
     }
+}
+
+/// Applies what was saved, begins its first sync, and shows the run.
+async fn start(at: &At, draft: &Draft, slug: &Slug, made: &ChangeOutcome) -> Result<Response, Trouble> {
+    let is_applied = match &made.applied {
+        Some(applied) => applied.is_ok(),
+        None => change::apply_changed(&at.app, &at.who, std::slice::from_ref(slug)).await.is_ok(),
+    };
+    if !is_applied {
+        return Ok(Redirect::to("/changes?did=unapplied").into_response());
+    }
+    if draft.connector.head.role == Role::Extractor
+        && let Ok(run) = begin_action(at, Bulk::Sync, slug).await
+    {
+        return Ok(run);
+    }
+    Ok(Redirect::to(&format!("/integrations/{slug}?did=applied")).into_response())
 }
