@@ -15,6 +15,7 @@ mod pages;
 mod readme;
 mod runs;
 mod safety;
+mod screens;
 mod settings;
 mod sign_in;
 mod states;
