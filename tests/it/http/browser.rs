@@ -96,6 +96,6 @@ async fn a_person_signs_in_at_a_provider_and_a_colleague_with_an_invitation() {
     let invited: serde_json::Value = serde_json::from_str(&invited).unwrap();
     let environment =
         vec![("PROVIDER", provider.host().into()), ("INVITATION", invited["code"].as_str().unwrap().into())];
-    let Some(said) = walk("login.mjs", &server, &project, environment).await else { return };
+    let Some(said) = walk("login.mjs", &server, project.path(), environment).await else { return };
     assert_eq!(said.code, Some(0), "{}\n{}", said.stdout, said.stderr);
 }
