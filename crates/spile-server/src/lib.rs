@@ -25,6 +25,7 @@ mod connections;
 mod contract;
 mod drafts;
 mod guard;
+mod heartbeat;
 mod idempotency;
 mod idempotency_store;
 mod jobs;
@@ -102,7 +103,7 @@ pub async fn serve(app: &App, listener: TcpListener, mut stop: watch::Receiver<b
         // Ends log streams that no client closes.
         () = late => {}
         () = sweeping => {}
-        () = pulse::beat(app) => {}
+        () = heartbeat::beat(app) => {}
     }
     app.stop();
     app.jobs().ended().await;
