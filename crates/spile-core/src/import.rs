@@ -98,6 +98,18 @@ pub fn prepared(text: &str) -> Result<String, ImportMistake> {
     Ok(opened(text, &inventory::frame)?)
 }
 
+/// Leaves plugins with anchors that the rest of the file refers to as they are. Returns whether there are any.
+fn leave_severed(document: &Document<'_>, found: &Inventory<'_>, all: &[Adopted], left: &mut LeftAlone) -> bool {
+    let severed = template::severed(document, found, all);
+    let is_any = !severed.is_empty();
+    for key in severed {
+        let at = found.plugin(&key).map_or(0, |plugin| plugin.item.span.start);
+        let what = "the rest of the file refers to an anchor in it".to_owned();
+        left.insert(key, Why { what, at });
+    }
+    is_any
+}
+
 /// Imports a prepared text. The plugins in `left` stay as they are, and plugins that must stay are added to it.
 ///
 /// # Errors
@@ -108,14 +120,8 @@ pub fn import(text: &str, catalog: &Catalog, locks: &Locks, left: &mut LeftAlone
     let mut all;
     loop {
         all = adopted::adopted(&document, &found, left);
-        let severed = template::severed(&document, &found, &all);
-        if severed.is_empty() {
+        if !leave_severed(&document, &found, &all, left) {
             break;
-        }
-        for key in severed {
-            let at = found.plugin(&key).map_or(0, |plugin| plugin.item.span.start);
-            let what = "the rest of the file refers to an anchor in it".to_owned();
-            left.insert(key, Why { what, at });
         }
     }
     for one in &mut all {
@@ -132,6 +138,10 @@ pub fn import(text: &str, catalog: &Catalog, locks: &Locks, left: &mut LeftAlone
     }
     secrets::inherit(&mut all, left);
     let definitions = connectors::connectors(&mut all, &found, catalog, locks, left);
+    // A plugin that stays because of its connector may refer to an anchor in one that does not.
+    if leave_severed(&document, &found, &all, left) {
+        return import(text, catalog, locks, left);
+    }
     let mut files: Vec<NewFile> = Vec::new();
     let stems = connector_stems(definitions.keys());
     for (key, definition) in &definitions {

@@ -25,7 +25,7 @@ async fn an_invitation_lets_one_person_in_under_a_name() {
     }
     let browser = server.browser_of(&enter(&server, &[("code", &code.to_lowercase())]).await).await;
     assert!(browser.page("/overview").await.contains("anna"));
-    let applies = browser.post("/plan/apply", &[("plan", "00000000")]).await;
+    let applies = browser.post("/changes/apply", &[("plan", "00000000")]).await;
     assert_eq!(applies.status(), StatusCode::FORBIDDEN, "an editor applies nothing");
     let again = enter(&server, &[("code", code)]).await;
     assert_eq!(again.status(), StatusCode::FORBIDDEN);
@@ -115,7 +115,7 @@ async fn a_person_signs_in_at_the_provider_with_the_role_of_its_claim() {
     let browser = server.browser_of(&answer).await;
     let page = browser.page("/overview").await;
     assert!(page.contains("anna@example.com"), "{page}");
-    let refused = browser.post("/plan/apply", &[("plan", "00000000")]).await;
+    let refused = browser.post("/changes/apply", &[("plan", "00000000")]).await;
     assert_eq!(refused.status(), StatusCode::FORBIDDEN, "an editor applies nothing");
     let audit = folder.read(".spile/audit.jsonl");
     assert!(audit.contains("anna@example.com") && audit.contains("sign-in"), "{audit}");

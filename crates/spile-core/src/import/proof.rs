@@ -125,11 +125,25 @@ fn difference(path: &str, before: &Value, after: &Value) -> Option<String> {
             keys.into_iter().find_map(|key| difference(&path(key), &of(a, key), &of(b, key)))
         }
         (Value::Array(a), Value::Array(b)) if a.len() == b.len() => {
-            let name = |item: &Value| item["name"].as_str().unwrap_or_default().to_owned();
             a.iter().zip(b).find_map(|(a, b)| difference(&format!("{path}[{}]", name(a)), a, b))
         }
-        (a, b) => (!value::same(a, b)).then(|| path.to_owned()),
+        (a, b) if value::same(a, b) => None,
+        (Value::Array(a), Value::Array(b)) => {
+            let is_in = |items: &[Value], one: &Value| items.iter().any(|item| name(item) == name(one));
+            let only = a.iter().find(|one| !is_in(b, one)).or_else(|| b.iter().find(|one| !is_in(a, one)));
+            Some(only.map_or_else(|| path.to_owned(), |one| format!("{path}[{}]", name(one))))
+        }
+        // What is only on one side is looked into, so that a plugin in it is named.
+        (Value::Object(_), Value::Null) => difference(path, before, &json!({})).or_else(|| Some(path.to_owned())),
+        (Value::Null, Value::Object(_)) => difference(path, &json!({}), after).or_else(|| Some(path.to_owned())),
+        (Value::Array(_), Value::Null) => difference(path, before, &json!([])).or_else(|| Some(path.to_owned())),
+        (Value::Null, Value::Array(_)) => difference(path, &json!([]), after).or_else(|| Some(path.to_owned())),
+        _ => Some(path.to_owned()),
     }
+}
+
+fn name(item: &Value) -> &str {
+    item["name"].as_str().unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -249,7 +263,7 @@ plugins:
             (
                 "    namespace: tap_x\n",
                 "    namespace: tap_x\n    annotations: {mine: 1}\n",
-                "plugins.extractors[tap-x].annotations",
+                "plugins.extractors[tap-x].annotations.mine",
                 "tap-x",
             ),
             (
@@ -258,7 +272,18 @@ plugins:
                 "environments[prod].config.plugins.extractors[tap-x].config.host",
                 "tap-x",
             ),
-            ("      - {name: tap-y, config: {host: prod}}\n", "", "environments[prod].config.plugins.extractors", ""),
+            (
+                "      - {name: tap-y, config: {host: prod}}\n",
+                "",
+                "environments[prod].config.plugins.extractors[tap-y]",
+                "tap-y",
+            ),
+            (
+                "- name: dev\n",
+                "- {name: dev, config: {plugins: {extractors: [{name: tap-y, config: {more: {}}}]}}}\n",
+                "environments[dev].config.plugins.extractors[tap-y]",
+                "tap-y",
+            ),
             (
                 "  - {name: dbt, config: {x: 1}}\n",
                 "  - {name: dbt, config: {x: 2}}\n",
@@ -268,14 +293,14 @@ plugins:
             (
                 "- name: dev\n",
                 "- {name: dev, config: {plugins: {loaders: [{name: target-z, config: {a: 1}}]}}}\n",
-                "environments[dev].config",
+                "environments[dev].config.plugins.loaders[target-z]",
                 "",
             ),
             (
                 "- name: dev\n",
                 "- {name: dev, config: {plugins: {extractors: [{name: tap-x, config: {db.port: 2}}]}}}\n",
-                "environments[dev].config",
-                "",
+                "environments[dev].config.plugins.extractors[tap-x]",
+                "tap-x",
             ),
         ] {
             assert_eq!(told(&after(from, to)), Some((path.to_owned(), plugin.to_owned())), "{to}");

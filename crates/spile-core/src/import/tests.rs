@@ -250,3 +250,15 @@ fn wrong_definitions_are_reported() {
     }
     assert!(!notes.iter().any(|note| note.contains("pin")), "the file itself says that it is a secret: {notes:?}");
 }
+
+#[test]
+fn a_plugin_that_stays_because_of_its_connector_keeps_the_anchor_that_it_refers_to() {
+    let text = "plugins:\n  extractors:\n  - name: tap-a\n    namespace: a\n    executable: a\n    config: &own\n      maps: []\n  \
+                - name: tap-b\n    namespace: b\n    executable: b\n    config: *own\nenvironments:\n- name: dev\n  config:\n    \
+                plugins:\n      extractors:\n      - name: tap-b\n        config:\n          maps: {}\n";
+    let catalog = Catalog::new(&[], &mut Problems::default());
+    let mut left = LeftAlone::new();
+    let import = import(&prepared(text).unwrap(), &catalog, &Locks::default(), &mut left).unwrap();
+    assert!(import.adopted.is_empty() && left.len() == 2, "{left:?}");
+    assert!(import.template.contains("&own") && import.template.contains("*own"), "{}", import.template);
+}

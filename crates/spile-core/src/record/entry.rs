@@ -130,7 +130,8 @@ impl Setup {
         let select = match (self.select, &base.select) {
             // A missing `select` means everything, so it is written if the base selects less.
             (None, Some(_)) => Some(IndexSet::from(["*.*".to_owned()])),
-            (select, base) => select.filter(|select| base.as_ref() != Some(select)),
+            // Meltano passes patterns on in their order.
+            (select, base) => select.filter(|select| !base.as_ref().is_some_and(|base| base.iter().eq(select))),
         };
         let load_schema = self.load_schema.filter(|schema| base.load_schema.as_ref() != Some(schema));
         Self { config, select, metadata, load_schema }
