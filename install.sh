@@ -4,6 +4,7 @@
 #   curl -fsSL https://raw.githubusercontent.com/OWNER/spile/main/install.sh | sh
 #
 # SPILE_VERSION   a version, for example 1.2.3 (default: the newest release)
+# SPILE_SHA256    the checksum that the archive must have (default: the one in the release's SHA256SUMS)
 # SPILE_BIN       the folder of the program (default: ~/.local/bin)
 # SPILE_RELEASES  where releases are (default: https://github.com/OWNER/spile/releases)
 set -eu
@@ -64,7 +65,7 @@ main() {
   archive=$(sed -n "s/^[0-9a-f]\{64\}  \(spile-[^ /]*-$target\.tar\.gz\)\$/\1/p" "$work/SHA256SUMS")
   [ -n "$archive" ] || fail "the release has no archive for $target" "choose another version with SPILE_VERSION"
   fetch "$from/$archive" "$work/$archive" || fail "cannot download $from/$archive" "try again"
-  expected=$(sed -n "s/^\([0-9a-f]\{64\}\)  $archive\$/\1/p" "$work/SHA256SUMS")
+  expected=${SPILE_SHA256:-$(sed -n "s/^\([0-9a-f]\{64\}\)  $archive\$/\1/p" "$work/SHA256SUMS")}
   found=$(checksum "$work/$archive")
   [ "$found" = "$expected" ] \
     || fail "the checksum of $archive is wrong, so nothing was installed" "try again; if it stays wrong, report it"

@@ -104,6 +104,7 @@ fn the_script_changes_nothing_if_anything_is_wrong() {
     };
     refused(&[("SPILE_VERSION", "9.9.9")], &script(), "check the version and the network");
     refused(&[("SPILE_BIN", "/proc/here")], &script(), "set SPILE_BIN to a folder that you can write to");
+    refused(&[("SPILE_SHA256", &"0".repeat(64))], &script(), "so nothing was installed");
     let sums = release.path("releases/latest/download/SHA256SUMS");
     let text = std::fs::read_to_string(&sums).unwrap();
     std::fs::write(&sums, text.replace("linux-musl", "other")).unwrap();

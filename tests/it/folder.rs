@@ -64,8 +64,14 @@ impl Folder {
 
     /// Copies the files of another folder over this one.
     pub fn lay(&self, from: &Path) {
-        for file in WalkDir::new(from).into_iter().map(Result::unwrap).filter(|file| file.file_type().is_file()) {
-            let to = self.path().join(file.path().strip_prefix(from).unwrap());
+        self.lay_at("", from);
+    }
+
+    /// Copies the files of another folder, and those that its links lead to, into a folder of this one.
+    pub fn lay_at(&self, at: &str, from: &Path) {
+        let files = WalkDir::new(from).follow_links(true).into_iter().map(Result::unwrap);
+        for file in files.filter(|file| file.file_type().is_file()) {
+            let to = self.join(at).join(file.path().strip_prefix(from).unwrap());
             self.make(to.parent().unwrap());
             fs::copy(file.path(), to).unwrap();
         }

@@ -9,6 +9,7 @@ fn everything_that_tests_need_is_installed() {
     project::seed();
     tools::sops();
     tools::sops_age();
+    tools::actionlint();
     tools::supabase();
     tools::packers();
     tools::oauth_provider();

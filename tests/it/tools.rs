@@ -11,6 +11,9 @@ use serde_json::Value;
 /// The official sops, from `go install github.com/getsops/sops/v3/cmd/sops@v…`.
 const SOPS: &str = "3.13.3";
 
+/// The linter of GitHub's workflows and of the actions that they use.
+const ACTIONLINT: &str = "1.7.12";
+
 /// An independent reader of sops documents; it checks neither the MAC nor the scope.
 const SOPS_AGE: &str = "4.0.2";
 
@@ -34,6 +37,13 @@ pub fn sops() -> Option<PathBuf> {
     static MADE: OnceLock<Option<PathBuf>> = OnceLock::new();
     MADE.get_or_init(|| installed(&format!("sops-{SOPS}"), "go", install_sops).map(|folder| folder.join("sops")))
         .clone()
+}
+
+/// Returns actionlint, built at the first call on a machine; `None` if there is no `go`.
+pub fn actionlint() -> Option<PathBuf> {
+    static MADE: OnceLock<Option<PathBuf>> = OnceLock::new();
+    let made = MADE.get_or_init(|| installed(&format!("actionlint-{ACTIONLINT}"), "go", install_actionlint));
+    made.as_ref().map(|folder| folder.join("actionlint"))
 }
 
 /// Returns the folder whose `node_modules` contains sops-age; `None` if there is no `npm`.
@@ -168,10 +178,17 @@ pub fn is_on_the_path(program: &str) -> bool {
 }
 
 fn install_sops(folder: &Path) {
-    let package = format!("github.com/getsops/sops/v3/cmd/sops@v{SOPS}");
+    install_go(folder, &format!("github.com/getsops/sops/v3/cmd/sops@v{SOPS}"));
+}
+
+fn install_actionlint(folder: &Path) {
+    install_go(folder, &format!("github.com/rhysd/actionlint/cmd/actionlint@v{ACTIONLINT}"));
+}
+
+fn install_go(folder: &Path, package: &str) {
     let mut go = Command::new("go");
     // Outside the repository, and with the installed Go, so that no `go.mod` and no download of another Go interferes.
-    go.args(["install", &package]).current_dir(folder).env("GOBIN", folder).env("GOTOOLCHAIN", "local");
+    go.args(["install", package]).current_dir(folder).env("GOBIN", folder).env("GOTOOLCHAIN", "local");
     succeeds(&mut go);
 }
 

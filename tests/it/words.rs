@@ -92,6 +92,8 @@ fn documentation_and_pages_are_plain_english() {
         |folder: &str| WalkDir::new(top.join(folder)).into_iter().map(Result::unwrap).map(walkdir::DirEntry::into_path);
     let pages = of("docs")
         .chain(of("templates"))
+        .chain(of("action"))
+        .chain(of("gitlab-component"))
         .chain(["README.md", "CONTRIBUTING.md", "SECURITY.md"].map(|name| top.join(name)));
     let is_read = |path: &std::path::PathBuf| path.extension().is_some_and(|kind| kind == "md" || kind == "j2");
     let (mut found, mut pages_read) = (Vec::new(), 0);

@@ -9,11 +9,13 @@
 # SPILE_ENV      the environment, instead of the project's default one
 # SPILE_CHECK    the format of problems: text, github, junit or sarif (text)
 # SPILE_REPORT   a file for them, besides the log, for junit and sarif (spile-check.xml, spile-check.sarif)
+# SPILE_SARIF    a file for problems as SARIF, besides SPILE_CHECK
 # SPILE_PLAN     more arguments for `spile plan` (--untrusted: only the files; "" if the variables of the registry are set)
 # SPILE_UNTRUSTED  true for an untrusted branch: only reads its files, whatever SPILE_PLAN says
 # SPILE_TRUST_REGISTRY   hosts in `spile.toml` that may get a key; not needed if the address is a variable
 # SPILE_ALLOW_VARIABLES  variables that `spile.toml` may read besides SUPABASE_* and SPILE_*
 # SPILE_APPLY    more arguments for `spile apply`, like `--allow delete=2`
+# SPILE_REVIEWED  true to apply only the plan that was reviewed in the merged pull request (see report.py)
 set -euo pipefail
 
 spile=(${SPILE:-spile} -C "${SPILE_PROJECT:-.}" --no-input)
@@ -25,6 +27,11 @@ review() {
   if [[ ${CI_MERGE_REQUEST_SOURCE_PROJECT_ID:-} != "${CI_MERGE_REQUEST_PROJECT_ID:-}" ]]; then export SPILE_UNTRUSTED=true; fi
   # The branch may contain links with these names, which lead anywhere.
   rm -f -- plan.md plan.json
+  if [[ -n ${SPILE_SARIF:-} ]]; then
+    rm -f -- "$SPILE_SARIF"
+    # If there are problems, the check below ends the job, with every problem in its log.
+    "${spile[@]}" check --untrusted --format sarif > "$SPILE_SARIF" || true
+  fi
   case $format in
     junit | sarif)
       report=${SPILE_REPORT:-spile-check.$([[ $format == junit ]] && echo xml || echo sarif)}
@@ -45,6 +52,11 @@ review() {
 }
 
 apply() {
+  if [[ ${SPILE_REVIEWED:-} == true ]]; then
+    local id
+    id=$(python3 "$(dirname "$0")/report.py" reviewed)
+    SPILE_APPLY="${SPILE_APPLY:-} --plan-id $id"
+  fi
   # shellcheck disable=SC2086 # splitting into words is intended
   "${spile[@]}" apply --yes ${SPILE_APPLY:-}
 }
