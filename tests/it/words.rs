@@ -92,6 +92,7 @@ fn documentation_and_pages_are_plain_english() {
         |folder: &str| WalkDir::new(top.join(folder)).into_iter().map(Result::unwrap).map(walkdir::DirEntry::into_path);
     let pages = of("docs")
         .chain(of("templates"))
+        .chain(of("examples"))
         .chain(of("action"))
         .chain(of("gitlab-component"))
         .chain(["README.md", "CONTRIBUTING.md", "SECURITY.md"].map(|name| top.join(name)));
