@@ -5,16 +5,20 @@
 mod actions;
 mod completion;
 mod diagnose;
+mod lens;
+mod navigate;
 mod range;
 mod rename;
+mod symbol;
 mod workspace;
 
 use lsp_server::{Connection, Message, Notification, Request, Response};
 use lsp_types::notification::{DidChangeTextDocument, DidCloseTextDocument, DidOpenTextDocument, Notification as _};
 use lsp_types::{
-    CodeActionOptions, CodeActionProviderCapability, CompletionOptions, ExecuteCommandOptions, HoverProviderCapability,
-    InitializeParams, OneOf, PositionEncodingKind, ServerCapabilities, TextDocumentSyncCapability,
-    TextDocumentSyncKind,
+    CodeActionOptions, CodeActionProviderCapability, CodeLensOptions, CompletionOptions, DocumentLinkOptions,
+    ExecuteCommandOptions, FoldingRangeProviderCapability, HoverProviderCapability, InitializeParams, OneOf,
+    PositionEncodingKind, ServerCapabilities, TextDocumentSyncCapability, TextDocumentSyncKind,
+    WorkDoneProgressOptions,
 };
 
 use super::{Global, Output, keys, program};
@@ -23,7 +27,7 @@ use spile_ops::Error;
 use spile_world::files::io_error::IoError;
 use workspace::Workspace;
 
-/// Start the language server for editors: diagnostics, completion, hover, quick fixes, rename
+/// Start the language server for editors: diagnostics, completion, navigation, quick fixes, rename
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Talk over standard input and output; the only way there is
@@ -42,6 +46,22 @@ pub(super) async fn exec(_: &Args, global: &Global, output: &mut Output) -> Resu
     served
 }
 
+/// Whether the editor has the commands `spile.test` and `spile.sync`, which code lenses name.
+#[derive(Debug, Clone, Copy)]
+enum Lenses {
+    Run,
+    Unknown,
+}
+
+impl Lenses {
+    fn of(options: Option<&serde_json::Value>) -> Self {
+        match options.map(|options| &options["runs"]) {
+            Some(serde_json::Value::Bool(true)) => Self::Run,
+            _ => Self::Unknown,
+        }
+    }
+}
+
 /// Serves until the editor shuts the server down or goes away.
 async fn serve(connection: &Connection, mut desk: Workspace) -> Result<u8, Error> {
     let Ok((id, params)) = connection.initialize_start() else { return Ok(1) };
@@ -50,8 +70,9 @@ async fn serve(connection: &Connection, mut desk: Workspace) -> Result<u8, Error
     if offered.contains(&PositionEncodingKind::UTF8) {
         desk.encoding = Encoding::Utf8;
     }
+    let lenses = Lenses::of(params.initialization_options.as_ref());
     let welcome = serde_json::json!({
-        "capabilities": capabilities(desk.encoding),
+        "capabilities": capabilities(desk.encoding, lenses),
         "serverInfo": { "name": "spile", "version": env!("CARGO_PKG_VERSION") },
     });
     if connection.initialize_finish(id, welcome).is_err() {
@@ -82,7 +103,7 @@ async fn serve(connection: &Connection, mut desk: Workspace) -> Result<u8, Error
     Ok(1)
 }
 
-fn capabilities(encoding: Encoding) -> ServerCapabilities {
+fn capabilities(encoding: Encoding, lenses: Lenses) -> ServerCapabilities {
     let triggers = ["\"", "'", ".", "=", "!", "["].map(str::to_owned).into();
     ServerCapabilities {
         position_encoding: Some(match encoding {
@@ -96,6 +117,18 @@ fn capabilities(encoding: Encoding) -> ServerCapabilities {
         }),
         hover_provider: Some(HoverProviderCapability::Simple(true)),
         code_action_provider: Some(CodeActionProviderCapability::Options(CodeActionOptions::default())),
+        definition_provider: Some(OneOf::Left(true)),
+        references_provider: Some(OneOf::Left(true)),
+        document_link_provider: Some(DocumentLinkOptions {
+            resolve_provider: None,
+            work_done_progress_options: WorkDoneProgressOptions::default(),
+        }),
+        folding_range_provider: Some(FoldingRangeProviderCapability::Simple(true)),
+        inlay_hint_provider: Some(OneOf::Left(true)),
+        code_lens_provider: match lenses {
+            Lenses::Run => Some(CodeLensOptions { resolve_provider: None }),
+            Lenses::Unknown => None,
+        },
         rename_provider: Some(OneOf::Left(true)),
         execute_command_provider: Some(ExecuteCommandOptions {
             commands: vec![ENCRYPT.to_owned()],
@@ -136,6 +169,12 @@ async fn answer(desk: &Workspace, request: Request, connection: &Connection) -> 
         "textDocument/completion" => completion::completion(desk, params),
         "textDocument/hover" => completion::hover(desk, params),
         "textDocument/codeAction" => actions::actions(desk, params),
+        "textDocument/definition" => navigate::definition(desk, params),
+        "textDocument/references" => navigate::references(desk, params),
+        "textDocument/documentLink" => navigate::links(desk, params),
+        "textDocument/foldingRange" => navigate::folds(desk, params),
+        "textDocument/codeLens" => lens::lenses(desk, params),
+        "textDocument/inlayHint" => lens::hints(desk, params),
         "textDocument/rename" => rename::rename(desk, params),
         "workspace/executeCommand" => actions::execute(desk, params, connection).await,
         _ => {

@@ -27,7 +27,10 @@ impl Client {
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let (to, from) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
         let mut client = Self { child, to: BufWriter::new(to), from: BufReader::new(from), next: 0, heard: Vec::new() };
-        let made = client.asks("initialize", json!({ "processId": null, "rootUri": null, "capabilities": {} }));
+        let options = json!({ "runs": true });
+        let asked = json!({ "processId": null, "rootUri": null, "capabilities": {}, "initializationOptions": options });
+        let made = client.asks("initialize", asked);
+        assert_eq!(made["capabilities"]["codeLensProvider"], json!({}), "{made}");
         assert_eq!(made["capabilities"]["hoverProvider"], true, "{made}");
         client.tells("initialized", json!({}));
         client
@@ -201,6 +204,98 @@ fn a_rename_moves_the_file_keeps_the_id_and_updates_references() {
     );
     asked["newName"] = json!("fruit");
     assert!(client.asks("textDocument/rename", asked)["error"].as_str().unwrap().contains("already"));
+    client.ends();
+}
+
+/// Shows a place as its file and line.
+fn place(location: &Value) -> String {
+    let path = location["uri"].as_str().unwrap().rsplit('/').next().unwrap();
+    format!("{path}:{}", location["range"]["start"]["line"])
+}
+
+/// A project in which each kind of name is declared in one file and used in others.
+fn with_names() -> Folder {
+    let folder = Folder::project();
+    folder.write(
+        "spile.toml",
+        &(folder.read("spile.toml")
+            + "[[outputs]]\ntemplate = \"airflow\"\npath = \"dags/a.py\"\nenvironment = \"prod\"\n"),
+    );
+    folder.write("integrations/fruit.prod.toml", "schedule = \"@daily\"\ntimezone = \"Europe/Berlin\"\n");
+    let connector = "kind = \"extractor\"\nlabel = \"Own\"\ndescription = \"Our own.\"\n\n[plugin]\nname = \"tap-own\"\nnamespace = \"tap_own\"\nexecutable = \"tap-own\"\n";
+    folder.write("connectors/own.toml", connector);
+    folder.write("integrations/own.toml", "type = \"own\"\nloader = \"lake\"\n");
+    folder.spile("check").exits(0);
+    folder
+}
+
+#[test]
+fn names_lead_to_their_declarations_and_uses() {
+    let folder = with_names();
+    let path = folder.join("integrations/own.toml");
+    let mut client = Client::start(&folder);
+    client.opens(&path, &folder.read("integrations/own.toml"));
+    let connector = client.asks("textDocument/definition", at(&path, 0, 9));
+    assert_eq!(place(&connector), "own.toml:0", "{connector}");
+    assert!(connector["uri"].as_str().unwrap().ends_with("connectors/own.toml"));
+    assert_eq!(place(&client.asks("textDocument/definition", at(&path, 1, 11))), "lake.toml:1");
+    assert_eq!(client.asks("textDocument/definition", at(&path, 0, 1)), Value::Null, "a key");
+    let uses = |client: &mut Client, path: &Path, line, character, declaration: bool| {
+        let mut asked = at(path, line, character);
+        asked["context"] = json!({ "includeDeclaration": declaration });
+        let found = client.asks("textDocument/references", asked);
+        found.as_array().unwrap().iter().map(place).collect::<Vec<_>>()
+    };
+    let lake = folder.join("integrations/lake.toml");
+    assert_eq!(uses(&mut client, &lake, 1, 9, false), ["fruit.toml:1", "own.toml:1"]);
+    assert_eq!(uses(&mut client, &path, 1, 11, true), ["fruit.toml:1", "lake.toml:1", "own.toml:1"]);
+    let prod = 4;
+    let settings = folder.join("spile.toml");
+    assert_eq!(uses(&mut client, &settings, prod, 15, false), ["spile.toml:8", "fruit.prod.toml:0"]);
+    assert_eq!(place(&client.asks("textDocument/definition", at(&settings, 8, 16))), "spile.toml:4");
+    client.ends();
+}
+
+#[test]
+fn secrets_lead_from_an_overlay_to_the_base_file() {
+    let folder = Folder::project();
+    folder.lay(&Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/postgres-to-postgres"));
+    let (base, overlay) = (folder.join("integrations/shop.toml"), folder.join("integrations/shop.prod.toml"));
+    let line = |text: &str| u32::try_from(text.lines().position(|line| line.starts_with("password")).unwrap()).unwrap();
+    let mut client = Client::start(&folder);
+    let asked = at(&overlay, line(&folder.read("integrations/shop.prod.toml")), 3);
+    let found = client.asks("textDocument/definition", asked);
+    let expected = line(&folder.read("integrations/shop.toml"));
+    assert_eq!((found["uri"].as_str().unwrap(), &found["range"]["start"]["line"]), (&uri(&base)[..], &json!(expected)));
+    let folds = client.asks("textDocument/foldingRange", json!({ "textDocument": { "uri": uri(&base) } }));
+    let regions = folds.as_array().unwrap().iter().filter(|fold| fold["kind"] == "region").count();
+    assert_eq!((folds.as_array().unwrap().len(), regions), (5, 3), "{folds}");
+    client.ends();
+}
+
+#[test]
+fn links_lenses_and_hints_are_beside_the_text() {
+    let folder = with_names();
+    let (fruit, prod) = (folder.join("integrations/fruit.toml"), folder.join("integrations/fruit.prod.toml"));
+    let mut client = Client::start(&folder);
+    let of = |path: &Path| json!({ "textDocument": { "uri": uri(path) } });
+    let links = client.asks("textDocument/documentLink", of(&fruit));
+    let targets: Vec<&str> = links.as_array().unwrap().iter().map(|link| link["target"].as_str().unwrap()).collect();
+    assert!(targets[0].starts_with("https://") && targets[1].ends_with("integrations/lake.toml"), "{targets:?}");
+    let commands = |lenses: &Value| -> Vec<String> {
+        lenses.as_array().unwrap().iter().map(|lens| lens["command"].to_string()).collect()
+    };
+    let lenses = commands(&client.asks("textDocument/codeLens", of(&prod)));
+    let sync = json!({ "title": "Sync", "command": "spile.sync", "arguments": ["fruit", "prod"] });
+    assert_eq!((lenses.len(), &lenses[1]), (2, &sync.to_string()));
+    let lake = client.asks("textDocument/codeLens", of(&folder.join("integrations/lake.toml")));
+    assert_eq!(commands(&lake).len(), 1, "a loader has nothing to sync: {lake}");
+    let mut asked = of(&prod);
+    asked["range"] = json!({ "start": { "line": 0, "character": 0 }, "end": { "line": 9, "character": 0 } });
+    let hints = client.asks("textDocument/inlayHint", asked);
+    let label = hints[0]["label"].as_str().unwrap();
+    assert!(label.starts_with("next run: ") && label.contains(" 00:00 CE"), "{hints}");
+    assert_eq!(hints[0]["position"], json!({ "line": 0, "character": 19 }));
     client.ends();
 }
 
