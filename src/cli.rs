@@ -3,6 +3,7 @@
 
 pub mod apply;
 mod backfill;
+pub mod bake;
 pub mod check;
 pub mod connectors;
 pub mod discover;
@@ -136,6 +137,7 @@ enum Command {
     Sync(run::SyncArgs),
     Verify(verify::Args),
     Lock(lock::Args),
+    Bake(bake::Args),
     Schedules(schedules::Args),
     RunDue(schedules::RunDueArgs),
     Serve(serve::Args),
@@ -173,6 +175,7 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> ExitCode {
     let parsed = command().try_get_matches_from(words).and_then(|matches| {
         let name = matches.subcommand_name().unwrap_or_default();
         own_folder::introduce(name);
+        own_folder::choose_state_folder();
         let cli = Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command()))?;
         cli.misfit(name).map_or(Ok(cli), Err)
     });
@@ -294,6 +297,7 @@ async fn exec(cli: &Cli, output: &mut Output) -> Result<u8, Error> {
         Command::Sync(args) => run::sync(args, global, output).await,
         Command::Verify(args) => verify::exec(args, global, output).await,
         Command::Lock(args) => lock::exec(args, global, output).await,
+        Command::Bake(args) => bake::exec(args, global, output).await,
         Command::Schedules(args) => schedules::exec(args, global, output).await,
         Command::RunDue(args) => schedules::run_due(args, global, output).await,
         Command::Serve(args) => serve::exec(args, global, output).await,

@@ -10,6 +10,7 @@ use spile_world::files::own_folder::Own;
 use spile_world::files::process_lock::{self, Introduction};
 use spile_world::files::project::{Trust, is_interrupted, recover};
 use spile_world::files::refusal::FileRefusal;
+use spile_world::files::state_folder;
 
 /// How a command uses the files of a project.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,6 +64,7 @@ impl Use {
             | Command::Sync(_)
             | Command::Verify(_)
             | Command::Lock(_)
+            | Command::Bake(_)
             | Command::RunDue(_)
             | Command::Serve(_)
             | Command::Enable(_)
@@ -100,7 +102,7 @@ pub(super) fn after(cli: &Cli, done: &Result<u8, Error>, output: &mut Output) {
 
 fn mention(global: &Global, output: &mut Output) {
     let Some(project) = global.project().ok().filter(|project| project.trust() == Trust::Own) else { return };
-    let folders = [project.own(), Own::of_meltano(project.root())];
+    let folders = [project.own(), Own::of_meltano(&state_folder::of(project.root()))];
     let not_own: Vec<_> = folders.iter().filter_map(|own| own.open().err()).collect();
     for not_own in &not_own {
         let help = not_own.help().map(|help| help.to_string()).unwrap_or_default();
@@ -113,6 +115,15 @@ fn mention(global: &Global, output: &mut Output) {
             what,
             Some("`spile apply`, `spile fmt` and all other commands that write restore the files first"),
         );
+    }
+}
+
+/// Lets the user keep `.spile` and `.meltano` outside the project.
+pub(super) fn choose_state_folder() {
+    let named = super::variable_os(state_folder::VARIABLE).filter(|folder| !folder.is_empty());
+    // A path that cannot be made absolute has no current folder, which every command reports.
+    if let Some(folder) = named.and_then(|folder| std::path::absolute(folder).ok()) {
+        state_folder::choose(folder);
     }
 }
 

@@ -82,6 +82,7 @@ pub(super) fn refusal(command: &Command) -> Option<UntrustedRefusal> {
         | Command::RunDue(_)
         | Command::Exec(_)
         | Command::Lock(_)
+        | Command::Bake(_)
         | Command::Doctor(_) => Some(UntrustedRefusal::Runs),
         Command::Init(_)
         | Command::New(_)

@@ -22,6 +22,7 @@ mod floors;
 mod folder;
 mod hostile;
 mod http;
+mod image;
 mod import;
 mod installs;
 mod instructions;

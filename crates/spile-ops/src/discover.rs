@@ -23,7 +23,7 @@ use spile_core::integration::select::{Pattern, as_metadata_key, as_pattern};
 use spile_core::name::EnvironmentName;
 use spile_core::run::Cause;
 use spile_world::files::io_error::IoError;
-use spile_world::files::project::OWN_FOLDER;
+use spile_world::files::project::{OWN_FOLDER, own_folder_of};
 use spile_world::processes::meltano::{Discovery, Host, Meltano, Outcome, Request, keep_logs};
 use spile_world::{Discoveries, World};
 
@@ -148,7 +148,7 @@ pub fn found(
 ) -> Result<Option<Discovered>, Error> {
     let meltano = Meltano::new(root, &loaded.settings);
     let key = key(&meltano, loaded, integration, environment)?;
-    let discoveries = Discoveries::of(&root.join(OWN_FOLDER));
+    let discoveries = Discoveries::of(&own_folder_of(root));
     let found = discoveries.find(&integration.slug, environment, &key);
     Ok(found.map_err(IoError::of("read", discoveries.path(&integration.slug, environment)))?)
 }

@@ -3,6 +3,7 @@
 use super::{Error, Loaded, check};
 use spile_core::problem::{Problems, Report, listed};
 use spile_world::files::own_folder::Own;
+use spile_world::files::state_folder;
 use spile_world::processes::meltano::Host;
 use spile_world::{Keys, Notifier, Outside, Project, World};
 
@@ -63,7 +64,7 @@ pub async fn doctor(project: &Project, environment: Option<&str>, host: &Host, o
         Err(error) => findings.push(files(&error)),
     }
     findings.push(own_folder(".spile", &project.own()));
-    findings.push(own_folder(".meltano", &Own::of_meltano(project.root())));
+    findings.push(own_folder(".meltano", &Own::of_meltano(&state_folder::of(project.root()))));
     findings
 }
 

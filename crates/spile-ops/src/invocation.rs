@@ -22,6 +22,7 @@ use spile_core::settings::Verify;
 use spile_core::value::expansion;
 use spile_world::files::io_error::IoError;
 use spile_world::files::project::OWN_FOLDER;
+use spile_world::files::state_folder;
 use spile_world::processes::meltano::{Catalog, Hold, Host, Mapper, Request, Span, Surroundings};
 use spile_world::{Rotations, World};
 
@@ -36,7 +37,9 @@ pub(crate) async fn install(
     if !world.meltano.is_installed() {
         // Checks first that the folder is writable, so that a failed installation is not announced.
         world.project.own().make().map_err(IoError::of("use", OWN_FOLDER))?;
-        tell(Event::InstallingMeltano { version: world.meltano.version().to_owned() });
+        if !world.meltano.is_baked() {
+            tell(Event::InstallingMeltano { version: world.meltano.version().to_owned() });
+        }
         world.meltano.install(host, &mut interrupt.clone()).await?;
     }
     Ok(())
@@ -139,7 +142,7 @@ pub(crate) fn without_secrets(
         catalog: Catalog::Kept,
         surroundings: if is_imported { Surroundings::Project } else { Surroundings::Nothing },
         bookmarks: None,
-        log: world.project.root().join(&invocation.log),
+        log: state_folder::of(world.project.root()).join(&invocation.log),
         timeout: invocation.timeout,
         host: invocation.host,
         hold: invocation.hold,

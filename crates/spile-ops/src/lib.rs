@@ -8,6 +8,7 @@
 //! | read and check files | [`check`](mod@check), [`fmt`], [`schema`], [`explain`] | nothing, or the format of files |
 //! | compare and change | [`plan`](mod@plan), [`apply`](mod@apply), [`pull`](mod@pull), [`rollback`], [`history`] | the registry, `meltano.yml`, outputs |
 //! | write files | [`new`], [`author`], [`edits`], [`switch`], [`import`], [`init`](mod@init), [`import_rows`], [`connectors`], [`lock`], [`secrets`] | files of the project |
+//! | install | [`bake`] | `.spile` and `.meltano` |
 //! | run | [`run`], [`up`](mod@up), [`discover`](mod@discover), [`preview`](mod@preview), [`certify`](mod@certify), [`verify`](mod@verify), [`exec`](mod@exec), [`contract`] | the records of runs |
 //! | keep schedules | [`schedules`](mod@schedules), [`run_due`](mod@run_due), [`scheduler`], [`notify`] | the records of runs, and what was sent |
 //!
@@ -37,6 +38,7 @@
 pub mod apply;
 pub mod author;
 pub mod backfill;
+pub mod bake;
 pub mod certify;
 pub mod changed_since;
 pub mod check;

@@ -15,6 +15,7 @@
 mod access;
 pub mod ago;
 pub mod backfill;
+pub mod bake;
 pub mod changes;
 pub mod check;
 pub mod connectors;

@@ -15,5 +15,6 @@ pub mod process_lock;
 pub mod project;
 pub mod refusal;
 pub mod rendered;
+pub mod state_folder;
 mod trust;
 pub mod user_files;

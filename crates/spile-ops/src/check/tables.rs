@@ -12,7 +12,6 @@ use spile_core::integration::{Draft, Integration};
 use spile_core::name::EnvironmentName;
 use spile_core::problem::{Problems, Report};
 use spile_core::source::Place;
-use spile_world::files::project::OWN_FOLDER;
 use spile_world::{Discoveries, Project};
 
 /// What the check assumes about the sources.
@@ -115,7 +114,7 @@ fn known(
     environment: &EnvironmentName,
     knowledge: Knowledge,
 ) -> Result<Vec<Option<Discovered>>, Error> {
-    let discoveries = Discoveries::of(&project.root().join(OWN_FOLDER));
+    let discoveries = Discoveries::of(&project.own_folder());
     // Only a few of thousands have a discovery. To check whether it is still valid takes longer than to look for the file.
     let is_kept = |one: &Integration| {
         knowledge == Knowledge::Discovered && discoveries.path(&one.slug, environment).symlink_metadata().is_ok()

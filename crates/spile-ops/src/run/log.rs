@@ -8,7 +8,7 @@ use crate::Error;
 use spile_core::run::Run;
 use spile_world::files::io_error::IoError;
 use spile_world::files::own_folder::Own;
-use spile_world::files::project::OWN_FOLDER;
+use spile_world::files::project::{OWN_FOLDER, own_folder_of};
 use spile_world::processes::meltano::log_before;
 
 /// The log of a run. It may consist of two files: the current one, and the one before it.
@@ -38,7 +38,7 @@ impl Log {
         let path = run.log_path();
         let shown = path.display().to_string();
         let path = path.strip_prefix(OWN_FOLDER).map(Path::to_owned).unwrap_or(path);
-        Self { own: Own::at(&root.join(OWN_FOLDER)), path, shown }
+        Self { own: Own::at(&own_folder_of(root)), path, shown }
     }
 
     /// Returns the file before the current one. It is empty if the log fits into one file.

@@ -32,7 +32,9 @@ pub fn io_help(error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::PermissionDenied => "check the owner and the permissions of the folder",
         io::ErrorKind::StorageFull => "free some disk space and try again; nothing is half-written",
-        io::ErrorKind::ReadOnlyFilesystem => "the disk is mounted read-only: work on a copy, or remount it",
+        io::ErrorKind::ReadOnlyFilesystem => {
+            "the disk is mounted read-only: to run syncs, set `SPILE_STATE_DIR` to a writable folder; to change files, work on a copy"
+        }
         io::ErrorKind::NotFound => "check that the folder exists",
         _ => "fix the cause in the message and try again; nothing is half-written",
     }

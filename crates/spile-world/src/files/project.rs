@@ -14,6 +14,7 @@ use miette::Diagnostic;
 
 use crate::files::door::{Door, Shut};
 use crate::files::own_folder::Own;
+use crate::files::state_folder;
 pub use crate::files::trust::Trust;
 use spile_core::integration::FileName;
 use spile_core::locks;
@@ -30,6 +31,12 @@ pub const SETTINGS: &str = "spile.toml";
 
 /// The folder of everything that spile creates for itself.
 pub const OWN_FOLDER: &str = ".spile";
+
+/// Returns the folder of everything that spile creates for itself in a project.
+#[must_use]
+pub fn own_folder_of(root: &Path) -> PathBuf {
+    state_folder::of(root).join(OWN_FOLDER)
+}
 
 /// The creation rules of sops, which list the recipients of new secrets.
 pub const SOPS_RULES: &str = ".sops.yaml";
@@ -147,7 +154,7 @@ impl Project {
     /// Returns the folder of everything that spile creates for itself.
     #[must_use]
     pub fn own_folder(&self) -> PathBuf {
-        self.root.join(OWN_FOLDER)
+        own_folder_of(&self.root)
     }
 
     /// Names that folder. Only its check can open the files in it.

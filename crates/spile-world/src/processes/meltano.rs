@@ -6,6 +6,7 @@
 
 mod about;
 mod answer;
+mod baked;
 mod bookmarks;
 mod call;
 mod certify;
@@ -46,7 +47,8 @@ use tokio::process::Command;
 use tokio::sync::watch;
 
 use crate::files::own_folder::Own;
-use crate::files::project::OWN_FOLDER;
+use crate::files::project::own_folder_of;
+use crate::files::state_folder;
 use crate::processes::child_environment::withheld_in;
 use call::Call;
 use child::{Channel, ChildEnd, Limits, Lost};
@@ -99,8 +101,8 @@ impl Meltano {
     #[must_use]
     pub fn new(project_root: &Path, settings: &ProjectSettings) -> Self {
         let root = std::path::absolute(project_root).unwrap_or_else(|_| project_root.to_owned());
-        let own_folder = root.join(OWN_FOLDER);
-        let (own, theirs) = (Own::at(&own_folder), Own::of_meltano(&root));
+        let own_folder = own_folder_of(&root);
+        let (own, theirs) = (Own::at(&own_folder), Own::of_meltano(&state_folder::of(&root)));
         let (pinned, run_environment) = (settings.meltano.clone(), settings.run.clone());
         let (venv, has_relay) = (own_folder.join(install::VENV), settings.sync.relay);
         Self { root, own, theirs, venv, pinned, run_environment, has_relay }

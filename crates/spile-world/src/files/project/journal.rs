@@ -11,7 +11,7 @@ use std::path::{Component, Path, PathBuf};
 use miette::Diagnostic;
 use serde::{Deserialize, Serialize};
 
-use super::OWN_FOLDER;
+use super::{OWN_FOLDER, own_folder_of};
 use crate::files::door::{Door, Shut, is_private};
 use crate::files::io_error::IoError;
 use crate::files::own_folder::{Own, OwnFolder};
@@ -184,7 +184,7 @@ impl Turn {
 }
 
 fn own(root: &Path) -> Own {
-    Own::at(&root.join(OWN_FOLDER))
+    Own::at(&own_folder_of(root))
 }
 
 /// Parses a journal; `None` if it has another version.

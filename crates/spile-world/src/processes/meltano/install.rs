@@ -1,15 +1,15 @@
 //! Installs the pinned Meltano into the project once, even if several processes install it at the same time.
 
-use std::fs;
-use std::io;
 use std::path::Path;
 use std::time::Duration;
 
 use tokio::sync::watch;
 
+use super::baked::remove_environment;
 use super::locks::{IN_USE, check_python, is_as_locked, used};
 use super::{Host, InstallError, Meltano, run_folder};
 use crate::files::door::replace;
+use crate::files::own_folder::OwnFolder;
 use crate::files::process_lock::{self, RunLock};
 use spile_core::locks::{Lock, MELTANO};
 
@@ -27,10 +27,15 @@ impl Meltano {
     /// belong to this user does not count.
     #[must_use]
     pub fn is_installed(&self) -> bool {
-        let own = self.own.open().ok().flatten();
-        let marker = own.and_then(|own| own.linked_text(Path::new(VENV).join(MARKER))).unwrap_or_default();
-        let is_as_locked = || is_as_locked(&self.lock_of_meltano(), || self.lock_in_use_of_meltano());
-        marker.trim() == self.marked() && self.python().exists() && is_as_locked()
+        self.own.open().ok().flatten().is_some_and(|own| self.is_installed_in(&own))
+    }
+
+    /// Tells the same of one of spile's own folders.
+    pub(super) fn is_installed_in(&self, own: &OwnFolder) -> bool {
+        let venv = Path::new(VENV);
+        let marker = own.linked_text(venv.join(MARKER)).unwrap_or_default();
+        let is_as_locked = || is_as_locked(&self.lock_of_meltano(), || used(own, venv));
+        marker.trim() == self.marked() && own.path().join(venv).join("bin/python").exists() && is_as_locked()
     }
 
     /// Installs the pinned version if it is missing. Waits for another spile that is installing it, and for runs that
@@ -43,7 +48,7 @@ impl Meltano {
             return Ok(());
         }
         let _lock = self.lock(process_lock::Lock::Meltano, interrupt).await?;
-        if self.is_installed() {
+        if self.is_installed() || self.link_baked()? {
             return Ok(());
         }
         let lock = self.lock_of_meltano()?;
@@ -62,12 +67,7 @@ impl Meltano {
             tokio::time::sleep(PATIENCE).await;
         }
         // It has another version, or is incomplete.
-        match fs::remove_dir_all(&self.venv) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(InstallError::io("remove", &self.venv)(error));
-            }
-            Ok(()) | Err(_) => {}
-        }
+        remove_environment(&self.venv).map_err(InstallError::io("remove", &self.venv))?;
         let what = format!("Meltano {}", self.version());
         self.environment(&self.venv, &what, host).make(&packages, interrupt).await?;
         let used = lock.map(|lock| (IN_USE, lock.text(MELTANO)));

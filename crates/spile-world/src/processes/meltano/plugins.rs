@@ -1,5 +1,6 @@
 //! Installs the plugins of a run, and checks whether they are installed without starting Python.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -7,12 +8,14 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use tokio::sync::watch;
 
+use super::baked::remove_environment;
 use super::call::Call;
 use super::locks::{IN_USE, LockedInstall, is_as_locked, used};
 use super::{Bookmarks, InstallError, Meltano, Outcome, Request, RunError};
 use crate::files::door::replace;
-use crate::files::own_folder::OwnFolder;
+use crate::files::own_folder::{Own, OwnFolder};
 use crate::files::process_lock;
+use crate::files::project::OWN_FOLDER;
 use crate::processes::bundled;
 use spile_core::connector::bundled::{Bundled, FOLDER};
 use spile_core::connector::{Plugin, Role};
@@ -20,22 +23,30 @@ use spile_core::digest::hash;
 use spile_core::locks::Lock;
 
 /// The folder of a plugin's environment.
-const VENV: &str = "venv";
+pub(super) const VENV: &str = "venv";
 
 /// Where Meltano stores a hash of what it installed into an environment (see its `venv_service.py`).
 const FINGERPRINT: &str = "venv/.meltano_plugin_fingerprint";
 
 /// Where spile stores which version of Meltano created the database.
-const DATABASE_MARKER: &str = ".spile-database";
+pub(super) const DATABASE_MARKER: &str = ".spile-database";
 
 /// Where spile stores which `pip_url` gave which fingerprint, for values that Meltano expands before it hashes them.
-const MARKER: &str = ".spile-installed";
+pub(super) const MARKER: &str = ".spile-installed";
 
 impl Meltano {
     /// Tells whether the plugins of a run and Meltano's database are ready, without starting Python.
     #[must_use]
     pub fn is_ready(&self, request: &Request) -> bool {
         self.has_database() && wanted(request).iter().all(|one| self.has_plugin(one))
+    }
+
+    /// Returns the plugins that a run installs, by name, and whether each is installed.
+    #[must_use]
+    pub fn plugins(&self, request: &Request) -> BTreeMap<String, bool> {
+        let installs = |one: &&NeededPlugin<'_>| !one.pip_url.trim().is_empty();
+        let wanted = wanted(request);
+        wanted.iter().filter(installs).map(|one| (one.name.to_owned(), self.has_plugin(one))).collect()
     }
 
     /// Installs the missing plugins of a run, and lets Meltano create its database. Parallel runs wait for each other,
@@ -45,9 +56,12 @@ impl Meltano {
     /// When Meltano cannot be started or a plugin cannot be installed, or the user interrupts.
     pub async fn make_ready(&self, request: &Request, interrupt: &mut watch::Receiver<bool>) -> Result<(), RunError> {
         let _lock = self.lock(process_lock::Lock::Plugins, interrupt).await?;
+        self.link_baked_plugins(request)?;
         for one in wanted(request).iter().filter(|one| !self.has_plugin(one)) {
+            self.remove_link(one)?;
             if let Some(wheel) = Bundled::of(one.pip_url) {
-                bundled::lay(&self.own, wheel).map_err(RunError::io("write", &self.root.join(FOLDER)))?;
+                // `pip_url` is relative to the project.
+                bundled::lay(&Own::at(&self.root.join(OWN_FOLDER)), wheel).map_err(RunError::io("write", &self.root.join(FOLDER)))?;
             }
             let lock = self.lock_of(one.name, one.pip_url)?;
             let locked = match &lock {
@@ -97,8 +111,13 @@ impl Meltano {
     }
 
     /// A Meltano of another version upgrades its database when it first starts.
-    fn has_database(&self) -> bool {
-        self.believed().and_then(|theirs| theirs.text(DATABASE_MARKER)).is_some_and(|version| version == self.version())
+    pub(super) fn has_database(&self) -> bool {
+        self.believed().is_some_and(|theirs| self.has_database_in(&theirs))
+    }
+
+    /// Tells the same of one of Meltano's folders.
+    pub(super) fn has_database_in(&self, theirs: &OwnFolder) -> bool {
+        theirs.text(DATABASE_MARKER).is_some_and(|version| version == self.version())
     }
 
     /// Returns Meltano's folder if it belongs to this user, because programs in it are run.
@@ -106,18 +125,19 @@ impl Meltano {
         self.theirs.open().ok().flatten()
     }
 
-    fn has_plugin(&self, wanted: &NeededPlugin<'_>) -> bool {
-        if wanted.pip_url.trim().is_empty() {
-            return true;
-        }
-        let Some(theirs) = self.believed() else { return false };
+    pub(super) fn has_plugin(&self, wanted: &NeededPlugin<'_>) -> bool {
+        wanted.pip_url.trim().is_empty() || self.believed().is_some_and(|theirs| self.has_plugin_in(&theirs, wanted))
+    }
+
+    /// Tells whether a plugin is installed in one of Meltano's folders.
+    pub(super) fn has_plugin_in(&self, theirs: &OwnFolder, wanted: &NeededPlugin<'_>) -> bool {
         let folder = wanted.folder();
         let Some(found) = theirs.linked_text(folder.join(FINGERPRINT)) else { return false };
         let has_python = theirs.path().join(&folder).join("venv/bin/python").exists();
         let is_marked =
             || theirs.linked_text(folder.join(MARKER)).is_some_and(|marker| marker == remembered(wanted, &found));
         let lock = || self.lock_of(wanted.name, wanted.pip_url);
-        let is_as_locked = || is_as_locked(&lock(), || used(&theirs, &folder.join(VENV)));
+        let is_as_locked = || is_as_locked(&lock(), || used(theirs, &folder.join(VENV)));
         has_python && (fingerprint(wanted.pip_url).as_deref() == Some(found.as_str()) || is_marked()) && is_as_locked()
     }
 
@@ -143,6 +163,15 @@ impl Meltano {
         let (Some(theirs), Some(lock)) = (self.believed(), lock) else { return Ok(()) };
         let path = theirs.path().join(wanted.folder()).join(VENV).join(IN_USE);
         replace(&path, lock.text(wanted.name).as_bytes()).map_err(RunError::io("write", &path))
+    }
+
+    /// Removes an environment that is only a link to one in the project's folder, because Meltano would write there.
+    fn remove_link(&self, wanted: &NeededPlugin<'_>) -> Result<(), RunError> {
+        let path = self.meltano_folder().join(wanted.folder()).join(VENV);
+        if !path.is_symlink() {
+            return Ok(());
+        }
+        remove_environment(&path).map_err(RunError::io("remove", &path))
     }
 
     /// Has Meltano install a plugin even if its `pip_url` has not changed.
@@ -178,7 +207,7 @@ struct Step<'a> {
 }
 
 /// A plugin that a run needs.
-struct NeededPlugin<'a> {
+pub(super) struct NeededPlugin<'a> {
     /// Its kind, as people say it.
     kind: String,
     /// The list of plugins that contains it, which is also the name of its folder in Meltano's.
@@ -196,13 +225,13 @@ impl<'a> NeededPlugin<'a> {
     }
 
     /// Returns its path relative to Meltano's own folder.
-    fn folder(&self) -> PathBuf {
+    pub(super) fn folder(&self) -> PathBuf {
         Path::new(self.list).join(self.name)
     }
 }
 
 /// Returns all plugins of a request, including its mappers.
-fn wanted(request: &Request) -> Vec<NeededPlugin<'_>> {
+pub(super) fn wanted(request: &Request) -> Vec<NeededPlugin<'_>> {
     let plugins = request.plugins.iter().map(|(role, plugin)| NeededPlugin::of(*role, plugin));
     let mappers = request.mappers.iter().map(|mapper| NeededPlugin {
         kind: "mapper".to_owned(),

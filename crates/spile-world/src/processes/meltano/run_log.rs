@@ -8,7 +8,7 @@ use std::time::SystemTime;
 
 use super::RunError;
 use crate::files::own_folder::{Own, OwnFolder};
-use crate::files::project::OWN_FOLDER;
+use crate::files::project::{OWN_FOLDER, own_folder_of};
 
 /// The most bytes of one part of a log. A run has two parts at most: the newest and the one before it.
 const LARGEST: u64 = 32 * 1024 * 1024;
@@ -97,7 +97,7 @@ pub(super) fn in_own(log: &Path) -> &Path {
 
 /// Removes the logs in the same folder except for the newest `most`. A log that cannot be removed does no harm.
 pub fn keep_logs(root: &Path, log: &Path, most: u16) {
-    let Ok(Some(own)) = Own::at(&root.join(OWN_FOLDER)).open() else { return };
+    let Ok(Some(own)) = Own::at(&own_folder_of(root)).open() else { return };
     let folder = in_own(log).parent().unwrap_or(Path::new(""));
     let written = |path: &Path| own.path().join(path).symlink_metadata().and_then(|found| found.modified());
     let mut logs: Vec<(SystemTime, PathBuf)> = own
