@@ -305,6 +305,10 @@ impl Meltano {
             // A set variable takes precedence over the assignment in `.env`.
             command.envs(withheld_in(&text, run).into_iter().map(|name| (name, "")));
         }
+        if request.host.environment.passed("HOME", run).is_none() {
+            // A user of a container may have no home, and Python programs look for their caches there.
+            command.env("HOME", private.folder());
+        }
         for name in &request.hidden {
             command.env_remove(name);
         }
