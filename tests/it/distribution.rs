@@ -130,7 +130,7 @@ fn scripts_are_clean() {
 ///
 /// maturin moves the program away while it packs, so it gets a place of its own for it; other tests are starting theirs.
 /// What the program is built of is shared.
-fn wheel(folder: &Path) -> PathBuf {
+pub fn wheel(folder: &Path) -> PathBuf {
     let mut maturin = Command::new(packers().join("maturin"));
     maturin.args(["build", "--profile", "dev", "--out"]).arg(folder).current_dir(TOP);
     let built = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();

@@ -1,6 +1,8 @@
 //! Images: what is installed into them, and how their containers run.
 
 mod container;
+mod kubelet;
+mod recipe;
 
 use std::path::{Path, PathBuf};
 

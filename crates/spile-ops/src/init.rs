@@ -9,12 +9,13 @@ use spile_world::files::io_error::IoError;
 use spile_world::files::project::{SETTINGS, recover, with_lines};
 
 /// The files of a new project, by path. `{project}` stands for its name.
-const FILES: [(&str, &str); 5] = [
+const FILES: [(&str, &str); 6] = [
     (SETTINGS, include_str!("init/spile.toml")),
     (super::schema::TAPLO, include_str!("init/taplo.toml")),
     ("integrations/example.toml", include_str!("init/example.toml")),
     ("integrations/files.toml", include_str!("init/files.toml")),
     ("data/fruit.singer.jsonl", include_str!("init/fruit.singer.jsonl")),
+    (".dockerignore", include_str!("init/dockerignore")),
 ];
 
 /// The paths that git must ignore.

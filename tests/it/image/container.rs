@@ -23,6 +23,8 @@ pub enum Network {
 pub struct Container {
     /// The folders that are read-only.
     pub read_only: Vec<PathBuf>,
+    /// The folders that stay writable although one above them is read-only.
+    pub writable: Vec<PathBuf>,
     /// Its network.
     pub network: Network,
     /// The folder in which the process starts.
@@ -45,7 +47,7 @@ impl Container {
     /// A container whose working folder is read-only.
     pub fn in_folder(folder: &Path) -> Self {
         let environment = vec![("PATH".to_owned(), "/usr/local/bin:/usr/bin:/bin".to_owned())];
-        Self { read_only: Vec::new(), network: Network::Nothing, folder: folder.to_owned(), environment }
+        Self { read_only: Vec::new(), writable: Vec::new(), network: Network::Nothing, folder: folder.to_owned(), environment }
     }
 
     /// Sets a variable.
@@ -62,9 +64,13 @@ impl Container {
     /// Returns the command that starts a program in it.
     pub fn command(&self, program: &Path, words: &[&str]) -> Command {
         let mut script = "set -e\n".to_owned();
+        for folder in &self.writable {
+            let folder = folder.display();
+            script += &format!("mount --bind '{folder}' '{folder}'\n");
+        }
         for folder in &self.read_only {
             let folder = folder.display();
-            script += &format!("mount --bind '{folder}' '{folder}'\nmount -o remount,ro,bind '{folder}'\n");
+            script += &format!("mount --rbind '{folder}' '{folder}'\nmount -o remount,ro,bind '{folder}'\n");
         }
         // Otherwise the working folder is still the one below the mount.
         script += "cd \"$FOLDER\"\nunset FOLDER\n";

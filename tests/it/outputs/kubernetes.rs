@@ -17,7 +17,14 @@ const VALIDATE: &str = "kubernetes-validate==1.37.0";
 const VERSIONS: [&str; 2] = ["1.29", "1.37"];
 
 const DECLARED: &str = "template = 'kubernetes'\npath = 'cronjobs.yml'\n\
-                        values = { image = 'ghcr.io/acme/spile:1', secret = 'spile', namespace = 'data', service_account = 'sync', retries = 0 }";
+                        values = { image = 'ghcr.io/acme/spile:1', secret = 'spile', own_secrets = true, namespace = 'data', service_account = 'sync', retries = 0, cpu = '1', memory = '2Gi' }";
+
+/// One scheduler instead of `CronJob`s.
+const SCHEDULER: &str = "template = 'kubernetes'\npath = 'spile.yml'\n\
+                         values = { image = 'x', scheduler = true, volume = 'claim', host = 'spile.example.com' }";
+
+/// Pages beside `CronJob`s.
+const PAGES: &str = "template = 'kubernetes'\npath = 'spile.yml'\nvalues = { image = 'x', pages = true, namespace = 'data' }";
 
 /// Returns the Python that has the validator; `None` if there is no `python3`.
 pub fn python() -> Option<PathBuf> {
@@ -49,7 +56,7 @@ fn cron_jobs_match_the_kubernetes_api() {
     let Some(python) = python() else { return };
     let folder = tempfile::tempdir().unwrap();
     let minimal = "template = 'kubernetes'\npath = 'cronjobs.yml'\nvalues = { image = 'x' }";
-    for declared in [DECLARED, minimal] {
+    for (declared, objects) in [(DECLARED, 5), (minimal, 6), (SCHEDULER, 5), (PAGES, 9)] {
         let path = folder.path().join("cronjobs.yml");
         std::fs::write(&path, rendered(declared)).unwrap();
         for version in VERSIONS {
@@ -57,10 +64,10 @@ fn cron_jobs_match_the_kubernetes_api() {
             validate.args(["-m", "kubernetes_validate", "--strict", "-k", version]).arg(&path);
             let said = tools::said(&mut validate, "");
             assert_eq!(said.code, Some(0), "{}{}", said.stdout, said.stderr);
-            assert_eq!(said.stdout.matches(" passed ").count(), 4, "{}", said.stdout);
+            assert_eq!(said.stdout.matches(" passed ").count(), objects, "{}", said.stdout);
         }
         // A validator that accepts everything would prove nothing.
-        std::fs::write(&path, rendered(declared).replace("concurrencyPolicy", "concurrency")).unwrap();
+        std::fs::write(&path, rendered(declared).replace("podSelector", "podSelection")).unwrap();
         let mut validate = Command::new(&python);
         validate.args(["-m", "kubernetes_validate", "--strict"]).arg(&path);
         assert_ne!(tools::said(&mut validate, "").code, Some(0));
@@ -80,7 +87,10 @@ fn a_cron_job_runs_the_sync_of_its_integration() {
     assert_eq!(shop["metadata"]["annotations"]["spile/name"], "Shop");
     let pod = &shop["spec"]["jobTemplate"]["spec"]["template"]["spec"];
     assert_eq!(pod["containers"][0]["args"], serde_json::json!(["sync", "shop", "--env", "prod", "--no-input"]));
-    assert_eq!(pod["containers"][0]["envFrom"][0]["secretRef"]["name"], "spile");
+    let secrets = &pod["containers"][0]["envFrom"];
+    assert_eq!(secrets[0]["secretRef"]["name"], "spile");
+    assert_eq!(secrets[1]["secretRef"]["name"], shop["metadata"]["name"], "a Secret of its own");
+    assert_eq!(pod["containers"][0]["resources"]["limits"]["memory"], "2Gi");
     assert_eq!(shop["spec"]["jobTemplate"]["spec"]["backoffLimit"], 0);
     let hostile = job("hostile").unwrap();
     assert_eq!(hostile["spec"]["timeZone"], "Europe/Paris");
@@ -88,4 +98,48 @@ fn a_cron_job_runs_the_sync_of_its_integration() {
         assert_eq!(hostile["metadata"]["annotations"][annotation], HOSTILE);
     }
     assert!(job("once").is_none() && job("last").is_none(), "Kubernetes has no time for them");
+}
+
+/// Returns the pods of all objects.
+fn pods(objects: &[Value]) -> Vec<&Value> {
+    let paths = ["/spec/template/spec", "/spec/jobTemplate/spec/template/spec"];
+    objects.iter().filter_map(|object| paths.iter().find_map(|path| object.pointer(path))).collect()
+}
+
+#[test]
+fn pods_have_no_rights_that_they_do_not_need() {
+    for (declared, count) in [(DECLARED, 4), (SCHEDULER, 1), (PAGES, 5)] {
+        let objects = documents(&rendered(declared));
+        let pods = pods(&objects);
+        assert_eq!(pods.len(), count, "{declared}");
+        for pod in pods {
+            assert_eq!(pod["automountServiceAccountToken"], false);
+            assert_eq!(pod["securityContext"]["runAsNonRoot"], true);
+            assert_eq!(pod["securityContext"]["seccompProfile"]["type"], "RuntimeDefault");
+            let container = &pod["containers"][0]["securityContext"];
+            let expected = serde_json::json!({
+                "allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true, "capabilities": {"drop": ["ALL"]}
+            });
+            assert_eq!(*container, expected);
+        }
+        let closed = objects.iter().find(|one| one["kind"] == "NetworkPolicy").unwrap();
+        assert_eq!(closed["spec"]["policyTypes"], serde_json::json!(["Ingress"]));
+        assert_eq!(closed["spec"]["ingress"], Value::Null, "nothing connects to a run");
+    }
+}
+
+#[test]
+fn one_scheduler_replaces_all_cron_jobs() {
+    let text = rendered(SCHEDULER);
+    let objects = documents(&text);
+    assert!(objects.iter().all(|one| one["kind"] != "CronJob"));
+    let pod = pods(&objects)[0];
+    let args: Vec<&str> = pod["containers"][0]["args"].as_array().unwrap().iter().flat_map(Value::as_str).collect();
+    assert!(args.starts_with(&["serve", "--read-only", "--bind", "0.0.0.0:8320", "--scheduler"]), "{args:?}");
+    assert!(args.windows(2).any(|pair| pair == ["--host", "spile.example.com"]), "{args:?}");
+    assert_eq!(pod["volumes"][0]["persistentVolumeClaim"]["claimName"], "claim");
+    let probe = &pod["containers"][0]["readinessProbe"]["httpGet"];
+    assert_eq!((&probe["path"], &probe["port"]), (&"/api/health".into(), &"http".into()));
+    // What Kubernetes has no time for, the scheduler of spile does.
+    assert_eq!(text.matches("# spile: {").count(), 6);
 }

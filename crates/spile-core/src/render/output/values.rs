@@ -18,6 +18,8 @@ pub(super) struct OutputValues<'a> {
     /// How many folders deep the file is in the project.
     depth: usize,
     labels: Value,
+    /// A name for what all integrations share.
+    workload: String,
     schedules: Vec<Value>,
     integrations: Vec<Value>,
     connectors: BTreeSet<&'a str>,
@@ -39,6 +41,7 @@ impl<'a> OutputValues<'a> {
             environment,
             depth: output.path.components().count() - 1,
             labels: json!({"project": names::label(&output.project), "environment": names::label(environment.as_str())}),
+            workload: names::job(&[project, name]),
             schedules: schedules::grouped(project, name, &integrations),
             connectors: integrations.iter().map(|(task, _)| task.connector.as_str()).collect(),
             integrations: integrations.into_iter().map(|(_, value)| value).collect(),

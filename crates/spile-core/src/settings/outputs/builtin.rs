@@ -45,8 +45,11 @@ impl Builtin {
             Self::Kubernetes => {
                 let image = table.required_text("image", "\"ghcr.io/acme/spile:1\"", problems);
                 put("image", image.map(|image| Value::String(image.value)));
-                for key in ["namespace", "secret", "service_account"] {
+                for key in ["namespace", "secret", "service_account", "cpu", "memory", "volume", "host"] {
                     put(key, text(key, problems));
+                }
+                for key in ["own_secrets", "scheduler", "pages"] {
+                    put(key, table.flag(key, problems).map(|flag| Value::Bool(flag.value)));
                 }
             }
         }
