@@ -37,7 +37,7 @@ pub struct Options {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum BakeState {
-    /// It was there already.
+    /// It was installed before.
     Unchanged,
     /// It was installed.
     Installed,

@@ -19,11 +19,22 @@ pub enum Network {
     Host,
 }
 
+/// Whether the root file system can be written to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Root {
+    /// As the user may.
+    Writable,
+    /// Not at all.
+    ReadOnly,
+}
+
 /// A container.
 pub struct Container {
     /// The folders that are read-only.
     pub read_only: Vec<PathBuf>,
-    /// The folders that stay writable although one above them is read-only.
+    /// Its root file system.
+    pub root: Root,
+    /// The folders that stay writable although the root file system is read-only.
     pub writable: Vec<PathBuf>,
     /// Its network.
     pub network: Network,
@@ -47,7 +58,14 @@ impl Container {
     /// A container whose working folder is read-only.
     pub fn in_folder(folder: &Path) -> Self {
         let environment = vec![("PATH".to_owned(), "/usr/local/bin:/usr/bin:/bin".to_owned())];
-        Self { read_only: Vec::new(), writable: Vec::new(), network: Network::Nothing, folder: folder.to_owned(), environment }
+        Self {
+            read_only: Vec::new(),
+            root: Root::Writable,
+            writable: Vec::new(),
+            network: Network::Nothing,
+            folder: folder.to_owned(),
+            environment,
+        }
     }
 
     /// Sets a variable.
@@ -68,9 +86,12 @@ impl Container {
             let folder = folder.display();
             script += &format!("mount --bind '{folder}' '{folder}'\n");
         }
+        if self.root == Root::ReadOnly {
+            script += "mount -o remount,ro,bind /\n";
+        }
         for folder in &self.read_only {
             let folder = folder.display();
-            script += &format!("mount --rbind '{folder}' '{folder}'\nmount -o remount,ro,bind '{folder}'\n");
+            script += &format!("mount --bind '{folder}' '{folder}'\nmount -o remount,ro,bind '{folder}'\n");
         }
         // Otherwise the working folder is still the one below the mount.
         script += "cd \"$FOLDER\"\nunset FOLDER\n";

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::container::{Container, Network};
+use super::container::{Container, Network, Root};
 use crate::outputs::kubernetes::documents;
 use crate::project::{FAULT, LOADER, Project, Ran, things};
 use crate::supabase::hosted::HostedRows;
@@ -33,7 +33,8 @@ impl Cluster {
         let (registry, project) = (HostedRows::start()?, Project::new());
         let cluster = Self { project, registry, outside: tempfile::tempdir().unwrap() };
         cluster.project.add_fault("well");
-        let hosted = "[registry]\nkind = 'supabase'\nurl = '${SUPABASE_URL}'\nkey = '${SUPABASE_SECRET_KEY}'\nrest_path = ''\n";
+        let hosted =
+            "[registry]\nkind = 'supabase'\nurl = '${SUPABASE_URL}'\nkey = '${SUPABASE_SECRET_KEY}'\nrest_path = ''\n";
         let output = format!(
             "[[outputs]]\ntemplate = 'kubernetes'\npath = 'deploy/spile.yml'\nvalues = {{ image = 'x', secret = 'spile', {values} }}\n"
         );
@@ -76,7 +77,7 @@ impl Cluster {
         let volumes: Volumes = mounts.map(|mount| (path(mount), tempfile::tempdir().unwrap())).collect();
         let mut container = Container { network: Network::Host, ..Container::in_folder(self.project.path()) };
         assert_eq!(described["securityContext"]["readOnlyRootFilesystem"], true);
-        container.read_only = vec![PathBuf::from("/")];
+        container.root = Root::ReadOnly;
         container.writable = volumes.values().map(|folder| folder.path().to_owned()).collect();
         container.writable.push(self.outside.path().to_owned());
         for variable in described["env"].as_array().unwrap() {

@@ -3,13 +3,13 @@
 //! The project may be read-only then. Environments are linked, because programs in them know their own path. Meltano's
 //! database is copied, because every run writes to it.
 
-use std::fs;
 use std::io;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use super::install::VENV;
 use super::plugins::{self, DATABASE_MARKER, MARKER, NeededPlugin, wanted};
+use super::venv::remove_environment;
 use super::{InstallError, Meltano, Request, RunError, system_db};
 use crate::files::door::replace;
 use crate::files::own_folder::{Own, OwnFolder};
@@ -33,7 +33,8 @@ impl Meltano {
     pub(super) fn link_baked_plugins(&self, request: &Request) -> Result<(), RunError> {
         let Some(baked) = self.baked_theirs() else { return Ok(()) };
         let linked = self.theirs.make().and_then(|theirs| {
-            for plugin in wanted(request).iter().filter(|one| !self.has_plugin(one) && self.has_plugin_in(&baked, one)) {
+            for plugin in wanted(request).iter().filter(|one| !self.has_plugin(one) && self.has_plugin_in(&baked, one))
+            {
                 link_plugin(&baked, &theirs, plugin)?;
             }
             if self.has_database() || !self.has_database_in(&baked) {
@@ -74,12 +75,4 @@ fn link_plugin(baked: &OwnFolder, theirs: &OwnFolder, plugin: &NeededPlugin<'_>)
 fn link(from: &Path, to: &Path) -> io::Result<()> {
     remove_environment(to)?;
     symlink(from, to)
-}
-
-/// Removes an environment, or only the link to one.
-pub(super) fn remove_environment(path: &Path) -> io::Result<()> {
-    match fs::remove_dir_all(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        Ok(()) | Err(_) => Ok(()),
-    }
 }

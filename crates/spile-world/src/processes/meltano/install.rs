@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::baked::remove_environment;
 use super::locks::{IN_USE, check_python, is_as_locked, used};
+use super::venv::remove_environment;
 use super::{Host, InstallError, Meltano, run_folder};
 use crate::files::door::replace;
 use crate::files::own_folder::OwnFolder;

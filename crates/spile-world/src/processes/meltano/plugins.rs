@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use tokio::sync::watch;
 
-use super::baked::remove_environment;
 use super::call::Call;
 use super::locks::{IN_USE, LockedInstall, is_as_locked, used};
+use super::venv::remove_environment;
 use super::{Bookmarks, InstallError, Meltano, Outcome, Request, RunError};
 use crate::files::door::replace;
 use crate::files::own_folder::{Own, OwnFolder};
@@ -61,7 +61,8 @@ impl Meltano {
             self.remove_link(one)?;
             if let Some(wheel) = Bundled::of(one.pip_url) {
                 // `pip_url` is relative to the project.
-                bundled::lay(&Own::at(&self.root.join(OWN_FOLDER)), wheel).map_err(RunError::io("write", &self.root.join(FOLDER)))?;
+                bundled::lay(&Own::at(&self.root.join(OWN_FOLDER)), wheel)
+                    .map_err(RunError::io("write", &self.root.join(FOLDER)))?;
             }
             let lock = self.lock_of(one.name, one.pip_url)?;
             let locked = match &lock {

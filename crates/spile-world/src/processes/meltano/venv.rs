@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 use std::ffi::OsString;
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -145,5 +147,13 @@ impl Venv<'_> {
             Ok(ChildEnd::Interrupted) => Err(InstallError::Interrupted),
             Err(Lost::Start(error) | Lost::Hearing(error)) => Err(InstallError::io("start", &program)(error)),
         }
+    }
+}
+
+/// Removes an environment, or only the link to one.
+pub(super) fn remove_environment(path: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        Ok(()) | Err(_) => Ok(()),
     }
 }
