@@ -33,6 +33,8 @@ pub struct Contract {
 /// What a stream offered.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Promise {
+    /// The name that its records are sent under, if it differs from the stream's.
+    pub sent_as: Option<String>,
     /// The fields that identify its records.
     pub primary_key: Vec<String>,
     /// The types of each column, in words, by the name that [`column`] returns.
@@ -98,6 +100,14 @@ impl Contract {
         Self { streams: taken.map(|stream| (stream.name.clone(), Promise::of(stream))).collect() }
     }
 
+    /// Returns the streams that were offered, by name only.
+    #[must_use]
+    pub fn offered(&self) -> Vec<Stream> {
+        let stream =
+            |(name, promise): (&String, &Promise)| Stream { sent_as: promise.sent_as.clone(), ..Stream::named(name) };
+        self.streams.iter().map(stream).collect()
+    }
+
     /// Returns the text of its file.
     #[must_use]
     pub fn text(&self, slug: &Slug, environment: &EnvironmentName) -> String {
@@ -107,6 +117,9 @@ impl Contract {
         );
         for (name, promise) in &self.streams {
             let _ = writeln!(text, "\n[streams.{}]", key(name));
+            if let Some(sent) = &promise.sent_as {
+                let _ = writeln!(text, "sent_as = {}", string(sent));
+            }
             let names: Vec<String> = promise.primary_key.iter().map(|name| string(name)).collect();
             let _ = writeln!(text, "primary_key = [{}]", names.join(", "));
             for (column, types) in &promise.columns {
@@ -136,10 +149,12 @@ impl Promise {
     fn of(stream: &Stream) -> Self {
         let readable = stream.fields.iter().filter(|field| field.inclusion != Inclusion::Unsupported);
         let columns = readable.map(|field| (column(field), field.types.join(", "))).collect();
-        Self { primary_key: stream.primary_key.clone(), columns }
+        let sent_as = stream.sent_as.clone().filter(|sent| *sent != stream.name);
+        Self { sent_as, primary_key: stream.primary_key.clone(), columns }
     }
 
     fn read(table: Table<'_>, problems: &mut Problems) -> Self {
+        let sent_as = table.text("sent_as", problems).map(|name| name.value);
         let names = table.texts("primary_key", problems);
         let primary_key = names.into_iter().flat_map(|names| names.value).map(|name| name.value).collect();
         let mut columns = BTreeMap::new();
@@ -147,7 +162,7 @@ impl Promise {
             columns.extend(listed.named_texts(problems).into_iter().map(|(name, types)| (name, types.value)));
         }
         table.finish(problems);
-        Self { primary_key, columns }
+        Self { sent_as, primary_key, columns }
     }
 }
 
@@ -180,6 +195,7 @@ mod tests {
         odd.fields[1].path = vec!["primary_key".to_owned(), "with.dot\\".to_owned(), "é = 1".to_owned()];
         odd.fields[1].types = vec!["null".to_owned(), "string (\"odd\n)".to_owned()];
         odd.primary_key = vec!["id".to_owned(), "x, y".to_owned()];
+        odd.sent_as = Some("sent \"so\"".to_owned());
         let postgres = Catalog::built_in(Role::Extractor, "postgres").unwrap();
         let written = Contract::of(&[odd.clone(), stream("bare", &[])], &postgres);
         let (slug, environment) = names();
