@@ -2,6 +2,8 @@
 
 pub mod airflow;
 mod changes;
+pub mod dagster;
+pub mod dbt;
 pub mod kubernetes;
 mod literals;
 
@@ -11,6 +13,7 @@ use std::process::Command;
 use spile_core::name::{IntegrationId, Slug};
 use spile_core::plan::State;
 use spile_core::problem::Problems;
+use spile_core::render::output::LoadedStream;
 use spile_core::render::{Output, Task};
 use spile_core::settings;
 use spile_core::source::Source;
@@ -44,7 +47,20 @@ pub fn task(slug: &str, schedule: &str, timezone: &str, words: &str) -> Task {
         name: words.to_owned(),
         description: Some(words.to_owned()),
         path: words.to_owned(),
+        streams: Vec::new(),
+        loaded_at: None,
     }
+}
+
+/// Returns a task with these streams, each with its table in the schema `raw`, as a loader that notes the time of loading
+/// writes them.
+pub fn with_streams(task: Task, streams: &[&str]) -> Task {
+    let stream = |name: &&str| LoadedStream {
+        name: (*name).to_owned(),
+        schema: Some("raw".to_owned()),
+        table: Some(name.replace('-', "_")),
+    };
+    Task { streams: streams.iter().map(stream).collect(), loaded_at: Some("_sdc_batched_at".to_owned()), ..task }
 }
 
 /// Returns the tasks by the ids that a project derives for them.

@@ -14,6 +14,8 @@ fn everything_that_tests_need_is_installed() {
     tools::packers();
     tools::oauth_provider();
     outputs::airflow::python();
+    outputs::dagster::python();
+    outputs::dbt::python();
     outputs::kubernetes::python();
     postgres::pgserver();
     postgres::debian();

@@ -9,6 +9,7 @@ use serde_json::Value;
 use spile_core::connector::Catalog;
 use spile_core::problem::Problems;
 use spile_core::schema::{self, Subject};
+use spile_core::settings::Builtin;
 use spile_ops::{self as ops, Error};
 use spile_world::Project;
 
@@ -171,18 +172,6 @@ fn the_schemas_have_the_keys_that_the_readers_know() {
             format!("{project}[environments.dev]\n"),
             "/properties/environments/additionalProperties",
         ),
-        (
-            Subject::Project,
-            "spile.toml",
-            format!("{project}[[outputs]]\npath = 'a'\ntemplate = 'airflow'\n[outputs.values]\n"),
-            "/properties/outputs/items/then/properties/values",
-        ),
-        (
-            Subject::Project,
-            "spile.toml",
-            format!("{project}[[outputs]]\npath = 'a'\ntemplate = 'kubernetes'\n[outputs.values]\n"),
-            "/properties/outputs/items/else/then/properties/values",
-        ),
         (Subject::Connector, "connectors/new.toml", plugin.to_owned(), ""),
         (Subject::Connector, "connectors/new.toml", "[plugin]\n".to_owned(), "/properties/plugin"),
         (Subject::Connector, "connectors/new.toml", "[[settings]]\n".to_owned(), "/properties/settings/items"),
@@ -191,6 +180,13 @@ fn the_schemas_have_the_keys_that_the_readers_know() {
     for (subject, file, before, pointer) in tables {
         let schema = schema::of(subject, &catalog);
         assert_eq!(keys(&schema, pointer), known(file, &before), "{file} {pointer}");
+    }
+    for (at, builtin) in Builtin::ALL.into_iter().enumerate() {
+        let template = builtin.word();
+        let before = format!("{project}[[outputs]]\npath = 'a'\ntemplate = '{template}'\n[outputs.values]\n");
+        let pointer = format!("/properties/outputs/items/allOf/{at}/then/properties/values");
+        let schema = schema::of(Subject::Project, &catalog);
+        assert_eq!(keys(&schema, &pointer), known("spile.toml", &before), "{template}");
     }
     let channels: BTreeSet<String> = ["'slack'", "'webhook'", "'email'\nto = []", "'desktop'"]
         .iter()

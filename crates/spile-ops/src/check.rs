@@ -4,6 +4,7 @@ mod connectors;
 mod contracts;
 mod lint;
 mod locks;
+mod outputs;
 mod selection;
 mod tables;
 mod templates;
@@ -165,6 +166,8 @@ pub struct Files {
     pub template: Option<Source>,
     /// The project's own templates of outputs.
     pub output_templates: Vec<Source>,
+    /// The project from which outputs read the contracts of integrations.
+    pub contracts: Option<Project>,
     /// The text that was rendered last, from the cache.
     pub kept: Option<world::Rendered>,
 }
@@ -188,6 +191,7 @@ impl Files {
             integrations,
             template: project.template(problems),
             output_templates: project.output_templates(problems),
+            contracts: Some(project.clone()),
             kept,
         }
     }
@@ -273,7 +277,8 @@ pub fn checked(files: Files, mut problems: Problems) -> Result<Loaded, Error> {
         policy::check(channel, all, &mut problems);
     }
     if let (Some(settings), Some(integrations), false) = (&settings, &integrations, problems.any_error()) {
-        outputs = self::outputs(settings, integrations, &files.output_templates, &mut problems);
+        let sources = outputs::Sources { templates: &files.output_templates, contracts: files.contracts.as_ref() };
+        outputs = outputs::rendered(settings, integrations, &sources, &mut problems);
     }
     let (Some(settings), Some(integrations), Some(template), false) =
         (settings, integrations, files.template, problems.any_error())
@@ -302,28 +307,6 @@ pub fn checked(files: Files, mut problems: Problems) -> Result<Loaded, Error> {
 /// declare.
 fn is_builtin(template: &Source) -> bool {
     template.text() == render::TEMPLATE
-}
-
-/// Renders the outputs. Mistakes in their templates are reported.
-fn outputs(
-    settings: &ProjectSettings,
-    integrations: &Integrations,
-    templates: &[Source],
-    problems: &mut Problems,
-) -> Vec<Rendered> {
-    let mut rendered = Vec::new();
-    for written in &settings.outputs {
-        let Some(output) = Output::of(written, &settings.name, templates, problems) else { continue };
-        let tasks = output.tasks(integrations);
-        match output.render(&tasks) {
-            Ok(text) => {
-                output.advise(&tasks, &text, problems);
-                rendered.push(Rendered { output, tasks, text });
-            }
-            Err(mistake) => problems.push(&output.template, mistake),
-        }
-    }
-    rendered
 }
 
 /// Returns the error for a mistake in a template.

@@ -9,7 +9,7 @@ use spile_core::render::output::tasks_of;
 use spile_core::source::Source;
 
 use super::kubernetes::documents;
-use super::{HOSTILE, output, task, tasks};
+use super::{HOSTILE, output, task, tasks, with_streams};
 use crate::tools;
 
 /// Evaluates the literals of a module, one `name = literal` on each line, and prints them as JSON.
@@ -69,8 +69,9 @@ proptest! {
 
     #[test]
     fn a_file_that_is_read_back_renders_to_the_same_bytes(name in ".*", schedule in "@(daily|hourly)") {
-        let all = tasks([task("a", &schedule, "UTC", &name), task("b", "0 3 * * 7", "Asia/Tokyo", "b")]);
-        for declared in ["template = 'airflow'\npath = 'a.py'", "template = 'kubernetes'\npath = 'a'\nvalues = { image = 'x' }"] {
+        let first = with_streams(task("a", &schedule, "UTC", &name), &["public-orders", &name]);
+        let all = tasks([first, with_streams(task("b", "0 3 * * 7", "Asia/Tokyo", "b"), &["b"])]);
+        for declared in ["template = 'dagster'\npath = 'a.py'", "template = 'dbt'\npath = 'a.yml'", "template = 'airflow'\npath = 'a.py'", "template = 'kubernetes'\npath = 'a'\nvalues = { image = 'x' }"] {
             let output = output(&format!("acme {name}"), declared, &[]);
             let text = output.render(&all).unwrap();
             prop_assert_eq!(&tasks_of(&text), &all);

@@ -3,11 +3,14 @@
 //! Templates get names, schedules and paths, but never the values of settings: an output runs `spile sync`.
 
 mod cron;
+mod interval;
 mod literal;
 mod mark;
 mod mistake;
 mod names;
 mod schedules;
+mod streams;
+mod tables;
 mod task;
 mod values;
 
@@ -17,21 +20,25 @@ use minijinja::syntax::SyntaxConfig;
 
 use super::engine::{Author, Failure, Template};
 use super::{MARKER, TemplateMistake, failed};
-use crate::integration::Integrations;
+use crate::connector::Role;
+use crate::integration::{Integration, Integrations};
+use crate::name::{EnvironmentName, Slug};
 use crate::plan::{Scope, State};
 use crate::problem::{Problems, did_you_mean, listed};
 use crate::settings::{Builtin, OutputSettings};
-use crate::source::Source;
+use crate::source::{Place, Placed, Source};
+use streams::Loaded;
 use values::OutputValues;
 
 pub use mark::tasks_of;
-pub use mistake::OutputMistake;
+pub use mistake::{NoTables, OutputMistake};
+pub use streams::{Contracts, LoadedStream};
 pub use task::Task;
 
 /// The number of lines within which the marker has to be, because other tools may need the first line.
 const MARKED_WITHIN: usize = 5;
 
-/// The most instructions that a template may take per integration, so that an endless loop ends.
+/// The most instructions that a template may take per integration and stream, so that an endless loop ends.
 const FUEL_FOR_EACH: u64 = 50_000;
 
 /// A file that apply renders, with its template.
@@ -65,10 +72,49 @@ impl Output {
         Some(Self { path, template: template?, settings, project })
     }
 
+    /// Returns the environment whose integrations it contains.
+    #[must_use]
+    pub fn environment(&self) -> &EnvironmentName {
+        &self.settings.environment
+    }
+
+    /// Tells whether it lists the streams of integrations. Templates of the project may.
+    #[must_use]
+    pub fn lists_streams(&self) -> bool {
+        self.builtin().is_none_or(Builtin::lists_streams)
+    }
+
+    fn takes(&self, loader: &Slug) -> bool {
+        self.settings.loader.as_ref().is_none_or(|only| only.value == loader.as_str())
+    }
+
+    /// Reports a loader that does not exist. An output of that loader would be empty.
+    pub fn check_loader(&self, integrations: &Integrations, problems: &mut Problems) {
+        let Some(Placed { value: name, place }) = &self.settings.loader else { return };
+        let loaders = integrations.by_slug().filter(|one| one.role() == Role::Loader).map(|one| one.slug.as_str());
+        let known: Vec<&str> = loaders.collect();
+        if !known.contains(&name.as_str()) {
+            let help = did_you_mean(name, known.iter().copied())
+                .unwrap_or_else(|| format!("use the name of a loader's file: one of {}", listed(known)));
+            let span = place.span.clone().into();
+            problems.push(&place.source, OutputMistake::UnknownLoader { name: name.clone(), span, help });
+        }
+    }
+
+    fn builtin(&self) -> Option<Builtin> {
+        Builtin::find(&self.settings.template)
+    }
+
     /// Returns the desired tasks, according to the files.
     #[must_use]
-    pub fn tasks(&self, integrations: &Integrations) -> State<Task> {
-        integrations.iter().filter_map(|one| Some((one.id, Task::of(one, &self.settings.environment)?))).collect()
+    pub fn tasks(&self, integrations: &Integrations, contracts: &Contracts) -> State<Task> {
+        let environment = &self.settings.environment;
+        let task = |one: &Integration| {
+            let task = Task::of(one, environment).filter(|task| self.takes(&task.loader))?;
+            let streams = || Loaded::of(one, integrations, environment, contracts);
+            Some(if self.lists_streams() { task.with_streams(streams()) } else { task })
+        };
+        integrations.iter().filter_map(|one| Some((one.id, task(one)?))).collect()
     }
 
     /// Renders the file.
@@ -78,7 +124,8 @@ impl Output {
     pub fn render(&self, tasks: &State<Task>) -> Result<String, TemplateMistake> {
         // A line with only a block leaves no empty line.
         let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
-        let is_builtin = Builtin::find(&self.settings.template).is_some();
+        let is_builtin = self.builtin().is_some();
+        let entries = tasks.iter().map(|(_, task)| task.streams.len() + 1).sum::<usize>();
         let template = Template {
             name: &self.template.path().display().to_string(),
             text: self.template.text(),
@@ -87,7 +134,7 @@ impl Output {
             escape: literal::language,
             formatter: literal::formatted,
             import: None,
-            fuel: FUEL_FOR_EACH * (tasks.len() as u64 + 10),
+            fuel: FUEL_FOR_EACH * (entries as u64 + 10),
         };
         let values = minijinja::value::Serde(OutputValues::of(self, tasks)).into();
         let text = template.render(values).map(|text| format!("{}\n", text.trim_end())).map_err(failed)?;
@@ -96,15 +143,17 @@ impl Output {
 
     /// Reports the integrations that a built-in template leaves out.
     pub fn advise(&self, asked: &State<Task>, text: &str, problems: &mut Problems) {
-        let name = &self.settings.template;
-        if Builtin::find(name).is_none() {
-            return;
-        }
+        let Some(builtin) = self.builtin() else { return };
+        let Place { source, span } = &self.settings.template.place;
         let found = tasks_of(text);
         for (_, task) in asked.iter().filter(|(id, _)| found.get(id).is_none()) {
-            let (slug, path) = (task.slug.to_string(), self.path.display().to_string());
-            let (schedule, span) = (task.schedule.clone(), name.place.span.clone().into());
-            problems.push(&name.place.source, OutputMistake::LeftOut { slug, path, schedule, span });
+            let (slug, path, span) = (task.slug.to_string(), self.path.display().to_string(), span.clone().into());
+            let mistake = if builtin == Builtin::Dbt {
+                OutputMistake::NoTables { reason: NoTables::of(task), slug, path, span }
+            } else {
+                OutputMistake::LeftOut { slug, path, schedule: task.schedule.clone(), span }
+            };
+            problems.push(source, mistake);
         }
     }
 
@@ -135,6 +184,8 @@ pub fn is_rendered(text: &str) -> bool {
 fn source(builtin: Builtin) -> Source {
     match builtin {
         Builtin::Airflow => Source::new("airflow.py.j2", include_str!("../../../../templates/airflow.py.j2")),
+        Builtin::Dagster => Source::new("dagster.py.j2", include_str!("../../../../templates/dagster.py.j2")),
+        Builtin::Dbt => Source::new("dbt.yml.j2", include_str!("../../../../templates/dbt.yml.j2")),
         Builtin::Kubernetes => {
             Source::new("kubernetes.yml.j2", include_str!("../../../../templates/kubernetes.yml.j2"))
         }

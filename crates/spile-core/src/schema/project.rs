@@ -97,12 +97,12 @@ fn output() -> Value {
     ];
     let mut output = table(keys, &["path", "template"]);
     let is = |builtin: Builtin| json!({ "properties": { "template": { "const": builtin.word() } } });
-    output["if"] = is(Builtin::Airflow);
-    output["then"] = json!({ "properties": { "values": values(Builtin::Airflow) } });
-    output["else"] = json!({
-        "if": is(Builtin::Kubernetes),
-        "then": { "properties": { "values": values(Builtin::Kubernetes) }, "required": ["values"] },
-    });
+    let accepts = |builtin: Builtin| {
+        let values = values(builtin);
+        let required = if values["required"].is_null() { json!([]) } else { json!(["values"]) };
+        json!({ "if": is(builtin), "then": { "properties": { "values": values }, "required": required } })
+    };
+    output["allOf"] = json!(Builtin::ALL.map(accepts));
     output
 }
 
@@ -112,6 +112,21 @@ fn values(builtin: Builtin) -> Value {
     let retries = ("retries", whole(0, 100, "How often a failed task is retried."));
     match builtin {
         Builtin::Airflow => table([("pools", flag("Whether each task runs in its connector's pool.")), retries], &[]),
+        Builtin::Dagster => {
+            let start = flag("Whether its schedules run as soon as Dagster loads the file.");
+            table([("start", start), retries], &[])
+        }
+        Builtin::Dbt => {
+            let intervals = |what: &str| whole(1, 100, what);
+            let keys = [
+                ("database", text("The database of the tables; the default is that of dbt's target.")),
+                ("loader", text("The loader whose tables are listed; the default is all loaders.")),
+                ("schema", text("The schema of tables whose schema depends on the loader's connection.")),
+                ("warn_after", intervals("After how many intervals of its schedule a table is late.")),
+                ("error_after", intervals("After how many intervals of its schedule a table is stale.")),
+            ];
+            table(keys, &[])
+        }
         Builtin::Kubernetes => {
             let keys = [
                 ("image", text("The image that contains spile and the project.")),

@@ -14,6 +14,7 @@ use crate::source::Placed;
 use crate::table::Table;
 
 pub use builtin::Builtin;
+use builtin::BuiltinValues;
 
 /// Mistakes in a well-formed `[[outputs]]`.
 #[derive(Debug, thiserror::Error, Diagnostic)]
@@ -59,6 +60,8 @@ pub struct OutputSettings {
     pub environment: EnvironmentName,
     /// The template's inputs in addition to the integrations.
     pub values: Map<String, Value>,
+    /// The only loader whose integrations it contains, if it names one.
+    pub loader: Option<Placed<String>>,
 }
 
 /// An entry of `[[outputs]]` as written.
@@ -66,7 +69,7 @@ pub(super) struct OutputEntry {
     path: Option<Placed<PathBuf>>,
     template: Option<Placed<String>>,
     environment: Option<Placed<EnvironmentName>>,
-    values: Map<String, Value>,
+    values: BuiltinValues,
 }
 
 impl OutputEntry {
@@ -94,13 +97,16 @@ impl OutputEntry {
         let builtin = template.as_ref().and_then(|name| Builtin::find(name));
         let values = match (builtin, table.table("values", problems)) {
             (Some(builtin), Some(values)) => builtin.values(values, problems),
-            (None, Some(values)) => values.nodes(problems).into_iter().map(|(key, node)| (key, node.value())).collect(),
+            (None, Some(values)) => {
+                let all = values.nodes(problems).into_iter().map(|(key, node)| (key, node.value())).collect();
+                BuiltinValues { all, loader: None }
+            }
             (Some(Builtin::Kubernetes), None) => {
                 let example = "{ image = \"ghcr.io/acme/spile:1\" }";
                 drop(table.required_table("values", example, problems));
-                Map::new()
+                BuiltinValues::default()
             }
-            (Some(Builtin::Airflow) | None, None) => Map::new(),
+            (Some(Builtin::Airflow | Builtin::Dagster | Builtin::Dbt) | None, None) => BuiltinValues::default(),
         };
         table.finish(problems);
         Self { path: path.and_then(|path| path::checked(path, problems)), template, environment, values }
@@ -127,7 +133,8 @@ impl OutputEntry {
             problems.push(&place.source, SettingsMistake::Environment { name: name.clone(), span, help });
         }
         let environment = self.environment.map_or_else(|| default.clone(), |one| one.value);
-        Some(OutputSettings { path: self.path?.value, template: self.template?, environment, values: self.values })
+        let BuiltinValues { all: values, loader } = self.values;
+        Some(OutputSettings { path: self.path?.value, template: self.template?, environment, values, loader })
     }
 }
 

@@ -11,10 +11,16 @@ const PYTHON: &str = "python";
 /// The name of the escaping for shells.
 const SHELL: &str = "shell";
 
-/// Chooses how values are written by the template's name: Python literals in `.py.j2`, shell words in `.sh.j2`, and
-/// JSON in all others, which is valid YAML and a literal in most languages.
+/// The name of the escaping for dbt.
+const DBT: &str = "dbt";
+
+/// Chooses how values are written by the template's name: Python literals in `.py.j2`, shell words in `.sh.j2`, JSON that
+/// dbt does not take for a template in `dbt.yml.j2`, and JSON in all others, which is valid YAML and a literal in most
+/// languages.
 pub(super) fn language(name: &str) -> AutoEscape {
-    let own = [(".py.j2", PYTHON), (".sh.j2", SHELL)].into_iter().find(|(ending, _)| name.ends_with(ending));
+    let own = [(".py.j2", PYTHON), (".sh.j2", SHELL), ("dbt.yml.j2", DBT)]
+        .into_iter()
+        .find(|(ending, _)| name.ends_with(ending));
     own.map_or(AutoEscape::Json, |(_, form)| AutoEscape::Custom(form.into()))
 }
 
@@ -30,6 +36,7 @@ pub(super) fn formatted(
     let bad = |error: serde_json::Error| Error::new(ErrorKind::BadSerialization, error.to_string());
     let text = match state.auto_escape() {
         AutoEscape::Custom(form) if form == PYTHON => python(&serde_json::to_value(value).map_err(bad)?),
+        AutoEscape::Custom(form) if form == DBT => dbt(serde_json::to_value(value).map_err(bad)?),
         AutoEscape::Custom(form) if form == SHELL => shell(&serde_json::to_value(value).map_err(bad)?)?,
         _ => escaped(&serde_json::to_string(value).map_err(bad)?),
     };
@@ -51,6 +58,19 @@ fn python(value: &Value) -> String {
             format!("{{{}}}", all(members.iter().map(member).collect()))
         }
     }
+}
+
+/// Returns a value as JSON for dbt, which renders the texts of its YAML files as templates of its own.
+fn dbt(value: Value) -> String {
+    fn plain(value: Value) -> Value {
+        match value {
+            Value::String(text) => Value::String(text.replace('{', "{{ '{' }}")),
+            Value::Array(items) => items.into_iter().map(plain).collect(),
+            Value::Object(members) => members.into_iter().map(|(key, value)| (key, plain(value))).collect(),
+            Value::Null | Value::Bool(_) | Value::Number(_) => value,
+        }
+    }
+    escaped(&plain(value).to_string())
 }
 
 /// Returns a value as a shell word, and a list as several words.
@@ -96,6 +116,11 @@ mod tests {
         let value = json!({"a": [true, false, null, 1, 1.5], "b": "'''\"\\ \n\u{2028}\u{202e}é{{ x }}\u{1f600}"});
         let written = r#"{"a": [True, False, None, 1, 1.5], "b": "'''\"\\ \n\u2028\u202eé{{ x }}😀"}"#;
         assert_eq!(python(&value), written);
+    }
+
+    #[test]
+    fn no_value_is_a_template_of_dbt() {
+        assert_eq!(dbt(json!(["{% x %}", 1, null])), r#"["{{ '{' }}% x %}",1,null]"#);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Names that schedulers accept: readable if ours already fit, and otherwise with a hash, so that no two things share a
 //! name.
 
+use super::LoadedStream;
 use crate::digest::hash;
 
 /// The longest name of a `CronJob`: its jobs add eleven characters.
@@ -44,6 +45,31 @@ pub(super) fn dag(parts: &[&str], schedule: &str, timezone: &str) -> String {
     }
     let also = |c: char| c.is_ascii_uppercase() || c == '.' || c == '_';
     format!("spile__{}", joined(&all, &NameForm { separator: "__", also, longest: LONGEST_DAG }))
+}
+
+/// Returns a name as an identifier of Python, which is what Dagster accepts: `spile__acme__prod__hourly`.
+pub(super) fn identifier(name: &str) -> String {
+    let kept: String = name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
+    if kept == name { kept } else { format!("{kept}_{}", &hash(name.as_bytes())[..8]) }
+}
+
+/// Returns the streams of one integration as the last parts of asset keys: the tables' names, or else the streams'.
+/// Dagster takes keys for equal that differ only in dashes, dots and underscores.
+pub(super) fn assets(streams: &[LoadedStream]) -> Vec<String> {
+    let kept = |stream: &LoadedStream| {
+        let fits = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
+        let name = stream.table.as_ref().unwrap_or(&stream.name);
+        let kept: String = name.chars().map(|c| if fits(c) { c } else { '_' }).collect();
+        let is_whole = kept == *name && !kept.is_empty();
+        (kept, is_whole)
+    };
+    let same = |one: &str, other: &str| one.replace(['-', '.'], "_") == other.replace(['-', '.'], "_");
+    let all: Vec<(String, bool)> = streams.iter().map(kept).collect();
+    let name = |(stream, (kept, is_whole)): (&LoadedStream, &(String, bool))| {
+        let is_only = all.iter().filter(|(other, _)| same(other, kept)).count() == 1;
+        if *is_whole && is_only { kept.clone() } else { format!("{kept}-{}", &hash(stream.name.as_bytes())[..8]) }
+    };
+    streams.iter().zip(&all).map(name).collect()
 }
 
 /// Returns a schedule as a word: `hourly`, `0_6_x_x_1-5`. Different schedules become different words.
@@ -125,6 +151,29 @@ mod tests {
         kept(&job(&[&long, "prod"]), &format!("spile-{}", "a".repeat(37)), LONGEST_JOB);
         kept(&label(&long), &"a".repeat(54), LONGEST_LABEL);
         kept(&dag(&[&long], "@daily", "UTC"), &format!("spile__{}", "a".repeat(191)), LONGEST_DAG + "spile__".len());
+    }
+
+    #[test]
+    fn identifiers_and_assets_differ_where_names_do() {
+        assert_eq!(identifier("spile__acme__prod__hourly"), "spile__acme__prod__hourly");
+        let schedules = ["1-2 3 4 5 6", "1 2-3 4 5 6"].map(|schedule| identifier(&dag(&["a"], schedule, "UTC")));
+        assert!(schedules[0] != schedules[1] && schedules[0].chars().all(|c| c.is_ascii_alphanumeric() || c == '_'));
+        let stream = |name: &str, table: Option<&str>| LoadedStream {
+            name: name.to_owned(),
+            schema: None,
+            table: table.map(str::to_owned),
+        };
+        let named = assets(&[
+            stream("public-orders", Some("orders")),
+            stream("a.b", None),
+            stream("a-b", None),
+            stream("ü", None),
+        ]);
+        assert_eq!(named[0], "orders");
+        assert!(
+            named[1].starts_with("a.b-") && named[2].starts_with("a-b-") && named[3].starts_with("_-"),
+            "{named:?}"
+        );
     }
 
     fn is_dns(name: &str) -> bool {

@@ -14,8 +14,10 @@ pub(super) fn grouped(project: &str, environment: &str, tasks: &[(&Task, Value)]
     }
     let group = |((schedule, timezone), members): ((&str, &str), Vec<&(&Task, Value)>)| {
         let tags: BTreeSet<&String> = members.iter().flat_map(|(task, _)| &task.tags).collect();
+        let name = names::dag(&[project, environment], schedule, timezone);
         json!({
-            "name": names::dag(&[project, environment], schedule, timezone),
+            "name": name,
+            "identifier": names::identifier(&name),
             "schedule": schedule,
             "cron": cron::fields(schedule),
             "timezone": timezone,

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use super::streams::{Loaded, LoadedStream};
 use crate::connector::Role;
 use crate::integration::Integration;
 use crate::name::{EnvironmentName, Slug};
@@ -29,6 +30,12 @@ pub struct Task {
     pub description: Option<String>,
     /// Its file, relative to the project.
     pub path: String,
+    /// The streams that it reads, in outputs that list them, as far as the files say.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub streams: Vec<LoadedStream>,
+    /// The column of its tables that contains when a row was loaded, in outputs that list streams.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loaded_at: Option<String>,
 }
 
 impl Task {
@@ -49,6 +56,13 @@ impl Task {
             timezone: declared.timing.zone_name().to_owned(),
             tags: declared.tags.clone(),
             path: integration.path.display().to_string(),
+            streams: Vec::new(),
+            loaded_at: None,
         })
+    }
+
+    /// Adds the streams that it reads.
+    pub(super) fn with_streams(self, Loaded { streams, loaded_at }: Loaded) -> Self {
+        Self { streams, loaded_at, ..self }
     }
 }

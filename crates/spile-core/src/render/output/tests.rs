@@ -1,6 +1,23 @@
 use super::*;
 use crate::source::Placed;
 
+/// A task of that name that runs every day.
+pub(super) fn task(slug: &str) -> Task {
+    Task {
+        slug: slug.parse().unwrap(),
+        schedule: "@daily".to_owned(),
+        timezone: "UTC".to_owned(),
+        connector: "postgres".to_owned(),
+        loader: "lake".parse().unwrap(),
+        tags: std::collections::BTreeSet::new(),
+        name: slug.to_owned(),
+        description: None,
+        path: format!("integrations/{slug}.toml"),
+        streams: Vec::new(),
+        loaded_at: None,
+    }
+}
+
 /// The output of a project's own template, without any integration.
 fn rendered(template: &str) -> Result<String, String> {
     rendered_as("txt", template)
@@ -15,6 +32,7 @@ fn rendered_as(ending: &str, template: &str) -> Result<String, String> {
         template: Placed { value: name, place: Source::new("spile.toml", "").start() },
         environment: "dev".parse().unwrap(),
         values: serde_json::Map::new(),
+        loader: None,
     };
     let output = Output::of(&settings, "acme", &[template], &mut Problems::default()).unwrap();
     output.render(&State::default()).map_err(|mistake| mistake.to_string())

@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::{MARKER, Output, Task, cron, mark, names, schedules};
+use super::interval::Intervals;
+use super::{LoadedStream, MARKER, Output, Task, cron, mark, names, schedules, tables};
+use crate::integration::select::as_pattern;
 use crate::name::{EnvironmentName, IntegrationId};
 use crate::plan::State;
 
@@ -33,8 +35,13 @@ impl<'a> OutputValues<'a> {
         let (project, name) = (output.project.as_str(), environment.as_str());
         let mut sorted: Vec<_> = tasks.iter().collect();
         sorted.sort_by(|a, b| a.1.slug.cmp(&b.1.slug).then(a.0.cmp(b.0)));
-        let listed = |(id, task): (&IntegrationId, &'a Task)| (task, integration(project, name, *id, task));
-        let integrations: Vec<(&Task, Value)> = sorted.into_iter().map(listed).collect();
+        let mut intervals = Intervals::default();
+        let mut listed = |(id, task): (&IntegrationId, &'a Task)| {
+            let mut value = integration(project, name, *id, task);
+            value["interval"] = json!(intervals.of(&task.schedule));
+            (task, value)
+        };
+        let integrations: Vec<(&Task, Value)> = sorted.into_iter().map(&mut listed).collect();
         Self {
             marker: MARKER,
             project: &output.project,
@@ -57,6 +64,24 @@ fn integration(project: &str, environment: &str, id: IntegrationId, task: &Task)
     value["cron"] = json!(cron::fields(&task.schedule));
     value["job"] = json!(names::job(&[project, environment, task.slug.as_str()]));
     let connector = names::label(&task.connector);
+    value["identifier"] = json!(names::identifier(&task.slug.as_str().replace('-', "_")));
+    value["loaded_at"] = json!(task.loaded_at);
+    value["streams"] = streams(&task.streams);
+    value["schemas"] = tables::schemas(task);
     value["labels"] = json!({"integration": names::label(task.slug.as_str()), "connector": connector});
     value
+}
+
+/// Returns the streams of one integration, each with names for commands and for Dagster.
+fn streams(streams: &[LoadedStream]) -> Value {
+    let value = |(stream, asset): (&LoadedStream, String)| {
+        json!({
+            "name": stream.name,
+            "pattern": as_pattern(&stream.name),
+            "schema": stream.schema,
+            "table": stream.table,
+            "asset": asset,
+        })
+    };
+    streams.iter().zip(names::assets(streams)).map(value).collect()
 }

@@ -72,7 +72,7 @@ impl Project {
         let Ok(door) = self.door() else { return hasher.finish() };
         let settings = door.open(Path::new(SETTINGS)).ok().and_then(|file| file.metadata().ok());
         settings.map(|metadata| (metadata.len(), metadata.modified().ok())).hash(&mut hasher);
-        for top in ["integrations", "connectors", "templates"] {
+        for top in ["integrations", "connectors", "contracts", "templates"] {
             let Listing { mut files, refused, .. } = door.list(Path::new(top));
             files.sort();
             for path in files {
