@@ -20,6 +20,7 @@ use spile_server::{self, App, Login, Setup, Trust, Writing};
 use spile_world::files::io_error::IoError;
 use spile_world::net::hub::Address;
 use spile_world::net::oauth::oidc::LoginClientSettings;
+use spile_world::processes::meltano::{Host, Warm};
 use spile_world::{Outside, World};
 
 /// Start the web UI and the REST API, and optionally the scheduler
@@ -157,7 +158,8 @@ pub(super) async fn exec(args: &Args, global: &Global, output: &mut Output) -> R
     let signals = tokio::spawn(pass_on(interrupted));
     // Runs from pages and schedules share these slots; reading the files sets their number.
     let turns = RunSlots::new(1);
-    let serving = Serving { args, global, outside: &outside, turns: &turns, output: &Mutex::new(output) };
+    let host = Host { warm: Warm::kept(), ..host() };
+    let serving = Serving { args, global, outside: &outside, turns: &turns, host: &host, output: &Mutex::new(output) };
     let served = match args.bind.as_str() {
         "none" => serving.schedule(interrupt).await,
         address => {
@@ -195,6 +197,8 @@ struct Serving<'a> {
     outside: &'a Outside,
     /// The slots that runs from pages and schedules share.
     turns: &'a Arc<RunSlots>,
+    /// Its runs are forked from one prepared Meltano.
+    host: &'a Host,
     /// Pages and schedules write to it in turns.
     output: &'a Mutex<&'a mut Output>,
 }
@@ -219,7 +223,7 @@ impl Serving<'_> {
             environment: global.environment.clone(),
             outside: outside.clone(),
             places: places(),
-            host: host(),
+            host: self.host.clone(),
             writing: args.writing(),
             login,
             trust: args.trust.trust(),
@@ -258,7 +262,7 @@ impl Serving<'_> {
 
     /// Runs schedules until interrupted.
     async fn schedule(&self, interrupt: watch::Receiver<bool>) -> Result<(), Error> {
-        let Self { args, global, outside, turns, output } = *self;
+        let Self { args, global, outside, turns, output, .. } = *self;
         let mut open = || {
             let project = global.project()?;
             let loaded = ops::check::used(&project)?;
@@ -268,6 +272,7 @@ impl Serving<'_> {
             turns.resize(jobs(args.pace.jobs(), &loaded.settings.sync));
             options.places = turns.clone();
             options.interrupt = interrupt.clone();
+            options.host = self.host.clone();
             Ok(Opened { loaded: Arc::new(loaded), world, options })
         };
         self.step("Scheduling", "until Ctrl-C");

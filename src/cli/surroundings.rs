@@ -7,7 +7,7 @@ use super::Output;
 use spile_core::secret::Secret;
 use spile_world::keys::Places;
 use spile_world::processes::editor::Editor;
-use spile_world::processes::meltano::Host;
+use spile_world::processes::meltano::{Host, Warm};
 use spile_world::{ChildEnvironment, Keys, Program};
 
 /// Returns the places where keys can be. Reads nothing before a secret must be decrypted.
@@ -58,6 +58,7 @@ pub(super) fn host() -> Host {
         python: std::env::var_os("SPILE_PYTHON"),
         program: std::env::current_exe().ok(),
         environment: ChildEnvironment::of(std::env::vars_os()),
+        warm: Warm::default(),
     }
 }
 

@@ -36,6 +36,7 @@ mod streams;
 mod up;
 mod variables;
 mod verify;
+mod warm;
 mod wizard;
 
 use std::process::Stdio;

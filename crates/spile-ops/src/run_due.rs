@@ -6,6 +6,7 @@ use super::run::{Options, Results, WhenBusy};
 use super::schedules::Timetables;
 use super::{Error, Loaded, RunSelection, Tell, run};
 use spile_world::World;
+use spile_world::processes::meltano::{Host, Warm};
 
 /// Syncs what is due now in the environment of the options. Integrations that another run uses are left for the next
 /// time.
@@ -21,6 +22,8 @@ pub async fn run_due(world: &World, loaded: &Arc<Loaded>, options: &Options, tel
         which: RunSelection::exactly(due.iter().map(|(integration, _)| integration.slug.clone())),
         scheduled_for: due.iter().map(|(integration, tick)| (integration.id, tick.moment)).collect(),
         when_busy: WhenBusy::Leave,
+        // A single run starts fastest on its own.
+        host: Host { warm: if due.len() > 1 { Warm::kept() } else { Warm::default() }, ..options.host.clone() },
         ..options.clone()
     };
     run::sync(world, loaded, &options, tell).await

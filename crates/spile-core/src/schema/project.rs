@@ -180,6 +180,10 @@ fn sync() -> Value {
     let mut verify = text("How a sync verifies that its records have arrived.");
     verify["enum"] = json!(Verify::WORDS.map(|(word, _)| word));
     verify["default"] = json!("count");
+    let warm = json!({
+        "type": "boolean", "default": default.warm,
+        "description": "Whether `serve` and `run-due` prepare Meltano once and fork each run from it.",
+    });
     let relay = json!({
         "type": "boolean", "default": default.relay,
         "description": "Whether spile passes the records from the tap to the loader, which is faster than Meltano's own copying.",
@@ -203,6 +207,7 @@ fn sync() -> Value {
         ("keep_logs", keep_logs),
         ("verify", verify),
         ("relay", relay),
+        ("warm", warm),
         ("streams", streams),
         ("catalog", catalog),
         ("failed_discovery", severity(1, "What to do if discovery fails and a catalog of an earlier run exists.")),

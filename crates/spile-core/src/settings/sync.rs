@@ -24,6 +24,8 @@ pub struct Sync {
     pub verify: Verify,
     /// Whether records pass from the tap to the loader through a relay of spile's own, and not through Meltano.
     pub relay: bool,
+    /// Whether commands that run many syncs fork them from a prepared Meltano.
+    pub warm: bool,
     /// How many processes read the streams of a sync side by side, each some of them.
     pub streams: u16,
     /// The maximum age of the catalog that streams are selected from.
@@ -93,6 +95,7 @@ impl Default for Sync {
             keep_logs: 50,
             verify: Verify::Count,
             relay: true,
+            warm: true,
             streams: 1,
             catalog: CatalogAge::DEFAULT.1,
             failed_discovery: Severity::Warn,
@@ -131,6 +134,7 @@ pub(super) fn read(table: Table<'_>, problems: &mut Problems) -> Sync {
         keep_logs: table.whole("keep_logs", ABOVE_0, POSITIVE, problems).unwrap_or(default.keep_logs),
         verify: table.choice("verify", &Verify::WORDS, problems).map_or(default.verify, |verify| verify.value),
         relay: table.flag("relay", problems).map_or(default.relay, |relay| relay.value),
+        warm: table.flag("warm", problems).map_or(default.warm, |warm| warm.value),
         streams: table.whole("streams", STREAMS, STREAMS_WANTED, problems).unwrap_or(default.streams),
         catalog: catalog(&table, problems).unwrap_or(default.catalog),
         failed_discovery: severity("failed_discovery", &Severity::WORDS[1..], problems),

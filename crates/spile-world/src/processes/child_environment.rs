@@ -132,7 +132,7 @@ fn assigned(line: &str) -> Option<&str> {
     Some(name.trim_matches(['\'', '"']))
 }
 
-fn empty(program: impl AsRef<OsStr>) -> Command {
+pub(crate) fn empty(program: impl AsRef<OsStr>) -> Command {
     let mut command = started(program);
     command.env_clear();
     command

@@ -16,10 +16,12 @@ mod discover;
 mod error;
 mod extractor_lock;
 mod fill;
+mod fork;
 mod host;
 mod install;
 mod kept_state;
 mod leftovers;
+mod line;
 mod listener;
 mod liveness;
 mod loader_test;
@@ -36,6 +38,7 @@ mod run_folder;
 mod run_log;
 mod system_db;
 mod venv;
+mod warm;
 mod wheelhouse;
 
 use std::collections::BTreeSet;
@@ -78,6 +81,7 @@ pub use rotation::RotatingSecrets;
 pub use run_folder::Holder;
 pub use run_log::{SharedLog, before as log_before, keep_logs};
 pub use spile_core::run::log::CatalogFacts;
+pub use warm::Warm;
 
 /// Hears how a run gets on.
 pub type Tell<'a> = &'a mut (dyn FnMut(Progress) + Send);
@@ -94,6 +98,7 @@ pub struct Meltano {
     pinned: Pinned,
     run_environment: RunEnvironment,
     has_relay: bool,
+    forks: bool,
 }
 
 impl Meltano {
@@ -105,7 +110,8 @@ impl Meltano {
         let (own, theirs) = (Own::at(&own_folder), Own::of_meltano(&state_folder::of(&root)));
         let (pinned, run_environment) = (settings.meltano.clone(), settings.run.clone());
         let (venv, has_relay) = (own_folder.join(install::VENV), settings.sync.relay);
-        Self { root, own, theirs, venv, pinned, run_environment, has_relay }
+        let forks = settings.sync.warm;
+        Self { root, own, theirs, venv, pinned, run_environment, has_relay, forks }
     }
 
     /// Returns the version that the project is pinned to.
@@ -198,17 +204,26 @@ impl Meltano {
         if let Some(lock) = call.lock {
             locks::give_lock(private, lock)?;
         }
-        let command = self.command(request, &call, private)?;
+        let mut command = self.command(request, &call, private)?;
         let mask = self.mask(request).map_err(RunError::io("mask secrets in", &request.log))?;
         let mut listener = Listener::open(&self.own, request, mask, tell)?;
         let watch = RotationWatch::start(request, private, &self.own, &self.theirs);
         listener.rotation = watch.map_err(RunError::io("write", private.folder()))?;
+        let input = private.lock(call.input).map_err(RunError::io("lock", private.folder()))?;
+        let forked = self.fork(request, &command, &input, interrupt).await;
+        if let Some(note) = forked.note {
+            listener.hear(note.as_bytes()).map_err(|source| RunError::Log { path: request.log.clone(), source })?;
+        }
+        command.stdin(input);
         let limits = Limits { timeout: request.timeout, interrupt, pieces: call.pieces() };
         let mut hear = |channel, line: &[u8]| match (&mut call.output, channel) {
             (Some(output), Channel::Output) => output.take(line),
             (Some(_) | None, _) => listener.hear(line),
         };
-        let ended = child::follow(command, limits, &mut hear).await;
+        let ended = match forked.process {
+            Some(process) => child::follow_process(process, limits, &mut hear).await,
+            None => child::follow(command, limits, &mut hear).await,
+        };
         // Before anything is removed, and before the run counts as ended.
         let kept = listener.keep_rotated().map_err(|why| match why {
             NotKept::Lost { name, why } => RunError::RotatedLost { plugin: request.extractor.clone(), name, why },
@@ -333,8 +348,7 @@ impl Meltano {
             // Meltano keeps an unmasked copy of the plugins' output here forever. In the run's folder, it is removed
             // with the run.
             .env("XDG_STATE_HOME", private.folder())
-            .env("NO_COLOR", "1")
-            .stdin(private.lock(call.input).map_err(RunError::io("lock", private.folder()))?);
+            .env("NO_COLOR", "1");
         Ok(command)
     }
 

@@ -8,9 +8,11 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process, kill_process_group, test_kill_process_group};
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
-use tokio::process::{Child, Command};
+use tokio::process::{Child, ChildStderr, ChildStdout, Command};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
+
+use super::line::Line;
 
 /// How long a child process may take to stop before it is killed.
 const GRACE: Duration = Duration::from_secs(10);
@@ -81,9 +83,45 @@ pub(super) type Hear<'a> = &'a mut (dyn FnMut(Channel, &[u8]) -> io::Result<()> 
 pub(super) async fn follow(mut command: Command, limits: Limits<'_>, hear: Hear<'_>) -> Result<ChildEnd, Lost> {
     command.stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0).kill_on_drop(true);
     let mut child = command.spawn().map_err(Lost::Start)?;
-    let mut group = Group::of(&child);
-    let mut output = Lines::new(child.stdout.take(), limits.pieces);
-    let mut errors = Lines::new(child.stderr.take(), Pieces::Lines);
+    let leader = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+    let (output, errors) = (child.stdout.take(), child.stderr.take());
+    follow_process(Process { leader, output, errors, end: End::OfChild(child) }, limits, hear).await
+}
+
+/// A process that leads its own group.
+pub(super) struct Process {
+    /// Its id.
+    pub leader: Option<Pid>,
+    /// Its standard output.
+    pub output: Option<ChildStdout>,
+    /// Its standard error.
+    pub errors: Option<ChildStderr>,
+    /// Where its end is reported.
+    pub end: End,
+}
+
+/// Where the end of a process is reported.
+pub(super) enum End {
+    /// By the system, because it is a child.
+    OfChild(Child),
+    /// By the process that was forked for it.
+    OfForked(Line),
+}
+
+impl End {
+    async fn wait(&mut self) -> io::Result<ExitStatus> {
+        match self {
+            Self::OfChild(child) => child.wait().await,
+            Self::OfForked(line) => line.ended().await,
+        }
+    }
+}
+
+/// Follows a process until it has ended and closed its output.
+pub(super) async fn follow_process(mut process: Process, limits: Limits<'_>, hear: Hear<'_>) -> Result<ChildEnd, Lost> {
+    let mut group = Group(process.leader);
+    let mut output = Lines::new(process.output.take(), limits.pieces);
+    let mut errors = Lines::new(process.errors.take(), Pieces::Lines);
     let mut stop = None;
     let mut status = None;
     // A deadline beyond the clock's range means no deadline.
@@ -92,7 +130,7 @@ pub(super) async fn follow(mut command: Command, limits: Limits<'_>, hear: Hear<
         let line = tokio::select! {
             line = output.next(), if output.is_open() => line.map(|line| (Channel::Output, line)),
             line = errors.next(), if errors.is_open() => line.map(|line| (Channel::Errors, line)),
-            ended = child.wait(), if status.is_none() => {
+            ended = process.end.wait(), if status.is_none() => {
                 status = Some(ended.map_err(Lost::Start)?);
                 deadline = Some(Instant::now() + LEFTOVERS);
                 None
@@ -161,10 +199,6 @@ async fn reached(deadline: Option<Instant>) {
 struct Group(Option<Pid>);
 
 impl Group {
-    fn of(child: &Child) -> Self {
-        Self(child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw))
-    }
-
     /// Asks only the leader to stop, because Meltano stops its plugins itself and stores the state that the target has
     /// confirmed.
     fn ask_to_stop(&self) -> Instant {

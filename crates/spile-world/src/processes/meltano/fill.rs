@@ -15,7 +15,7 @@ const STREAMS: &str = "streams.json";
 const RELAY: &str = "relay.json";
 
 /// Starts Meltano with a counter of records between tap and target.
-const LAUNCH: &str = include_str!("launch.py");
+pub(super) const LAUNCH: &str = include_str!("launch.py");
 
 /// Counts the rows in a loader's tables.
 pub(super) const ROWS: &str = include_str!("rows.py");

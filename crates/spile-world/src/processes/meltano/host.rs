@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use super::InstallError;
+use super::{InstallError, Warm};
 use crate::ChildEnvironment;
 use spile_core::settings::RunEnvironment;
 
@@ -25,6 +25,8 @@ pub struct Host {
     pub program: Option<PathBuf>,
     /// The variables that child processes get a selection of.
     pub environment: ChildEnvironment,
+    /// The prepared Meltano that runs are forked from.
+    pub warm: Warm,
 }
 
 /// A Python that can run Meltano.

@@ -14,7 +14,7 @@ use crate::files::process_lock::{self, RunLock};
 use spile_core::locks::{Lock, MELTANO};
 
 /// The file that is written last. An environment without it is incomplete.
-const MARKER: &str = ".spile-installed";
+pub(super) const MARKER: &str = ".spile-installed";
 
 /// The folder of the environment, inside spile's own folder.
 pub(super) const VENV: &str = "meltano";

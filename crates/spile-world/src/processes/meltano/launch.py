@@ -1675,18 +1675,30 @@ def migrate_if_needed():
     MigrationService.upgrade = upgrade_if_needed
 
 
-def stop_with(parent):
-    while os.getppid() == parent:
-        time.sleep(1)
+def stop_with(spile):
+    wait_for_the_end(spile)
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(10)
     # This process leads its own group, which contains everything that it started.
     os.killpg(os.getpgrp(), signal.SIGKILL)
 
 
+def wait_for_the_end(spile):
+    """Waits until spile has ended: the parent of this process, or the other end of a socket if this process was forked from a
+    prepared one."""
+    kind, _, number = spile.rpartition(":")
+    if kind:
+        with contextlib.suppress(OSError):
+            while os.read(int(number), 1):
+                pass
+    else:
+        while os.getppid() == int(number):
+            time.sleep(1)
+
+
 if __name__ == "__main__":
     gc.disable()
-    threading.Thread(target=stop_with, args=(int(sys.argv.pop(1)),), daemon=True).start()
+    threading.Thread(target=stop_with, args=(sys.argv.pop(1),), daemon=True).start()
     wanted, told = sys.argv.pop(1), take_bookmarks()
     preview = asked(Preview, "preview.json")
     other = instead()

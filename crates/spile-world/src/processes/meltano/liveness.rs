@@ -7,6 +7,8 @@ use std::path::Path;
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use serde::{Deserialize, Serialize};
 
+use super::run_folder::LOCK;
+
 /// A process, distinguishable from a later one that reuses its id.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Identity {
@@ -37,8 +39,9 @@ fn began(id: u32) -> Option<u64> {
     stat.rsplit_once(") ")?.1.split(' ').nth(19)?.parse().ok()
 }
 
-/// Kills every process that was started for the run with this folder. They are recognized by `MELTANO_PROJECT_ROOT` in
-/// their environment. Without `/proc`, nothing is found or killed.
+/// Kills every process that was started for the run with this folder. They are recognized by `MELTANO_PROJECT_ROOT` in the
+/// environment that they were started with, or by the lock file as their input: a forked process shows the environment of the
+/// one that it was forked from. Without `/proc`, nothing is found or killed.
 pub(super) fn kill_all_of(folder: &Path) {
     let mark = [b"MELTANO_PROJECT_ROOT=", folder.as_os_str().as_encoded_bytes()].concat();
     let Ok(processes) = fs::read_dir("/proc") else { return };
@@ -49,7 +52,8 @@ pub(super) fn kill_all_of(folder: &Path) {
         let environment = fs::read(process.path().join("environ")).unwrap_or_default();
         // The folder of a part is inside that of its run.
         let is_of = |variable: &[u8]| variable.strip_prefix(&*mark).is_some_and(|rest| matches!(rest, [] | [b'/', ..]));
-        if environment.split(|byte| *byte == 0).any(is_of) {
+        let has_lock = || fs::read_link(process.path().join("fd/0")).is_ok_and(|input| input == folder.join(LOCK));
+        if environment.split(|byte| *byte == 0).any(is_of) || has_lock() {
             // It may have ended in the meantime.
             let _ = kill_process(id, Signal::KILL);
         }

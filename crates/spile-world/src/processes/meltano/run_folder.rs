@@ -30,7 +30,7 @@ use crate::files::process_lock::{Lock, RunLock};
 pub(super) const RUNS: &str = "runs";
 
 /// The name of the locked file.
-const LOCK: &str = "lock";
+pub(super) const LOCK: &str = "lock";
 
 /// The name of the file whose time tells since when a run has been without its spile.
 const ORPHANED: &str = "orphaned";
