@@ -194,6 +194,7 @@ impl Opened {
             path: std::env::var_os("PATH").unwrap(),
             python: None,
             program: Some(env!("CARGO_BIN_EXE_spile").into()),
+            warm: spile_world::processes::meltano::Warm::default(),
             environment: ChildEnvironment::of(std::env::vars_os()),
         };
         let run = Options::of(&loaded.settings.sync, environment, RunSlots::new(1), host);

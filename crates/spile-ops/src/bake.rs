@@ -111,7 +111,7 @@ fn request(
         host: options.host.clone(),
         hold: None,
     };
-    let loader = integration.at(&options.environment).loader.as_ref();
-    let loader = loader.and_then(|slug| loaded.integrations.find(slug.as_str()));
-    invocation::without_secrets(world, loaded, integration, loader, invocation)
+    let destination = integration.at(&options.environment).loader.as_ref();
+    let destination = destination.and_then(|slug| loaded.integrations.find(slug.as_str()));
+    invocation::without_secrets(world, loaded, integration, destination, invocation)
 }

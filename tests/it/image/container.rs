@@ -1,6 +1,7 @@
 //! A container without an engine: a private file system in which folders are read-only, no network, and a user who is
 //! not root. It needs a Linux that lets its users make namespaces.
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -84,18 +85,18 @@ impl Container {
         let mut script = "set -e\n".to_owned();
         for folder in &self.writable {
             let folder = folder.display();
-            script += &format!("mount --bind '{folder}' '{folder}'\n");
+            let _ = writeln!(script, "mount --bind '{folder}' '{folder}'");
         }
         if self.root == Root::ReadOnly {
             script += "mount -o remount,ro,bind /\n";
         }
         for folder in &self.read_only {
             let folder = folder.display();
-            script += &format!("mount --bind '{folder}' '{folder}'\nmount -o remount,ro,bind '{folder}'\n");
+            let _ = writeln!(script, "mount --bind '{folder}' '{folder}'\nmount -o remount,ro,bind '{folder}'");
         }
         // Otherwise the working folder is still the one below the mount.
         script += "cd \"$FOLDER\"\nunset FOLDER\n";
-        script += &format!("exec unshare --user --map-user={USER} --map-group={USER} \"$@\"\n");
+        let _ = writeln!(script, "exec unshare --user --map-user={USER} --map-group={USER} \"$@\"");
         let mut command = Command::new("unshare");
         command.args(["--user", "--map-root-user", "--mount"]);
         if self.network == Network::Nothing {

@@ -92,7 +92,7 @@ impl Cluster {
         (container, volumes)
     }
 
-    /// Runs the job of the only CronJob on an empty disk.
+    /// Runs the job of the only `CronJob` on an empty disk.
     fn run_job(&self) -> Ran {
         let pod = self.pod("CronJob", "/spec/jobTemplate/spec/template/spec");
         let (container, _volumes) = self.container(&pod);

@@ -51,9 +51,9 @@ fn the_recipe_ends_with_a_user_who_is_not_root_and_a_program_that_gets_signals()
     assert!(all(last, "ENV").any(|env| env == "SPILE_STATE_DIR=/state"));
     // Files of root would not count as spile's own.
     assert!(all(last, "COPY").any(|copy| copy == "--from=build --chown=10001:10001 /project /project"));
-    let bake = all(build, "RUN").position(|run| run.contains("spile bake")).unwrap();
+    let baked_at = all(build, "RUN").position(|run| run.contains("spile bake")).unwrap();
     let user = build.iter().position(|one| one.name == "USER").unwrap();
-    assert!(build.iter().skip(user).any(|one| one.text.contains("spile bake")), "{bake}");
+    assert!(build.iter().skip(user).any(|one| one.text.contains("spile bake")), "{baked_at}");
     let pinned = |name: &str| all(build, "ARG").any(|argument| argument.starts_with(&format!("{name}=")));
     assert!(pinned("UV") && pinned("CYCLONEDX"));
     assert!(stages.iter().flatten().all(|one| !one.text.contains("curl") && one.name != "ADD"));

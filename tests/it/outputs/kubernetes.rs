@@ -135,7 +135,7 @@ fn one_scheduler_replaces_all_cron_jobs() {
     let objects = documents(&text);
     assert!(objects.iter().all(|one| one["kind"] != "CronJob"));
     let pod = pods(&objects)[0];
-    let args: Vec<&str> = pod["containers"][0]["args"].as_array().unwrap().iter().flat_map(Value::as_str).collect();
+    let args: Vec<&str> = pod["containers"][0]["args"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
     assert!(args.starts_with(&["serve", "--read-only", "--bind", "0.0.0.0:8320", "--scheduler"]), "{args:?}");
     assert!(args.windows(2).any(|pair| pair == ["--host", "spile.example.com"]), "{args:?}");
     assert_eq!(pod["volumes"][0]["persistentVolumeClaim"]["claimName"], "claim");

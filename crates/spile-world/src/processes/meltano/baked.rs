@@ -48,17 +48,17 @@ impl Meltano {
     }
 
     fn baked_own(&self) -> Option<OwnFolder> {
-        self.baked(Own::at(&self.root.join(OWN_FOLDER)), &self.own)
+        baked(&Own::at(&self.root.join(OWN_FOLDER)), &self.own)
     }
 
     fn baked_theirs(&self) -> Option<OwnFolder> {
-        self.baked(Own::of_meltano(&self.root), &self.theirs)
+        baked(&Own::of_meltano(&self.root), &self.theirs)
     }
+}
 
-    /// Returns a folder of the project, unless it is the one that runs use or does not belong to this user.
-    fn baked(&self, of_project: Own, of_runs: &Own) -> Option<OwnFolder> {
-        if of_project == *of_runs { None } else { of_project.open().ok().flatten() }
-    }
+/// Returns a folder of the project, unless it is the one that runs use or does not belong to this user.
+fn baked(of_project: &Own, of_runs: &Own) -> Option<OwnFolder> {
+    if of_project == of_runs { None } else { of_project.open().ok().flatten() }
 }
 
 fn link_plugin(baked: &OwnFolder, theirs: &OwnFolder, plugin: &NeededPlugin<'_>) -> io::Result<()> {

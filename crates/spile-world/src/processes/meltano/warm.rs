@@ -33,7 +33,7 @@ use crate::processes::child_environment::empty;
 const SCRIPT: &str = include_str!("warm.py");
 
 /// How long a run waits for the prepared process. Importing Meltano takes half a minute on a very busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// How many prepared processes may die before runs start cold for good.
 const DEATHS: u8 = 3;
