@@ -62,7 +62,7 @@ fn serve(project: &Project) -> Server {
 
 /// Makes the integration due again, and waits for its run.
 fn next_run(project: &Project, id: u32) -> Value {
-    registry(project, "delete from runs");
+    registry(project, "delete from integration_runs");
     // A change of files makes the scheduler look.
     project.write("integrations/note.txt", &id.to_string());
     let things = project.read("integrations/things.toml");

@@ -133,6 +133,13 @@ fn values(builtin: Builtin) -> Value {
                 ("namespace", text("The namespace of the jobs.")),
                 ("secret", text("The secret whose keys are variables of the jobs.")),
                 ("service_account", text("The service account of the jobs.")),
+                ("own_secrets", flag("Whether each job also gets the variables of a secret with its own name.")),
+                ("cpu", text("How much processor time each pod requests.")),
+                ("memory", text("How much memory each pod requests and may use.")),
+                ("scheduler", flag("Whether one deployment runs the schedules instead of jobs.")),
+                ("pages", flag("Whether a deployment serves the pages beside the jobs.")),
+                ("host", text("The name at which people reach the pages.")),
+                ("volume", text("The volume claim for the logs of the deployment.")),
                 retries,
             ];
             table(keys, &["image"])

@@ -7,8 +7,6 @@ use std::path::Path;
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use serde::{Deserialize, Serialize};
 
-use super::run_folder::LOCK;
-
 /// A process, distinguishable from a later one that reuses its id.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Identity {
@@ -40,9 +38,9 @@ fn began(id: u32) -> Option<u64> {
 }
 
 /// Kills every process that was started for the run with this folder. They are recognized by `MELTANO_PROJECT_ROOT` in the
-/// environment that they were started with, or by the lock file as their input: a forked process shows the environment of the
+/// environment that they were started with, or by its lock file as their input: a forked process shows the environment of the
 /// one that it was forked from. Without `/proc`, nothing is found or killed.
-pub(super) fn kill_all_of(folder: &Path) {
+pub(super) fn kill_all_of(folder: &Path, lock: &Path) {
     let mark = [b"MELTANO_PROJECT_ROOT=", folder.as_os_str().as_encoded_bytes()].concat();
     let Ok(processes) = fs::read_dir("/proc") else { return };
     for process in processes.flatten() {
@@ -52,7 +50,7 @@ pub(super) fn kill_all_of(folder: &Path) {
         let environment = fs::read(process.path().join("environ")).unwrap_or_default();
         // The folder of a part is inside that of its run.
         let is_of = |variable: &[u8]| variable.strip_prefix(&*mark).is_some_and(|rest| matches!(rest, [] | [b'/', ..]));
-        let has_lock = || fs::read_link(process.path().join("fd/0")).is_ok_and(|input| input == folder.join(LOCK));
+        let has_lock = || fs::read_link(process.path().join("fd/0")).is_ok_and(|input| input == lock);
         if environment.split(|byte| *byte == 0).any(is_of) || has_lock() {
             // It may have ended in the meantime.
             let _ = kill_process(id, Signal::KILL);

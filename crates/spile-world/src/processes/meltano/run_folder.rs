@@ -245,7 +245,7 @@ fn end_orphan(folder: &Path) -> io::Result<()> {
     match fs::metadata(&marker) {
         // If the clock was set back, this waits longer.
         Ok(since) if since.modified()?.elapsed().is_ok_and(|age| age > GRACE) => {
-            liveness::kill_all_of(folder);
+            liveness::kill_all_of(folder, &folder.join(LOCK));
             Ok(())
         }
         Ok(_) => Ok(()),
