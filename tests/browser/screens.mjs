@@ -139,7 +139,7 @@ await run(async (house) => {
   if (!isSame) console.log(`another Chromium made the images: up to ${OTHER * 100} % of the pixels may differ`);
   await page.goto("/login");
   await page.getByLabel("Code").fill(CODE);
-  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.getByRole("button", { name: "Sign in", exact: true }).click();
   await page.waitForURL("**/overview");
   const tools = await browser.newPage();
   const wrong = [];
