@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::Error;
+use spile_core::integration::rewrite::{Edit, rewrite};
 use spile_world::Project;
 use spile_world::files::door::Shut;
 use spile_world::files::io_error::IoError;
@@ -51,6 +52,19 @@ impl Edits {
     pub fn set(&mut self, path: impl Into<PathBuf>, before: Option<String>, after: Option<String>) {
         let path = path.into();
         self.0.insert(path.clone(), FileEdit { path, before, after });
+    }
+
+    /// Adds a file with one key set, or removed. A file that does not exist is created.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or is not TOML.
+    pub fn set_key(&mut self, project: &Project, path: PathBuf, edit: Edit) -> Result<(), Error> {
+        let before = read(project, &path)?;
+        let after = rewrite(before.as_deref().unwrap_or_default(), &[edit]);
+        // Files that are not TOML were refused earlier.
+        let after = after.map_err(|error| IoError::of("edit", &path)(std::io::Error::other(error.to_string())))?;
+        self.set(path, before, Some(after));
+        Ok(())
     }
 
     /// Adds the changes of another.

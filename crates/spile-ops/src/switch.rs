@@ -11,11 +11,10 @@ use serde_json::Value;
 use super::edits::{Edits, read};
 use super::{Error, Loaded, RunSelection, check};
 use spile_core::integration::Integration;
-use spile_core::integration::rewrite::{Edit, rewrite};
+use spile_core::integration::rewrite::Edit;
 use spile_core::name::{EnvironmentName, Slug};
 use spile_core::run::RunStatus;
 use spile_world::World;
-use spile_world::files::io_error::IoError;
 use spile_world::stores::runs::PAUSED;
 
 /// The new value of `enabled`.
@@ -80,13 +79,8 @@ fn edits(
     let overlay = |environment: &EnvironmentName| integration.path.with_extension(format!("{environment}.toml"));
     let wanted = to == Switch::On;
     let mut edit = |path: PathBuf| {
-        let before = read(&world.project, &path)?;
         let edit = Edit { table: None, key: "enabled".to_owned(), value: Some(Value::Bool(wanted)) };
-        let after = rewrite(before.as_deref().unwrap_or_default(), &[edit]);
-        // Files that are not TOML were refused earlier.
-        let after = after.map_err(|error| IoError::of("edit", &path)(std::io::Error::other(error.to_string())))?;
-        all.set(path, before, Some(after));
-        Ok(())
+        all.set_key(&world.project, path, edit)
     };
     match place {
         SwitchTarget::Only(environment) if integration.at(environment).enabled != wanted => edit(overlay(environment)),
@@ -97,7 +91,7 @@ fn edits(
             if integration.base.enabled != wanted {
                 edit(integration.path.clone())?;
             }
-            if is_said_there && says_enabled(world, &overlay(environment))? {
+            if is_said_there && says(world, &overlay(environment), "enabled")? {
                 edit(overlay(environment))?;
             }
             Ok(())
@@ -105,9 +99,31 @@ fn edits(
     }
 }
 
-fn says_enabled(world: &World, path: &Path) -> Result<bool, Error> {
+/// Tells whether a file has a key.
+fn says(world: &World, path: &Path, key: &str) -> Result<bool, Error> {
     let text = read(&world.project, path)?.unwrap_or_default();
-    Ok(spile_core::table::editable(&text).is_ok_and(|file| file.contains_key("enabled")))
+    Ok(spile_core::table::editable(&text).is_ok_and(|file| file.contains_key(key)))
+}
+
+/// Returns the edits that give an integration a schedule, or none, in its file. An overlay of the environment that has one of
+/// its own gets it too.
+///
+/// # Errors
+/// When a file cannot be read.
+pub fn schedule_edits(
+    world: &World,
+    integration: &Integration,
+    schedule: Option<&str>,
+    environment: &EnvironmentName,
+) -> Result<Edits, Error> {
+    let edit = || Edit { table: None, key: "schedule".to_owned(), value: schedule.map(Value::from) };
+    let mut all = Edits::default();
+    all.set_key(&world.project, integration.path.clone(), edit())?;
+    let overlay = integration.path.with_extension(format!("{environment}.toml"));
+    if says(world, &overlay, "schedule")? {
+        all.set_key(&world.project, overlay, edit())?;
+    }
+    Ok(all)
 }
 
 /// Pauses integrations: schedules and unnamed runs skip them until somebody resumes them. Returns their names.

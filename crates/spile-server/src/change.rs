@@ -251,10 +251,7 @@ pub struct Done {
 /// If the list is empty, every run is refused, the files would have problems, or nothing can be written.
 pub async fn bulk(app: &App, who: &Caller, action: Bulk, slugs: &[Slug]) -> Result<Done, Refusal> {
     if slugs.is_empty() {
-        let detail = "no integration is selected";
-        return Err(
-            Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "spile::http::field", detail).help("select at least one")
-        );
+        return Err(nothing_selected());
     }
     let kind = match action {
         Bulk::Test => RunKind::Test,
@@ -273,6 +270,12 @@ pub async fn bulk(app: &App, who: &Caller, action: Bulk, slugs: &[Slug]) -> Resu
         Some((_, refusal)) if done.runs.is_empty() => Err(refusal.clone()),
         _ => Ok(done),
     }
+}
+
+/// Returns the refusal of an action on nothing.
+pub fn nothing_selected() -> Refusal {
+    Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "spile::http::field", "no integration is selected")
+        .help("select at least one")
 }
 
 async fn switched(app: &App, who: &Caller, action: Bulk, slugs: &[Slug]) -> Result<Done, Refusal> {

@@ -3,6 +3,7 @@
 mod activity;
 mod answers;
 mod bookmarks;
+mod bulk_schedule;
 mod catalog;
 mod changes;
 mod connector;

@@ -318,6 +318,48 @@ async fn a_restart_signs_nobody_out() {
 }
 
 #[tokio::test]
+async fn the_schedule_of_several_integrations_is_changed_at_once() {
+    let folder = project();
+    for number in 1..=10 {
+        folder.integration(&format!("many-{number:02}"), "data");
+    }
+    folder.write("integrations/many-10.dev.toml", "schedule = \"@hourly\"\n");
+    let server = Server::of_folder(&folder, &[]);
+    let browser = server.browser().await;
+    let slugs: Vec<String> = (1..=10).map(|number| format!("many-{number:02}")).collect();
+    let form = |more: &[(&'static str, &'static str)]| -> Vec<(String, String)> {
+        let fields = more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        slugs.iter().map(|slug| ("slug".to_owned(), slug.clone())).chain(fields).collect()
+    };
+    let send = async |fields: Vec<(String, String)>| {
+        let fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        browser.post("/integrations/bulk", &fields).await
+    };
+    let asked = send(form(&[("action", "schedule")])).await.text().await.unwrap();
+    is_sound(&asked);
+    assert!(asked.contains("Schedule 10 integrations") && asked.contains("name=\"schedule\""), "{asked}");
+    let wrong = send(form(&[("action", "schedule"), ("sure", "yes"), ("schedule", "every day")])).await;
+    assert_eq!(wrong.status(), StatusCode::UNPROCESSABLE_ENTITY);
+    let wrong = wrong.text().await.unwrap();
+    assert!(wrong.contains("value=\"every day\"") && wrong.contains("aria-invalid=\"true\""), "{wrong}");
+    assert!(!folder.read("integrations/many-01.toml").contains("schedule"), "nothing was written");
+    let saved = send(form(&[("action", "schedule"), ("sure", "yes"), ("schedule", "@daily")])).await;
+    assert_eq!(saved.headers()["location"], "/integrations?did=saved");
+    for slug in &slugs {
+        assert!(folder.read(&format!("integrations/{slug}.toml")).contains("schedule = \"@daily\""), "{slug}");
+    }
+    assert_eq!(folder.read("integrations/many-10.dev.toml"), "schedule = \"@daily\"\n");
+    let again = send(form(&[("action", "schedule"), ("sure", "yes"), ("schedule", "@daily")])).await;
+    assert_eq!(again.headers()["location"], "/integrations?did=unchanged");
+    send(form(&[("action", "schedule"), ("sure", "yes"), ("schedule", "")])).await;
+    assert!(!folder.read("integrations/many-01.toml").contains("schedule"));
+    let refused = browser.refused("/integrations/bulk", &[("action", "schedule")]).await;
+    assert!(refused.contains("no integration is selected"), "{refused}");
+    let loader = [("action", "schedule"), ("sure", "yes"), ("schedule", "@daily"), ("slug", "lake")];
+    assert!(browser.refused("/integrations/bulk", &loader).await.contains("is a destination, which has no schedule"));
+}
+
+#[tokio::test]
 async fn a_restart_in_the_middle_of_the_wizard_loses_nothing() {
     let folder = project();
     let server = Server::of_folder(&folder, &[]);

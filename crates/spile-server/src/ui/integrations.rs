@@ -13,6 +13,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use url::form_urlencoded::Serializer;
 
+use super::bulk_schedule;
 use super::connector_card::mark;
 use super::form::Posted;
 use super::shell::{At, Trouble, fault};
@@ -239,6 +240,9 @@ pub async fn bulk(posted: Posted) -> Result<Response, Trouble> {
 
 async fn bulk_of(posted: &Posted, slugs: &[Slug]) -> Result<Response, Trouble> {
     let at = &posted.at;
+    if posted.get("action") == "schedule" {
+        return bulk_schedule::answer(posted, slugs).await;
+    }
     let action: Bulk = serde_json::from_value(json!(posted.get("action"))).map_err(|_| unknown_action())?;
     let is_sure = posted.get("sure") == "yes" || matches!(action, Bulk::Test);
     if !is_sure && !slugs.is_empty() {
