@@ -12,7 +12,7 @@ mod key;
 mod mistake;
 mod proposal;
 mod read;
-mod rules;
+mod select_rules;
 mod stream;
 pub mod tables;
 
@@ -25,7 +25,7 @@ pub use key::key;
 pub use mistake::SelectionMistake;
 pub use proposal::Proposal;
 pub use read::{NoCatalog, read};
-pub use rules::{Rules, Taken, can_select};
+pub use select_rules::{Rules, Taken, can_select};
 pub use stream::Stream;
 
 #[cfg(test)]

@@ -17,7 +17,7 @@
 //! Of time: [`integration::schedule`] is the rule, [`integration::timing`] how it is kept, [`integration::timetable`] its
 //! moments, and [`run::due`] the one that is due now.
 //!
-//! Of selecting: [`integration::select`] says whether a pattern can match, `discovered::rules` which streams and fields
+//! Of selecting: [`integration::select`] says whether a pattern can match, `discovered::select_rules` which streams and fields
 //! patterns select, and [`plan::selection`] which integrations a command is for.
 //!
 //! Modules only use floors below their own; `tests/it/floors.rs` enforces that.

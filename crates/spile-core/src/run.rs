@@ -2,9 +2,9 @@
 
 pub mod arrival;
 pub mod backfill;
+pub mod carried_out;
 mod cause;
 pub mod certify;
-pub mod chosen;
 pub mod cost;
 pub mod due;
 pub mod error_line;
@@ -31,8 +31,8 @@ use crate::name::{EnvironmentName, IntegrationId, Slug};
 
 pub use arrival::{Arrival, Arrived};
 pub use backfill::TimeRange;
+pub use carried_out::CarriedOut;
 pub use cause::Cause;
-pub use chosen::CarriedOut;
 pub use cost::{Transfer, Usage};
 pub use due::Tries;
 pub use stream_filter::StreamFilter;

@@ -18,8 +18,8 @@ use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
 
 use super::app::App;
+use super::authentication::is_read;
 use super::refusal::{Refusal, internal};
-use super::sign_in::is_read;
 use super::ui::told_as_page;
 
 /// The largest request body, in bytes.

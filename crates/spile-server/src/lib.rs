@@ -19,6 +19,7 @@
 mod api;
 mod app;
 mod assets;
+mod authentication;
 mod caller;
 mod change;
 mod connections;
@@ -42,7 +43,6 @@ mod refusal;
 mod response_cache;
 mod session;
 mod setup;
-mod sign_in;
 mod start_run;
 mod state_change;
 mod ui;

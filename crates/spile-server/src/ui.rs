@@ -10,13 +10,13 @@ mod connector;
 mod connector_card;
 mod design;
 mod edited;
-mod entry;
 mod events;
 mod failure;
 mod form;
 mod general;
 mod integration;
 mod integrations;
+mod login;
 mod notifications;
 mod overview;
 mod provider;
@@ -27,7 +27,7 @@ mod section;
 mod server_settings;
 mod settings;
 mod shell;
-mod source;
+mod source_changes;
 mod source_sign_in;
 mod streams;
 mod unfinished;
@@ -46,10 +46,10 @@ pub fn routes() -> Router<App> {
     Router::new()
         .route("/", get(|| async { Redirect::to("/overview") }))
         .route("/overview", get(overview::show))
-        .route("/login", get(entry::login).post(entry::enter))
+        .route("/login", get(login::show).post(login::enter))
         .route("/login/provider", get(provider_login::begin))
         .route("/login/callback", get(provider_login::callback))
-        .route("/logout", post(entry::leave))
+        .route("/logout", post(login::leave))
         .route("/integrations", get(integrations::list))
         .route("/integrations/bulk", post(integrations::bulk))
         .route("/integrations/{slug}", get(integration::status))

@@ -19,7 +19,7 @@ use spile_core::name::{EnvironmentName, IntegrationId, Slug};
 use spile_core::plan::consequence::Verdict;
 use spile_core::plan::{Compared, Current, Plan};
 use spile_core::problem::{Problems, Report};
-use spile_core::run::chosen::{CHANGES, Upcoming};
+use spile_core::run::carried_out::{CHANGES, Upcoming};
 use spile_core::run::{CarriedOut, StreamFilter};
 use spile_core::state::SingerState;
 use spile_core::state::choice::{AppliedChoice, StreamChoice};

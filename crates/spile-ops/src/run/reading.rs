@@ -3,7 +3,7 @@
 use super::job::Job;
 use super::{From, OldRows};
 use crate::Error;
-use spile_core::run::chosen::{CHANGES, Upcoming};
+use spile_core::run::carried_out::{CHANGES, Upcoming};
 use spile_core::run::{CarriedOut, Details, Run, RunKind, StreamFilter};
 use spile_world::stores::state_changes::StateChanges;
 

@@ -7,14 +7,14 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 use std::time::Duration;
 
-use super::entry::{LoginForm, LoginPageQuery};
+use super::login::{LoginForm, LoginPageQuery};
 use super::provider::{leads, redirect_to};
 use super::shell::{Trouble, after_login};
 use crate::app::App;
+use crate::authentication::from;
 use crate::provider_login::{CALLBACK, Ended, NotSignedIn, ProviderLogin};
 use crate::refusal::{Refusal, internal, not_found};
 use crate::session::secure_for;
-use crate::sign_in::from;
 use spile_world::net::oauth::OAuthError;
 
 /// Leads the browser to the provider.

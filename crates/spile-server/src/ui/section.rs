@@ -10,7 +10,7 @@ use url::form_urlencoded::Serializer;
 use super::connector_card::mark;
 use super::integrations::state;
 use super::shell::{At, Trouble, fault};
-use super::source;
+use super::source_changes;
 use crate::change::{self, Bulk, ChangeOutcome};
 use crate::refusal::Refusal;
 use spile_core::connector::Role;
@@ -86,8 +86,8 @@ pub async fn page(
     });
     // The section of the streams has just compared the source with what was accepted.
     let changes = match section {
-        Section::Streams => source::count(&data["source"]),
-        _ if one.role() == Role::Extractor => source::changes(at, one),
+        Section::Streams => source_changes::count(&data["source"]),
+        _ if one.role() == Role::Extractor => source_changes::changes(at, one),
         _ => 0,
     };
     data["sections"] = links(one, section, changes);

@@ -13,12 +13,12 @@ use serde_json::{Value, json};
 use url::form_urlencoded::{self, Serializer};
 
 use crate::app::App;
+use crate::authentication::is_read;
 use crate::caller::{Caller, Role};
 use crate::pages::{About, Fault, PageLink, Shell, Told, render};
 use crate::project_view::ProjectView;
 use crate::refusal::Refusal;
 use crate::setup::Writing;
-use crate::sign_in::is_read;
 use spile_ops::Error;
 
 /// The pages in the navigation.

@@ -13,7 +13,7 @@ use url::form_urlencoded;
 use super::form::Posted;
 use super::section::{Section, goes_on, page};
 use super::shell::{At, Trouble};
-use super::source;
+use super::source_changes;
 use crate::api::find;
 use crate::contract::{self, Wish};
 use crate::refusal::Refusal;
@@ -51,7 +51,7 @@ fn section(at: &At, one: &Arc<Integration>, wanted: &StreamsQuery, now: Timestam
     let offered = contract::known(&at.desk, one).ok().flatten();
     json!({
         "streams": offered.as_ref().map(|offered| streams(at, one, offered, wanted, now)), "q": wanted.q,
-        "source": offered.as_ref().and_then(|offered| source::of(at, one, offered, now)),
+        "source": offered.as_ref().and_then(|offered| source_changes::of(at, one, offered, now)),
     })
 }
 

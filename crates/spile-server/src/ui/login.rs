@@ -14,11 +14,11 @@ use url::form_urlencoded::Serializer;
 use super::form::{Looking, Posted};
 use super::shell::{Trouble, after_login, mistake};
 use crate::app::App;
+use crate::authentication::from;
 use crate::caller::Caller;
 use crate::pages::render;
 use crate::refusal::Refusal;
 use crate::session::{NotIn, kept_to_https};
-use crate::sign_in::from;
 
 /// The sign-in form: a code, or a token of this server or of a trusted provider.
 #[derive(Deserialize)]
@@ -43,7 +43,7 @@ pub struct LoginPageQuery {
     code: String,
 }
 
-pub async fn login(State(app): State<App>, Query(asked): Query<LoginPageQuery>) -> Result<Response, Trouble> {
+pub async fn show(State(app): State<App>, Query(asked): Query<LoginPageQuery>) -> Result<Response, Trouble> {
     if !app.sessions().asks() {
         return Ok(Redirect::to(after_login(&asked.next)).into_response());
     }
