@@ -12,6 +12,7 @@ use super::signals::pass_on;
 use super::surroundings::variable;
 use super::{Global, Output, Site, host, places};
 use spile_core::secret::Secret;
+use spile_core::settings::secure;
 use spile_ops::edits::Destination;
 use spile_ops::run::{RunSlots, jobs};
 use spile_ops::scheduler::{self, Opened};
@@ -68,10 +69,10 @@ pub struct Args {
 #[command(next_help_heading = "Tokens of Supabase Auth or another provider of OpenID Connect")]
 struct Trusted {
     /// Issuer of the tokens, for example `https://PROJECT.supabase.co/auth/v1`
-    #[arg(id = "jwt_issuer", long = "jwt-issuer", value_name = "URL")]
+    #[arg(id = "jwt_issuer", long = "jwt-issuer", value_name = "URL", value_parser = secured)]
     issuer: Option<url::Url>,
     /// URL of the issuer's public keys [default: `/.well-known/jwks.json` below the issuer]
-    #[arg(id = "jwt_jwks", long = "jwt-jwks", value_name = "URL", requires = "jwt_issuer")]
+    #[arg(id = "jwt_jwks", long = "jwt-jwks", value_name = "URL", requires = "jwt_issuer", value_parser = secured)]
     jwks: Option<url::Url>,
     /// Expected audience (the `aud` claim)
     #[arg(
@@ -103,6 +104,11 @@ struct Trusted {
         default_values = ["email", "profile"]
     )]
     scopes: Vec<String>,
+}
+
+/// Parses an address that nobody on the way can change the answers of.
+fn secured(text: &str) -> Result<url::Url, &'static str> {
+    secure(text).map_err(|_| "use an address with `https`, or with `http` on this machine")
 }
 
 impl Trusted {

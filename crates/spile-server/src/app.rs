@@ -28,6 +28,9 @@ use spile_world::{Audit, Deed, Keys, Program, SeenAlerts, Tokens};
 /// How many sign-in attempts an address may make in a minute.
 const ATTEMPTS: u32 = 30;
 
+/// How many sign-ins to sources may have begun at a time.
+const SIGN_INS: usize = 100;
+
 /// The server's state.
 #[derive(Clone)]
 pub struct App(Arc<Inner>);
@@ -76,7 +79,7 @@ impl App {
             jobs: Jobs::default(),
             queue: Queue::default(),
             drafts: Drafts::new(DraftFiles::of(&own_folder)),
-            sign_ins: PendingSignIns::default(),
+            sign_ins: PendingSignIns::at_most(SIGN_INS),
             answered: IdempotencyStore::default(),
             writes: tokio::sync::Mutex::default(),
             pulse: watch::Sender::default(),

@@ -39,7 +39,8 @@ impl Caller {
     /// Returns the invited person.
     #[must_use]
     pub fn invited(invite: Invite) -> Self {
-        Self::with(format!("invite:{}", invite.name), invite.name, invite.role)
+        // Somebody with less rights and the same name is somebody else.
+        Self::with(format!("invite:{}:{}", invite.role.word(), invite.name), invite.name, invite.role)
     }
 
     /// Returns the bearer of an API token.

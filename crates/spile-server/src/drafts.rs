@@ -230,6 +230,7 @@ impl Drafts {
     /// Returns the drafts of a server: none in memory yet.
     #[must_use]
     pub fn new(files: DraftFiles) -> Self {
+        files.sweep(LASTS);
         Self { all: Mutex::default(), files }
     }
 
@@ -263,7 +264,7 @@ impl Drafts {
         if let Some((_, draft)) = all.get(id) {
             return Some(draft.clone());
         }
-        let draft = restored(serde_json::from_slice(&self.files.read(id)?).ok()?)?;
+        let draft = restored(serde_json::from_slice(&self.files.read(id, LASTS)?).ok()?)?;
         all.insert(id.to_owned(), (Instant::now(), draft.clone()));
         Some(draft)
     }

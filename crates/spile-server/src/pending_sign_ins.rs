@@ -13,11 +13,12 @@ use super::caller::Caller;
 /// How long a person may take to sign in.
 pub const LASTS: Duration = Duration::from_mins(10);
 
-/// How many sign-ins may have begun at a time.
-const MOST: usize = 100;
-
 /// The sign-ins, by the random text that the provider sends back.
-pub struct PendingSignIns<T>(Mutex<BTreeMap<String, (Instant, T)>>);
+pub struct PendingSignIns<T> {
+    all: Mutex<BTreeMap<String, (Instant, T)>>,
+    /// How many may have begun at a time.
+    most: usize,
+}
 
 /// A sign-in to a source that has begun.
 pub struct PendingSignIn {
@@ -56,18 +57,17 @@ impl SessionMark {
     }
 }
 
-impl<T> Default for PendingSignIns<T> {
-    fn default() -> Self {
-        Self(Mutex::default())
-    }
-}
-
 impl<T> PendingSignIns<T> {
+    /// Returns a store for so many sign-ins.
+    pub fn at_most(most: usize) -> Self {
+        Self { all: Mutex::default(), most }
+    }
+
     /// Adds a sign-in. Drops the oldest one if there are too many.
     pub fn begin(&self, state: &str, sign_in: T) {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
         all.retain(|_, (at, _)| at.elapsed() < LASTS);
-        if all.len() >= MOST
+        if all.len() >= self.most
             && let Some(oldest) = all.iter().min_by_key(|(_, (at, _))| *at).map(|(state, _)| state.clone())
         {
             all.remove(&oldest);
@@ -77,7 +77,7 @@ impl<T> PendingSignIns<T> {
 
     /// Takes a sign-in, if this session or browser has begun it. For another one it stays as it is.
     pub fn take(&self, state: &str, is_own: impl FnOnce(&T) -> bool) -> Option<T> {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
         all.retain(|_, (at, _)| at.elapsed() < LASTS);
         if !is_own(&all.get(state)?.1) {
             return None;

@@ -6,6 +6,7 @@ use axum::http::{HeaderMap, HeaderValue};
 
 use super::caller::Caller;
 use super::jwt::{Jwts, Trust};
+use super::limits::Limit;
 use super::pending_sign_ins::{LASTS, PendingSignIns};
 use super::refusal::Refusal;
 use super::session::{cookie, secure_for};
@@ -17,6 +18,12 @@ use spile_world::net::oauth::oidc::{OidcClient, PendingLogin};
 /// The path that the provider sends the browser back to.
 pub const CALLBACK: &str = "/login/callback";
 
+/// How many sign-ins may have begun at a time: nobody needs to be signed in to begin one.
+const MOST: usize = 10_000;
+
+/// How many sign-ins an address may begin in a minute. A whole organization may come from one.
+const BEGUN: u32 = 120;
+
 /// The provider that people sign in with, and the sign-ins that have begun.
 pub struct ProviderLogin {
     client: OidcClient,
@@ -25,6 +32,8 @@ pub struct ProviderLogin {
     authorities: Authorities,
     verifier: OnceLock<Jwts>,
     pending: PendingSignIns<Login>,
+    /// Rate limit of sign-ins that begin, by address. That of codes and tokens is another one.
+    begun: Limit,
     /// The name of the cookie that binds a sign-in to a browser, for this port.
     cookie: String,
 }
@@ -73,13 +82,22 @@ impl ProviderLogin {
         // Without certificates there is no provider; the API reports that for its tokens.
         let client = OidcClient::new(settings, &authorities).ok()?;
         let cookie = format!("spile_login_{}", setup.port);
-        let pending = PendingSignIns::default();
-        Some(Self { client, trust, authorities, verifier: OnceLock::new(), pending, cookie })
+        let pending = PendingSignIns::at_most(MOST);
+        let begun = Limit::per_minute(BEGUN);
+        Some(Self { client, trust, authorities, verifier: OnceLock::new(), pending, begun, cookie })
     }
 
     /// Returns the name of the provider, for people.
     pub fn name(&self) -> &str {
         self.client.provider()
+    }
+
+    /// Counts a sign-in that an address begins.
+    ///
+    /// # Errors
+    /// If it has begun too many.
+    pub fn count(&self, from: &str) -> Result<(), Refusal> {
+        self.begun.take(from)
     }
 
     /// Begins a sign-in.

@@ -30,6 +30,9 @@ const WRONG: u32 = 5;
 /// How long the pause lasts.
 const PAUSE: Duration = Duration::from_mins(1);
 
+/// How many sessions a person may have. One more ends the one that would end first.
+const MOST_OF_ONE: usize = 50;
+
 /// How many addresses with wrong codes to remember.
 const MOST: usize = 10_000;
 
@@ -77,6 +80,17 @@ impl SessionStore {
     fn drop_ended(&mut self) {
         let now = Timestamp::now();
         self.by_hash.retain(|_, session| session.until > now);
+    }
+
+    /// Ends the oldest session of a person who has as many as they may have.
+    fn make_room(&mut self, subject: &str) {
+        let own = || self.by_hash.iter().filter(|(_, session)| session.who.subject == subject);
+        if own().count() < MOST_OF_ONE {
+            return;
+        }
+        if let Some(first) = own().min_by_key(|(_, session)| session.until).map(|(sha256, _)| sha256.clone()) {
+            self.by_hash.remove(&first);
+        }
     }
 }
 
@@ -212,6 +226,7 @@ impl Sessions {
         let who = Caller { csrf: Some(random()), ..who };
         let session = Session { who, until: Timestamp::now() + lasts, token };
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.make_room(&session.who.subject);
         state.by_hash.insert(hash(secret.as_bytes()), session);
         self.store(&mut state);
         self.cookie(&secret, lasts)
@@ -256,11 +271,11 @@ impl Sessions {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.drop_ended();
         let session = state.by_hash.get(&hash(self.brought(headers)?.as_bytes()))?;
+        let (who, token) = (session.who.clone(), session.token.clone());
+        // Reading the tokens must not keep other requests waiting.
+        drop(state);
         let is_revoked = |sha256: &String| self.tokens.with_hash(sha256).is_none();
-        if session.token.as_ref().is_some_and(is_revoked) {
-            return None;
-        }
-        Some(session.who.clone())
+        if token.as_ref().is_some_and(is_revoked) { None } else { Some(who) }
     }
 
     /// Stores the sessions that have not ended.
@@ -296,11 +311,12 @@ fn restored(stored: StoredSession) -> (String, Session) {
     (sha256, Session { who: Caller { subject, name, role, csrf: Some(csrf) }, until, token })
 }
 
-/// Returns the value of a cookie that a request brings.
+/// Returns the value of a cookie that a request brings. Of two with this name, one was put there by another host: none counts.
 pub(super) fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let cookies = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
     let value = |one: &'a str| one.trim().strip_prefix(name)?.strip_prefix('=');
-    cookies.flat_map(|line| line.split(';')).find_map(value)
+    let mut found = cookies.flat_map(|line| line.split(';')).filter_map(value);
+    found.next().filter(|_| found.next().is_none())
 }
 
 /// Restricts a cookie to TLS if the browser's `Origin` shows that it uses TLS: a proxy may end TLS before the server.
@@ -381,7 +397,7 @@ mod tests {
         let typed = format!(" {} ", code.to_lowercase());
         assert_eq!(sessions.fits(&typed, "a").unwrap().name, "anna");
         let who = sessions.find(&headers(&sessions.enter(&typed).unwrap())).unwrap();
-        assert_eq!((who.name.as_str(), who.role, who.subject.as_str()), ("anna", Role::Viewer, "invite:anna"));
+        assert_eq!((who.name.as_str(), who.role, who.subject.as_str()), ("anna", Role::Viewer, "invite:viewer:anna"));
         assert_eq!((sessions.fits(&code, "a"), sessions.enter(&code)), (Err(NotIn::Wrong), Err(NotIn::Wrong)));
         // The printed code still works.
         sessions.fits("ABCD-EFGH", "a").unwrap();

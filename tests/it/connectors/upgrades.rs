@@ -408,6 +408,14 @@ async fn a_page_adds_a_connector_from_the_hub_like_any_other_change() {
     assert!(folder.read(".spile/audit.jsonl").contains("add a connector"));
     // A second time it exists.
     assert_eq!(browser.post(address, &[]).await.status(), StatusCode::UNPROCESSABLE_ENTITY);
+    // One that would be called like a built-in connector would change the plugin of all that use it.
+    let named = facts.iter().find(|fact| fact.head.name.starts_with("hub:tap-postgres--")).unwrap();
+    let mut other = tap("1.0", &json!([]));
+    (other["name"], other["variant"]) = (json!("tap-postgres"), json!(named.variant));
+    hub.publish(&[other]);
+    let taken = format!("/marketplace/hub/extractor/tap-postgres--{}", named.variant);
+    assert_eq!(browser.post(&taken, &[]).await.status(), StatusCode::CONFLICT);
+    assert!(!folder.join("connectors/postgres.toml").exists());
     for path in
         ["/marketplace/extractor/nothing", "/marketplace/hub/loader/tap-workable", "/marketplace/other/postgres"]
     {

@@ -41,6 +41,34 @@ async fn an_invitation_lets_one_person_in_under_a_name() {
 }
 
 #[tokio::test]
+async fn a_draft_is_its_owners_alone_even_for_somebody_who_has_its_address() {
+    let folder = Folder::project();
+    let server = Server::of_folder(&folder, &[]);
+    let sign_in = async |name: &str| {
+        let made = folder.spile(&format!("login-code {name} --role editor --format json")).exits(0).json();
+        server.browser_of(&enter(&server, &[("code", made["code"].as_str().unwrap())]).await).await
+    };
+    let (anna, ben) = (sign_in("anna").await, sign_in("ben").await);
+    let settings = anna.goes("/new/extractor/postgres", &[]).await;
+    anna.post(&settings, &[("name", "Shop"), ("config.host", "db.internal"), ("secrets.password", "hunter2")]).await;
+    assert!(anna.page(&settings).await.contains("db.internal"));
+    assert_eq!(ben.get(&settings).await.status(), StatusCode::NOT_FOUND);
+    let sent = ben.post(&settings, &[("config.host", "evil.example"), ("do", "test")]).await;
+    assert_eq!(sent.status(), StatusCode::NOT_FOUND);
+    assert!(anna.page(&settings).await.contains("db.internal"));
+}
+
+#[tokio::test]
+async fn two_cookies_of_one_name_are_none() {
+    let folder = Folder::project();
+    let server = Server::of_folder(&folder, &[]);
+    let browser = server.browser().await;
+    let both = format!("{}; {}", browser.cookie, browser.cookie.replace('=', "=x"));
+    let answer = server.bare(Method::GET, "/overview").header(COOKIE, both).send().await.unwrap();
+    assert_eq!(answer.status(), StatusCode::SEE_OTHER);
+}
+
+#[tokio::test]
 async fn a_link_of_an_invitation_names_the_address_of_the_pages() {
     let folder = Folder::project();
     let settings =
@@ -158,6 +186,8 @@ async fn a_provider_that_is_away_leaves_the_other_ways_in() {
     assert_eq!(answer.status(), StatusCode::BAD_GATEWAY);
     assert!(answer.text().await.unwrap().contains("127.0.0.1 cannot be reached"));
     assert!(server.browser().await.page("/overview").await.contains("admin"));
+    let line = "serve --bind 127.0.0.1:0 --jwt-issuer http://id.example.com --format text";
+    assert!(folder.spile(line).exits(64).notes.contains("use an address with `https`"));
     let without = Server::of_folder(&folder, &[]);
     for path in ["/login/provider", "/login/callback?code=x&state=y"] {
         assert_eq!(without.bare(Method::GET, path).send().await.unwrap().status(), StatusCode::NOT_FOUND, "{path}");

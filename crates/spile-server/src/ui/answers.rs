@@ -21,7 +21,9 @@ pub fn find(at: &At, id: &str) -> Result<Draft, Refusal> {
         let connector = change::connector(&at.app, &stored.connector, stored.role).ok()?;
         Some(stored.with(connector, at.app.fresh_keys()))
     };
-    drafts.get(id).or_else(|| drafts.restore(id, restored)).ok_or_else(gone)
+    let found = drafts.get(id).or_else(|| drafts.restore(id, restored));
+    // Its id may have been read in a log or over a shoulder, and it contains secrets.
+    found.filter(|draft| draft.owner == at.who.subject).ok_or_else(gone)
 }
 
 pub fn gone() -> Refusal {

@@ -11,8 +11,10 @@ use super::shell::{At, Trouble};
 use crate::change::{self, Change};
 use crate::refusal::{Refusal, read_only};
 use crate::setup::Writing;
-use spile_core::connector::{Connector, Role, Setting};
+use spile_core::connector::{Catalog, Connector, Role, Setting};
 use spile_core::definition::DefinitionHints;
+use spile_core::source::Source;
+use spile_ops as ops;
 use spile_ops::connectors::{self, Origin, Overwriting, PreparedImport, Shelf, ShelfEntry};
 use spile_ops::edits::WriteOutcome;
 use spile_world::net::hub::Hub;
@@ -88,9 +90,15 @@ pub async fn add(Path(Identity { kind, name }): Path<Identity>, posted: Posted) 
     if setup.writing == Writing::Not {
         return Err(read_only().into());
     }
+    let (source, asked) = definition(at, kind, &name).await?;
     let _turn = at.app.turn().await;
-    let prepared = prepared(at, kind, &name).await?;
-    let PreparedImport { imported, edits } = prepared;
+    let PreparedImport { imported, edits } =
+        connectors::prepare_import(&setup.project, &source, &asked, Overwriting::Refused)?;
+    if Catalog::is_built_in(kind, &imported.name) {
+        return Err(overrides(&imported.name, &name).into());
+    }
+    // Integrations that exist must stay valid.
+    ops::check(&edits.over(&setup.project))?;
     let details = format!("The connector `{}`, from Meltano Hub: {name}.", imported.name);
     let made =
         change::carry_out(&at.app, &at.who, &Change { edits, slugs: &[], verb: "Add a connector", details }).await?;
@@ -102,15 +110,23 @@ pub async fn add(Path(Identity { kind, name }): Path<Identity>, posted: Posted) 
     Ok(Redirect::to(&format!("{page}?did={did}")).into_response())
 }
 
-async fn prepared(at: &At, role: Role, name: &str) -> Result<PreparedImport, Refusal> {
+/// Returns the refusal for a definition that would replace a built-in connector, and with it the plugin of integrations that
+/// use it.
+fn overrides(connector: &str, plugin: &str) -> Refusal {
+    let detail = format!("the connector would be called `{connector}`, like one that spile has already");
+    let help = format!("an engineer can add it under another name: `spile connectors import hub:{plugin} --name NAME`");
+    Refusal::new(StatusCode::CONFLICT, "spile::connector::exists", detail).help(help)
+}
+
+/// Returns the definition of a plugin of the hub, and what is known about it.
+async fn definition(at: &At, role: Role, name: &str) -> Result<(Source, DefinitionHints), Refusal> {
     let setup = at.app.setup();
     let mut asked = DefinitionHints { role: Some(role), ..DefinitionHints::default() };
     // The local copy of the hub, if there is one, needs no network.
-    let source = if let Some(source) = connectors::hub(&setup.project, name, &mut asked)? {
-        source
-    } else {
-        let hub = Hub::new(&setup.hub, &setup.outside.authorities).map_err(spile_ops::Error::from)?;
-        connectors::download(&hub, name, &mut asked).await?
-    };
-    Ok(connectors::prepare_import(&setup.project, &source, &asked, Overwriting::Refused)?)
+    if let Some(source) = connectors::hub(&setup.project, name, &mut asked)? {
+        return Ok((source, asked));
+    }
+    let hub = Hub::new(&setup.hub, &setup.outside.authorities).map_err(ops::Error::from)?;
+    let source = connectors::download(&hub, name, &mut asked).await?;
+    Ok((source, asked))
 }

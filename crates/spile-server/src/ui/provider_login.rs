@@ -24,7 +24,7 @@ pub async fn begin(
     parts: Parts,
 ) -> Result<Response, Trouble> {
     let Some(provider) = app.provider() else { return Ok(not_found().await.into_response()) };
-    app.attempts().take(&from(&parts))?;
+    provider.count(&from(&parts))?;
     let next = after_login(&asked.next).to_owned();
     let redirect = redirect_address(&app, &parts.headers).await?;
     match provider.begin(redirect, next.clone()).await {
@@ -37,7 +37,7 @@ pub async fn begin(
 /// browser holds it back while it follows links of other sites.
 pub async fn callback(State(app): State<App>, RawQuery(query): RawQuery, parts: Parts) -> Result<Response, Trouble> {
     let Some(provider) = app.provider() else { return Ok(not_found().await.into_response()) };
-    app.attempts().take(&from(&parts))?;
+    // Without the cookie of a sign-in that has begun, this costs nothing and reveals nothing.
     match provider.end(&parts.headers, &query.unwrap_or_default()).await {
         Ok(ended) => {
             let cookie = started(&app, &ended)?;
@@ -88,6 +88,10 @@ fn told(name: &str, error: &OAuthError) -> (StatusCode, String) {
         OAuthError::WrongClient { .. } => (
             StatusCode::BAD_GATEWAY,
             format!("{name} does not know this server, or its secret is wrong. Tell the person who runs the server."),
+        ),
+        OAuthError::Unreached { .. } => (
+            StatusCode::BAD_GATEWAY,
+            format!("{name} cannot be reached. Try again later, or tell the person who runs the server."),
         ),
         other => (StatusCode::BAD_GATEWAY, format!("Signing in failed: {other}. Try again later.")),
     }

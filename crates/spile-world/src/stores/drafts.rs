@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use zeroize::Zeroizing;
 
-use crate::files::own_folder::Own;
+use crate::files::own_folder::{Own, OwnFolder};
 use spile_core::digest::{hash, sha256};
 use spile_core::sops::{DataKey, Enc, PlainKind};
 
@@ -41,11 +41,16 @@ impl DraftFiles {
         own.replace(&file, sealed.to_string().as_bytes())
     }
 
-    /// Returns a draft; `None` if there is none with this id, or another user may have written it.
+    /// Returns a draft that somebody has changed within a time; `None` if there is none with this id, or another user may
+    /// have written it.
     #[must_use]
-    pub fn read(&self, id: &str) -> Option<Zeroizing<Vec<u8>>> {
+    pub fn read(&self, id: &str, lasts: Duration) -> Option<Zeroizing<Vec<u8>>> {
         let file = file(id);
-        let bytes = self.0.open().ok()??.read_private(&file, MOST_BYTES).ok()??;
+        let own = self.0.open().ok()??;
+        if age(&own, &file).is_none_or(|age| age >= lasts) {
+            return None;
+        }
+        let bytes = own.read_private(&file, MOST_BYTES).ok()??;
         let sealed: Enc = String::from_utf8(bytes).ok()?.parse().ok()?;
         key(id)?.decrypt(&sealed, file.as_os_str().as_encoded_bytes())
     }
@@ -62,13 +67,17 @@ impl DraftFiles {
         let Ok(Some(own)) = self.0.open() else { return };
         for name in own.list(FOLDER).unwrap_or_default() {
             let file = Path::new(FOLDER).join(name);
-            let changed = own.open(&file).ok().flatten().and_then(|file| file.metadata().ok()?.modified().ok());
-            let age = changed.and_then(|changed| SystemTime::now().duration_since(changed).ok());
-            if age.is_some_and(|age| age >= lasts) {
+            if age(&own, &file).is_some_and(|age| age >= lasts) {
                 let _ = own.remove(&file);
             }
         }
     }
+}
+
+/// Returns how long ago a file was changed.
+fn age(own: &OwnFolder, file: &Path) -> Option<Duration> {
+    let changed = own.open(file).ok().flatten()?.metadata().ok()?.modified().ok()?;
+    Some(SystemTime::now().duration_since(changed).unwrap_or_default())
 }
 
 /// Returns the name of a draft's file, which does not reveal its id.
@@ -84,15 +93,17 @@ fn key(id: &str) -> Option<DataKey> {
 mod tests {
     use super::*;
 
+    const HOUR: Duration = Duration::from_hours(1);
+
     #[test]
     fn a_draft_is_read_with_its_id_and_its_file_shows_nothing() {
         let folder = tempfile::tempdir().unwrap();
         let files = DraftFiles::of(&folder.path().join(".spile"));
-        assert_eq!(files.read("one"), None);
+        assert_eq!(files.read("one", HOUR), None);
         files.write("one", b"hunter2").unwrap();
         files.write("one", b"hunter3").unwrap();
         files.write("two", b"other").unwrap();
-        assert_eq!(files.read("one").unwrap().as_slice(), b"hunter3");
+        assert_eq!(files.read("one", HOUR).unwrap().as_slice(), b"hunter3");
         for item in std::fs::read_dir(folder.path().join(".spile/drafts")).unwrap() {
             let text = std::fs::read_to_string(item.unwrap().path()).unwrap();
             assert!(text.starts_with("ENC[AES256_GCM,") && !text.contains("hunter") && !text.contains("other"));
@@ -100,10 +111,10 @@ mod tests {
         // Another draft's file under this name is not this draft.
         let [one, two] = ["one", "two"].map(|id| folder.path().join(".spile").join(file(id)));
         std::fs::copy(two, one).unwrap();
-        assert_eq!(files.read("one"), None);
+        assert_eq!(files.read("one", HOUR), None);
         files.sweep(Duration::from_hours(1));
-        assert!(files.read("two").is_some());
+        assert!(files.read("two", HOUR).is_some());
         files.sweep(Duration::ZERO);
-        assert_eq!(files.read("two"), None);
+        assert_eq!(files.read("two", HOUR), None);
     }
 }
