@@ -106,7 +106,7 @@ fn links(one: &Integration, here: Section, changes: usize) -> Value {
     let link = |section: Section| {
         json!({
             "title": section.title(), "path": section.path(&one.slug), "is_here": section == here,
-            "count": if section == Section::Streams { changes } else { 0 },
+            "count": if section == Section::Streams { changes } else { 0 }, "counted": "changes of the source",
         })
     };
     Section::ALL.into_iter().filter(|section| is_source || *section != Section::Streams).map(link).collect()
