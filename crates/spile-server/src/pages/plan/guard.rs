@@ -75,6 +75,6 @@ mod tests {
         assert_eq!(row.sentence, "It deletes 2 of 5 integrations. The limit is 30 %, and one at a time.");
         let rows = Some(Excess { found: 12_000, most: 1_000 });
         let row = GuardRow::from(&Breach::Resync { resyncs: 1, rows, seconds: None });
-        assert_eq!(row.sentence, "It reads 1 source again: 12\u{202f}000 rows (the limit is 1\u{202f}000).");
+        assert_eq!(row.sentence, "It reads 1 source again: 12,000 rows (the limit is 1,000).");
     }
 }
