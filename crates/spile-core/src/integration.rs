@@ -71,6 +71,12 @@ impl Integration {
         self.overlays.get(environment).unwrap_or(&self.base)
     }
 
+    /// Returns the path of its overlay for an environment, which need not exist.
+    #[must_use]
+    pub fn overlay_path(&self, environment: &EnvironmentName) -> PathBuf {
+        self.path.with_extension(format!("{environment}.toml"))
+    }
+
     /// Returns the name of its plugin in Meltano: `<plugin>--<slug>`, or the name in its file.
     #[must_use]
     pub fn plugin_name(&self) -> String {

@@ -65,7 +65,7 @@ pub async fn pull(world: &World, loaded: &Loaded, environment: &EnvironmentName,
 /// Returns the file that decides in an environment: the overlay, if there is one.
 fn file(integration: &Integration, environment: &EnvironmentName) -> PathBuf {
     if integration.overlays.contains_key(environment) {
-        integration.path.with_extension(format!("{environment}.toml"))
+        integration.overlay_path(environment)
     } else {
         integration.path.clone()
     }

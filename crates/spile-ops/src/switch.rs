@@ -76,7 +76,7 @@ fn edits(
     place: &SwitchTarget,
     all: &mut Edits,
 ) -> Result<(), Error> {
-    let overlay = |environment: &EnvironmentName| integration.path.with_extension(format!("{environment}.toml"));
+    let overlay = |environment: &EnvironmentName| integration.overlay_path(environment);
     let wanted = to == Switch::On;
     let mut edit = |path: PathBuf| {
         let edit = Edit { table: None, key: "enabled".to_owned(), value: Some(Value::Bool(wanted)) };
@@ -119,7 +119,7 @@ pub fn schedule_edits(
     let edit = || Edit { table: None, key: "schedule".to_owned(), value: schedule.map(Value::from) };
     let mut all = Edits::default();
     all.set_key(&world.project, integration.path.clone(), edit())?;
-    let overlay = integration.path.with_extension(format!("{environment}.toml"));
+    let overlay = integration.overlay_path(environment);
     if says(world, &overlay, "schedule")? {
         all.set_key(&world.project, overlay, edit())?;
     }

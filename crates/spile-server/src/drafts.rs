@@ -35,22 +35,31 @@ pub struct Drafts {
 /// An integration that someone is creating.
 #[derive(Clone)]
 pub struct Draft {
+    /// What its owner has answered, and what came of it.
+    pub answers: Answers,
+    /// Its connector.
+    pub connector: Arc<Connector>,
+    /// Its secrets, which exist only here until they are encrypted.
+    pub secrets: BTreeMap<String, Secret>,
+    /// Keys that decrypt only what was encrypted for this draft.
+    pub keys: Arc<Keys>,
+}
+
+/// What the owner of a draft has answered, and what came of it.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Answers {
     /// The user who is creating it.
     pub owner: String,
     /// The id of the integration, which the reviewed file and the saved one have in common.
     pub integration: Uuid,
     /// The step at which its owner last left it; empty if that never happened.
     pub step: String,
-    /// Its connector.
-    pub connector: Arc<Connector>,
     /// Its name.
     pub name: String,
     /// The values of its settings.
     pub config: Settings,
     /// The text typed for each setting.
     pub typed: BTreeMap<String, String>,
-    /// Its secrets, which exist only here until they are encrypted.
-    pub secrets: BTreeMap<String, Secret>,
     /// The loader that receives its records.
     pub loader: String,
     /// Its schedule.
@@ -65,31 +74,17 @@ pub struct Draft {
     pub run: Option<Run>,
     /// Counts changes to its settings: results that belong to an earlier count are discarded.
     pub settled: u64,
-    /// Keys that decrypt only what was encrypted for this draft.
-    pub keys: Arc<Keys>,
 }
 
 /// A draft as it is stored, before it is encrypted.
 #[derive(Serialize, Deserialize)]
 pub struct StoredDraft {
-    owner: String,
-    integration: Uuid,
-    step: String,
+    answers: Answers,
     /// The role of its connector.
     pub role: Role,
     /// The name of its connector.
     pub connector: String,
-    name: String,
-    config: Settings,
-    typed: BTreeMap<String, String>,
     secrets: BTreeMap<String, String>,
-    loader: String,
-    schedule: String,
-    select: Vec<String>,
-    streams: Option<Vec<Offered>>,
-    in_full: BTreeSet<String>,
-    run: Option<Run>,
-    settled: u64,
 }
 
 /// A draft that its owner has left, without its answers and secrets.
@@ -105,23 +100,26 @@ pub struct UnfinishedDraft {
 
 impl UnfinishedDraft {
     fn of(id: &str, draft: &Draft) -> Self {
-        let path = format!("/drafts/{id}/{}", draft.step);
-        Self { id: id.to_owned(), name: draft.name.clone(), connector: draft.connector.head.label.clone(), path }
+        let path = format!("/drafts/{id}/{}", draft.answers.step);
+        Self {
+            id: id.to_owned(),
+            name: draft.answers.name.clone(),
+            connector: draft.connector.head.label.clone(),
+            path,
+        }
     }
 }
 
 impl Draft {
     /// Starts a draft without answers.
     pub fn new(owner: &str, connector: Arc<Connector>, keys: Keys) -> Self {
-        Self {
+        let answers = Answers {
             owner: owner.to_owned(),
             integration: Uuid::new_v4(),
             step: String::new(),
             name: connector.head.label.clone(),
-            connector,
             config: Settings::new(),
             typed: BTreeMap::new(),
-            secrets: BTreeMap::new(),
             loader: String::new(),
             schedule: String::new(),
             select: Vec::new(),
@@ -129,35 +127,41 @@ impl Draft {
             in_full: BTreeSet::new(),
             run: None,
             settled: 0,
-            keys: Arc::new(keys),
-        }
+        };
+        Self { answers, connector, secrets: BTreeMap::new(), keys: Arc::new(keys) }
     }
 
     /// Returns what its file will say.
     pub fn wanted(&self) -> DesiredIntegration {
-        let texts = [("name", &self.name), ("loader", &self.loader), ("schedule", &self.schedule)];
+        let texts =
+            [("name", &self.answers.name), ("loader", &self.answers.loader), ("schedule", &self.answers.schedule)];
         let said = texts.into_iter().filter(|(_, text)| !text.is_empty());
         let mut keys: BTreeMap<_, _> =
             said.map(|(key, text)| (key.to_owned(), serde_json::Value::from(text.as_str()))).collect();
-        keys.insert("id".to_owned(), self.integration.to_string().into());
-        if !self.select.is_empty() {
-            keys.insert("select".to_owned(), self.select.clone().into());
+        keys.insert("id".to_owned(), self.answers.integration.to_string().into());
+        if !self.answers.select.is_empty() {
+            keys.insert("select".to_owned(), self.answers.select.clone().into());
         }
         let metadata = self.metadata();
         if !metadata.is_empty() {
             keys.insert("metadata".to_owned(), metadata.into());
         }
         let secrets = self.secrets.iter().map(|(name, secret)| (name.clone(), Some(secret.clone())));
-        DesiredIntegration { keys, config: Some(self.config.clone()), secrets: secrets.collect() }
+        DesiredIntegration { keys, config: Some(self.answers.config.clone()), secrets: secrets.collect() }
     }
 
     /// Tells whether a stream is selected.
     pub fn takes(&self, stream: &Offered) -> bool {
-        if self.select.is_empty() { stream.is_usual } else { self.select.contains(&stream.pattern()) }
+        if self.answers.select.is_empty() { stream.is_usual } else { self.answers.select.contains(&stream.pattern()) }
     }
 
     fn metadata(&self) -> serde_json::Map<String, serde_json::Value> {
-        let all = self.streams.iter().flatten().filter(|one| self.takes(one) && !self.in_full.contains(&one.name));
+        let all = self
+            .answers
+            .streams
+            .iter()
+            .flatten()
+            .filter(|one| self.takes(one) && !self.answers.in_full.contains(&one.name));
         all.filter_map(Offered::metadata).collect()
     }
 }
@@ -166,63 +170,18 @@ impl StoredDraft {
     fn of(draft: &Draft) -> Self {
         let secrets = draft.secrets.iter().map(|(name, secret)| (name.clone(), secret.expose().to_owned()));
         Self {
-            owner: draft.owner.clone(),
-            integration: draft.integration,
-            step: draft.step.clone(),
+            answers: draft.answers.clone(),
             role: draft.connector.head.role,
             connector: draft.connector.head.name.clone(),
-            name: draft.name.clone(),
-            config: draft.config.clone(),
-            typed: draft.typed.clone(),
             secrets: secrets.collect(),
-            loader: draft.loader.clone(),
-            schedule: draft.schedule.clone(),
-            select: draft.select.clone(),
-            streams: draft.streams.clone(),
-            in_full: draft.in_full.clone(),
-            run: draft.run.clone(),
-            settled: draft.settled,
         }
     }
 
     /// Returns the draft, with its connector and new keys.
     #[must_use]
     pub fn with(self, connector: Arc<Connector>, keys: Keys) -> Draft {
-        let Self {
-            owner,
-            integration,
-            step,
-            name,
-            config,
-            typed,
-            secrets,
-            loader,
-            schedule,
-            select,
-            streams,
-            in_full,
-            ..
-        } = self;
-        let secrets = secrets.into_iter().map(|(name, secret)| (name, Secret::new(secret))).collect();
-        let (run, settled, keys) = (self.run, self.settled, Arc::new(keys));
-        Draft {
-            owner,
-            integration,
-            step,
-            connector,
-            name,
-            config,
-            typed,
-            secrets,
-            loader,
-            schedule,
-            select,
-            streams,
-            in_full,
-            run,
-            settled,
-            keys,
-        }
+        let secrets = self.secrets.into_iter().map(|(name, secret)| (name, Secret::new(secret))).collect();
+        Draft { answers: self.answers, connector, secrets, keys: Arc::new(keys) }
     }
 }
 
@@ -288,8 +247,10 @@ impl Drafts {
     /// Returns the drafts that a user has left, the newest first.
     pub fn left_by(&self, owner: &str) -> Vec<UnfinishedDraft> {
         let all = self.lock();
-        let mut left: Vec<_> =
-            all.iter().filter(|(_, (_, draft))| draft.owner == owner && !draft.step.is_empty()).collect();
+        let mut left: Vec<_> = all
+            .iter()
+            .filter(|(_, (_, draft))| draft.answers.owner == owner && !draft.answers.step.is_empty())
+            .collect();
         left.sort_by_key(|(_, (at, _))| Reverse(*at));
         left.into_iter().map(|(id, (_, draft))| UnfinishedDraft::of(id, draft)).collect()
     }
@@ -338,7 +299,7 @@ mod tests {
         let id = before.begin(draft());
         before.update(&id, |draft| {
             draft.secrets.insert("password".to_owned(), Secret::new("hunter2"));
-            draft.schedule = "@daily".to_owned();
+            draft.answers.schedule = "@daily".to_owned();
         });
         let after = server();
         assert!(after.get(&id).is_none());
@@ -347,7 +308,7 @@ mod tests {
             Some(stored.with(draft().connector, Keys::new(Places::default())))
         };
         let restored = after.restore(&id, known).unwrap();
-        assert_eq!((restored.owner.as_str(), restored.schedule.as_str()), ("ada", "@daily"));
+        assert_eq!((restored.answers.owner.as_str(), restored.answers.schedule.as_str()), ("ada", "@daily"));
         assert_eq!(restored.secrets["password"].expose(), "hunter2");
         assert!(after.get(&id).is_some());
         after.end(&id);
@@ -372,11 +333,11 @@ mod tests {
         let drafts = drafts();
         let id = drafts.begin(draft());
         let before = drafts.get(&id).unwrap();
-        drafts.update(&id, |draft| draft.name = "other".to_owned());
-        drafts.update(&id, |draft| draft.streams = before.streams.clone());
-        assert_eq!(drafts.get(&id).unwrap().name, "other");
+        drafts.update(&id, |draft| draft.answers.name = "other".to_owned());
+        drafts.update(&id, |draft| draft.answers.streams = before.answers.streams.clone());
+        assert_eq!(drafts.get(&id).unwrap().answers.name, "other");
         drafts.end(&id);
-        assert_eq!(drafts.update(&id, |draft| draft.streams = before.streams), None);
+        assert_eq!(drafts.update(&id, |draft| draft.answers.streams = before.answers.streams), None);
         assert!(drafts.get(&id).is_none());
     }
 
@@ -384,10 +345,10 @@ mod tests {
     fn a_draft_that_was_left_is_offered_to_its_owner_only() {
         let drafts = drafts();
         let (open, left) = (drafts.begin(draft()), drafts.begin(draft()));
-        drafts.update(&left, |draft| draft.step = "test".to_owned());
+        drafts.update(&left, |draft| draft.answers.step = "test".to_owned());
         let ids = |owner: &str| drafts.left_by(owner).into_iter().map(|draft| draft.id).collect::<Vec<_>>();
         assert_eq!((ids("ada"), ids("bob")), (vec![left.clone()], vec![]));
-        drafts.update(&open, |draft| draft.step = "settings".to_owned());
+        drafts.update(&open, |draft| draft.answers.step = "settings".to_owned());
         assert_eq!(ids("ada"), [open, left]);
     }
 

@@ -157,6 +157,21 @@ impl PageLink {
     }
 }
 
+/// A link to a part of a page.
+#[derive(Debug, Clone, Serialize)]
+pub struct Tab {
+    /// Its title.
+    pub title: &'static str,
+    /// Its path.
+    pub path: String,
+    /// Whether it is the part that is shown.
+    pub is_here: bool,
+    /// The number beside it; none is shown for 0.
+    pub count: usize,
+    /// What that number counts, for screen readers.
+    pub counted: &'static str,
+}
+
 /// The result of the user's last action.
 #[derive(Debug, Clone, Serialize)]
 pub struct Told {

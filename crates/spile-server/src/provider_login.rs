@@ -12,8 +12,8 @@ use super::refusal::Refusal;
 use super::session::{cookie, secure_for};
 use super::setup::Setup;
 use spile_world::Authorities;
-use spile_world::net::oauth::OAuthError;
 use spile_world::net::oauth::oidc::{OidcClient, PendingLogin};
+use spile_world::net::oauth::{OAuthError, parameter};
 
 /// The path that the provider sends the browser back to.
 pub const CALLBACK: &str = "/login/callback";
@@ -117,8 +117,7 @@ impl ProviderLogin {
     /// # Errors
     /// If this browser has not begun it, the provider refuses, or its token is not trusted.
     pub async fn end(&self, headers: &HeaderMap, query: &str) -> Result<Ended, NotSignedIn> {
-        let state = url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "state");
-        let state = state.map(|(_, state)| state.into_owned()).unwrap_or_default();
+        let state = parameter(query, "state").unwrap_or_default();
         let is_own = cookie(headers, &self.cookie) == Some(&state);
         let login = self.pending.take(&state, |_| is_own).ok_or(NotSignedIn::Provider(OAuthError::State))?;
         let signed_in = self.client.end(login.pending, query).await.map_err(NotSignedIn::Provider)?;

@@ -9,20 +9,22 @@ use axum::http::header::{COOKIE, ORIGIN};
 use axum::http::{HeaderMap, HeaderValue};
 use jiff::Timestamp;
 use tokio::sync::watch;
-use uuid::Uuid;
 
 use super::caller::{Caller, Role};
 use spile_core::digest::hash;
 use spile_world::Tokens;
 use spile_world::stores::invites::Invites;
 use spile_world::stores::sessions::{SessionFile, StoredSession};
-use spile_world::stores::tokens::{KeptToken, random};
+use spile_world::stores::tokens::{KeptToken, random, typed_code};
 
 /// The cookie's name, before the port: browsers share cookies among all ports of a host, and keep one per name.
 const NAME: &str = "spile_session";
 
 /// How long a session lasts.
 const LASTS: Duration = Duration::from_hours(12);
+
+/// How many groups the printed code has: 40 bits, which cannot be guessed at five tries a minute.
+const GROUPS: usize = 2;
 
 /// How many wrong codes an address may send before a pause.
 const WRONG: u32 = 5;
@@ -118,18 +120,7 @@ impl Login {
     /// Returns a login with a new code.
     #[must_use]
     pub fn code() -> Self {
-        Self::Code(Self::new_code())
-    }
-
-    /// Makes a code that people can type: 40 bits, which cannot be guessed at five tries a minute.
-    fn new_code() -> String {
-        let letters = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789".as_bytes();
-        let bytes = Uuid::new_v4().into_bytes();
-        // These bytes of a UUID are entirely random.
-        let random = bytes[..6].iter().chain(&bytes[10..12]);
-        let code: Vec<u8> = random.map(|byte| letters[usize::from(byte % 32)]).collect();
-        let text = String::from_utf8_lossy(&code).into_owned();
-        format!("{}-{}", &text[..4], &text[4..])
+        Self::Code(typed_code(GROUPS))
     }
 }
 
@@ -203,7 +194,7 @@ impl Sessions {
         self.code.send_if_modified(|current| {
             let fits = hash(current.as_bytes()) == hash(typed.as_bytes());
             if fits {
-                *current = Login::new_code();
+                *current = typed_code(GROUPS);
             }
             fits
         })

@@ -134,10 +134,12 @@ fn difference(path: &str, before: &Value, after: &Value) -> Option<String> {
             Some(only.map_or_else(|| path.to_owned(), |one| format!("{path}[{}]", name(one))))
         }
         // What is only on one side is looked into, so that a plugin in it is named.
-        (Value::Object(_), Value::Null) => difference(path, before, &json!({})).or_else(|| Some(path.to_owned())),
-        (Value::Null, Value::Object(_)) => difference(path, &json!({}), after).or_else(|| Some(path.to_owned())),
-        (Value::Array(_), Value::Null) => difference(path, before, &json!([])).or_else(|| Some(path.to_owned())),
-        (Value::Null, Value::Array(_)) => difference(path, &json!([]), after).or_else(|| Some(path.to_owned())),
+        (one @ Value::Object(_), Value::Null) | (Value::Null, one @ Value::Object(_)) => {
+            difference(path, one, &json!({})).or_else(|| Some(path.to_owned()))
+        }
+        (one @ Value::Array(_), Value::Null) | (Value::Null, one @ Value::Array(_)) => {
+            difference(path, one, &json!([])).or_else(|| Some(path.to_owned()))
+        }
         _ => Some(path.to_owned()),
     }
 }

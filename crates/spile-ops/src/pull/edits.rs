@@ -198,7 +198,7 @@ async fn files_of(
     }
     for (environment, change) in files {
         let path = match &environment {
-            Some(environment) => integration.path.with_extension(format!("{environment}.toml")),
+            Some(environment) => integration.overlay_path(environment),
             None => integration.path.clone(),
         };
         let before = edits::read(access.project, &path)?;

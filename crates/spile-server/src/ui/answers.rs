@@ -23,7 +23,7 @@ pub fn find(at: &At, id: &str) -> Result<Draft, Refusal> {
     };
     let found = drafts.get(id).or_else(|| drafts.restore(id, restored));
     // Its id may have been read in a log or over a shoulder, and it contains secrets.
-    found.filter(|draft| draft.owner == at.who.subject).ok_or_else(gone)
+    found.filter(|draft| draft.answers.owner == at.who.subject).ok_or_else(gone)
 }
 
 pub fn gone() -> Refusal {
@@ -32,11 +32,14 @@ pub fn gone() -> Refusal {
 }
 
 pub fn known(draft: &Draft) -> AnswersSoFar {
-    AnswersSoFar { config: draft.config.clone(), typed: draft.typed.clone(), ..AnswersSoFar::default() }
+    AnswersSoFar { config: draft.answers.config.clone(), typed: draft.answers.typed.clone(), ..AnswersSoFar::default() }
 }
 
 pub fn general(at: &At, draft: &Draft, faults: &BTreeMap<String, String>) -> Vec<FieldData> {
-    let mut fields = vec![loaders(at, &draft.loader), text("schedule", "Schedule", SCHEDULE, draft.schedule.clone())];
+    let mut fields = vec![
+        loaders(at, &draft.answers.loader),
+        text("schedule", "Schedule", SCHEDULE, draft.answers.schedule.clone()),
+    ];
     for field in &mut fields {
         field.fault = faults.get(&field.name).cloned().unwrap_or_default();
     }
@@ -45,7 +48,7 @@ pub fn general(at: &At, draft: &Draft, faults: &BTreeMap<String, String>) -> Vec
 
 /// Keeps the answers of a step, whether they are valid or not. Returns whether the draft has any answer.
 pub fn keep(at: &At, draft: &mut Draft, step: &str, posted: &Posted) -> bool {
-    let has_answers = draft.settled > 0;
+    let has_answers = draft.answers.settled > 0;
     // What is wrong with them is said when the user continues.
     match step {
         "settings" if !has_answers && edits(draft, posted).1.texts.is_empty() => return false,
@@ -61,7 +64,7 @@ pub fn keep(at: &At, draft: &mut Draft, step: &str, posted: &Posted) -> bool {
 pub fn schedule(at: &At, draft: &mut Draft, posted: &Posted) {
     let shown = general(at, draft, &BTreeMap::new()).into_iter().map(|field| (field.name, field.shown));
     let edited = Edited::of(&posted.fields, &shown.collect());
-    for (name, value) in [("loader", &mut draft.loader), ("schedule", &mut draft.schedule)] {
+    for (name, value) in [("loader", &mut draft.answers.loader), ("schedule", &mut draft.answers.schedule)] {
         if let Some(text) = edited.texts.get(name) {
             text.trim().clone_into(value);
         }
@@ -71,7 +74,7 @@ pub fn schedule(at: &At, draft: &mut Draft, posted: &Posted) {
 /// Returns what the fields of the settings show, and what a user has changed in them.
 fn edits(draft: &Draft, posted: &Posted) -> (BTreeMap<String, String>, Edited) {
     let mut shown = Fields::of(&draft.connector, &known(draft)).shown();
-    shown.insert("name".to_owned(), draft.name.clone());
+    shown.insert("name".to_owned(), draft.answers.name.clone());
     let edited = Edited::of(&posted.fields, &shown);
     (shown, edited)
 }
@@ -79,13 +82,13 @@ fn edits(draft: &Draft, posted: &Posted) -> (BTreeMap<String, String>, Edited) {
 pub fn settle(draft: &mut Draft, posted: &Posted) -> Result<(), Refusal> {
     let (shown, edited) = edits(draft, posted);
     if let Some(name) = edited.texts.get("name") {
-        name.trim().clone_into(&mut draft.name);
+        name.trim().clone_into(&mut draft.answers.name);
     }
     // Untouched fields keep their values; those of a way that was not chosen are not sent.
     let sent = shown.iter().filter(|(name, _)| posted.fields.iter().any(|(sent, _)| sent == *name));
     let texts = sent.map(|(name, now)| (name.as_str(), edited.texts.get(name).unwrap_or(now).as_str()));
     let read = form::posted(&draft.connector, texts);
-    (draft.config, draft.typed) = (read.config, read.typed);
+    (draft.answers.config, draft.answers.typed) = (read.config, read.typed);
     draft.secrets.extend(read.secrets);
     // Drop the secrets of ways that were not chosen.
     if !posted.get("way").is_empty()
@@ -99,8 +102,8 @@ pub fn settle(draft: &mut Draft, posted: &Posted) -> Result<(), Refusal> {
         let gone: Vec<&String> = others.filter(|name| !group.settings.contains(name)).collect();
         draft.secrets.retain(|name, _| !gone.contains(&name));
     }
-    draft.run = None;
-    draft.settled += 1;
+    draft.answers.run = None;
+    draft.answers.settled += 1;
     if read.faults.is_empty() {
         return Ok(());
     }
@@ -112,7 +115,7 @@ pub fn settle(draft: &mut Draft, posted: &Posted) -> Result<(), Refusal> {
 }
 
 pub fn choose(draft: &mut Draft, posted: &Posted) -> Result<(), Refusal> {
-    let Some(all) = &draft.streams else { return Ok(()) };
+    let Some(all) = &draft.answers.streams else { return Ok(()) };
     let (taken, incremental) = (posted.all("stream"), posted.all("incremental"));
     if taken.is_empty() && !all.is_empty() {
         let refusal = Refusal::new(
@@ -124,8 +127,8 @@ pub fn choose(draft: &mut Draft, posted: &Posted) -> Result<(), Refusal> {
     }
     let is_usual = all.iter().all(|one| one.is_usual == taken.contains(&one.name));
     let select = all.iter().filter(|one| taken.contains(&one.name)).map(Offered::pattern);
-    draft.select = if is_usual { Vec::new() } else { select.collect() };
+    draft.answers.select = if is_usual { Vec::new() } else { select.collect() };
     let in_full = all.iter().filter(|one| one.metadata().is_some() && !incremental.contains(&one.name));
-    draft.in_full = in_full.map(|one| one.name.clone()).collect();
+    draft.answers.in_full = in_full.map(|one| one.name.clone()).collect();
     Ok(())
 }

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::shell::{At, Trouble, fault};
 use crate::change;
+use crate::pages::Tab;
 use crate::pages::plan::PlanPage;
 use crate::refusal::Refusal;
 use crate::setup::Writing;
@@ -79,16 +80,13 @@ async fn page(at: &At, part: Part, mut data: Value, refusal: Option<&Refusal>) -
         Part::Drift => data["plan"]["drift"].as_array().map_or(0, Vec::len),
         Part::History | Part::Branches => 0,
     };
-    let link = |part: Part| {
-        let (title, path) = part.link();
-        json!({ "title": title, "path": path, "is_here": false, "count": count(part), "counted": "integrations" })
+    let link = |one: Part| {
+        let (title, path) = one.link();
+        Tab { title, path: path.to_owned(), is_here: one == part, count: count(one), counted: "integrations" }
     };
-    let mut links: Vec<Value> = Part::ALL.into_iter().filter(|part| part.is_shown(at)).map(link).collect();
-    let (title, here) = part.link();
-    for link in &mut links {
-        link["is_here"] = json!(link["path"] == here);
-    }
-    data["parts"] = Value::Array(links);
+    let links: Vec<Tab> = Part::ALL.into_iter().filter(|one| one.is_shown(at)).map(link).collect();
+    let title = part.link().0;
+    data["parts"] = json!(links);
     data["part"] = json!(title);
     data["fault"] = json!(refusal.map(fault));
     data["can_take"] = json!(drift::can_take(at));

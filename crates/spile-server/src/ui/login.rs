@@ -100,16 +100,19 @@ async fn by_token(app: &App, parts: &Parts, token: &str) -> Result<HeaderValue, 
     let attempted = |refusal: Refusal| app.attempts().take(&from(parts)).err().unwrap_or(refusal);
     if let Some(kept) = app.tokens().find(token) {
         let who = Caller::bearer(kept.clone());
-        app.writes_of().take(&who.subject)?;
-        app.note(&who, "sign-in", &[], None)?;
+        record(app, &who)?;
         return app.sessions().begin_with(kept).ok_or_else(unknown);
     }
     let bearer = app.jwts().ok_or_else(|| attempted(unknown()))?.bearer(token).await.map_err(attempted)?;
     let lasts = bearer.until.duration_since(Timestamp::now()).try_into().unwrap_or_default();
-    // Each sign-in starts a session and adds a line to the audit log.
-    app.writes_of().take(&bearer.who.subject)?;
-    app.note(&bearer.who, "sign-in", &[], None)?;
+    record(app, &bearer.who)?;
     app.sessions().begin(bearer.who, lasts).ok_or_else(unknown)
+}
+
+/// Records a sign-in. Each starts a session and adds a line to the audit log, so it counts as a change.
+pub fn record(app: &App, who: &Caller) -> Result<(), Refusal> {
+    app.writes_of().take(&who.subject)?;
+    app.note(who, "sign-in", &[], None)
 }
 
 pub async fn leave(State(app): State<App>, headers: HeaderMap, _posted: Posted<Looking>) -> Response {

@@ -42,9 +42,9 @@ pub async fn of_integration(at: &At, slug: &Slug, connector: &Connector) -> Resu
 
 /// Begins a sign-in for a draft, whose answers are in memory.
 pub fn of_draft(at: &At, id: &str, slug: &Slug, draft: &Draft) -> Result<Response, Refusal> {
-    let sign_in = SignIn::with(&draft.connector, &draft.config, slug).map_err(words::told)?;
+    let sign_in = SignIn::with(&draft.connector, &draft.answers.config, slug).map_err(words::told)?;
     let value = |name: &String| {
-        let written = || draft.config.get(name).and_then(|value| value.as_str()).map(Secret::new);
+        let written = || draft.answers.config.get(name).and_then(|value| value.as_str()).map(Secret::new);
         draft.secrets.get(name).cloned().or_else(written)
     };
     let (id_setting, secret_setting) = (&sign_in.oauth.client_id, sign_in.oauth.client_secret.as_ref());

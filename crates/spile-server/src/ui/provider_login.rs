@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 use std::time::Duration;
 
-use super::login::{LoginForm, LoginPageQuery};
+use super::login::{LoginForm, LoginPageQuery, record};
 use super::provider::{leads, redirect_to};
 use super::shell::{Trouble, after_login};
 use crate::app::App;
@@ -48,8 +48,7 @@ pub async fn callback(State(app): State<App>, RawQuery(query): RawQuery, parts: 
 }
 
 fn started(app: &App, ended: &Ended) -> Result<HeaderValue, Refusal> {
-    app.writes_of().take(&ended.who.subject)?;
-    app.note(&ended.who, "sign-in", &[], None)?;
+    record(app, &ended.who)?;
     let cookie = app.sessions().begin(ended.who.clone(), Duration::MAX).ok_or_else(internal)?;
     Ok(secure_for(cookie, ended.redirect.as_bytes()))
 }

@@ -12,6 +12,7 @@ use super::integrations::state;
 use super::shell::{At, Trouble, fault};
 use super::source_changes;
 use crate::change::{self, Bulk, ChangeOutcome};
+use crate::pages::Tab;
 use crate::refusal::Refusal;
 use spile_core::connector::Role;
 use spile_core::integration::Integration;
@@ -90,7 +91,7 @@ pub async fn page(
         _ if one.role() == Role::Extractor => source_changes::changes(at, one),
         _ => 0,
     };
-    data["sections"] = links(one, section, changes);
+    data["sections"] = json!(links(one, section, changes));
     data["fault"] = json!(refusal.map(fault));
     let status = refusal.map_or(StatusCode::OK, Refusal::status);
     let title = match section {
@@ -101,13 +102,14 @@ pub async fn page(
 }
 
 /// Returns the links to the sections, with the changes of the source. A destination has no streams of its own.
-fn links(one: &Integration, here: Section, changes: usize) -> Value {
+fn links(one: &Integration, here: Section, changes: usize) -> Vec<Tab> {
     let is_source = one.role() == Role::Extractor;
-    let link = |section: Section| {
-        json!({
-            "title": section.title(), "path": section.path(&one.slug), "is_here": section == here,
-            "count": if section == Section::Streams { changes } else { 0 }, "counted": "changes of the source",
-        })
+    let link = |section: Section| Tab {
+        title: section.title(),
+        path: section.path(&one.slug),
+        is_here: section == here,
+        count: if section == Section::Streams { changes } else { 0 },
+        counted: "changes of the source",
     };
     Section::ALL.into_iter().filter(|section| is_source || *section != Section::Streams).map(link).collect()
 }

@@ -9,6 +9,7 @@ use axum::response::Response;
 use serde_json::{Value, json};
 
 use super::shell::{At, Trouble, fault};
+use crate::pages::Tab;
 use crate::refusal::Refusal;
 use crate::setup::Writing;
 use spile_ops::edits::Destination;
@@ -48,10 +49,10 @@ impl Part {
 async fn page(at: &At, part: Part, mut data: Value, refusal: Option<&Refusal>) -> Result<Response, Trouble> {
     let link = |one: Part| {
         let (title, path) = one.link();
-        json!({ "title": title, "path": path, "is_here": one == part, "count": 0 })
+        Tab { title, path: path.to_owned(), is_here: one == part, count: 0, counted: "" }
     };
     let title = part.link().0;
-    data["parts"] = Part::ALL.into_iter().map(link).collect();
+    data["parts"] = json!(Part::ALL.map(link));
     data["part"] = json!(title);
     data["fault"] = json!(refusal.map(fault));
     let status = refusal.map_or(StatusCode::OK, Refusal::status);

@@ -20,7 +20,7 @@ use crate::refusal::{Refusal, internal};
 use spile_core::name::Slug;
 use spile_core::secret::Secret;
 use spile_ops::author::{self, DesiredIntegration};
-use spile_world::net::oauth::OAuthError;
+use spile_world::net::oauth::{OAuthError, parameter};
 
 /// Begins a sign-in for an integration.
 pub async fn begin(Path(slug): Path<String>, posted: Posted) -> Result<Response, Trouble> {
@@ -42,8 +42,7 @@ pub async fn callback(RawQuery(query): RawQuery) -> Response {
 pub async fn end(at: At, RawQuery(query): RawQuery) -> Result<Response, Trouble> {
     at.who.may(Role::Editor)?;
     let query = query.unwrap_or_default();
-    let state = url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "state");
-    let state = state.map(|(_, state)| state.into_owned()).unwrap_or_default();
+    let state = parameter(&query, "state").unwrap_or_default();
     let sign_in = at.app.sign_ins().take(&state, |one| one.by == SessionMark::of(&at.who));
     let sign_in = sign_in.ok_or_else(|| words::told(OAuthError::State))?;
     // The token is kept even if the browser leaves.
@@ -60,8 +59,8 @@ async fn ended(at: At, sign_in: PendingSignIn, query: String) -> Result<Response
             Ok(token) => {
                 let kept = at.app.drafts().update(&id, |draft| {
                     draft.secrets.insert(setting, token);
-                    draft.run = None;
-                    draft.settled += 1;
+                    draft.answers.run = None;
+                    draft.answers.settled += 1;
                 });
                 kept.ok_or_else(answers::gone)?;
                 Ok(Redirect::to(&format!("/drafts/{id}/settings?did=signed_in")).into_response())

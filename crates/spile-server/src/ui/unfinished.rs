@@ -12,7 +12,7 @@ use crate::drafts::UnfinishedDraft;
 pub fn close(at: &At, id: &str, step: &str, posted: &Posted) -> Result<Response, Trouble> {
     find(at, id)?;
     let has_answers = at.app.drafts().update(id, |draft| {
-        step.clone_into(&mut draft.step);
+        step.clone_into(&mut draft.answers.step);
         keep(at, draft, step, posted)
     });
     if has_answers == Some(true) {
@@ -25,7 +25,7 @@ pub fn close(at: &At, id: &str, step: &str, posted: &Posted) -> Result<Response,
 /// Drops a draft.
 pub async fn discard(Path(id): Path<String>, posted: Posted) -> Result<Response, Trouble> {
     let at = &posted.at;
-    if find(at, &id)?.owner == at.who.subject {
+    if find(at, &id)?.answers.owner == at.who.subject {
         at.app.drafts().end(&id);
     }
     Ok(Redirect::to("/marketplace?did=discarded").into_response())

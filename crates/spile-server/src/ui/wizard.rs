@@ -104,8 +104,12 @@ pub async fn page(
     });
     match step {
         "settings" => {
-            let mut name =
-                text("name", "Name", "The name that people see. Its file is named after it.", draft.name.clone());
+            let mut name = text(
+                "name",
+                "Name",
+                "The name that people see. Its file is named after it.",
+                draft.answers.name.clone(),
+            );
             name.required = true;
             name.fault = faults.get("name").cloned().unwrap_or_default();
             data["general"] = json!([name]);
@@ -114,10 +118,10 @@ pub async fn page(
         }
         "test" => {
             let file = prepare(at, draft).await.map(|prepared| prepared.text).unwrap_or_default();
-            data["run"] = draft.run.as_ref().map_or(Value::Null, |run| tested(draft, &file, run));
+            data["run"] = draft.answers.run.as_ref().map_or(Value::Null, |run| tested(draft, &file, run));
         }
         "streams" => {
-            data["streams"] = draft.streams.iter().flatten().map(|one| offered(draft, one)).collect();
+            data["streams"] = draft.answers.streams.iter().flatten().map(|one| offered(draft, one)).collect();
         }
         "schedule" => data["general"] = json!(general(at, draft, &faults)),
         _ => review(at, draft, &mut data).await?,
@@ -182,7 +186,7 @@ async fn prepare(at: &At, draft: &Draft) -> Result<Prepared, Refusal> {
         });
         refusal
     };
-    let slug = Slug::from_words(&draft.name).ok_or_else(|| refused("enter a name with letters or digits"))?;
+    let slug = Slug::from_words(&draft.answers.name).ok_or_else(|| refused("enter a name with letters or digits"))?;
     let program = at.app.program();
     let access = change::access(&at.app, &draft.keys, &program);
     let prepared = author::create(access, &slug, &draft.connector, &draft.wanted()).await;
@@ -213,7 +217,7 @@ pub async fn answer(Path((id, step)): Path<(String, String)>, posted: Posted) ->
     };
     let draft = find(at, &id)?;
     if outcome.is_ok() && (step.as_str(), posted.get("do")) == ("settings", "sign-in") {
-        let slug = Slug::from_words(&draft.name).or_else(|| Slug::from_words(&draft.connector.head.name));
+        let slug = Slug::from_words(&draft.answers.name).or_else(|| Slug::from_words(&draft.connector.head.name));
         return match provider::of_draft(at, &id, &slug.ok_or_else(gone)?, &draft) {
             Ok(leads) => Ok(leads),
             Err(refusal) => page(at, &id, &step, &draft, Some(&refusal)).await,
@@ -253,8 +257,8 @@ async fn test(at: &At, id: &str, draft: &Draft) -> Result<(), Refusal> {
     let noted = note(at, "test", &prepared, tested.as_ref().err().map(refusal::failed));
     let run = tested?;
     at.app.drafts().update(id, |kept| {
-        if kept.settled == draft.settled {
-            kept.run = run;
+        if kept.answers.settled == draft.answers.settled {
+            kept.answers.run = run;
         }
     });
     noted
@@ -274,8 +278,8 @@ async fn discover(at: &At, id: &str, draft: &Draft) -> Result<(), Refusal> {
     let noted = note(at, "discover", &prepared, asked.as_ref().err().map(refusal::failed));
     let streams = asked?.offered();
     at.app.drafts().update(id, |kept| {
-        if kept.settled == draft.settled {
-            kept.streams = Some(streams);
+        if kept.answers.settled == draft.answers.settled {
+            kept.answers.streams = Some(streams);
         }
     });
     noted
@@ -286,7 +290,7 @@ fn offered(draft: &Draft, one: &Offered) -> Value {
     json!({
         "name": one.name, "taken": draft.takes(one), "key": one.primary_key.join(", "), "why": one.proposal.why,
         "by": one.proposal.replication_key, "can_choose": one.metadata().is_some(),
-        "incremental": !draft.in_full.contains(&one.name),
+        "incremental": !draft.answers.in_full.contains(&one.name),
     })
 }
 
@@ -306,7 +310,7 @@ fn start_label(at: &At, draft: &Draft) -> Option<&'static str> {
         Writing::Not | Writing::To(Destination::Branch { .. }) => false,
     };
     let label = match draft.connector.head.role {
-        Role::Extractor if draft.loader.is_empty() => "Save and apply",
+        Role::Extractor if draft.answers.loader.is_empty() => "Save and apply",
         Role::Extractor => "Save and start",
         Role::Loader => "Save and apply",
     };

@@ -25,15 +25,15 @@ use token::TokenAnswer;
 
 pub use error::OAuthError;
 
-/// The client of the library, with the addresses that every sign-in needs.
-type ProviderClient = Client<
+/// The client of the library, with the addresses that every sign-in needs, and perhaps one for other devices.
+type ProviderClient<Device> = Client<
     BasicErrorResponse,
     TokenAnswer,
     BasicTokenIntrospectionResponse,
     StandardRevocableToken,
     BasicRevocationErrorResponse,
     EndpointSet,
-    EndpointMaybeSet,
+    Device,
     EndpointNotSet,
     EndpointNotSet,
     EndpointSet,
@@ -50,7 +50,7 @@ pub struct Registered {
 
 /// A client of one provider, for the settings of one integration.
 pub struct OAuthClient {
-    client: ProviderClient,
+    client: ProviderClient<EndpointMaybeSet>,
     http: Http,
     oauth: OAuth,
     provider: String,
@@ -102,10 +102,7 @@ impl Pending {
     /// # Errors
     /// When the query belongs to another sign-in, or reports an error.
     pub fn code(&self, query: &str, provider: &str) -> Result<Secret, OAuthError> {
-        let parameter = |name: &str| {
-            let mut pairs = url::form_urlencoded::parse(query.as_bytes());
-            pairs.find(|(known, _)| known == name).map(|(_, value)| value.into_owned())
-        };
+        let parameter = |name: &str| parameter(query, name);
         if parameter("state").as_deref() != Some(self.state()) {
             return Err(OAuthError::State);
         }
@@ -188,7 +185,9 @@ impl OAuthClient {
             request = request.set_pkce_verifier(verifier);
         }
         let answer = request.request_async(&self.http).await;
-        self.token(&answer.map_err(|error| self.without_secret(OAuthError::of(&self.provider, &redirect, error)))?)
+        self.token(
+            &answer.map_err(|error| OAuthError::of(&self.provider, &redirect, error).without(self.secret.as_ref()))?,
+        )
     }
 
     /// Asks for a code that a person types on another device.
@@ -202,7 +201,7 @@ impl OAuthClient {
             request = request.add_scope(Scope::new(scope));
         }
         let answer = request.request_async(&self.http).await;
-        answer.map(DeviceCode).map_err(|error| self.without_secret(OAuthError::of(&self.provider, "", error)))
+        answer.map(DeviceCode).map_err(|error| OAuthError::of(&self.provider, "", error).without(self.secret.as_ref()))
     }
 
     /// Waits until a person has typed the code, and returns the token that the definition names.
@@ -212,15 +211,7 @@ impl OAuthClient {
     pub async fn end_on_device(&self, code: &DeviceCode, patience: Duration) -> Result<Secret, OAuthError> {
         let request = self.client.exchange_device_access_token(&code.0);
         let answer = request.request_async(&self.http, tokio::time::sleep, Some(patience)).await;
-        self.token(&answer.map_err(|error| self.without_secret(OAuthError::of_device(&self.provider, error)))?)
-    }
-
-    /// Removes the client's secret from an error, in case a provider repeats it.
-    fn without_secret(&self, error: OAuthError) -> OAuthError {
-        match &self.secret {
-            Some(secret) => error.without(secret),
-            None => error,
-        }
+        self.token(&answer.map_err(|error| OAuthError::of_device(&self.provider, error).without(self.secret.as_ref()))?)
     }
 
     fn token(&self, answer: &TokenAnswer) -> Result<Secret, OAuthError> {
@@ -235,4 +226,11 @@ impl OAuthClient {
 fn redirect_url(address: &str, provider: &str) -> Result<Cow<'static, RedirectUrl>, OAuthError> {
     let wrong = |_| OAuthError::Redirect { provider: provider.to_owned(), redirect: address.to_owned() };
     RedirectUrl::new(address.to_owned()).map(Cow::Owned).map_err(wrong)
+}
+
+/// Returns a parameter in the query that a provider sends a browser back with.
+#[must_use]
+pub fn parameter(query: &str, name: &str) -> Option<String> {
+    let mut pairs = url::form_urlencoded::parse(query.as_bytes());
+    pairs.find(|(known, _)| known == name).map(|(_, value)| value.into_owned())
 }

@@ -5,9 +5,8 @@ use std::path::Path;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
 
-use super::tokens::Role;
+use super::tokens::{Role, typed_code};
 use crate::files::own_folder::Own;
 use crate::files::process_lock::{Lock, RunLock};
 use spile_core::digest::hash;
@@ -18,11 +17,8 @@ const FILE: &str = "invites.json";
 /// The most bytes of that file: about ten thousand invitations.
 const MOST_BYTES: u64 = 4 << 20;
 
-/// The characters of a code: none that people confuse.
-const LETTERS: &[u8; 32] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
-
-/// How many characters a group of a code has.
-const GROUP: usize = 4;
+/// How many groups a code has: 80 bits, which can be guessed neither in a day nor in a year.
+const GROUPS: usize = 4;
 
 /// The invitations of a project. The command line makes them, and a server that runs accepts them.
 #[derive(Debug, Clone)]
@@ -54,7 +50,7 @@ impl Invites {
     /// # Errors
     /// When it cannot be stored.
     pub fn make(&self, name: &str, role: Role, now: Timestamp, until: Timestamp) -> io::Result<String> {
-        let code = code();
+        let code = typed_code(GROUPS);
         let _lock = self.lock()?;
         let mut all = self.all(now)?;
         all.push(Invite { sha256: hash(code.as_bytes()), name: name.to_owned(), role, until });
@@ -101,16 +97,6 @@ impl Invites {
     fn write(&self, all: &[Invite]) -> io::Result<()> {
         self.0.make()?.replace(FILE, &serde_json::to_vec_pretty(all).map_err(io::Error::from)?)
     }
-}
-
-/// Makes a code of 80 bits, which can be guessed neither in a day nor in a year.
-fn code() -> String {
-    let [one, other] = [Uuid::new_v4(), Uuid::new_v4()].map(Uuid::into_bytes);
-    // These bytes of a UUID are entirely random.
-    let random = [one, other].into_iter().flat_map(|bytes| bytes.into_iter().take(6).chain(bytes.into_iter().skip(10)));
-    let letters: Vec<u8> = random.take(16).map(|byte| LETTERS[usize::from(byte % 32)]).collect();
-    let groups: Vec<_> = letters.chunks(GROUP).map(String::from_utf8_lossy).collect();
-    groups.join("-")
 }
 
 #[cfg(test)]

@@ -148,6 +148,18 @@ impl Tokens {
     }
 }
 
+/// Returns a random code that people can type: groups of four characters, 20 bits each. None of them look alike.
+#[must_use]
+pub fn typed_code(groups: usize) -> String {
+    const LETTERS: &[u8; 32] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
+    let group = || {
+        // The first bytes of a UUID are entirely random.
+        let bytes = Uuid::new_v4().into_bytes();
+        bytes.iter().take(4).map(|byte| char::from(LETTERS[usize::from(byte % 32)])).collect::<String>()
+    };
+    std::iter::repeat_with(group).take(groups).collect::<Vec<_>>().join("-")
+}
+
 /// Returns 244 random bits in hexadecimal.
 #[must_use]
 pub fn random() -> String {

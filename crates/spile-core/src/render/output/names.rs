@@ -53,6 +53,13 @@ pub(super) fn identifier(name: &str) -> String {
     if kept == name { kept } else { format!("{kept}_{}", &hash(name.as_bytes())[..8]) }
 }
 
+/// A name as far as Dagster takes it.
+struct AssetName {
+    kept: String,
+    /// Whether nothing of it was replaced.
+    is_whole: bool,
+}
+
 /// Returns the streams of one integration as the last parts of asset keys: the tables' names, or else the streams'.
 /// Dagster takes keys for equal that differ only in dashes, dots and underscores.
 pub(super) fn assets(streams: &[LoadedStream]) -> Vec<String> {
@@ -60,13 +67,12 @@ pub(super) fn assets(streams: &[LoadedStream]) -> Vec<String> {
         let fits = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
         let name = stream.table.as_ref().unwrap_or(&stream.name);
         let kept: String = name.chars().map(|c| if fits(c) { c } else { '_' }).collect();
-        let is_whole = kept == *name && !kept.is_empty();
-        (kept, is_whole)
+        AssetName { is_whole: kept == *name && !kept.is_empty(), kept }
     };
     let same = |one: &str, other: &str| one.replace(['-', '.'], "_") == other.replace(['-', '.'], "_");
-    let all: Vec<(String, bool)> = streams.iter().map(kept).collect();
-    let name = |(stream, (kept, is_whole)): (&LoadedStream, &(String, bool))| {
-        let is_only = all.iter().filter(|(other, _)| same(other, kept)).count() == 1;
+    let all: Vec<AssetName> = streams.iter().map(kept).collect();
+    let name = |(stream, AssetName { kept, is_whole }): (&LoadedStream, &AssetName)| {
+        let is_only = all.iter().filter(|other| same(&other.kept, kept)).count() == 1;
         if *is_whole && is_only { kept.clone() } else { format!("{kept}-{}", &hash(stream.name.as_bytes())[..8]) }
     };
     streams.iter().zip(&all).map(name).collect()

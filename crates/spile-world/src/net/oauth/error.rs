@@ -182,13 +182,13 @@ impl OAuthError {
         }
     }
 
-    /// Removes a secret from the provider's own words.
-    pub(super) fn without(mut self, secret: &Secret) -> Self {
+    /// Removes the client's secret from the provider's own words, in case it repeats it.
+    pub(super) fn without(mut self, secret: Option<&Secret>) -> Self {
         if let Self::Denied { words, .. }
         | Self::Expired { words, .. }
         | Self::WrongClient { words, .. }
         | Self::Refused { words, .. } = &mut self
-            && !secret.is_empty()
+            && let Some(secret) = secret.filter(|secret| !secret.is_empty())
         {
             *words = words.replace(secret.expose(), "…");
         }

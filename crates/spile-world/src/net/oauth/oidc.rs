@@ -3,39 +3,23 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use oauth2::basic::{BasicErrorResponse, BasicRevocationErrorResponse, BasicTokenIntrospectionResponse};
 use oauth2::http::{Method, Request};
 use oauth2::{
     AsyncHttpClient, AuthType, AuthUrl, AuthorizationCode, Client, ClientId, ClientSecret, CsrfToken, EndpointNotSet,
-    EndpointSet, PkceCodeChallenge, Scope, StandardRevocableToken, TokenUrl,
+    PkceCodeChallenge, Scope, TokenUrl,
 };
 use serde::Deserialize;
 use url::Url;
 
 use super::error::OAuthError;
 use super::http::Http;
-use super::token::TokenAnswer;
-use super::{Pending, redirect_url};
+use super::{Pending, ProviderClient, redirect_url};
 use crate::Authorities;
 use spile_core::secret::Secret;
 use spile_core::settings::secure;
 
 /// How long the addresses of a provider are kept.
 const ADDRESSES_LAST: Duration = Duration::from_hours(1);
-
-/// The client of the library, with the addresses that a sign-in needs.
-type LoginClient = Client<
-    BasicErrorResponse,
-    TokenAnswer,
-    BasicTokenIntrospectionResponse,
-    StandardRevocableToken,
-    BasicRevocationErrorResponse,
-    EndpointSet,
-    EndpointNotSet,
-    EndpointNotSet,
-    EndpointNotSet,
-    EndpointSet,
->;
 
 /// What a server is to a provider, as it is registered there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -152,14 +136,15 @@ impl OidcClient {
         if let Some(verifier) = pending.verifier {
             request = request.set_pkce_verifier(verifier);
         }
-        let failed = |error| self.without_secret(OAuthError::of(&self.provider, &pending.redirect, error));
+        let secret = self.settings.secret.as_ref();
+        let failed = |error| OAuthError::of(&self.provider, &pending.redirect, error).without(secret);
         let answer = request.request_async(&self.http).await.map_err(failed)?;
         let none = || OAuthError::response(&self.provider, "it contains no ID token");
         let id_token = answer.id_token().ok_or_else(none)?;
         Ok(SignedIn { id_token, nonce, jwks: addresses.jwks_uri.clone() })
     }
 
-    fn client(&self, addresses: &Addresses) -> LoginClient {
+    fn client(&self, addresses: &Addresses) -> ProviderClient<EndpointNotSet> {
         let methods = addresses.token_endpoint_auth_methods_supported.as_deref();
         let is_basic = methods.is_none_or(|all| all.iter().any(|method| method == "client_secret_basic"));
         let mut client = Client::new(ClientId::new(self.settings.id.clone()));
@@ -172,14 +157,6 @@ impl OidcClient {
             .set_auth_type(if is_basic { AuthType::BasicAuth } else { AuthType::RequestBody })
             .set_auth_uri(AuthUrl::from_url(addresses.authorization_endpoint.clone()))
             .set_token_uri(TokenUrl::from_url(addresses.token_endpoint.clone()))
-    }
-
-    /// Removes the client's secret from an error, in case a provider repeats it.
-    fn without_secret(&self, error: OAuthError) -> OAuthError {
-        match &self.settings.secret {
-            Some(secret) => error.without(secret),
-            None => error,
-        }
     }
 
     async fn addresses(&self) -> Result<Arc<Addresses>, OAuthError> {
