@@ -17,8 +17,8 @@ use spile_core::run::traffic::{Notice, Traffic};
 /// The only argument of the program as a relay. It is not a command for people.
 pub const WORD: &str = "__relay";
 
-/// How much is read at once. A pipe on Linux holds 64 KiB, and `launch.py` asks for a mebibyte.
-const PIECE: usize = 256 * 1024;
+/// How much is read at once: as much as fits into the pipes, for which `launch.py` asks Linux.
+const PIECE: usize = 1024 * 1024;
 
 /// The most bytes of a record that are collected before they are passed on.
 const LONGEST: usize = 1024 * 1024;
@@ -107,6 +107,8 @@ struct Relay<I, O, S> {
     buffer: Vec<u8>,
     start: usize,
     end: usize,
+    /// Where the search for the end of an unfinished line goes on: a long line that arrives in many pieces is searched once.
+    searched: usize,
     /// Whether the rest of the current line is passed on unread.
     is_in_long_record: bool,
     bytes: u64,
@@ -149,7 +151,8 @@ impl<I: Read, O: Write, S: Read + Write> Relay<I, O, S> {
     fn new(input: I, output: O, control: Control<S>) -> Self {
         let (traffic, times) = (Traffic::default(), Times::new());
         let buffer = vec![0; PIECE];
-        Self { input, output, control, traffic, buffer, start: 0, end: 0, is_in_long_record: false, bytes: 0, times }
+        let (start, end, searched, bytes) = (0, 0, 0, 0);
+        Self { input, output, control, traffic, buffer, start, end, searched, is_in_long_record: false, bytes, times }
     }
 
     fn run(mut self) -> io::Result<()> {
@@ -179,6 +182,7 @@ impl<I: Read, O: Write, S: Read + Write> Relay<I, O, S> {
         if self.start > 0 {
             self.buffer.copy_within(self.start..self.end, 0);
             self.end -= self.start;
+            self.searched = self.searched.saturating_sub(self.start);
             self.start = 0;
         }
         if self.end == self.buffer.len() {
@@ -208,15 +212,18 @@ impl<I: Read, O: Write, S: Read + Write> Relay<I, O, S> {
                 None => return self.pass(self.end),
             }
         }
-        let last = memrchr(b'\n', &self.buffer[from..self.end]).map_or(from, |at| from + at + 1);
+        let new = self.searched.max(from);
+        let last = memrchr(b'\n', &self.buffer[new..self.end]).map_or(from, |at| new + at + 1);
         while from < last {
-            let to = memchr(b'\n', &self.buffer[from..last]).map_or(last, |at| from + at + 1);
+            let unread = from.max(new);
+            let to = memchr(b'\n', &self.buffer[unread..last]).map_or(last, |at| unread + at + 1);
             let notice = self.traffic.take(&self.buffer[from..to - 1]);
             if notice != Notice::Nothing && self.stop_at(notice, from, to - 1)? == Way::Closed {
                 return Ok(Way::Closed);
             }
             from = to;
         }
+        self.searched = self.end;
         if self.end - last >= LONGEST && self.traffic.take_beginning(&self.buffer[last..self.end]) {
             self.is_in_long_record = true;
             return self.pass(self.end);
@@ -343,6 +350,9 @@ mod tests {
             {\"type\":\"RECORD\",\"stream\":\"a\",\"record\":{\"id\":\"\xff\0\"}}\r\n\nnoise\n"
             .to_vec();
         input.extend_from_slice(long.as_bytes());
+        // It is kept until it is complete. If each piece searched all of it again, this test would not end.
+        let schema = format!("{{\"type\":\"SCHEMA\",\"stream\":\"b\",\"schema\":\"{}\"}}\n", "x".repeat(3 << 20));
+        input.extend_from_slice(schema.as_bytes());
         input.extend_from_slice(b"{\"type\":\"RECORD\",\"stream\":\"a\",\"record\":{\"id\":2}}");
         for piece in [7, 1000, PIECE, input.len()] {
             let mut output = Vec::new();
