@@ -7,10 +7,10 @@
 mod parts;
 
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
-use parts::{Against, Took, measure, project, row, spile, table, timed, write};
+use parts::{Against, Took, measure, project, row, spile, table, timed, venv, write};
 
 const COUNTS: [usize; 4] = [10, 100, 1_000, 10_000];
 
@@ -130,18 +130,6 @@ fn terraform(count: usize) -> Option<Took> {
     Some(measure(folder.path(), 3, "0", &["terraform", "plan", "-input=false", "-detailed-exitcode"]))
 }
 
-/// Creates a virtual environment with a package, once.
-fn venv(package: &str) -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("benches").join(package);
-    if !folder.join("whole").exists() {
-        measure(Path::new("."), 1, "0", &["python3", "-m", "venv", "--clear", &folder.display().to_string()]);
-        let python = folder.join("bin/python").display().to_string();
-        measure(Path::new("."), 1, "0", &[&python, "-m", "pip", "install", "--quiet", package]);
-        write(&folder, "whole", "");
-    }
-    folder
-}
-
 fn octodns(count: usize) -> Took {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let provider =
@@ -155,12 +143,12 @@ fn octodns(count: usize) -> Took {
     let zone: String = std::iter::once("---\n".to_owned()).chain(records).collect();
     write(folder.path(), "files/example.com.yaml", &zone);
     write(folder.path(), "there/example.com.yaml", &zone);
-    let program = venv("octodns==1.22.0").join("bin/octodns-sync").display().to_string();
+    let program = venv(&["octodns==1.22.0"]).join("bin/octodns-sync").display().to_string();
     measure(folder.path(), 3, "0", &[&program, "--config-file", "config.yaml"])
 }
 
 fn meltano(root: &Path) -> (Took, Took) {
-    let program = venv("meltano==4.4.1").join("bin/meltano").display().to_string();
+    let program = venv(&["meltano==4.4.1"]).join("bin/meltano").display().to_string();
     let compile = measure(root, 1, "0", &[&program, "compile", "--no-lint"]);
     (compile, measure(root, 3, "0", &[&program, "config", "list", "tap-postgres--shop-00001"]))
 }

@@ -6,7 +6,7 @@
 pub mod project;
 
 use std::fmt::Display;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// The cost of something, as the median of its runs.
@@ -118,6 +118,18 @@ pub fn in_turns<const N: usize>(rounds: usize, acts: [&dyn Fn() -> f64; N]) -> [
         }
     }
     times.map(median)
+}
+
+/// Creates a virtual environment with packages, once. It has the name of the first.
+pub fn venv(packages: &[&str]) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("benches").join(packages[0]);
+    if !folder.join("whole").exists() {
+        measure(Path::new("."), 1, "0", &["python3", "-m", "venv", "--clear", &folder.display().to_string()]);
+        let python = folder.join("bin/python").display().to_string();
+        measure(Path::new("."), 1, "0", &[&[python.as_str(), "-m", "pip", "install", "--quiet"], packages].concat());
+        write(&folder, "whole", "");
+    }
+    folder
 }
 
 /// Writes a file below a folder.
