@@ -35,6 +35,7 @@ mod prepared;
 mod project;
 mod properties;
 mod real;
+mod record_way;
 mod salesforce;
 mod schema;
 mod secrets;

@@ -13,6 +13,8 @@ use spile_world::processes::child_environment::ChildEnvironment;
 use spile_world::processes::meltano::Host;
 use spile_world::{Outside, World};
 
+use crate::record_way;
+
 /// A connector for the tests' own tap, whose `mode` selects its behavior.
 pub const CONNECTOR: &str = r#"
 kind = "extractor"
@@ -118,6 +120,7 @@ impl Project {
     }
 
     pub fn write(&self, path: &str, text: &str) {
+        let text = if path == "spile.toml" { record_way::chosen(text) } else { text.to_owned() };
         let path = self.path().join(path);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, text).unwrap();

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 
 use crate::project::{Project, Ran};
 
-/// The two ways, by the settings of the project.
-const WAYS: [&str; 2] = ["", "[sync]\nrelay = false\n"];
+/// The two ways, by the settings of the project: these tests choose it themselves, whatever the suite is run with.
+const WAYS: [&str; 2] = ["[sync]\nrelay = true\n", "[sync]\nrelay = false\n"];
 
 const TAP: &str = "kind = 'extractor'\nlabel = 'Raw'\n[plugin]\nname = 'tap-raw'\nnamespace = 'tap_raw'\n\
                    pip_url = './raw-plugins'\nexecutable = 'tap-raw'\ncapabilities = ['discover', 'state']\n";
@@ -72,7 +72,7 @@ fn every_byte_arrives_and_every_record_is_counted_both_ways() {
 }
 
 #[test]
-fn a_record_of_sixty_megabytes_passes() {
+fn a_record_of_sixty_megabytes_passes_the_relay_and_is_too_long_for_meltano() {
     let project = raw();
     let long =
         format!("{{\"type\": \"RECORD\", \"stream\": \"a\", \"record\": {{\"t\": \"{}\"}}}}\n", "x".repeat(60 << 20));
@@ -83,6 +83,10 @@ fn a_record_of_sixty_megabytes_passes() {
         project.path().join("received").metadata().unwrap().len(),
         project.path().join("sent").metadata().unwrap().len()
     );
+    go(&project, WAYS[1]);
+    sync(&project, &[]).fails();
+    let run = project.newest_run();
+    assert!(run["error"].as_str().unwrap().contains("elt.buffer_size"), "{run:#}");
 }
 
 #[test]
@@ -149,21 +153,29 @@ fn a_run_says_what_it_took_and_which_side_was_slower() {
     let stats = &stats["stats"][0];
     assert_eq!((&stats["slower"], &stats["bytes"]), (&json!("extractor"), &json!(2 * sent + 1)), "{stats:#}");
     assert!(stats["records_per_second"].as_f64().unwrap() > 1_000.0, "{stats:#}");
+    // Meltano's copying measures nothing.
+    go(&project, WAYS[1]);
+    sync(&project, &[]).succeeds();
+    let details = project.newest_run()["details"].clone();
+    assert!(details["transfer"].is_null() && details["usage"]["tap-raw--things"]["cpu_ms"].is_u64(), "{details:#}");
 }
 
 #[test]
-fn bookmarks_are_stored_at_most_once_a_second_and_the_last_one_always() {
+fn ten_thousand_bookmarks_are_stored_at_most_once_a_second_and_the_last_one_always() {
     let project = raw();
     let state =
         |id: usize| format!("{{\"type\": \"STATE\", \"value\": {{\"bookmarks\": {{\"a\": {{\"last\": {id}}}}}}}}}\n");
-    let sent = (0..2_000).map(|id| record("a", id) + &state(id)).collect::<String>();
+    let sent = (0..10_000).map(|id| record("a", id) + &state(id)).collect::<String>();
     project.write("sent", &sent);
-    sync(&project, &[]).succeeds();
-    let run = project.newest_run();
-    assert_eq!(run["bookmark_after"]["bookmarks"]["a"]["last"], 1_999, "{run:#}");
-    let log = project.spile(&["logs", "things"]).succeeds().stdout();
-    let stored = log.matches("Incremental state has been updated").count();
-    assert!((1..=20).contains(&stored), "{stored} times");
-    let kept: Value = project.json(&["state", "show", "things"]);
-    assert!(kept.to_string().contains("1999"), "{kept:#}");
+    for way in WAYS {
+        go(&project, way);
+        sync(&project, &[]).succeeds();
+        let run = project.newest_run();
+        assert_eq!(run["bookmark_after"]["bookmarks"]["a"]["last"], 9_999, "{way}: {run:#}");
+        let log = project.spile(&["logs", "things"]).succeeds().stdout();
+        let stored = log.matches("Incremental state has been updated").count();
+        assert!((1..=20).contains(&stored), "{way}: {stored} times");
+        let kept: Value = project.json(&["state", "show", "things"]);
+        assert!(kept.to_string().contains("9999"), "{way}: {kept:#}");
+    }
 }

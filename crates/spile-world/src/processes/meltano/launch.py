@@ -558,6 +558,10 @@ def end_like_the_loader(relay):
 
     run, complete = ELBExecutionManager.run, ELBExecutionManager._complete_upstream
     why = "the loader ended with exit code 0 before it had read everything that the extractor sent"
+    too_long = (
+        "the extractor wrote a line that is longer than half of Meltano's `elt.buffer_size`: increase that setting, or set "
+        "`relay = true` under `[sync]`"
+    )
 
     async def complete_upstream(self):
         self.ended_early = not self.elb.upstream_complete(len(self.elb.blocks) - 1)
@@ -573,6 +577,10 @@ def end_like_the_loader(relay):
             await self.elb.upstream_stop(len(self.elb.blocks) - 1)
             if code:
                 raise RunnerError("Loader failed", {PluginType.LOADERS: code})
+        except RunnerError as error:
+            if "line length limit" in str(error):
+                raise RunnerError(too_long) from error
+            raise
         # Meltano waits for this, but does not look at how it ended.
         if (kept := self.elb.tail.proxy_stdout()).done() and not kept.cancelled():
             kept.result()
