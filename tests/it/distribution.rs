@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use crate::tools::{Said, packers, said, succeeds};
 
@@ -140,19 +141,56 @@ pub fn wheel(folder: &Path) -> PathBuf {
     made.into_iter().find(|path| path.extension().is_some_and(|end| end == "whl")).unwrap()
 }
 
-/// Runs a program with nothing but uv on its path.
-fn with_uv_only(folder: &Path, words: &[&str]) -> Said {
-    let only = folder.join("only-uv");
-    std::fs::create_dir_all(&only).unwrap();
-    for name in ["uv", "uvx"] {
-        drop(std::os::unix::fs::symlink(packers().join(name), only.join(name)));
+/// How long the first lines of the README may take, from the wheel to the first record, without downloads.
+const FIRST_RECORD: Duration = Duration::from_secs(60);
+
+/// A machine with nothing but uv on its path, and an empty home.
+struct WithUv {
+    folder: tempfile::TempDir,
+    python: String,
+}
+
+impl WithUv {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let only = folder.path().join("only-uv");
+        std::fs::create_dir_all(&only).unwrap();
+        for name in ["uv", "uvx"] {
+            std::os::unix::fs::symlink(packers().join(name), only.join(name)).unwrap();
+        }
+        // No interpreter is on the path, and none can be downloaded in every place where the tests run.
+        let python = said(Command::new("python3").args(["-c", "import sys; print(sys.executable, end='')"]), "").stdout;
+        Self { folder, python }
     }
-    let mut uvx = Command::new(only.join("uvx"));
-    uvx.args(words).current_dir(folder).env_clear().env("PATH", &only).env("HOME", folder.join("home"));
-    // The index and the certificates of this machine.
-    let passed = ["UV_INDEX_URL", "UV_DEFAULT_INDEX", "PIP_INDEX_URL", "SSL_CERT_FILE", "HTTPS_PROXY", "UV_CACHE_DIR"];
-    uvx.envs(passed.iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
-    said(&mut uvx, "")
+
+    /// Runs spile from a wheel in a new folder as the README says, and returns how long it took.
+    fn starts_a_project(&self, wheel: &Path, folder: &str, variables: &[(&str, &str)]) -> Duration {
+        let start = Instant::now();
+        let folder = self.folder.path().join(folder);
+        std::fs::create_dir(&folder).unwrap();
+        let spile = |words: &[&str]| {
+            let ran = self.spile(wheel, &folder, &[&["-C"], words].concat(), variables);
+            assert_eq!(ran.code, Some(0), "{words:?}: {}{}", ran.stdout, ran.stderr);
+            ran.stdout
+        };
+        assert!(spile(&[".", "init", "demo"]).contains("cd demo && uvx spile up"));
+        spile(&["demo", "up", "--yes"]);
+        let took = start.elapsed();
+        let records = std::fs::read_to_string(folder.join("demo/output/fruit.jsonl")).unwrap();
+        assert_eq!(records.lines().count(), 3);
+        took
+    }
+
+    fn spile(&self, wheel: &Path, folder: &Path, words: &[&str], variables: &[(&str, &str)]) -> Said {
+        let only = self.folder.path().join("only-uv");
+        let mut uvx = Command::new(only.join("uvx"));
+        uvx.args(["--python", &self.python, "--from"]).arg(wheel).arg("spile").args(words).current_dir(folder);
+        uvx.env_clear().env("PATH", &only).env("HOME", self.folder.path().join("home"));
+        // The index and the certificates of this machine.
+        let passed = ["UV_INDEX_URL", "UV_DEFAULT_INDEX", "PIP_INDEX_URL", "SSL_CERT_FILE", "HTTPS_PROXY"];
+        uvx.envs(passed.iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
+        said(uvx.envs(variables.iter().copied()), "")
+    }
 }
 
 #[test]
@@ -165,16 +203,9 @@ fn a_wheel_works_with_pip_and_with_nothing_but_uv() {
     let version = format!("spile {VERSION}\n");
     assert_eq!(said(Command::new(venv.join("bin/spile")).arg("--version"), "").stdout, version);
 
-    let wheel = wheel.to_str().unwrap();
-    // No interpreter is on the path, and none can be downloaded in every place where the tests run.
-    let python = said(Command::new("python3").args(["-c", "import sys; print(sys.executable, end='')"]), "").stdout;
-    let spile = |words: &[&str]| {
-        let ran = with_uv_only(folder.path(), &[&["--python", &python, "--from", wheel, "spile"], words].concat());
-        assert_eq!(ran.code, Some(0), "{words:?}: {}{}", ran.stdout, ran.stderr);
-        ran.stdout
-    };
-    assert!(spile(&["init", "demo"]).contains("cd demo && uvx spile up"));
-    spile(&["-C", "demo", "up", "--yes"]);
-    let records = std::fs::read_to_string(folder.path().join("demo/output/fruit.jsonl")).unwrap();
-    assert_eq!(records.lines().count(), 3);
+    let machine = WithUv::new();
+    machine.starts_a_project(&wheel, "first", &[]);
+    // The first project filled uv's cache. The second downloads nothing, so its time is our own.
+    let took = machine.starts_a_project(&wheel, "second", &[("UV_OFFLINE", "1")]);
+    assert!(took < FIRST_RECORD, "{took:?} from the wheel to the first record");
 }

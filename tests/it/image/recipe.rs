@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
-use crate::project::{FRUIT, LOADER, Project};
+use crate::project::Project;
 use crate::tools::{self, packers, said, succeeds};
 
 const RECIPE: &str = include_str!("../../../docs/image/Containerfile");
@@ -73,36 +74,61 @@ fn a_linter_finds_nothing_in_the_recipe() {
     assert_ne!(lint("FROM debian\nRUN cd /tmp\n").code, Some(0), "it can fail");
 }
 
-/// Runs the steps of the stage that builds in folders in place of those of the image.
-fn run_steps(project: &Project, folder: &Path) {
-    let venv = folder.join("venv");
-    succeeds(Command::new(packers().join("uv")).args(["venv", "-q", "--seed"]).arg(&venv));
-    std::fs::create_dir(folder.join("sbom")).unwrap();
-    let mut path = std::ffi::OsString::from(venv.join("bin"));
-    path.push(":");
-    path.push(std::env::var_os("PATH").unwrap_or_default());
-    // The wheel of this program, as of a release.
-    let wheel = crate::distribution::wheel(&folder.join("dist"));
-    for step in all(&stages()[2], "RUN") {
-        let step = step.replace("/sbom/", &format!("{}/", folder.join("sbom").display()));
-        let mut shell = Command::new("sh");
-        shell.args(["-euc", &step]).current_dir(project.path()).env("PATH", &path);
-        for (name, value) in all(&stages()[2], "ARG").filter_map(|argument| argument.split_once('=')) {
-            shell.env(name, value);
+/// How long the steps and the first sync may take, without downloads.
+const FIRST_RECORD: Duration = Duration::from_secs(60);
+
+/// The stage that builds, with folders in place of those of the image.
+struct Build {
+    folder: tempfile::TempDir,
+    wheel: PathBuf,
+}
+
+impl Build {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        // The wheel of this program, as of a release.
+        let wheel = crate::distribution::wheel(&folder.path().join("dist"));
+        std::fs::create_dir(folder.path().join("sbom")).unwrap();
+        Self { folder, wheel }
+    }
+
+    /// Makes a project and runs these steps in it. Returns the project's folder.
+    fn project(&self, name: &str, steps: impl Iterator<Item = String>, variables: &[(&str, &str)]) -> PathBuf {
+        let folder = self.folder.path().join(name);
+        let venv = folder.join("venv");
+        succeeds(Command::new(packers().join("uv")).args(["venv", "-q", "--seed"]).arg(&venv));
+        let project = folder.join("project");
+        succeeds(Command::new(env!("CARGO_BIN_EXE_spile")).args(["init"]).arg(&project));
+        let mut path = std::ffi::OsString::from(venv.join("bin"));
+        path.push(":");
+        path.push(std::env::var_os("PATH").unwrap_or_default());
+        let sbom = format!("{}/", self.folder.path().join("sbom").display());
+        for step in steps {
+            let mut shell = Command::new("sh");
+            shell.args(["-euc", &step.replace("/sbom/", &sbom)]).current_dir(&project).env("PATH", &path);
+            shell.envs(stages()[2].iter().filter(|one| one.name == "ARG").filter_map(|one| one.text.split_once('=')));
+            shell.env("SPILE", &self.wheel).env("ENVIRONMENT", "dev").env("SPILE_PYTHON", venv.join("bin/python3"));
+            succeeds(shell.env("UV_CACHE_DIR", self.folder.path().join("cache")).envs(variables.iter().copied()));
         }
-        shell.env("SPILE", &wheel).env("ENVIRONMENT", "dev").env("SPILE_PYTHON", venv.join("bin/python3"));
-        succeeds(&mut shell);
+        project
+    }
+
+    /// Downloads what pip installs in the steps.
+    fn downloads_uv(&self) {
+        let version = all(&stages()[2], "ARG").find_map(|one| Some(one.strip_prefix("UV=")?.to_owned())).unwrap();
+        let mut pip = Command::new("python3");
+        pip.args(["-m", "pip", "download", "-q", "--no-deps", "--dest"]).arg(self.wheel.parent().unwrap());
+        succeeds(pip.arg(format!("uv=={version}")));
     }
 }
 
 #[test]
-fn the_steps_of_the_recipe_install_everything_and_list_it() {
-    let (project, folder) = (Project::new(), tempfile::tempdir().unwrap());
-    project.write("integrations/files.toml", LOADER);
-    project.write("integrations/fruit.toml", FRUIT);
-    run_steps(&project, folder.path());
+fn the_steps_of_the_recipe_install_everything_list_it_and_sync_within_a_minute() {
+    let build = Build::new();
+    let stage = &stages()[2];
+    build.project("first", all(stage, "RUN").map(str::to_owned), &[]);
     let listed = |name: &str| -> serde_json::Value {
-        let path = folder.path().join("sbom").join(name);
+        let path = build.folder.path().join("sbom").join(name);
         serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
     };
     let names = |bill: &serde_json::Value| -> Vec<String> {
@@ -114,6 +140,19 @@ fn the_steps_of_the_recipe_install_everything_and_list_it() {
     assert!(names(&bill).contains(&"meltano".to_owned()));
     let plugin = listed("target-jsonl.cdx.json");
     assert!(names(&plugin).contains(&"target-jsonl".to_owned()));
+
+    // Once more without the bill of materials, and without downloads: the time is our own.
+    build.downloads_uv();
+    let wheels = build.wheel.parent().unwrap().to_str().unwrap();
+    let offline = [("UV_OFFLINE", "1"), ("PIP_NO_INDEX", "1"), ("PIP_FIND_LINKS", wheels)];
+    let start = Instant::now();
+    let steps = all(stage, "RUN").filter(|step| !step.contains("cyclonedx")).map(str::to_owned);
+    let sync = "spile sync --env dev".to_owned();
+    let project = build.project("second", steps.chain([sync]), &offline);
+    let took = start.elapsed();
+    let records = std::fs::read_to_string(project.join("output/fruit.jsonl")).unwrap();
+    assert_eq!(records.lines().count(), 3);
+    assert!(took < FIRST_RECORD, "{took:?} from the wheel to the first record");
 }
 
 #[test]
