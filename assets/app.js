@@ -1,7 +1,19 @@
 // What pages cannot do without a script: dialogs, and groups of fields of which one is shown. All else works without.
 "use strict";
 
+// Times in the viewer's time zone, and numbers as the viewer's language groups them.
+const exactly = new Intl.DateTimeFormat(undefined, { year: "numeric", month: "short", day: "numeric", hour: "numeric", minute: "2-digit", timeZoneName: "short" });
+
+function localize(root) {
+  for (const time of root.querySelectorAll("time[datetime]")) {
+    time.title = exactly.format(new Date(time.dateTime));
+    if ("exact" in time.dataset) time.textContent = time.title;
+  }
+  for (const data of root.querySelectorAll("data[value]")) data.textContent = Number(data.value).toLocaleString();
+}
+
 function ready(root) {
+  localize(root);
   for (const dialog of root.querySelectorAll("dialog[data-open]")) {
     if (!dialog.matches(":modal")) {
       dialog.removeAttribute("open");

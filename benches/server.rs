@@ -13,6 +13,31 @@ use std::time::{Duration, Instant};
 const CLIENTS: usize = 200;
 const INTEGRATIONS: usize = 1_000;
 
+/// The pages, with one user who asks for each again and again.
+const PAGES: [&str; 21] = [
+    "/overview",
+    "/integrations",
+    "/integrations?q=i09&sort=last",
+    "/integrations/i0001",
+    "/integrations/i0001/streams",
+    "/integrations/i0001/settings",
+    "/integrations/i0001/history",
+    "/marketplace",
+    "/marketplace?q=shopify",
+    "/marketplace/extractor/postgres",
+    "/search?q=i00",
+    "/runs",
+    "/runs?slug=i0001",
+    "/changes",
+    "/changes/drift",
+    "/changes/history",
+    "/activity",
+    "/notifications",
+    "/settings",
+    "/settings/access",
+    "/settings/keys",
+];
+
 /// A server that stops with the bench.
 struct Server {
     child: Child,
@@ -40,7 +65,20 @@ fn main() {
         let lasts = Duration::from_secs(if path == "/api/health" { seconds.min(10) } else { seconds });
         runtime.block_on(load(&server.address, path, CLIENTS, lasts));
     }
-    runtime.block_on(load(&server.address, "/integrations", 1, Duration::from_secs(5)));
+    for path in PAGES {
+        runtime.block_on(load(&server.address, path, 1, Duration::from_secs(seconds.min(5))));
+    }
+}
+
+/// Keeps runs of each integration: an hour apart, and a failed one now and then.
+fn runs(root: &Path) {
+    let registry = rusqlite::Connection::open(root.join(".spile/registry.db")).expect("a registry");
+    let sql = "with recursive back(hours) as (select 1 union all select hours + 1 from back where hours < 20) \
+               insert into integration_runs (id, integration_id, slug, environment, kind, status, started_at, finished_at, records, log) \
+               select lower(hex(randomblob(4))) || '-0000-4000-8000-' || lower(hex(randomblob(6))), id, slug, 'dev', 'sync', \
+               iif(random() % 50 = 0, 'failed', 'ok'), strftime('%Y-%m-%dT%H:%M:%S.000000000Z', 'now', '-' || hours || ' hours'), \
+               strftime('%Y-%m-%dT%H:%M:%S.000000000Z', 'now', '-' || hours || ' hours', '+9 seconds'), 1200, '' from integrations, back";
+    registry.execute(sql, ()).expect("runs");
 }
 
 fn project(root: &Path) {
@@ -58,6 +96,7 @@ fn project(root: &Path) {
     }
     let applied = spile(root, &["apply", "--yes"]).output().expect("spile starts");
     assert!(applied.status.success(), "{}", String::from_utf8_lossy(&applied.stderr));
+    runs(root);
 }
 
 fn spile(root: &Path, words: &[&str]) -> Command {

@@ -36,6 +36,7 @@ function freeze() {
     [/\b(\d+ (second|minute|hour|day)s? ago|just now)\b/g, "3 hours ago"],
     [/\bin \d+ (second|minute|hour|day)s?\b/g, "in 3 hours"],
     [/\b\d{4}-\d{2}-\d{2} \d{2}:\d{2}\b/g, "2026-01-01 12:00"],
+    [/\b[A-Z][a-z]{2} \d{1,2}, \d{4}, \d{1,2}:\d{2}\s[AP]M( [A-Z]+)?/g, "Jan 1, 2026, 12:00 PM UTC"],
     [/\b[0-9a-f]{12}\b/g, "0123456789ab"],
     [/\bspile \d+\.\d+\.\d+\b/g, "spile 1.0.0"],
   ];

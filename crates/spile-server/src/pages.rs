@@ -7,6 +7,7 @@ pub mod fields;
 pub mod plan;
 pub mod record;
 pub mod timeline;
+pub mod when;
 pub mod words;
 
 use std::sync::LazyLock;
@@ -17,6 +18,7 @@ use serde::Serialize;
 use spile_core::phrase::Phrase;
 use spile_core::visible::{is_turning, straight};
 use spile_view::report::ProblemData;
+use spile_view::runs::grouped;
 
 /// The templates, by name.
 const TEMPLATES: [(&str, &str); 29] = [
@@ -57,6 +59,7 @@ static ENGINE: LazyLock<Environment<'static>> = LazyLock::new(|| {
     engine.set_formatter(straightened);
     engine.add_filter("exact", exact);
     engine.add_filter("phrase", phrase);
+    engine.add_filter("amount", amount);
     for (name, text) in TEMPLATES {
         // A test parses every template, so a broken one is never released.
         let _ = engine.add_template(name, text);
@@ -83,6 +86,12 @@ fn phrase(value: &Value) -> Value {
     let html = |text: &str| HtmlEscape(&straight(text)).to_string();
     let code = |name: &str| format!("<code>{}</code>", html(name));
     Value::from_safe_string(Phrase::parse(text).shown(html, code))
+}
+
+/// A number with its digits grouped, and nothing if there is none. A script groups them as the viewer's language does.
+fn amount(value: &Value) -> Value {
+    let Ok(number) = u64::try_from(value.clone()) else { return Value::from("") };
+    Value::from_safe_string(format!("<data value=\"{number}\">{}</data>", grouped(number)))
 }
 
 /// What every page has around it.

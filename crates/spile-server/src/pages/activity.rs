@@ -4,9 +4,8 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 
-use super::words::moment;
+use super::when::When;
 use spile_core::problem::counted;
-use spile_view::ago::ago;
 use spile_world::Deed;
 
 /// How many integrations an entry links to.
@@ -93,9 +92,7 @@ pub struct ActivityRow {
     /// The result, if there is more to say.
     pub detail: Option<String>,
     /// When, in words.
-    pub when: String,
-    /// When exactly.
-    pub exact: String,
+    pub when: When,
 }
 
 /// A link of an entry.
@@ -155,8 +152,7 @@ impl ActivityRow {
             what: verb.map_or_else(|| deed.action.clone(), str::to_owned),
             links,
             detail,
-            when: ago(deed.at, now),
-            exact: moment(deed.at),
+            when: When::relative(deed.at, now),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::words::moment;
+use super::when::moment;
 use spile_core::plan::history::Applied;
 use spile_core::run::{Arrived, Run};
 use spile_view::runs::grouped;
@@ -16,13 +16,13 @@ pub struct StreamRow {
     /// The stream.
     pub name: String,
     /// How many records went to the loader.
-    pub records: String,
+    pub records: u64,
     /// The name of the table.
     pub table: String,
     /// How many rows the table had before the run.
-    pub before: String,
+    pub before: Option<u64>,
     /// How many rows the table had after the run.
-    pub after: String,
+    pub after: Option<u64>,
     /// How many rows are missing, or why they were not counted.
     pub note: String,
     /// Whether rows are missing.
@@ -37,17 +37,14 @@ impl StreamRow {
     }
 
     fn of(one: &Arrived<'_>) -> Self {
-        let rows = |count: fn(&spile_core::run::Arrival) -> Option<u64>| {
-            one.arrival.and_then(count).map(grouped).unwrap_or_default()
-        };
         let lost = one.lost().map(|lost| format!("at least {} rows expected", grouped(lost.least)));
         let unknown = one.unknown().map(|why| format!("not counted: {why}"));
         Self {
             name: one.stream.to_owned(),
-            records: grouped(one.records),
+            records: one.records,
             table: one.arrival.and_then(|arrival| arrival.table.clone()).unwrap_or_default(),
-            before: rows(|arrival| arrival.before),
-            after: rows(|arrival| arrival.after),
+            before: one.arrival.and_then(|arrival| arrival.before),
+            after: one.arrival.and_then(|arrival| arrival.after),
             is_lost: lost.is_some(),
             note: lost.or(unknown).unwrap_or_default(),
         }
@@ -119,9 +116,9 @@ mod tests {
         let unknown = Arrival { unknown: Some("it is down".to_owned()), ..Arrival::default() };
         run.details.arrivals = [("fruit".to_owned(), arrival), ("roots".to_owned(), unknown)].into();
         let rows = StreamRow::all(&run);
-        let shown: Vec<_> = rows.iter().map(|row| (row.note.as_str(), row.after.as_str(), row.is_lost)).collect();
+        let shown: Vec<_> = rows.iter().map(|row| (row.note.as_str(), row.after, row.is_lost)).collect();
         let expected = "at least 1,500 rows expected";
-        assert_eq!(shown, [(expected, "1,400", true), ("not counted: it is down", "", false)]);
+        assert_eq!(shown, [(expected, Some(1_400), true), ("not counted: it is down", None, false)]);
     }
 
     #[test]

@@ -4,7 +4,8 @@ use indexmap::IndexMap;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use super::words::{moment, run_state};
+use super::when::moment;
+use super::words::run_state;
 use spile_core::problem::counted;
 use spile_core::run::{Run, RunStatus};
 

@@ -1,12 +1,10 @@
 //! Times, states and numbers as people read them on a page.
 
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 use serde::Serialize;
 
+use super::when::When;
 use spile_core::run::{Run, RunKind, RunStatus};
-use spile_view::ago::ago;
-use spile_view::runs::grouped;
 
 /// A state: a word, and the tone of its color.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -41,12 +39,6 @@ pub fn status(word: Option<&str>) -> StatusWord {
     }
 }
 
-/// Returns a time in the server's time zone.
-#[must_use]
-pub fn moment(at: Timestamp) -> String {
-    at.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M").to_string()
-}
-
 /// A run in a table.
 #[derive(Debug, Clone, Serialize)]
 pub struct RunRow {
@@ -59,9 +51,9 @@ pub struct RunRow {
     /// Its state.
     pub state: StatusWord,
     /// When it started.
-    pub when: String,
+    pub when: When,
     /// How many records it synced.
-    pub records: String,
+    pub records: Option<u64>,
     /// How long it took.
     pub took: String,
     /// Whether it is still running.
@@ -83,11 +75,8 @@ impl RunRow {
             slug: run.slug.to_string(),
             kind: run.kind.word(),
             state: run_state(run.status),
-            when: ago(run.started_at, now),
-            records: match (run.kind, run.records) {
-                (RunKind::Sync, Some(records)) => grouped(records),
-                _ => String::new(),
-            },
+            when: When::relative(run.started_at, now),
+            records: run.records.filter(|_| run.kind == RunKind::Sync),
             took: run.seconds().map(|seconds| format!("{seconds:.1} s")).unwrap_or_default(),
             is_running: run.status == RunStatus::Running,
         }

@@ -11,13 +11,12 @@ use super::form::Posted;
 use super::section::Section;
 use super::shell::{At, Trouble};
 use crate::api::find;
+use crate::pages::when::When;
 use crate::refusal::Refusal;
 use crate::state_change;
 use spile_core::integration::Integration;
 use spile_core::run::{Run, RunKind};
 use spile_ops::state::{self, Action, ShownBookmark};
-use spile_view::ago::ago;
-use spile_view::runs::grouped;
 use spile_view::states::consequence;
 
 /// The stream whose bookmark would be removed.
@@ -33,12 +32,12 @@ pub async fn section(at: &At, one: &Integration, runs: &[Run], now: Timestamp) -
     let scope = state_change::scope(&at.desk, &options);
     let shown = state::show_directly(scope, one.slug.as_str()).await.ok()??;
     let last = runs.iter().find(|run| run.kind == RunKind::Sync && run.status.succeeded());
-    let records = |stream: &str| last?.streams.get(stream).copied().map(grouped);
+    let records = |stream: &str| last?.streams.get(stream).copied();
     let row = |bookmark: &ShownBookmark| {
         json!({
             "records": records(&bookmark.stream), "stream": bookmark.stream, "partition": bookmark.partition, "key": bookmark.key,
             "value": bookmark.value.as_ref().map(spile_core::state::Json::shown),
-            "since": bookmark.since.map(|since| ago(since.at, now)), "query": query(&bookmark.stream),
+            "since": bookmark.since.map(|since| When::relative(since.at, now)), "query": query(&bookmark.stream),
         })
     };
     let rows: Vec<Value> = shown.bookmarks.iter().map(row).collect();

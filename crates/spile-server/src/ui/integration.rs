@@ -17,11 +17,11 @@ use super::shell::{At, Trouble};
 use crate::api::find;
 use crate::change::Bulk;
 use crate::pages::chart;
-use crate::pages::words::{RunRow, moment};
+use crate::pages::when::When;
+use crate::pages::words::RunRow;
 use crate::refusal::Refusal;
 use spile_core::integration::Integration;
 use spile_ops::{self as ops, RunSelection};
-use spile_view::ago::ago;
 use spile_world::processes::git;
 
 /// How many entries of its history are shown.
@@ -55,7 +55,7 @@ async fn status_data(at: &At, one: &Arc<Integration>, now: Timestamp) -> Value {
             "description": here.description, "schedule": here.schedule.as_ref().map(ToString::to_string),
             // Nothing is scheduled before it is applied.
             "next": standing.and_then(|_| next(one, &desk.environment, now)), "is_applied": standing.is_some(), "select": here.select,
-            "created": standing.map(|standing| moment(standing.created_at)),
+            "created": standing.map(|standing| When::exact(standing.created_at)),
         },
         "runs": rows, "charts": [chart::records(&runs), chart::durations(&runs)],
         "bookmarks": bookmarks::section(at, one, &runs, now).await,
@@ -76,7 +76,7 @@ async fn entries(at: &At, one: &Integration, now: Timestamp) -> Vec<Value> {
     });
     let mut all: Vec<(Timestamp, String, String)> = commits.chain(deeds).collect();
     all.sort_by(|a, b| b.cmp(a));
-    let told = |(when, who, what)| json!({ "when": ago(when, now), "who": who, "what": what });
+    let told = |(when, who, what)| json!({ "when": When::relative(when, now), "who": who, "what": what });
     all.into_iter().take(HISTORY).map(told).collect()
 }
 

@@ -20,6 +20,7 @@ use super::shell::{At, Trouble, fault};
 use crate::api::fits;
 use crate::change::{self, Bulk};
 use crate::pages::plan::PlanPage;
+use crate::pages::when::When;
 use crate::pages::words::{StatusWord, run_state, status};
 use crate::refusal::Refusal;
 use spile_core::connector::Role;
@@ -28,7 +29,6 @@ use spile_core::name::{EnvironmentName, IntegrationId, Slug};
 use spile_core::plan::{Scope, Selection};
 use spile_core::run::Run;
 use spile_ops as ops;
-use spile_view::ago::ago;
 use spile_view::plan_data::PlanData;
 use spile_world::stores::runs::Standing;
 
@@ -188,7 +188,7 @@ impl Live<'_> {
         let last = self
             .newest
             .get(&one.id)
-            .map(|run| json!({ "id": run.id, "when": ago(run.started_at, self.now), "state": run_state(run.status) }));
+            .map(|run| json!({ "id": run.id, "when": When::relative(run.started_at, self.now), "state": run_state(run.status) }));
         json!({
             "slug": one.slug,
             "name": one.base.name,
@@ -216,8 +216,8 @@ pub fn state(one: &Integration, environment: &EnvironmentName, standing: Option<
 }
 
 /// Returns when it will be synced next, in words.
-pub fn next(one: &Integration, environment: &EnvironmentName, now: Timestamp) -> Option<String> {
-    next_tick(one, environment, now).map(|tick| ago(tick.at, now))
+pub fn next(one: &Integration, environment: &EnvironmentName, now: Timestamp) -> Option<When> {
+    next_tick(one, environment, now).map(|tick| When::relative(tick.at, now))
 }
 
 /// Returns when it will be synced next.

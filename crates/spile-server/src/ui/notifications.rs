@@ -12,11 +12,11 @@ use super::form::{Looking, Posted};
 use super::shell::{At, Trouble, mistake};
 use crate::pages::failure::FailureWords;
 use crate::pages::render;
+use crate::pages::when::When;
 use crate::project_view::ProjectView;
 use crate::refusal::Refusal;
 use spile_core::alert::Alert;
 use spile_core::settings::AlertKind;
-use spile_view::ago::ago;
 use spile_world::stores::read_alerts::Noticed;
 
 /// How many toasts to show at once.
@@ -70,7 +70,7 @@ pub fn row(desk: &ProjectView, Noticed { alert, since, is_read, .. }: &Noticed, 
     let help = help.or_else(|| Step::of(alert).map(|step| step.help().to_owned())).or_else(|| alert.help.clone());
     json!({
         "key": alert.key.to_string(), "title": title, "sentence": begun(&alert.sentence), "help": help,
-        "since": ago(*since, now), "tone": if alert.kind() == AlertKind::Failure { "bad" } else { "warn" },
+        "since": When::relative(*since, now), "tone": if alert.kind() == AlertKind::Failure { "bad" } else { "warn" },
         "is_read": is_read, "links": links(desk, alert),
     })
 }

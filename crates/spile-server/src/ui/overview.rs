@@ -12,11 +12,11 @@ use super::notifications::row;
 use super::shell::{At, Trouble};
 use super::unfinished;
 use crate::pages::timeline::TimelineRow;
+use crate::pages::when::When;
 use crate::pages::words::RunRow;
 use spile_core::connector::Role;
 use spile_core::integration::Integration;
 use spile_core::run::RunKind;
-use spile_view::ago::ago;
 
 /// How many alerts, runs and coming runs are shown.
 const MOST: usize = 5;
@@ -97,6 +97,6 @@ fn coming(at: &At, sources: &[&Arc<Integration>], now: Timestamp) -> Vec<Value> 
     all.sort();
     all.into_iter()
         .take(MOST)
-        .map(|(at, slug, name)| json!({ "slug": slug, "name": name, "when": ago(at, now) }))
+        .map(|(at, slug, name)| json!({ "slug": slug, "name": name, "when": When::relative(at, now) }))
         .collect()
 }

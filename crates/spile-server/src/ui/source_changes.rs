@@ -7,12 +7,12 @@ use serde_json::{Value, json};
 
 use super::shell::At;
 use crate::contract;
+use crate::pages::when::When;
 use spile_core::discovered::Discovered;
 use spile_core::integration::Integration;
 use spile_ops as ops;
 use spile_ops::contract::{History, IntegrationLabel};
 use spile_view as view;
-use spile_view::ago::ago;
 
 /// Returns how many changes of its source nobody has accepted.
 pub fn changes(at: &At, one: &Arc<Integration>) -> usize {
@@ -40,7 +40,7 @@ pub fn of(at: &At, one: &Integration, offered: &Discovered, now: Timestamp) -> O
         return None;
     }
     Some(json!({
-        "when": ago(offered.discovered_at, now), "at": offered.discovered_at, "has_contract": has_contract,
+        "when": When::relative(offered.discovered_at, now), "at": offered.discovered_at, "has_contract": has_contract,
         "changes": changes,
     }))
 }

@@ -16,10 +16,10 @@ use super::shell::{At, Trouble};
 use super::source_changes;
 use crate::api::find;
 use crate::contract::{self, Wish};
+use crate::pages::when::When;
 use crate::refusal::Refusal;
 use spile_core::discovered::{Discovered, Field, Rules, Stream, Taken};
 use spile_core::integration::Integration;
-use spile_view::ago::ago;
 
 /// How many streams are listed at once. Salesforce has more than a thousand.
 const MOST: usize = 300;
@@ -62,7 +62,7 @@ fn streams(at: &At, one: &Integration, offered: &Discovered, wanted: &StreamsQue
     let selected = offered.streams.iter().filter(|stream| rules.take(stream).0.is_read()).count();
     let rows: Vec<Value> = matching().take(MOST).map(|stream| row(stream, &rules, wanted)).collect();
     json!({
-        "when": ago(offered.discovered_at, now), "rows": rows, "total": offered.streams.len(), "selected": selected,
+        "when": When::relative(offered.discovered_at, now), "rows": rows, "total": offered.streams.len(), "selected": selected,
         "hidden": matching().count().saturating_sub(MOST),
     })
 }

@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 
 use super::super::shell::{At, Trouble};
 use super::{Part, page};
-use crate::pages::words::{StatusWord, moment};
+use crate::pages::when::When;
+use crate::pages::words::StatusWord;
 use spile_ops as ops;
-use spile_view::ago::ago;
 use spile_world::processes::git::{self, Branch};
 
 pub async fn show(at: At) -> Result<Response, Trouble> {
@@ -26,6 +26,6 @@ fn row(branch: &Branch, now: Timestamp) -> Value {
     };
     json!({
         "name": branch.name, "commit": branch.last.commit, "subject": branch.last.subject, "author": branch.last.author,
-        "when": ago(branch.last.at, now), "exact": moment(branch.last.at), "state": state,
+        "when": When::relative(branch.last.at, now), "state": state,
     })
 }

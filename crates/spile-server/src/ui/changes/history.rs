@@ -11,12 +11,11 @@ use super::apply::allowance;
 use super::{Part, page, shown};
 use crate::caller::Role;
 use crate::change::{self, Apply};
-use crate::pages::words::moment;
+use crate::pages::when::{When, moment};
 use crate::refusal::Refusal;
 use spile_core::plan::history::Applied;
 use spile_ops as ops;
 use spile_ops::rollback::{Rollback, rollback};
-use spile_view::ago::ago;
 use spile_view::history::short;
 
 /// How many applies are shown.
@@ -43,7 +42,7 @@ fn row(place: usize, apply: &Applied, now: Timestamp) -> Value {
     json!({
         "icon": "check", "tone": "good", "who": apply.actor, "what": format!("applied: {what}"),
         "detail": apply.commit.as_deref().map(|commit| format!("from commit `{}`", short(commit))), "links": [],
-        "when": ago(apply.at, now), "exact": moment(apply.at), "id": apply.id, "is_live": place == 0,
+        "when": When::relative(apply.at, now), "id": apply.id, "is_live": place == 0,
     })
 }
 

@@ -9,11 +9,10 @@ use super::super::form::{Looking, Posted};
 use super::super::shell::{At, Trouble};
 use super::{Part, page};
 use crate::caller::Role;
-use crate::pages::words::moment;
+use crate::pages::when::When;
 use crate::refusal::Refusal;
 use crate::session::OpenSession;
 use spile_ops as ops;
-use spile_view::ago::ago;
 use spile_world::files::io_error::IoError;
 use spile_world::stores::tokens::{KeptToken, Token};
 
@@ -36,7 +35,7 @@ async fn listed(at: &At, made: Option<&Token>, refusal: Option<&Refusal>) -> Res
         .map(|session| {
             json!({
                 "id": session.id, "name": session.who.name, "role": session.who.role.word(), "is_own": is_own(session),
-                "ends": ago(session.until, now), "exact": moment(session.until),
+                "ends": When::relative(session.until, now),
             })
         })
         .collect();
@@ -51,7 +50,7 @@ async fn listed(at: &At, made: Option<&Token>, refusal: Option<&Refusal>) -> Res
 
 fn row(token: &KeptToken, now: Timestamp) -> Value {
     json!({
-        "name": token.name, "role": token.role.word(), "since": ago(token.created_at, now), "exact": moment(token.created_at),
+        "name": token.name, "role": token.role.word(), "since": When::relative(token.created_at, now),
     })
 }
 
