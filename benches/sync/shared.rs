@@ -84,7 +84,7 @@ impl Project {
 
     /// Returns the newest runs, newest first.
     pub fn runs(&self, count: usize) -> Vec<serde_json::Value> {
-        let output = self.program(&["runs", "--format", "json", "--limit", &count.to_string()]).output();
+        let output = self.program(&["runs", "--format", "json", "--most", &count.to_string()]).output();
         let runs: serde_json::Value = serde_json::from_slice(&output.expect("it starts").stdout).expect("JSON");
         runs["runs"].as_array().expect("a list").clone()
     }

@@ -239,7 +239,8 @@ pub fn seed() -> PathBuf {
     static MADE: Once = Once::new();
     // A changed tap is a new plugin, so the old installation is useless. The same goes for the bundled plugins.
     let bundled = spile_core::connector::bundled::ALL.map(|bundled| bundled.wheel()).concat();
-    let plugins = [include_bytes!("../taps/tap-fault/tap_fault.py").as_slice(), &bundled].concat();
+    let ours = [include_str!("../taps/tap-fault/tap_fault.py"), include_str!("../taps/raw-plugins/raw_plugins.py")];
+    let plugins = [ours.concat().as_bytes(), &bundled].concat();
     let root =
         Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("real-{}", &spile_core::digest::hash(&plugins)[..8]));
     let seed = root.join("seed");

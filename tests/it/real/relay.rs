@@ -72,6 +72,23 @@ fn every_byte_arrives_and_every_record_is_counted_both_ways() {
 }
 
 #[test]
+fn the_loader_ends_after_the_tap_whose_failure_counts_although_its_output_was_complete() {
+    let project = raw();
+    project.write("sent", &record("a", 1));
+    project.write("end", "drain");
+    for way in WAYS {
+        go(&project, way);
+        project.write("lingers", "0");
+        sync(&project, &[]).succeeds();
+        project.write("lingers", "3");
+        sync(&project, &[]).fails();
+        let run = project.newest_run();
+        let error = run["error"].as_str().unwrap();
+        assert!(!error.contains("loader"), "{way}: {run:#}");
+    }
+}
+
+#[test]
 fn a_record_of_sixty_megabytes_passes_the_relay_and_is_too_long_for_meltano() {
     let project = raw();
     let long =

@@ -285,8 +285,9 @@ class Relay:
         self.arrivals = arrivals
         self.records = {}
         self.tap = self.target = self.process = None
-        # The pipes' ends: where the relay reads, where it writes, and a copy of where the loader reads.
-        self.input = self.output = self.copy = None
+        # The pipes' ends: where the relay reads, where it writes, and copies of where the loader reads and of where the relay
+        # writes.
+        self.input = self.output = self.copy = self.gate = None
         self.ended = {}
         self.unread = 0
         # When the last byte had passed, and when the loader had ended.
@@ -303,6 +304,8 @@ class Relay:
             self.target = block
             end, self.output = self.pipe()
             self.copy = os.dup(end)
+            # As long as it is open, the loader's input does not end.
+            self.gate = os.dup(self.output)
             await self.begin(begin, block, end, "stdin")
             await self.connect()
         else:
@@ -355,6 +358,17 @@ class Relay:
         os.close(self.output)
         self.reports, self.answers = await asyncio.open_connection(sock=ours, limit=self.LONGEST)
         self.watching = asyncio.ensure_future(self.watch())
+
+    def close(self, block):
+        """Ends the loader's input where Meltano does, which is when the tap has ended and Meltano knows how.
+
+        Otherwise a fast loader could end while the tap still ends: that looks as if it had ended too early, and hides it if
+        the tap fails after its last record.
+        """
+        if block is self.target and self.gate is not None:
+            os.close(self.gate)
+            self.gate = None
+            self.passed = time.monotonic()
 
     async def watch(self):
         """Notes how much the loader has not read. The relay gets a broken pipe only after that, when the copy is closed."""
@@ -599,7 +613,7 @@ def count_records(counters):
     script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "rows.py")
     arrivals = Arrivals(script) if os.path.exists(script) else None
     relay = asked(lambda told: Relay(told, arrivals), "relay.json")
-    proxy, begin = SingerBlock.proxy_stdout, SingerBlock.start
+    proxy, begin, close = SingerBlock.proxy_stdout, SingerBlock.start, SingerBlock.close_stdin
     costs = Costs(relay)
     counted = [arrivals] if arrivals else []
 
@@ -626,7 +640,12 @@ def count_records(counters):
         future.add_done_callback(counter.tell)
         return future
 
-    SingerBlock.proxy_stdout, SingerBlock.start = proxy_stdout, start
+    async def close_stdin(self):
+        if relay:
+            relay.close(self)
+        await close(self)
+
+    SingerBlock.proxy_stdout, SingerBlock.start, SingerBlock.close_stdin = proxy_stdout, start, close_stdin
     end_like_the_loader(relay)
     return counted
 
