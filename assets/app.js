@@ -83,6 +83,16 @@ document.addEventListener("submit", (event) => {
   if (busy) busy.textContent = busy.dataset.says;
 });
 
+// The value of a bar shows below its chart while somebody points at it.
+document.addEventListener("pointerover", (event) => {
+  const bar = event.target instanceof Element && event.target.closest("[data-value]");
+  const reading = bar && bar.closest("figure").querySelector(".reading");
+  if (!reading) return;
+  reading.dataset.label ??= reading.textContent;
+  reading.textContent = `${exactly.format(new Date(bar.dataset.at))}: ${bar.dataset.value}`;
+  bar.closest("svg").addEventListener("pointerleave", () => { reading.textContent = reading.dataset.label; }, { once: true });
+});
+
 // A page that is gone back to is as it was left, but nothing is at work on it.
 window.addEventListener("pageshow", () => {
   for (const button of document.querySelectorAll("button[aria-disabled]")) button.removeAttribute("aria-disabled");
@@ -182,6 +192,26 @@ window.addEventListener("pageshow", listen);
 window.addEventListener("pagehide", () => {
   if (events) events.close();
   events = undefined;
+});
+
+// Rows by keyboard: j and k move through them, x selects one. Enter follows its link by itself.
+document.addEventListener("keydown", (event) => {
+  const rows = [...document.querySelectorAll("table[data-rows] tbody tr")];
+  const isTyped = event.target instanceof Element && event.target.matches("input:not([type=checkbox]), select, textarea");
+  if (!rows.length || isTyped || event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
+  const at = rows.findIndex((row) => row.contains(document.activeElement));
+  const step = { j: 1, k: -1 }[event.key];
+  if (step) {
+    event.preventDefault();
+    const row = rows[Math.max(0, Math.min(rows.length - 1, at + step))];
+    const link = row.querySelector("td a");
+    if (link) link.focus();
+    row.scrollIntoView({ block: "nearest" });
+  } else if (event.key === "x" && at >= 0) {
+    event.preventDefault();
+    const box = rows[at].querySelector("input[type=checkbox]");
+    if (box) box.click();
+  }
 });
 
 // The address of a list says what it is filtered by, so that a reload, a bookmark and going back show the same.

@@ -17,8 +17,76 @@ async function readsTimes(page) {
   assert.match(await page.locator("td data").first().innerText(), /^\d\.\d{3}$/);
 }
 
+// At the side, choices narrow the catalog, and their counts are right.
+async function narrowsTheCatalog(page) {
+  await page.goto("/marketplace");
+  const shown = async () => Number((await page.locator("#found [role=status]").innerText()).split(" ")[0]);
+  const choice = (name) => page.getByRole("navigation", { name: "Filters" }).getByRole("link", { name });
+  const count = async (name) => Number((await choice(name).locator(".badge").innerText()).split("\n")[0]);
+  const all = await shown();
+  assert.equal(await count(/^All/), all);
+  const databases = await count(/^Databases/);
+  await choice(/^Databases/).click();
+  await page.waitForURL("**/marketplace?category=Databases");
+  assert.equal(await shown(), databases);
+  const tested = await count(/^Tested with data/);
+  assert.ok(tested > 0 && tested < databases);
+  await choice(/^Tested with data/).click();
+  await page.waitForURL((url) => url.searchParams.get("tried") === "run");
+  assert.equal(await shown(), tested);
+  // A search stays within what is chosen.
+  await page.getByLabel("Search connectors").fill("duckdb");
+  await page.waitForURL((url) => url.searchParams.get("q") === "duckdb" && url.searchParams.get("category") === "Databases");
+  assert.equal(await shown(), 1);
+}
+
+// A chart has values at its axis, and says the value of the bar that one points at.
+async function readsAChart(page) {
+  await page.goto("/integrations/shop");
+  const chart = page.locator("figure", { hasText: "Records per sync" });
+  assert.deepEqual(await chart.locator(".axis span").allInnerTexts(), ["3,000", "1,500", "0"]);
+  const reading = chart.locator(".reading");
+  assert.match(await reading.innerText(), /^30 syncs, at most 2,165 records, 1 failed$/);
+  await chart.locator("g .hit").last().hover();
+  assert.match(await reading.innerText(), /: 1,284 records, ok$/);
+  await page.getByRole("heading", { level: 1 }).hover();
+  await reading.filter({ hasText: "30 syncs" }).waitFor();
+}
+
+// One key for each step: through the rows, selecting two, and into one.
+async function worksByKeys(page) {
+  await page.goto("/integrations");
+  const views = page.getByRole("navigation", { name: "Views" });
+  assert.deepEqual((await views.getByRole("link").allInnerTexts()).map((text) => text.split("\n")[0].trim()), ["All", "Failing", "Drift", "#sales"]);
+  await page.keyboard.press("j");
+  await page.keyboard.press("x");
+  await page.keyboard.press("j");
+  await page.keyboard.press("j");
+  await page.keyboard.press("k");
+  await page.keyboard.press("x");
+  await page.getByText("2 selected").waitFor();
+  const second = await page.locator("tbody tr").nth(1).locator("td a").first().getAttribute("href");
+  await page.keyboard.press("Enter");
+  await page.waitForURL(`**${second}`);
+  // What is typed stays typed.
+  await page.goto("/integrations");
+  await page.getByRole("searchbox", { name: "Search" }).fill("");
+  await page.getByRole("searchbox", { name: "Search" }).press("j");
+  assert.equal(await page.getByRole("searchbox", { name: "Search" }).inputValue(), "j");
+  await page.goto("/integrations");
+  await views.getByRole("link", { name: /^Failing/ }).click();
+  await page.getByRole("link", { name: "Engineering" }).waitFor();
+  assert.equal(await page.locator("tbody tr").count(), 1);
+  await views.getByRole("link", { name: /^#sales/ }).click();
+  await page.waitForURL("**/integrations?tag=sales");
+  assert.equal(await page.locator("tbody tr").count(), 1);
+}
+
 await run(async (house) => {
   const { page } = house;
   await addresses(page);
   await readsTimes(page);
+  await narrowsTheCatalog(page);
+  await readsAChart(page);
+  await worksByKeys(page);
 });

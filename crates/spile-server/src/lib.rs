@@ -23,6 +23,7 @@ mod authentication;
 mod caller;
 mod change;
 mod connections;
+mod connector_facts;
 mod contract;
 mod drafts;
 mod guard;

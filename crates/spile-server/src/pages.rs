@@ -10,6 +10,7 @@ pub mod timeline;
 pub mod when;
 pub mod words;
 
+use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use minijinja::{Environment, HtmlEscape, Output, State, UndefinedBehavior, Value};
@@ -170,7 +171,7 @@ impl PageLink {
 #[derive(Debug, Clone, Serialize)]
 pub struct Tab {
     /// Its title.
-    pub title: &'static str,
+    pub title: Cow<'static, str>,
     /// Its path.
     pub path: String,
     /// Whether it is the part that is shown.

@@ -32,6 +32,13 @@ impl When {
         let exact = moment(at);
         Self { at, words: exact.clone(), exact, is_exact: true }
     }
+
+    /// Returns a time as the day that it is on: `Nov 30`.
+    #[must_use]
+    pub fn day(at: Timestamp) -> Self {
+        let words = at.to_zoned(TimeZone::system()).strftime("%b %-d").to_string();
+        Self { at, words, exact: moment(at), is_exact: false }
+    }
 }
 
 /// Returns a time in the server's time zone, with the zone.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::connector_facts::Tried;
 use crate::logos;
 use spile_core::connector::{Connector, Head, Role};
 use spile_core::form;
@@ -56,7 +57,7 @@ pub fn card(one: &ShelfEntry, grades: &BTreeMap<String, Grade>) -> Value {
         "name": name, "kind": role, "label": label, "by": by, "description": form::first_sentence(description),
         "category": category, "is_ready": !is_on_hub(&one.origin), "path": path(*role, name),
         "monogram": monogram(label), "logo": logos::path(*role, name, one.head.logo.as_deref()), "docs": docs,
-        "grade": grade,
+        "grade": grade, "tried": Tried::of(&one.head).map(Tried::label),
     })
 }
 

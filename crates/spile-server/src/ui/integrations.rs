@@ -19,15 +19,18 @@ use super::form::Posted;
 use super::shell::{At, Trouble, fault};
 use crate::api::fits;
 use crate::change::{self, Bulk};
+use crate::pages::Tab;
 use crate::pages::plan::PlanPage;
 use crate::pages::when::When;
 use crate::pages::words::{StatusWord, run_state, status};
+use crate::project_view::ProjectView;
 use crate::refusal::Refusal;
 use spile_core::connector::Role;
 use spile_core::integration::{Integration, Tick, Timetable};
 use spile_core::name::{EnvironmentName, IntegrationId, Slug};
 use spile_core::plan::{Scope, Selection};
 use spile_core::run::Run;
+use spile_core::settings::AlertKind;
 use spile_ops as ops;
 use spile_view::plan_data::PlanData;
 use spile_world::stores::runs::Standing;
@@ -42,6 +45,8 @@ pub struct IntegrationsPageQuery {
     q: String,
     #[serde(default)]
     state: String,
+    #[serde(default)]
+    tag: String,
     #[serde(default)]
     sort: SortedBy,
     /// The number of the page, from 0.
@@ -89,6 +94,25 @@ pub async fn list(at: At, wanted: Result<Query<IntegrationsPageQuery>, QueryReje
     page(&at, &wanted, None).await
 }
 
+/// The views that are one click away, by the state that they show.
+const VIEWS: [(&str, &str); 6] = [
+    ("", "All"),
+    ("error", "Failing"),
+    (LATE, "Late"),
+    ("paused", "Paused"),
+    (DRIFT, "Drift"),
+    ("not applied", "Not applied"),
+];
+
+/// The view of what has not been synced for too long.
+const LATE: &str = "late";
+
+/// The view of what something else has changed.
+const DRIFT: &str = "drift";
+
+/// The most tags that are offered as views.
+const TAGS: usize = 8;
+
 /// A bulk action that was refused, and the integrations that were selected for it.
 struct RefusedBulk<'a> {
     refusal: &'a Refusal,
@@ -105,11 +129,14 @@ async fn page(at: &At, wanted: &IntegrationsPageQuery, refused: Option<RefusedBu
         standings: standings.as_deref().ok(),
         newest: desk.world.runs.newest_of_each().await.unwrap_or_default(),
         drifted: desk.drifted().await,
+        late: late(desk).await,
         now,
     };
-    let is_in = |one: &Integration| wanted.state.is_empty() || live.state(one).word == wanted.state;
-    let all = desk.loaded.integrations.by_slug();
-    let mut found: Vec<_> = all.filter(|one| fits(one, Some(&wanted.q)) && is_in(one)).collect();
+    let all: Vec<_> = desk.loaded.integrations.by_slug().collect();
+    let is_wanted = |one: &&Arc<Integration>| {
+        fits(one, Some(&wanted.q)) && live.is_in(one, &wanted.state) && live.has_tag(one, &wanted.tag)
+    };
+    let mut found: Vec<_> = all.iter().copied().filter(is_wanted).collect();
     live.sort(&mut found, wanted.sort);
     let shown = found.iter().skip(wanted.page.saturating_mul(MOST)).take(MOST);
     let loader = |one: &Integration| {
@@ -119,7 +146,7 @@ async fn page(at: &At, wanted: &IntegrationsPageQuery, refused: Option<RefusedBu
     let rows: Vec<Value> = shown.map(|one| live.row(one, loader(one))).collect();
     let is_more = found.len() > wanted.page.saturating_add(1).saturating_mul(MOST);
     let data = json!({
-        "rows": rows, "total": desk.loaded.integrations.iter().count(), "found": found.len(), "q": wanted.q,
+        "rows": rows, "total": all.len(), "views": views(&live, &all, wanted), "tag": wanted.tag, "state": wanted.state, "found": found.len(), "q": wanted.q,
         "states": STATES.map(|word| json!({ "value": word, "is_chosen": word == wanted.state })),
         "next": is_more.then(|| wanted.path(wanted.sort, wanted.page + 1)),
         "previous": wanted.page.checked_sub(1).map(|page| wanted.path(wanted.sort, page)),
@@ -136,7 +163,7 @@ impl IntegrationsPageQuery {
     fn path(&self, sort: SortedBy, page: usize) -> String {
         let mut pairs = Serializer::new(String::new());
         let sort = if sort == SortedBy::Name { "" } else { sort.word() };
-        for (name, value) in [("q", self.q.as_str()), ("state", &self.state), ("sort", sort)] {
+        for (name, value) in [("q", self.q.as_str()), ("state", &self.state), ("tag", &self.tag), ("sort", sort)] {
             if !value.is_empty() {
                 pairs.append_pair(name, value);
             }
@@ -162,12 +189,53 @@ struct Live<'a> {
     standings: Option<&'a BTreeMap<IntegrationId, Standing>>,
     newest: BTreeMap<IntegrationId, Run>,
     drifted: Arc<BTreeSet<IntegrationId>>,
+    late: BTreeSet<Slug>,
     now: Timestamp,
+}
+
+/// Returns the integrations that have not been synced for too long.
+async fn late(desk: &ProjectView) -> BTreeSet<Slug> {
+    let seen = desk.seen().await;
+    let stale = seen.alerts.iter().filter(|alert| alert.kind() == AlertKind::Stale);
+    stale.filter_map(|alert| Some(alert.integration.as_ref()?.slug.clone())).collect()
+}
+
+/// Returns the views with their counts: what is empty is left out, unless it is shown.
+fn views(live: &Live<'_>, all: &[&Arc<Integration>], wanted: &IntegrationsPageQuery) -> Vec<Tab> {
+    let count = |is_in: &dyn Fn(&Integration) -> bool| all.iter().filter(|one| is_in(one)).count();
+    let view = |title: String, state: &str, tag: &str, count: usize| Tab {
+        title: title.into(),
+        path: IntegrationsPageQuery { state: state.to_owned(), tag: tag.to_owned(), ..Default::default() }
+            .path(wanted.sort, 0),
+        is_here: wanted.state == state && wanted.tag == tag && wanted.q.is_empty(),
+        count,
+        counted: "integrations",
+    };
+    let states = VIEWS.map(|(state, title)| view(title.to_owned(), state, "", count(&|one| live.is_in(one, state))));
+    let tags: BTreeSet<&String> = all.iter().flat_map(|one| &one.at(live.environment).tags).collect();
+    let tags = tags.into_iter().take(TAGS);
+    let tags = tags.map(|tag| view(format!("#{tag}"), "", tag, count(&|one| live.has_tag(one, tag))));
+    states.into_iter().chain(tags).filter(|view| view.count > 0 || view.is_here).collect()
 }
 
 impl Live<'_> {
     fn state(&self, one: &Integration) -> StatusWord {
         state(one, self.environment, self.standings.and_then(|known| known.get(&one.id)))
+    }
+
+    /// Tells whether an integration belongs to a view or is in a state. Every one belongs to the view without a name.
+    fn is_in(&self, one: &Integration, state: &str) -> bool {
+        match state {
+            "" => true,
+            LATE => self.late.contains(&one.slug),
+            DRIFT => self.drifted.contains(&one.id),
+            word => self.state(one).word == word,
+        }
+    }
+
+    /// Tells whether an integration has a tag. Every one has the tag without a name.
+    fn has_tag(&self, one: &Integration, tag: &str) -> bool {
+        tag.is_empty() || one.at(self.environment).tags.iter().any(|known| known == tag)
     }
 
     fn sort(&self, found: &mut [&Arc<Integration>], by: SortedBy) {
@@ -197,6 +265,7 @@ impl Live<'_> {
             "loader": loader.map(|loader| mark(&loader.connector)),
             "status": self.state(one),
             "drift": self.drifted.contains(&one.id),
+            "late": self.late.contains(&one.slug),
             "last": last,
             // Nothing is scheduled before it is applied.
             "next": self.standings.is_none_or(|known| known.contains_key(&one.id)).then(|| next(one, self.environment, self.now)),

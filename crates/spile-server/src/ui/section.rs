@@ -105,7 +105,7 @@ pub async fn page(
 fn links(one: &Integration, here: Section, changes: usize) -> Vec<Tab> {
     let is_source = one.role() == Role::Extractor;
     let link = |section: Section| Tab {
-        title: section.title(),
+        title: section.title().into(),
         path: section.path(&one.slug),
         is_here: section == here,
         count: if section == Section::Streams { changes } else { 0 },

@@ -49,7 +49,7 @@ impl Part {
 async fn page(at: &At, part: Part, mut data: Value, refusal: Option<&Refusal>) -> Result<Response, Trouble> {
     let link = |one: Part| {
         let (title, path) = one.link();
-        Tab { title, path: path.to_owned(), is_here: one == part, count: 0, counted: "" }
+        Tab { title: title.into(), path: path.to_owned(), is_here: one == part, count: 0, counted: "" }
     };
     let title = part.link().0;
     data["parts"] = json!(Part::ALL.map(link));
