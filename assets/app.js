@@ -12,6 +12,14 @@ function localize(root) {
   for (const data of root.querySelectorAll("data[value]")) data.textContent = Number(data.value).toLocaleString();
 }
 
+// A log that grows shows its end, unless somebody reads further up.
+let readBack = null;
+document.addEventListener("scroll", (event) => {
+  const log = event.target;
+  if (!(log instanceof Element) || !log.matches("[data-follow]")) return;
+  readBack = log.scrollTop + log.clientHeight < log.scrollHeight - 24 ? log.scrollTop : null;
+}, true);
+
 function ready(root) {
   localize(root);
   for (const dialog of root.querySelectorAll("dialog[data-open]")) {
@@ -52,18 +60,21 @@ function ready(root) {
     label.closest("form").addEventListener("change", count);
     count();
   }
-  for (const log of root.querySelectorAll("[data-follow]")) log.scrollTop = log.scrollHeight;
+  for (const log of root.querySelectorAll("[data-follow]")) log.scrollTop = readBack ?? log.scrollHeight;
   const wrong = root.querySelector("[aria-invalid=true]");
   if (wrong && root === document) wrong.focus();
 }
 
 // A link to a field leads into it. The browser itself only scrolls there, and drops the focus when it does.
 function enterField() {
-  if (!location.hash.endsWith("-field")) return;
-  const field = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  const field = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
   if (!field) return;
   const around = field.closest("details");
-  if (around) around.open = true;
+  if (around && !around.open) {
+    around.open = true;
+    field.scrollIntoView({ block: "center" });
+  }
+  if (!location.hash.endsWith("-field")) return;
   const control = field.querySelector("input:not([type=hidden]), select, textarea");
   if (control) requestAnimationFrame(() => control.focus());
 }

@@ -4,7 +4,7 @@ import { strict as assert } from "node:assert";
 import { createRequire } from "node:module";
 import { readFileSync } from "node:fs";
 
-const { TOOLS, CHROMIUM, ADDRESS, SHOTS, PROXY, PROVIDER, LOCALE, ZONE } = process.env;
+const { TOOLS, CHROMIUM, ADDRESS, SHOTS, PROXY, PROVIDER, LOCALE, ZONE, SCRIPTS } = process.env;
 const load = createRequire(`${TOOLS}/`);
 const { chromium } = load("playwright-core");
 const AXE = readFileSync(load.resolve("axe-core/axe.min.js"), "utf8");
@@ -19,7 +19,7 @@ export async function open() {
   // The proxy leads to a stand-in with a certificate of its own. Loopback is reached without it.
   const proxy = PROXY ? [`--proxy-server=${PROXY}`] : [];
   const browser = await chromium.launch({ executablePath: CHROMIUM, args: ["--no-sandbox", "--disable-gpu", ...proxy] });
-  const settings = { viewport: WIDE, baseURL: `http://${ADDRESS}`, reducedMotion: "reduce", ignoreHTTPSErrors: Boolean(PROXY), locale: LOCALE, timezoneId: ZONE };
+  const settings = { viewport: WIDE, baseURL: `http://${ADDRESS}`, reducedMotion: "reduce", ignoreHTTPSErrors: Boolean(PROXY), locale: LOCALE, timezoneId: ZONE, javaScriptEnabled: SCRIPTS !== "off" };
   const context = await browser.newContext(settings);
   const page = await context.newPage();
   page.setDefaultTimeout(20_000);

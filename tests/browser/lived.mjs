@@ -4,6 +4,8 @@ import { strict as assert } from "node:assert";
 import { addresses } from "./addresses.mjs";
 import { run } from "./house.mjs";
 
+const { FAILED } = process.env;
+
 async function readsTimes(page) {
   await page.goto("/integrations/shop");
   const time = page.getByRole("row").locator("time").first();
@@ -82,6 +84,29 @@ async function worksByKeys(page) {
   assert.equal(await page.locator("tbody tr").count(), 1);
 }
 
+// The log of a failed run: the traceback is one line, and each line has a link.
+async function readsALog(page) {
+  await page.goto(`/runs/${FAILED}`);
+  await page.getByRole("button", { name: "Try again" }).waitFor();
+  const log = page.getByRole("log");
+  assert.match(await log.innerText(), /API answers slowly[\s\S]*HTTPError: 401[\s\S]*traceback, 4 lines/);
+  assert.ok(!(await log.innerText()).includes("client.py"), "the traceback is folded");
+  // A link to a line inside of the traceback opens it.
+  const inside = await log.locator("details .line").nth(1).getAttribute("id");
+  await page.goto("/overview");
+  await page.goto(`/runs/${FAILED}#${inside}`);
+  await log.getByText("client.py").waitFor();
+  await page.getByLabel("Level").selectOption("error");
+  await page.getByLabel("Search the log").fill("401");
+  await page.getByRole("button", { name: "Search", exact: true }).click();
+  await page.waitForURL((url) => url.searchParams.get("level") === "error");
+  assert.ok(!(await log.innerText()).includes("API answers slowly"));
+  await page.getByRole("link", { name: "Do not wrap lines" }).click();
+  await page.waitForURL((url) => url.searchParams.get("wrap") === "off" && url.searchParams.get("q") === "401");
+  const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("link", { name: "Download" }).click()]);
+  assert.ok(download.suggestedFilename().endsWith(`${FAILED}.log`));
+}
+
 await run(async (house) => {
   const { page } = house;
   await addresses(page);
@@ -89,4 +114,5 @@ await run(async (house) => {
   await narrowsTheCatalog(page);
   await readsAChart(page);
   await worksByKeys(page);
+  await readsALog(page);
 });

@@ -56,7 +56,7 @@ fn row(line: &'static str) -> Option<((Role, &'static str), Tried)> {
     let [name, role, _, _, grade, ..] = cells[..] else { return None };
     let (_, role) = Role::WORDS.into_iter().find(|(word, _)| *word == role)?;
     let (.., tried) = Tried::ALL.into_iter().find(|(word, ..)| *word == grade)?;
-    Some(((role, name.trim_end_matches('`')), tried))
+    Some(((role, name.trim_end_matches(|letter: char| !letter.is_ascii_alphanumeric())), tried))
 }
 
 /// Returns how many projects use the plugin of a connector, in any variant, as far as the hub knows.

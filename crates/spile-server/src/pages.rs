@@ -4,6 +4,7 @@ pub mod activity;
 pub mod chart;
 pub mod failure;
 pub mod fields;
+pub mod log;
 pub mod plan;
 pub mod record;
 pub mod timeline;

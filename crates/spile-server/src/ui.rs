@@ -75,6 +75,7 @@ pub fn routes() -> Router<App> {
         .route("/runs", get(runs::list))
         .route("/runs/{id}", get(runs::show))
         .route("/runs/{id}/live", get(runs::live))
+        .route("/runs/{id}/log", get(runs::download))
         .route("/changes", get(changes::show))
         .route("/changes/apply", get(changes::confirm).post(changes::apply))
         .route("/changes/drift", get(changes::drift))

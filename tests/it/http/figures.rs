@@ -1,6 +1,8 @@
 //! Every page in a real browser, measured: accessible in both schemes, readable on a narrow screen and zoomed in, and small.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::Path;
 
 use super::Server;
 use super::browser::walk;
@@ -13,7 +15,7 @@ const ADDRESSES: &str = include_str!("../../browser/addresses.json");
 const ROUTES: &str = include_str!("../../../crates/spile-server/src/ui.rs");
 
 /// Addresses that lead elsewhere or answer with a part of a page.
-const NO_PAGES: [&str; 10] = [
+const NO_PAGES: [&str; 11] = [
     "/",
     "/new/{kind}/{type}",
     "/plan",
@@ -23,6 +25,7 @@ const NO_PAGES: [&str; 10] = [
     "/sign-in/end",
     "/events",
     "/runs/{id}/live",
+    "/runs/{id}/log",
     "/notifications/toasts",
 ];
 
@@ -35,34 +38,40 @@ fn matches(route: &str, address: &str) -> bool {
     route.len() == address.len() && route.iter().zip(&address).all(is_same)
 }
 
-/// Walks through the pages of a project, as somebody in a place sees them.
-async fn walk_in(place: Place, script: &str, project: &LivedIn) {
-    let (locale, zone) = place.names();
+/// Walks through the pages of a project, as a person reads them.
+async fn walk_as(reader: Reader, script: &str, project: &LivedIn) {
     let server = Server::of_folder(&project.folder, &["--design"]);
-    let environment = vec![
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut environment = vec![
         ("SUCCEEDED", project.succeeded.to_string().into()),
         ("FAILED", project.failed.to_string().into()),
-        ("LOCALE", locale.into()),
-        ("ZONE", zone.into()),
+        ("KEPT", root.join("tests/browser/trees").into_os_string()),
     ];
+    environment.extend(reader.environment());
+    environment.extend(std::env::var_os("SPILE_BLESS_SCREENS").map(|_| ("BLESS", OsString::from("1"))));
     let Some(said) = walk(script, &server, project.folder.path(), environment).await else { return };
     assert_eq!(said.code, Some(0), "{}\n{}", said.stdout, said.stderr);
     assert!(server.stop().success());
 }
 
-/// Where a person is.
-enum Place {
-    London,
-    /// With a browser in German, as nobody expects.
-    NewYork,
+/// How a person reads the pages.
+enum Reader {
+    /// In London, in English.
+    Near,
+    /// In New York, with a browser in German.
+    Far,
+    /// Without scripts.
+    Scriptless,
 }
 
-impl Place {
-    fn names(&self) -> (&'static str, &'static str) {
-        match self {
-            Self::London => ("en-GB", "Europe/London"),
-            Self::NewYork => ("de-DE", "America/New_York"),
-        }
+impl Reader {
+    fn environment(&self) -> Vec<(&'static str, OsString)> {
+        let (locale, zone) = match self {
+            Self::Near | Self::Scriptless => ("en-GB", "Europe/London"),
+            Self::Far => ("de-DE", "America/New_York"),
+        };
+        let scripts = if matches!(self, Self::Scriptless) { "off" } else { "on" };
+        vec![("LOCALE", locale.into()), ("ZONE", zone.into()), ("SCRIPTS", scripts.into())]
     }
 }
 
@@ -80,10 +89,20 @@ fn every_page_is_among_those_that_are_measured() {
 
 #[tokio::test]
 async fn every_page_is_accessible_fits_a_narrow_screen_and_is_small() {
-    walk_in(Place::London, "figures.mjs", &LivedIn::with(1_000).await).await;
+    walk_as(Reader::Near, "figures.mjs", &LivedIn::with(1_000).await).await;
 }
 
 #[tokio::test]
 async fn a_person_elsewhere_reads_what_has_happened() {
-    walk_in(Place::NewYork, "lived.mjs", &LivedIn::with(8).await).await;
+    walk_as(Reader::Far, "lived.mjs", &LivedIn::with(8).await).await;
+}
+
+#[tokio::test]
+async fn a_person_without_scripts_reads_every_page_and_uses_the_forms() {
+    walk_as(Reader::Scriptless, "scriptless.mjs", &LivedIn::with(8).await).await;
+}
+
+#[tokio::test]
+async fn a_screen_reader_finds_on_each_page_what_it_found_before() {
+    walk_as(Reader::Near, "trees.mjs", &LivedIn::with(8).await).await;
 }

@@ -41,9 +41,10 @@ async fn a_test_and_a_sync_really_run_and_their_log_can_be_followed() {
     let run = server.get(&format!("/api/runs/{id}")).await;
     assert_eq!((run["run"]["status"].clone(), run["run"]["records"].clone()), (json!("ok"), json!(1)));
     let page = server.browser().await.page(&format!("/runs/{id}")).await;
-    let row = "<tr><td>fruit</td><td class=\"number\">1</td><td><code>output&#x2f;fruit.jsonl</code></td>\
-               <td class=\"number\">0</td><td class=\"number\">1</td>";
-    assert!(page.contains(row), "{page}");
+    let count = |count: u8| format!("<td class=\"number\"><data value=\"{count}\">{count}</data></td>");
+    let table = "<td><code>output&#x2f;fruit.jsonl</code></td>";
+    let row = format!("<tr><td>fruit</td>{}{table}{}{}", count(1), count(0), count(1));
+    assert!(page.contains(&row), "{page}");
     let applied = project.json(&["history"])["applies"][0]["plan"].as_str().unwrap().to_owned();
     for shown in [
         format!("<dt>Plan</dt><dd>{applied}, applied "),

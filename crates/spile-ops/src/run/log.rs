@@ -60,6 +60,15 @@ impl Log {
         Ok(bytes)
     }
 
+    /// Returns how many bytes the log has.
+    ///
+    /// # Errors
+    /// When it exists but cannot be read.
+    pub fn length(&self) -> Result<u64, Error> {
+        let length = |path: &Path| self.open(path).map(|opened| opened.map_or(0, |(_, length)| length));
+        Ok(length(&log_before(&self.path))? + length(&self.path)?)
+    }
+
     /// Returns at most `most` bytes that follow the first `shown` bytes. If the log was restarted, it is read from its
     /// start. Returns `None` if nothing has been written yet.
     ///

@@ -1,4 +1,4 @@
-//! Times as pages show them: in words, with the exact time for whoever points at them.
+//! Times as pages show them: in words, with the exact time for those who point at them.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;

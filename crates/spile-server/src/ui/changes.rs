@@ -82,7 +82,13 @@ async fn page(at: &At, part: Part, mut data: Value, refusal: Option<&Refusal>) -
     };
     let link = |one: Part| {
         let (title, path) = one.link();
-        Tab { title: title.into(), path: path.to_owned(), is_here: one == part, count: count(one), counted: "integrations" }
+        Tab {
+            title: title.into(),
+            path: path.to_owned(),
+            is_here: one == part,
+            count: count(one),
+            counted: "integrations",
+        }
     };
     let links: Vec<Tab> = Part::ALL.into_iter().filter(|one| one.is_shown(at)).map(link).collect();
     let title = part.link().0;
