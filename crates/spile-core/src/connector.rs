@@ -235,19 +235,39 @@ impl Setting {
         self.kind.check(value)?;
         match value {
             Value::String(text) if !self.hosts.is_empty() => address::check(text, &self.hosts),
+            _ if self.is_port() => port_in(value).map_or(Ok(()), |found| Err(format!("`{found}`"))),
             _ => Ok(()),
         }
+    }
+
+    /// Tells whether the setting is the port of a server, by its name: no definition says it.
+    fn is_port(&self) -> bool {
+        let is_named = self.name == "port" || self.name.ends_with("_port") || self.name.ends_with(".port");
+        is_named && matches!(self.kind, Kind::Integer | Kind::String)
     }
 
     /// Returns a description of the values that fit, and an example in TOML.
     #[must_use]
     pub fn wanted(&self) -> (String, String) {
         let of_kind = || {
-            let (wanted, example) = self.kind.wanted();
+            let (wanted, example) = match &self.kind {
+                Kind::Integer if self.is_port() => (PORT, "5432"),
+                _ if self.is_port() => (PORT, "\"5432\""),
+                kind => kind.wanted(),
+            };
             (wanted.to_owned(), example.to_owned())
         };
         self.hosts.first().map_or_else(of_kind, |host| address::wanted(host))
     }
+}
+
+/// The values that fit a setting for a port.
+const PORT: &str = "a port from 1 to 65535";
+
+/// Returns a number that no port has.
+fn port_in(value: &Value) -> Option<i64> {
+    let number = value.as_i64().or_else(|| value.as_str()?.parse().ok())?;
+    (!(1..=65_535).contains(&number)).then_some(number)
 }
 
 /// Settings that belong together: one of several ways to configure a connector.

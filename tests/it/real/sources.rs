@@ -149,6 +149,8 @@ fn a_rest_api_is_read_and_temporary_failures_are_retried() {
     let ran = project.spile(&["sync", "fruit-api"]).succeeds();
     assert!(ran.stderr().contains("Retrying fruit-api in 1 s"), "{}", ran.stderr());
     assert_eq!(project.newest_run()["attempts"], 2);
+    let log = project.spile(&["logs", "fruit-api"]).succeeds().stdout();
+    assert_eq!(log.matches("attempt 2 of at most 3 begins").count(), 1, "{log}");
     api.fails_next(1000);
     let ran = project.spile(&["sync", "fruit-api", "--retries", "0"]).fails();
     assert!(ran.stdout().contains("network"), "{}", ran.stdout());

@@ -261,6 +261,11 @@ impl Job {
             return Ok(refused.into());
         }
         let mut request = self.request(run, hold).await?;
+        if run.attempts > 1 {
+            // All attempts share one log.
+            let most = u32::from(self.options.retries.most) + 1;
+            self.note(&request, &format!("attempt {} of at most {most} begins", run.attempts))?;
+        }
         let meltano = &self.world.meltano;
         let mut interrupt = self.options.interrupt.clone();
         if !meltano.is_ready(&request) {
