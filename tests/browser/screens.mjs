@@ -47,7 +47,8 @@ function freeze() {
   if (document.activeElement) document.activeElement.blur();
 }
 
-// In the browser: the pixels of an image, as a palette of its most frequent colors and an index for each pixel.
+// In the browser: the pixels of an image, as a palette of its colors and an index for each pixel. Where it has more than 256
+// colors, the palette has the most frequent ones, and then those that are farthest from all before: no pixel is far off.
 async function indexed(base64) {
   const image = await createImageBitmap(await (await fetch(`data:image/png;base64,${base64}`)).blob());
   const { width, height } = image;
@@ -56,8 +57,20 @@ async function indexed(base64) {
   const pixels = new Uint32Array(canvas.getImageData(0, 0, width, height).data.buffer);
   const counts = new Map();
   for (const pixel of pixels) counts.set(pixel, (counts.get(pixel) || 0) + 1);
-  const palette = [...counts].sort((a, b) => b[1] - a[1]).slice(0, 256).map(([pixel]) => pixel);
+  const all = [...counts].sort((a, b) => b[1] - a[1]).map(([pixel]) => pixel);
   const parts = (pixel) => [pixel & 255, (pixel >> 8) & 255, (pixel >> 16) & 255];
+  const palette = all.slice(0, all.length > 256 ? 160 : 256);
+  const rest = all.slice(palette.length).map((pixel) => ({ color: parts(pixel), pixel, off: Infinity }));
+  const approach = (pixel) => {
+    const near = parts(pixel);
+    for (const one of rest) one.off = Math.min(one.off, Math.max(...one.color.map((value, at) => Math.abs(value - near[at]))));
+  };
+  palette.forEach(approach);
+  while (palette.length < 256 && rest.length) {
+    const farthest = rest.reduce((one, other) => (other.off > one.off ? other : one));
+    palette.push(farthest.pixel);
+    approach(farthest.pixel);
+  }
   const colors = palette.map(parts);
   const places = new Map(palette.map((pixel, place) => [pixel, place]));
   const nearest = (pixel) => {
