@@ -56,7 +56,7 @@ pub struct Sessions {
     cookie: String,
     /// Where sessions are stored. If that fails, they end with the program.
     file: SessionFile,
-    invites: Invites,
+    pub(crate) invites: Invites,
     tokens: Tokens,
     state: Mutex<SessionStore>,
 }

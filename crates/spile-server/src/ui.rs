@@ -89,6 +89,7 @@ pub fn routes() -> Router<App> {
         .route("/settings/access", get(server_settings::access))
         .route("/settings/tokens", post(server_settings::make_token))
         .route("/settings/tokens/revoke", post(server_settings::revoke_token))
+        .route("/settings/invitations/withdraw", post(server_settings::withdraw_invite))
         .route("/settings/sessions/end", post(server_settings::end_session))
         .route("/settings/notifications", get(server_settings::channels))
         .route("/settings/notifications/test", post(server_settings::test_channel))

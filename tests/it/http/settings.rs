@@ -34,6 +34,24 @@ async fn tokens_are_created_once_seen_and_revoked_on_the_page() {
 }
 
 #[tokio::test]
+async fn an_invitation_is_listed_and_withdrawn_on_the_page() {
+    let folder = Folder::project();
+    let made = folder.spile("login-code anna --role editor --format json").exits(0).json();
+    let server = Server::of_folder(&folder, &[]);
+    let browser = server.browser().await;
+    let page = browser.page("/settings/access").await;
+    let id = page.split("withdraw\">").nth(1).and_then(|rest| rest.split("name=\"id\" value=\"").nth(1)).unwrap();
+    let id = id.split('"').next().unwrap().to_owned();
+    assert!(page.contains("the invitation of anna") && !page.contains(made["code"].as_str().unwrap()), "{page}");
+    assert_eq!(browser.goes("/settings/invitations/withdraw", &[("id", &id)]).await, "/settings/access?did=withdrawn");
+    assert!(!browser.page("/settings/access").await.contains("the invitation of anna"));
+    let code = made["code"].as_str().unwrap();
+    let enter = super::filled(server.bare(Method::POST, "/login"), &[("code", code)]).send().await.unwrap();
+    assert_ne!(enter.status(), StatusCode::SEE_OTHER, "the code lets nobody in");
+    assert!(browser.page("/activity?kind=access").await.contains("withdrew an invitation"));
+}
+
+#[tokio::test]
 async fn a_session_can_be_ended_on_the_page() {
     let folder = Folder::project();
     let server = Server::of_folder(&folder, &[]);

@@ -37,7 +37,7 @@ impl Kind {
             "apply" | "rollback" => Self::Applies,
             "test" | "sync" | "discover" | "notify" => Self::Runs,
             "bookmarks" => Self::Bookmarks,
-            "sign-in" | "token" | "revoke" | "end-session" => Self::Access,
+            "sign-in" | "token" | "revoke" | "end-session" | "withdraw" => Self::Access,
             _ => Self::Edits,
         }
     }
@@ -178,6 +178,7 @@ fn sentence(action: &str) -> (&'static str, Option<&'static str>) {
         "token" => ("key-round", "created a token"),
         "revoke" => ("key-round", "revoked a token"),
         "end-session" => ("log-out", "ended a session"),
+        "withdraw" => ("key-round", "withdrew an invitation"),
         _ => return ("history", None),
     };
     (icon, Some(verb))
@@ -186,7 +187,7 @@ fn sentence(action: &str) -> (&'static str, Option<&'static str>) {
 fn tone(action: &str) -> &'static str {
     match action {
         "add" | "enable" | "apply" => "good",
-        "delete" | "revoke" | "end-session" => "warn",
+        "delete" | "revoke" | "end-session" | "withdraw" => "warn",
         _ => "",
     }
 }

@@ -14,7 +14,7 @@ use crate::refusal::Refusal;
 use crate::setup::Writing;
 use spile_ops::edits::Destination;
 
-pub use access::{end_session, make_token, revoke_token, show as access};
+pub use access::{end_session, make_token, revoke_token, show as access, withdraw_invite};
 pub use keys::show as keys;
 pub use notify::{show as channels, test as test_channel};
 

@@ -163,6 +163,7 @@ fn sentence(did: &str) -> Option<(&'static str, &'static str)> {
         "applied" => ("good", "Applied."),
         "rolled_back" => ("good", "Rolled back. The files still have the newer version."),
         "revoked" => ("good", "Revoked. Programs with this token no longer get in."),
+        "withdrawn" => ("good", "Withdrawn. Its code no longer lets anybody in."),
         "session_ended" => ("good", "The session has ended."),
         "taken" => ("good", "Taken into the file."),
         "unapplied" => ("warn", "Saved, but not applied. Resolve the problem, then apply it here."),

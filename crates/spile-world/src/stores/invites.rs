@@ -81,13 +81,20 @@ impl Invites {
     /// # Errors
     /// When that cannot be stored: then the code stays as it is.
     pub fn take(&self, code: &str, now: Timestamp) -> io::Result<Option<Invite>> {
-        let sha256 = hash(code.as_bytes());
+        self.withdraw(&hash(code.as_bytes()), now)
+    }
+
+    /// Withdraws the invitation with this hash, and returns it; `None` if it has been used or is over.
+    ///
+    /// # Errors
+    /// When that cannot be stored: then the code stays as it is.
+    pub fn withdraw(&self, sha256: &str, now: Timestamp) -> io::Result<Option<Invite>> {
         let _lock = self.lock()?;
         let mut all = self.all(now)?;
         let Some(at) = all.iter().position(|one| one.sha256 == sha256) else { return Ok(None) };
-        let taken = all.remove(at);
+        let withdrawn = all.remove(at);
         self.write(&all)?;
-        Ok(Some(taken))
+        Ok(Some(withdrawn))
     }
 
     fn lock(&self) -> io::Result<RunLock> {

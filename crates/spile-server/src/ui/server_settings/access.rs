@@ -14,6 +14,7 @@ use crate::refusal::Refusal;
 use crate::session::OpenSession;
 use spile_ops as ops;
 use spile_world::files::io_error::IoError;
+use spile_world::stores::invites::Invite;
 use spile_world::stores::tokens::{KeptToken, Token};
 
 /// The most characters of a token's name.
@@ -41,7 +42,10 @@ async fn listed(at: &At, made: Option<&Token>, refusal: Option<&Refusal>) -> Res
         .collect();
     let tokens = if is_admin { at.app.tokens().all().map_err(unusable)? } else { Vec::new() };
     let tokens: Vec<Value> = tokens.iter().map(|token| row(token, now)).collect();
+    let invites = if is_admin { at.app.sessions().invites.all(now).map_err(invites_unusable)? } else { Vec::new() };
+    let invite = |one: &Invite| json!({ "id": one.sha256, "name": one.name, "role": one.role.word(), "until": When::relative(one.until, now) });
     let data = json!({
+        "invites": invites.iter().map(invite).collect::<Vec<_>>(),
         "sessions": sessions, "tokens": tokens, "made": made.map(|token| &token.0), "is_admin": is_admin,
         "roles": Role::WORDS.map(|(word, _)| json!({ "value": word })),
     });
@@ -91,6 +95,21 @@ pub async fn revoke_token(posted: Posted) -> Result<Response, Trouble> {
         at.app.note(&at.who, "revoke", &[], Some(name.to_owned()))?;
     }
     Ok(Redirect::to("/settings/access?did=revoked").into_response())
+}
+
+/// Withdraws an invitation that nobody has used.
+pub async fn withdraw_invite(posted: Posted) -> Result<Response, Trouble> {
+    let at = &posted.at;
+    at.who.may(Role::Admin)?;
+    let withdrawn = at.app.sessions().invites.withdraw(posted.get("id"), Timestamp::now());
+    if let Some(invite) = withdrawn.map_err(invites_unusable)? {
+        at.app.note(&at.who, "withdraw", &[], Some(format!("of {}", invite.name)))?;
+    }
+    Ok(Redirect::to("/settings/access?did=withdrawn").into_response())
+}
+
+fn invites_unusable(source: std::io::Error) -> Refusal {
+    ops::Error::from(IoError::of("use", ".spile/invites.json")(source)).into()
 }
 
 /// Ends a session: one of the user's own, or any if the user is an admin.
