@@ -1,5 +1,6 @@
 //! Fifty integrations, several at once, beside `xargs -P` of `meltano run`.
 
+use std::fmt::Write as _;
 use std::process::Stdio;
 
 use crate::parts::{Against, Took, once, row, table};
@@ -17,7 +18,7 @@ pub fn measure() {
     let mut pairs = String::new();
     for number in 0..COUNT {
         project.write(&format!("integrations/things-{number}.toml"), "type = 'raw'\nloader = 'file'\n");
-        pairs.push_str(&format!("tap-raw--things-{number} target-raw--file\n"));
+        let _ = writeln!(pairs, "tap-raw--things-{number} target-raw--file");
     }
     project.write("pairs", &pairs);
     project.spile(&["apply", "--yes"]);

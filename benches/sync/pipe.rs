@@ -77,31 +77,62 @@ pub fn sends(project: &Project, count: usize, bytes: usize, after: &str) {
     project.write("sent", &text);
 }
 
+/// The memory of a process in MiB.
+#[derive(Clone, Copy, Default)]
+struct Memory {
+    /// What it has for itself.
+    own: f64,
+    /// Also the parts of the program's file that it has read, which all its processes share.
+    resident: f64,
+}
+
+impl Memory {
+    fn of(status: &str) -> Option<Self> {
+        let field = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+            let kib: f64 = line.trim().trim_end_matches(" kB").parse().ok()?;
+            Some(kib / 1024.0)
+        };
+        Some(Self { own: field("RssAnon:")?, resident: field("VmRSS:")? })
+    }
+
+    fn most(self, other: Self) -> Self {
+        Self { own: self.own.max(other.own), resident: self.resident.max(other.resident) }
+    }
+}
+
 /// Prints the most memory that each process of spile's own takes while a gigabyte passes.
 fn memory(project: &Project) {
     let mut command = project.program(&["sync", "things"]);
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
-    let (mut program, mut relay) = (0.0_f64, 0.0_f64);
+    let (mut program, mut relay) = (Memory::default(), Memory::default());
     while child.try_wait().expect("a child").is_none() {
-        for (words, peak) in own_processes() {
+        for Process { words, memory } in own_processes() {
             let most = if words.contains("__relay") { &mut relay } else { &mut program };
-            *most = most.max(peak);
+            *most = most.most(memory);
         }
         std::thread::sleep(Duration::from_millis(5));
     }
-    println!("\nMost memory: spile {program:.1} MiB, its relay {relay:.1} MiB (asked 30 MiB each)\n");
+    println!("\nMemory in MiB, own and resident (asked 30):\n");
+    for (what, memory) in [("spile sync", program), ("its relay", relay)] {
+        println!("- {what}: {:.1}, {:.1}", memory.own, memory.resident);
+    }
 }
 
-/// Returns the command line and the peak memory, in MiB, of each process of this program that runs now.
-fn own_processes() -> Vec<(String, f64)> {
+/// A process of this program.
+struct Process {
+    words: String,
+    memory: Memory,
+}
+
+/// Returns all processes of this program that run now.
+fn own_processes() -> Vec<Process> {
     let program = Path::new(env!("CARGO_BIN_EXE_spile"));
     let ids = std::fs::read_dir("/proc").expect("Linux").flatten().map(|entry| entry.path());
     let own = ids.filter(|id| std::fs::read_link(id.join("exe")).is_ok_and(|exe| exe == program));
     let measured = own.filter_map(|id| {
-        let status = std::fs::read_to_string(id.join("status")).ok()?;
-        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-        let kib: f64 = peak.trim().trim_end_matches(" kB").parse().ok()?;
-        Some((std::fs::read_to_string(id.join("cmdline")).ok()?, kib / 1024.0))
+        let memory = Memory::of(&std::fs::read_to_string(id.join("status")).ok()?)?;
+        Some(Process { words: std::fs::read_to_string(id.join("cmdline")).ok()?, memory })
     });
     measured.collect()
 }

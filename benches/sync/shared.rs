@@ -70,7 +70,8 @@ impl Project {
     pub fn installed(&self, program: &str, words: &[&str]) -> Command {
         let mut command = self.command(&self.folder.join(".spile/meltano/bin").join(program));
         command.env("MELTANO_SEND_ANONYMOUS_USAGE_STATS", "false").env_remove("PYTHONDONTWRITEBYTECODE");
-        for plugin in ["TAP_POSTGRES__SHOP", "TARGET_POSTGRES__LAKE"] {
+        let taps = ["FILES", "DUCK", "LAKE"].map(|loader| format!("TAP_POSTGRES__SHOP_{loader}"));
+        for plugin in taps.iter().map(String::as_str).chain(["TARGET_POSTGRES__LAKE"]) {
             command.env(format!("{plugin}_PASSWORD"), PASSWORD);
         }
         command.args(words);

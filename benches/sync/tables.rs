@@ -31,10 +31,12 @@ pub fn measure() {
     let Some(server) = Postgres::shared() else { return };
     let bench = Bench { project: project(server.port), server, count: number_of("SPILE_BENCH_ROWS", 100_000) };
     bench.fill();
-    bench.reads_with(1, "files");
+    bench.reads_with(1);
     bench.project.spile(&["secrets", "init"]);
-    bench.project.sets_password("shop");
     bench.project.sets_password("lake");
+    for loader in LOADERS {
+        bench.project.sets_password(&format!("shop-{}", loader.slug));
+    }
     bench.project.spile(&["apply", "--yes"]);
     bench.side_by_side();
     for loader in LOADERS {
@@ -52,6 +54,14 @@ fn project(port: u16) -> Project {
          database = 'lake'\ndefault_target_schema = 'raw'\n"
     );
     project.write("integrations/lake.toml", &lake);
+    for loader in LOADERS {
+        let shop = format!(
+            "type = 'postgres'\nloader = '{}'\nselect = ['public-t*.*']\n[config]\nhost = '127.0.0.1'\nport = {port}\n\
+             user = 'shop'\ndatabase = 'postgres'\nfilter_schemas = ['public']\n",
+            loader.slug
+        );
+        project.write(&format!("integrations/shop-{}.toml", loader.slug), &shop);
+    }
     project
 }
 
@@ -77,21 +87,10 @@ impl Bench {
         sql("lake", "grant create on database lake to shop");
     }
 
-    /// Sets how many processes read, and where the records go. The secret of the file stays.
-    fn reads_with(&self, streams: usize, loader: &str) {
-        let settings = format!(
-            "[project]\nname = 'bench'\n[defaults]\nloader = '{loader}'\n[sync]\njobs = 2\nstreams = {streams}\nverify = 'off'\n"
-        );
+    /// Sets how many processes read.
+    fn reads_with(&self, streams: usize) {
+        let settings = format!("[project]\nname = 'bench'\n[sync]\njobs = 2\nstreams = {streams}\nverify = 'off'\n");
         self.project.write("spile.toml", &settings);
-        let path = self.project.folder.join("integrations/shop.toml");
-        if !path.exists() {
-            let shop = format!(
-                "type = 'postgres'\nselect = ['public-t*.*']\n[config]\nhost = '127.0.0.1'\nport = {}\nuser = 'shop'\n\
-                 database = 'postgres'\nfilter_schemas = ['public']\n",
-                self.server.port
-            );
-            self.project.write("integrations/shop.toml", &shop);
-        }
     }
 
     /// Returns how long something takes that begins without a result and without bookmarks, and checks the result.
@@ -111,22 +110,22 @@ impl Bench {
 
     fn loaded(&self, loader: &str, table: usize) -> usize {
         let root: &Path = &self.project.folder;
-        let name = format!("public-t{table}");
+        let name = format!("t{table}");
         match loader {
-            "files" => lines(&root.join(format!("output/{name}.jsonl"))),
-            "duck" => rows_of(&root.join("warehouse.duckdb"), "raw", &name.replace('-', "_")),
-            "loaded" => rows_of(&root.join("warehouse.duckdb"), "loaded", &format!("t{table}")),
+            "files" => lines(&root.join(format!("output/public-{name}.jsonl"))),
+            "duck" => rows_of(&root.join("warehouse.duckdb"), "raw", &name),
+            "loaded" => rows_of(&root.join("warehouse.duckdb"), "loaded", &name),
             _ => {
-                let text = format!("select count(*) from raw.\"t{table}\"");
+                let text = format!("select count(*) from raw.{name}");
                 self.server.sql("lake", &text).unwrap().trim().parse().expect("a number")
             }
         }
     }
 
     fn sync(&self, streams: usize, loader: &str) -> f64 {
-        self.reads_with(streams, loader);
-        self.project.spile(&["apply", "--yes"]);
-        self.timed(loader, &|| self.project.spile(&["sync", "shop", "--full-refresh", "--retries", "0", "--yes"]))
+        self.reads_with(streams);
+        let slug = format!("shop-{loader}");
+        self.timed(loader, &|| self.project.spile(&["sync", &slug, "--full-refresh", "--retries", "0"]))
     }
 
     fn side_by_side(&self) {
@@ -138,7 +137,8 @@ impl Bench {
     fn beside_meltano(&self, loader: &Loader) {
         table(&format!("Eight tables of Postgres to {}", loader.plugin));
         let run = || {
-            let words = ["--environment", "dev", "run", "--full-refresh", "tap-postgres--shop", loader.plugin];
+            let tap = format!("tap-postgres--shop-{}", loader.slug);
+            let words = ["--environment", "dev", "run", "--full-refresh", &tap, loader.plugin];
             self.timed(loader.slug, &|| succeeds(&mut self.project.installed("meltano", &words)))
         };
         let [ours, theirs] = turns(TURNS, [&|| self.sync(1, loader.slug), &run]);

@@ -142,7 +142,7 @@ pub fn wheel(folder: &Path) -> PathBuf {
 }
 
 /// How long the first lines of the README may take, from the wheel to the first record, without downloads.
-const FIRST_RECORD: Duration = Duration::from_secs(60);
+const FIRST_RECORD: Duration = Duration::from_mins(1);
 
 /// A machine with nothing but uv on its path, and an empty home.
 struct WithUv {

@@ -242,8 +242,8 @@ impl Setting {
 
     /// Tells whether the setting is the port of a server, by its name: no definition says it.
     fn is_port(&self) -> bool {
-        let is_named = self.name == "port" || self.name.ends_with("_port") || self.name.ends_with(".port");
-        is_named && matches!(self.kind, Kind::Integer | Kind::String)
+        let last = self.name.rsplit(['.', '_']).next();
+        last == Some("port") && matches!(self.kind, Kind::Integer | Kind::String)
     }
 
     /// Returns a description of the values that fit, and an example in TOML.

@@ -75,7 +75,7 @@ fn a_linter_finds_nothing_in_the_recipe() {
 }
 
 /// How long the steps and the first sync may take, without downloads.
-const FIRST_RECORD: Duration = Duration::from_secs(60);
+const FIRST_RECORD: Duration = Duration::from_mins(1);
 
 /// The stage that builds, with folders in place of those of the image.
 struct Build {
