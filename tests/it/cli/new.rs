@@ -44,7 +44,7 @@ fn all_invalid_answers_are_reported_at_once_and_nothing_is_written() {
     let came = folder.spile(line).exits(1);
     for words in [
         "did you mean `host`?",
-        "this is not an integer, for example 10",
+        "this is not a port from 1 to 65535, for example 5432",
         "`password` is a secret",
         "did you mean `password`?",
         "--set user=VALUE",
@@ -86,7 +86,7 @@ fn an_edit_changes_its_setting_and_no_other_byte() {
     assert!(came.out.contains("5433") && came.out.contains("5434"), "{}", came.out);
     assert_eq!(folder.read("integrations/shop.toml"), before.replace("port = 5433", "port = 5434"));
     let refused = folder.spile("edit shop --set port=none --unset hots").exits(1);
-    assert!(refused.notes.contains("this is not an integer, for example 10"), "{}", refused.notes);
+    assert!(refused.notes.contains("this is not a port from 1 to 65535, for example 5432"), "{}", refused.notes);
     let incomplete = folder.spile("edit shop --unset user").exits(1);
     assert!(incomplete.notes.contains("missing `user`"), "{}", incomplete.notes);
     folder.write("password.txt", "hunter3\n");
