@@ -93,7 +93,7 @@ impl Bench {
         self.project.write("spile.toml", &settings);
     }
 
-    /// Returns how long something takes that begins without a result and without bookmarks, and checks the result.
+    /// Returns how long something takes that begins without a result, and checks the result.
     fn timed(&self, loader: &str, act: &dyn Fn()) -> f64 {
         drop(std::fs::remove_dir_all(self.project.folder.join("output")));
         std::fs::create_dir_all(self.project.folder.join("output")).expect("a folder");
@@ -125,7 +125,7 @@ impl Bench {
     fn sync(&self, streams: usize, loader: &str) -> f64 {
         self.reads_with(streams);
         let slug = format!("shop-{loader}");
-        self.timed(loader, &|| self.project.spile(&["sync", &slug, "--full-refresh", "--retries", "0"]))
+        self.timed(loader, &|| self.project.spile(&["sync", &slug, "--retries", "0"]))
     }
 
     fn side_by_side(&self) {
@@ -138,7 +138,7 @@ impl Bench {
         table(&format!("Eight tables of Postgres to {}", loader.plugin));
         let run = || {
             let tap = format!("tap-postgres--shop-{}", loader.slug);
-            let words = ["--environment", "dev", "run", "--full-refresh", &tap, loader.plugin];
+            let words = ["--environment", "dev", "run", &tap, loader.plugin];
             self.timed(loader.slug, &|| succeeds(&mut self.project.installed("meltano", &words)))
         };
         let [ours, theirs] = turns(TURNS, [&|| self.sync(1, loader.slug), &run]);
