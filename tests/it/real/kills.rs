@@ -220,3 +220,17 @@ fn the_next_sync_stops_a_tap_that_outlived_everything() {
     assert_eq!(processes_of(&project), Vec::<String>::new());
     assert!(leftovers(&project).is_empty(), "{:?}", leftovers(&project));
 }
+
+#[test]
+fn a_database_that_meltano_was_killed_while_creating_is_put_aside() {
+    let project = Project::with_fault("well");
+    let folder = project.path().join(".meltano");
+    // Some of its tables exist, and nothing says so.
+    let database = rusqlite::Connection::open(folder.join("meltano.db")).unwrap();
+    database.execute_batch("create table plugin_settings (x); create table state (x)").unwrap();
+    drop(database);
+    std::fs::write(folder.join(".spile-database"), "creating").unwrap();
+    project.spile(&["sync"]).succeeds();
+    assert!(folder.join("meltano.db.unfinished").exists());
+    assert_eq!(project.newest_run()["records"], 3);
+}

@@ -12,6 +12,7 @@ mod call;
 mod certify;
 mod child;
 mod compare;
+mod database;
 mod discover;
 mod error;
 mod extractor_lock;

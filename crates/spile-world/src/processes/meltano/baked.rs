@@ -8,9 +8,9 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use super::install::VENV;
-use super::plugins::{self, DATABASE_MARKER, MARKER, NeededPlugin, wanted};
+use super::plugins::{self, MARKER, NeededPlugin, wanted};
 use super::venv::remove_environment;
-use super::{InstallError, Meltano, Request, RunError, system_db};
+use super::{InstallError, Meltano, Request, RunError, database, system_db};
 use crate::files::door::replace;
 use crate::files::own_folder::{Own, OwnFolder};
 use crate::files::project::OWN_FOLDER;
@@ -42,7 +42,7 @@ impl Meltano {
             }
             let database = baked.read(system_db::FILE)?.unwrap_or_default();
             theirs.replace(system_db::FILE, &database)?;
-            theirs.replace(DATABASE_MARKER, self.version().as_bytes())
+            theirs.replace(database::MARKER, self.version().as_bytes())
         });
         linked.map_err(RunError::io("link plugins into", self.theirs.path()))
     }

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use super::call::Call;
 use super::locks::{IN_USE, LockedInstall, is_as_locked, used};
 use super::venv::remove_environment;
-use super::{Bookmarks, InstallError, Meltano, Outcome, Request, RunError};
+use super::{InstallError, Meltano, Outcome, Request, RunError};
 use crate::files::door::replace;
 use crate::files::own_folder::{Own, OwnFolder};
 use crate::files::process_lock;
@@ -27,9 +27,6 @@ pub(super) const VENV: &str = "venv";
 
 /// Where Meltano stores a hash of what it installed into an environment (see its `venv_service.py`).
 const FINGERPRINT: &str = "venv/.meltano_plugin_fingerprint";
-
-/// Where spile stores which version of Meltano created the database.
-pub(super) const DATABASE_MARKER: &str = ".spile-database";
 
 /// Where spile stores which `pip_url` gave which fingerprint, for values that Meltano expands before it hashes them.
 pub(super) const MARKER: &str = ".spile-installed";
@@ -83,17 +80,12 @@ impl Meltano {
             self.remember_lock(one, lock.as_ref())?;
         }
         if !self.has_database() {
-            let request = Request { bookmarks: Some(Bookmarks::in_the_database()), ..request.clone() };
-            let step = Step { what: "Meltano's database", python: None, arguments: &["state", "list"], lock: None };
-            self.prepare(&request, step, interrupt).await?;
-            let written =
-                self.theirs.make().and_then(|theirs| theirs.replace(DATABASE_MARKER, self.version().as_bytes()));
-            written.map_err(RunError::io("write", &self.meltano_folder().join(DATABASE_MARKER)))?;
+            self.make_database(request, interrupt).await?;
         }
         Ok(())
     }
 
-    async fn prepare(
+    pub(super) async fn prepare(
         &self,
         request: &Request,
         step: Step<'_>,
@@ -111,18 +103,8 @@ impl Meltano {
         }
     }
 
-    /// A Meltano of another version upgrades its database when it first starts.
-    pub(super) fn has_database(&self) -> bool {
-        self.believed().is_some_and(|theirs| self.has_database_in(&theirs))
-    }
-
-    /// Tells the same of one of Meltano's folders.
-    pub(super) fn has_database_in(&self, theirs: &OwnFolder) -> bool {
-        theirs.text(DATABASE_MARKER).is_some_and(|version| version == self.version())
-    }
-
     /// Returns Meltano's folder if it belongs to this user, because programs in it are run.
-    fn believed(&self) -> Option<OwnFolder> {
+    pub(super) fn believed(&self) -> Option<OwnFolder> {
         self.theirs.open().ok().flatten()
     }
 
@@ -197,14 +179,14 @@ impl Meltano {
 
 /// A Meltano command that prepares something for a run.
 #[derive(Clone, Copy)]
-struct Step<'a> {
+pub(super) struct Step<'a> {
     /// What it prepares, as a phrase for people.
-    what: &'a str,
+    pub(super) what: &'a str,
     /// The Python that it needs, if not Meltano's.
-    python: Option<&'a str>,
-    arguments: &'a [&'a str],
+    pub(super) python: Option<&'a str>,
+    pub(super) arguments: &'a [&'a str],
     /// What Meltano installs in place of the plugin's `pip_url`.
-    lock: Option<&'a LockedInstall>,
+    pub(super) lock: Option<&'a LockedInstall>,
 }
 
 /// A plugin that a run needs.
