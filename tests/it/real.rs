@@ -3,6 +3,7 @@
 mod api;
 mod arrivals;
 mod backfill;
+mod batches;
 mod beside;
 mod catalogs;
 mod causes;

@@ -1,5 +1,6 @@
 //! Integrations: what each file under `integrations/` declares, checked against its connector.
 
+pub mod batch;
 pub mod check;
 pub mod choice;
 pub mod draft;
@@ -123,6 +124,8 @@ pub struct Declaration {
     pub select: IndexSet<String>,
     /// How many processes read its streams side by side; `None` leaves it to the project. Not part of `meltano.yml`.
     pub streams: Option<u16>,
+    /// Whether its records pass in batches; `None` leaves it to the project. Not part of `meltano.yml`.
+    pub batch: Option<bool>,
     /// Replication metadata by stream, as Meltano's `metadata`.
     pub metadata: serde_json::Map<String, Value>,
     /// Words to find and group it by.

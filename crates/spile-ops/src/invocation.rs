@@ -23,7 +23,7 @@ use spile_core::value::expansion;
 use spile_world::files::io_error::IoError;
 use spile_world::files::project::OWN_FOLDER;
 use spile_world::files::state_folder;
-use spile_world::processes::meltano::{Catalog, Hold, Host, Mapper, Request, Span, Surroundings};
+use spile_world::processes::meltano::{Catalog, Hold, Host, Mapper, Request, Span, Surroundings, Transport};
 use spile_world::{Rotations, World};
 
 /// Installs the pinned Meltano if it is missing, and cleans up after killed runs.
@@ -138,6 +138,7 @@ pub(crate) fn without_secrets(
         state_suffix: None,
         filter: StreamFilter::default(),
         reset: None,
+        transport: Transport::Messages,
         verify: Verify::Off,
         catalog: Catalog::Kept,
         surroundings: if is_imported { Surroundings::Project } else { Surroundings::Nothing },

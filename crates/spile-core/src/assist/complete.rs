@@ -101,7 +101,7 @@ fn reactions(key: &str) -> Vec<Offer> {
 fn example(key: &str) -> &'static str {
     match key {
         "enabled" => "false",
-        "protect" | "shared_tables" => "true",
+        "protect" | "shared_tables" | "batch" => "true",
         "select" | "tags" | "mappers" | "forward_only" => "[\"\"]",
         "kind" => "\"loader\"",
         "jitter" => "\"10m\"",

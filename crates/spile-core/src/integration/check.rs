@@ -209,6 +209,7 @@ fn declaration(
             None => connector.select.iter().cloned().collect(),
         },
         streams: draft.streams.as_ref().map(|streams| streams.value),
+        batch: draft.batch.as_ref().map(|batch| batch.value),
         metadata,
         tags: draft.tags.iter().flat_map(|tags| &tags.value).map(|tag| tag.value.clone()).collect(),
         config,

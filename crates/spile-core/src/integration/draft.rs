@@ -58,6 +58,8 @@ pub struct Draft {
     pub select: Option<Placed<Vec<Placed<String>>>>,
     /// `streams`
     pub streams: Option<Placed<u16>>,
+    /// `batch`
+    pub batch: Option<Placed<bool>>,
     /// `metadata`, by patterns of streams.
     pub metadata: Option<Placed<IndexMap<String, Node>>>,
     /// `tags`
@@ -100,6 +102,7 @@ fn draft(table: Table<'_>, name: FileName, problems: &mut Problems) -> Draft {
         catch_up: table.text("catch_up", problems),
         select: table.texts("select", problems),
         streams: table.placed_whole("streams", STREAMS, STREAMS_WANTED, problems),
+        batch: table.flag("batch", problems),
         metadata: metadata(&table, problems),
         tags: table.texts("tags", problems),
         protect: table.flag("protect", problems),
@@ -176,6 +179,7 @@ impl Draft {
             catch_up: overlay.catch_up.or_else(|| self.catch_up.clone()),
             select: overlay.select.or_else(|| self.select.clone()),
             streams: overlay.streams.or_else(|| self.streams.clone()),
+            batch: overlay.batch.or_else(|| self.batch.clone()),
             metadata,
             tags: overlay.tags.or_else(|| self.tags.clone()),
             protect: self.protect.clone(),

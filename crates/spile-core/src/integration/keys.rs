@@ -1,7 +1,7 @@
 //! The keys of an integration's file, in the order of the documentation, with descriptions.
 
 /// The keys and the tables.
-pub const KEYS: [(&str, &str); 25] = [
+pub const KEYS: [(&str, &str); 26] = [
     ("id", "A UUID that survives a rename of the file; without it a rename is a delete and a create."),
     ("type", "The connector: what the integration reads from or writes to."),
     ("plugin", "The plugin's name in `meltano.yml`, if the project's template defines the plugin itself."),
@@ -17,6 +17,7 @@ pub const KEYS: [(&str, &str); 25] = [
     ("catch_up", "Whether to make up for missed runs: `last`, `none`, or how late, for example `2h`."),
     ("select", "Which streams and fields to read: `stream.field`, with `*` as a wildcard and `!` to exclude."),
     ("streams", "How many processes read the streams of a sync side by side, each some of them: 1 to 16."),
+    ("batch", "`true`: records pass to the loader in files of many. Both plugins have to support batches."),
     ("tags", "Tags to find it by."),
     ("protect", "`true`: apply never deletes it, even if its file is removed."),
     (
@@ -42,7 +43,7 @@ pub const KEYS: [(&str, &str); 25] = [
 pub const TABLES: [&str; 7] = ["load", "schema", "backfill", "config", "metadata", "secrets", "sops"];
 
 /// The keys that only extractors have.
-pub const OF_EXTRACTORS: [&str; 13] = [
+pub const OF_EXTRACTORS: [&str; 14] = [
     "loader",
     "mappers",
     "schedule",
@@ -51,6 +52,7 @@ pub const OF_EXTRACTORS: [&str; 13] = [
     "catch_up",
     "select",
     "streams",
+    "batch",
     "forward_only",
     "load",
     "schema",

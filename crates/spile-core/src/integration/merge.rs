@@ -8,7 +8,7 @@ use miette::{Diagnostic, SourceSpan};
 use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 
 use super::check::{self, Completeness, Context, environment_variable};
-use super::{Draft, FileName, Integration, Integrations, load, streams};
+use super::{Draft, FileName, Integration, Integrations, batch, load, streams};
 use crate::connector::{Catalog, Role};
 use crate::name::{EnvironmentName, IntegrationId, Slug};
 use crate::problem::{Problems, did_you_mean, listed};
@@ -164,6 +164,7 @@ pub fn integrations(
     let all = found.into_iter().map(|(_, integration)| integration).collect();
     load::check(drafts, &all, problems);
     streams::check(drafts, &all, problems);
+    batch::check(drafts, &all, problems);
     all
 }
 

@@ -61,6 +61,7 @@ fn shared() -> Vec<Key> {
         ("catch_up", text(what("catch_up"))),
         ("select", texts(what("select"))),
         ("streams", whole((*STREAMS.start()).into(), (*STREAMS.end()).into(), what("streams"))),
+        ("batch", flag(what("batch"))),
         ("metadata", metadata()),
         ("tags", texts(what("tags"))),
         ("load", load()),

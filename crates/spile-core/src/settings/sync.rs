@@ -28,6 +28,8 @@ pub struct Sync {
     pub warm: bool,
     /// How many processes read the streams of a sync side by side, each some of them.
     pub streams: u16,
+    /// Whether records pass to the loader in batches, where both plugins support them.
+    pub batch: bool,
     /// The maximum age of the catalog that streams are selected from.
     pub catalog: CatalogAge,
     /// How a run ends if discovery failed and an earlier catalog was used.
@@ -97,6 +99,7 @@ impl Default for Sync {
             relay: true,
             warm: true,
             streams: 1,
+            batch: false,
             catalog: CatalogAge::DEFAULT.1,
             failed_discovery: Severity::Warn,
             missing_stream: Severity::Warn,
@@ -136,6 +139,7 @@ pub(super) fn read(table: Table<'_>, problems: &mut Problems) -> Sync {
         relay: table.flag("relay", problems).map_or(default.relay, |relay| relay.value),
         warm: table.flag("warm", problems).map_or(default.warm, |warm| warm.value),
         streams: table.whole("streams", STREAMS, STREAMS_WANTED, problems).unwrap_or(default.streams),
+        batch: table.flag("batch", problems).map_or(default.batch, |batch| batch.value),
         catalog: catalog(&table, problems).unwrap_or(default.catalog),
         failed_discovery: severity("failed_discovery", &Severity::WORDS[1..], problems),
         missing_stream: severity("missing_stream", &Severity::WORDS[1..], problems),

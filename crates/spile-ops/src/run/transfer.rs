@@ -9,9 +9,10 @@ use super::job::Job;
 use super::side_by_side::Divided;
 use crate::secrets::rotated;
 use crate::{Error, Event};
+use spile_core::integration::batch::OneByOne;
 use spile_core::run::Run;
 use spile_core::run::finding::Finding;
-use spile_world::processes::meltano::{Finished, Progress, Request};
+use spile_world::processes::meltano::{Finished, Progress, Request, Transport};
 
 /// What happened before one process reads all streams.
 #[derive(Default)]
@@ -23,6 +24,7 @@ struct Before {
 impl Job {
     /// Moves the records of a sync, and keeps its bookmarks.
     pub(super) async fn sync(&self, run: &Run, request: &mut Request) -> Result<Attempt, Error> {
+        self.choose_transport(request)?;
         let broker = self.give_bookmarks(run, request).await?;
         let attempt = self.transfer(run, request).await?;
         let Some(broker) = broker else { return Ok(attempt) };
@@ -57,6 +59,22 @@ impl Job {
         self.note(request, &format!("one process reads all streams: {why}"))?;
         earlier.push(results.last);
         Ok(ControlFlow::Continue(Before { earlier, findings }))
+    }
+
+    /// Has the records pass in batches, if the files ask for it and nothing prevents it. Otherwise the log says why not.
+    fn choose_transport(&self, request: &mut Request) -> Result<(), Error> {
+        let declared = self.integration.at(&self.options.environment);
+        if !declared.batch.unwrap_or(self.loaded.settings.sync.batch) {
+            return Ok(());
+        }
+        let by_files =
+            self.loader().and_then(|loader| OneByOne::of(&self.integration, loader, Some(&self.options.environment)));
+        let resets = request.reset.is_some().then(|| "the loader removes old rows".to_owned());
+        if let Some(why) = by_files.map(|reason| reason.to_string()).or(resets) {
+            return self.note(request, &format!("records pass one by one, and not in batches: {why}"));
+        }
+        request.transport = Transport::Batches;
+        Ok(())
     }
 
     async fn with_one_process(&self, run: &Run, request: &Request) -> Result<Finished, Error> {

@@ -7,6 +7,7 @@
 mod about;
 mod answer;
 mod baked;
+mod batches;
 mod bookmarks;
 mod call;
 mod certify;
@@ -64,6 +65,7 @@ use spile_core::run::Details;
 use spile_core::settings::{Meltano as Pinned, ProjectSettings, RunEnvironment};
 
 pub use about::{About, AboutError, AboutQuestion};
+pub use batches::Transport;
 pub use bookmarks::{Backend, Bookmarks, Elsewhere, IsHosted, Missing};
 pub use certify::Reads;
 pub use compare::{Comparison, Question};
@@ -236,6 +238,7 @@ impl Meltano {
         if !matches!(&ended, Ok(ChildEnd::Exited(status)) if status.success()) {
             self.clear_up(request)?;
         }
+        batches::clear(private).map_err(RunError::io("clear", private.folder()))?;
         self.strike(request, &listener.mask)?;
         kept?;
         drop(hold);

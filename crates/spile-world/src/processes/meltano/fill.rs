@@ -1,7 +1,7 @@
 //! Fills the folder of a run: the project that Meltano sees, the launcher, and what the launcher is asked to do.
 
 use super::run_folder::Private;
-use super::{Catalog, Meltano, Request, RunError, Surroundings};
+use super::{Catalog, Meltano, Request, RunError, Surroundings, Transport, batches};
 use crate::processes::relay;
 use spile_core::settings::Verify;
 
@@ -49,6 +49,7 @@ impl Meltano {
         if let Some(part) = &request.part {
             part.write(private)?;
         }
+        batches::prepare(private, request.transport).map_err(RunError::io("write", private.folder()))?;
         self.offer_relay(private, request)?;
         Self::tell_bookmarks(private, request)?;
         if request.surroundings == Surroundings::Project {
@@ -58,14 +59,26 @@ impl Meltano {
     }
 
     /// Names the program that relays records. A mapper's output has to pass through Meltano, so then everything does. The
-    /// records of a reset are changed on their way, which a relay does not do.
+    /// records of a reset are changed on their way, which a relay does not do. The few messages that name batches gain nothing
+    /// by a relay, and what counts the records in the files is in `launch.py`.
     fn offer_relay(&self, private: &Private, request: &Request) -> Result<(), RunError> {
         match &request.host.program {
-            Some(program) if self.has_relay && request.mappers.is_empty() && request.reset.is_none() => {
+            Some(program)
+                if self.has_relay
+                    && request.mappers.is_empty()
+                    && request.reset.is_none()
+                    && request.transport == Transport::Messages =>
+            {
                 let asked = serde_json::json!({ "program": program, "word": relay::WORD }).to_string();
                 private.write(RELAY, &asked).map_err(RunError::io("write", &private.path(RELAY)))
             }
-            Some(_) | None => Ok(()),
+            // An earlier call of Meltano in the same run may have been offered one.
+            Some(_) | None => match std::fs::remove_file(private.path(RELAY)) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    Err(RunError::io("remove", &private.path(RELAY))(error))
+                }
+                Ok(()) | Err(_) => Ok(()),
+            },
         }
     }
 

@@ -9,6 +9,7 @@ be imported, and every further file would be written, found and compiled again i
 - Has records pass from the tap to the target through a program of spile's own, the relay, which also counts them, because
   many taps and targets do not report how many they handled. Without a relay, Meltano passes them on, and they are counted
   here.
+- Has records pass in batches, files in a folder of the run, and counts them there, if `batches.json` asks for it.
 - Stores a bookmark at most once a second.
 - Reports the loader's end as the cause if it ends before it has read everything.
 - Counts the rows in the loader's tables before and after the run, if `rows.py` is in the same folder.
@@ -186,15 +187,21 @@ class Arrivals:
         if "rows" in found:
             found["before"] = found.pop("rows")
 
+    def wants(self, stream):
+        return bool(self.keys.get(stream)) and self.left > 0
+
     def record(self, stream, line):
-        keys = self.keys.get(stream)
-        if not keys or self.left == 0:
-            return
+        if self.wants(stream):
+            try:
+                self.take_key(stream, json.loads(line)["record"])
+            except (KeyError, TypeError, ValueError):
+                self.left = 0
+
+    def take_key(self, stream, record):
         self.left -= 1
         try:
-            record = json.loads(line)["record"]
-            self.seen.setdefault(stream, set()).add(hash(repr([record.get(key) for key in keys])))
-        except (AttributeError, KeyError, TypeError, ValueError):
+            self.seen.setdefault(stream, set()).add(hash(repr([record.get(key) for key in self.keys[stream]])))
+        except AttributeError:
             self.left = 0
 
     def tell(self):
@@ -225,8 +232,8 @@ class Counter:
     # Only the start of an invalid line is reported. spile masks secrets in it, and quotes less than this.
     LONGEST = 16 * 1024
 
-    def __init__(self, arrivals):
-        self.arrivals = arrivals
+    def __init__(self, arrivals, batches=None):
+        self.arrivals, self.batches = arrivals, batches
         self.is_clean = True
         self.records = {}
         self.told = {}
@@ -234,6 +241,8 @@ class Counter:
 
     def writeline(self, line):
         if '"RECORD"' not in line:
+            if self.batches and '"BATCH"' in line:
+                self.take_batch(line)
             if self.is_clean:
                 self.look_at(line)
             return
@@ -253,6 +262,13 @@ class Counter:
             self.is_clean = False
             tell_bad_line(line[: self.LONGEST])
 
+    def take_batch(self, line):
+        message = json.loads(line)
+        if message.get("type") == "BATCH":
+            stream = str(message.get("stream"))
+            self.records[stream] = self.records.get(stream, 0) + self.batches.count(message, stream, self.arrivals)
+            self.tell()
+
     @staticmethod
     def parsed(line):
         try:
@@ -267,6 +283,99 @@ class Counter:
         if self.records != self.told:
             self.told = dict(self.records)
             say("Records so far", spile_records=self.told)
+
+
+class Batches:
+    """Has records pass to the loader in files of many, in a folder of the run, and counts them there.
+
+    Meltano's SDK writes records into batches as they come from the source, so these are searched for fields that are not
+    selected before the loader gets to know of them.
+    """
+
+    FORMAT = {"format": "jsonl", "compression": "gzip"}
+
+    def __init__(self, asked):
+        self.folder = os.path.realpath(asked["folder"])
+        # For each stream, the paths of its fields that are not selected.
+        self.deselected = {}
+        self.batches = 0
+
+    def prepare(self, invoker):
+        """Tells a plugin, in its settings, where batches are."""
+        storage = {"root": "file://" + self.folder, "prefix": ""}
+        with open(invoker.files["config"], "r+", encoding="utf-8") as file:
+            settings = {**json.load(file), "batch_config": {"encoding": self.FORMAT, "storage": storage}}
+            file.seek(0)
+            json.dump(settings, file)
+            file.truncate()
+
+    def look_at_catalog(self, invoker):
+        """Takes over what is selected. Meltano writes the catalog when it starts the tap."""
+        catalog = invoker.files.get("catalog")
+        if catalog and os.path.exists(catalog):
+            with open(catalog, encoding="utf-8") as file:
+                self.look_at(json.load(file).get("streams", []))
+
+    def look_at(self, streams):
+        for stream in filter(lambda one: isinstance(one, dict), streams):
+            paths = [path for one in stream.get("metadata", []) if (path := self.deselected_path(one))]
+            for name in {stream.get("stream"), stream.get("tap_stream_id")}:
+                self.deselected[str(name)] = paths
+
+    @staticmethod
+    def deselected_path(rule):
+        path, says = rule.get("breadcrumb") or [], rule.get("metadata") or {}
+        is_read = says.get("inclusion") == "automatic" or says.get("selected", True)
+        return None if is_read and says.get("inclusion") != "unsupported" else [name for name in path if name != "properties"]
+
+    def count(self, message, stream, arrivals):
+        """Counts the records of a batch."""
+        import gzip
+
+        self.batches += 1
+        encoding, count = message.get("encoding") or {}, 0
+        if encoding.get("format") != self.FORMAT["format"]:
+            self.refuse(f"the extractor wrote a batch in the format `{encoding.get('format')}`, and not as JSON lines")
+        start = gzip.open if encoding.get("compression") == self.FORMAT["compression"] else open
+        for url in message.get("manifest", []):
+            with start(self.path(url), "rb") as file:
+                for line in file:
+                    count += 1
+                    self.look_into(line, stream, arrivals)
+        return count
+
+    def path(self, url):
+        path = os.path.realpath(url.removeprefix("file://"))
+        if os.path.dirname(path) != self.folder:
+            self.refuse("the extractor wrote a batch outside the folder of the run")
+        return path
+
+    def look_into(self, line, stream, arrivals):
+        paths, wants = self.deselected.get(stream), arrivals and arrivals.wants(stream)
+        if not paths and not wants:
+            return
+        record = json.loads(line)
+        for path in paths or []:
+            if self.has(record, path):
+                self.refuse(f"the extractor wrote `{stream}.{'.'.join(path)}` into a batch, which is not selected")
+        if wants:
+            arrivals.take_key(stream, record)
+
+    @staticmethod
+    def has(record, path):
+        for name in path:
+            record = record.get(name) if isinstance(record, dict) else None
+        return record is not None
+
+    @staticmethod
+    def refuse(why):
+        from meltano.core.runner import RunnerError
+
+        raise RunnerError(why)
+
+    def tell(self, records):
+        if records and not self.batches:
+            say("Records passed one by one: the extractor wrote no batches", "warning")
 
 
 class Relay:
@@ -613,15 +722,20 @@ def count_records(counters):
     script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "rows.py")
     arrivals = Arrivals(script) if os.path.exists(script) else None
     relay = asked(lambda told: Relay(told, arrivals), "relay.json")
+    batches = asked(Batches, "batches.json")
     proxy, begin, close = SingerBlock.proxy_stdout, SingerBlock.start, SingerBlock.close_stdin
     costs = Costs(relay)
     counted = [arrivals] if arrivals else []
 
     async def start(self):
         tell_facts(self.invoker)
+        if batches:
+            batches.prepare(self.invoker)
         if arrivals and self.invoker.plugin.type == "loaders":
             arrivals.start(self)
         await (relay.start(begin, self) if relay else begin(self))
+        if batches:
+            batches.look_at_catalog(self.invoker)
         costs.watch(self)
 
     def proxy_stdout(self):
@@ -631,11 +745,16 @@ def count_records(counters):
             counters.append(relay)
             self._stdout_future = asyncio.ensure_future(relay.follow())
             return self._stdout_future
-        counter = Counter(arrivals)
+        counter = Counter(arrivals, batches)
         counters.append(counter)
+        if batches:
+            # Before the loader gets to know of a batch.
+            self.outputs.insert(0, counter)
+            atexit.register(lambda: batches.tell(counter.records))
+        else:
+            self.stdout_link(counter)
         if arrivals:
             self.outputs.insert(0, arrivals)
-        self.stdout_link(counter)
         future = proxy(self)
         future.add_done_callback(counter.tell)
         return future

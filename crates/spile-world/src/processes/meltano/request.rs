@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{Bookmarks, Hold, Host, RotatingSecrets, RunPart};
+use super::{Bookmarks, Hold, Host, RotatingSecrets, RunPart, Transport};
 use spile_core::connector::{Plugin, Role};
 use spile_core::run::log::CatalogFacts;
 use spile_core::run::{Cause, Details, StreamFilter};
@@ -54,6 +54,8 @@ pub struct Request {
     pub filter: StreamFilter,
     /// Which rows the loader removes at the end.
     pub reset: Option<Reset>,
+    /// How records pass to the loader.
+    pub transport: Transport,
     /// Whether the loader's tables are counted.
     pub verify: Verify,
     /// Where the tap's catalog comes from.

@@ -1,0 +1,43 @@
+//! Batches: files in which the records of a run pass from the extractor to the loader, in a folder of the run.
+
+use std::{fs, io};
+
+use serde_json::json;
+
+use super::run_folder::Private;
+
+/// The folder, inside the folder of a run or of one of its parts.
+const FOLDER: &str = "batches";
+
+/// The file that names the folder for `launch.py`.
+const FILE: &str = "batches.json";
+
+/// How the records of a run pass from the extractor to the loader.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transport {
+    /// One by one, as messages.
+    Messages,
+    /// In files of many records, which messages name.
+    Batches,
+}
+
+/// Creates an empty folder for the files, if there are to be any, and names it for `launch.py`.
+pub(super) fn prepare(private: &Private, transport: Transport) -> io::Result<()> {
+    clear(private)?;
+    match transport {
+        Transport::Messages => Ok(()),
+        Transport::Batches => {
+            private.make_folder(FOLDER)?;
+            private.write(FILE, &json!({ "folder": private.path(FOLDER) }).to_string())
+        }
+    }
+}
+
+/// Removes the files. If a run is killed before that, they are removed with its folder.
+pub(super) fn clear(private: &Private) -> io::Result<()> {
+    let removed = [fs::remove_file(private.path(FILE)), fs::remove_dir_all(private.path(FOLDER))];
+    removed
+        .into_iter()
+        .find(|done| done.as_ref().is_err_and(|error| error.kind() != io::ErrorKind::NotFound))
+        .unwrap_or(Ok(()))
+}
