@@ -21,7 +21,7 @@ pub enum Transport {
     Batches,
 }
 
-/// Creates an empty folder for the files, if there are to be any, and names it for `launch.py`.
+/// Creates an empty folder for the files of batches, and names it for `launch.py`.
 pub(super) fn prepare(private: &Private, transport: Transport) -> io::Result<()> {
     clear(private)?;
     match transport {
