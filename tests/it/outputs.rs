@@ -6,6 +6,7 @@ pub mod dagster;
 pub mod dbt;
 pub mod kubernetes;
 mod literals;
+mod systemd;
 
 use std::path::Path;
 use std::process::Command;
@@ -49,6 +50,7 @@ pub fn task(slug: &str, schedule: &str, timezone: &str, words: &str) -> Task {
         path: words.to_owned(),
         streams: Vec::new(),
         loaded_at: None,
+        timing: None,
     }
 }
 

@@ -23,7 +23,7 @@ use crate::yaml::write::{self, ValuePosition};
 use engine::{Author, Failure, Template};
 use values::Values;
 
-pub use output::{Output, Task};
+pub use output::{Output, Task, TaskTiming};
 pub use same::says_the_same;
 pub use stamp::stamp;
 

@@ -71,7 +71,7 @@ proptest! {
     fn a_file_that_is_read_back_renders_to_the_same_bytes(name in ".*", schedule in "@(daily|hourly)") {
         let first = with_streams(task("a", &schedule, "UTC", &name), &["public-orders", &name]);
         let all = tasks([first, with_streams(task("b", "0 3 * * 7", "Asia/Tokyo", "b"), &["b"])]);
-        for declared in ["template = 'dagster'\npath = 'a.py'", "template = 'dbt'\npath = 'a.yml'", "template = 'airflow'\npath = 'a.py'", "template = 'kubernetes'\npath = 'a'\nvalues = { image = 'x' }"] {
+        for declared in ["template = 'dagster'\npath = 'a.py'", "template = 'dbt'\npath = 'a.yml'", "template = 'systemd'\npath = 'a.sh'", "template = 'airflow'\npath = 'a.py'", "template = 'kubernetes'\npath = 'a'\nvalues = { image = 'x' }"] {
             let output = output(&format!("acme {name}"), declared, &[]);
             let text = output.render(&all).unwrap();
             prop_assert_eq!(&tasks_of(&text), &all);

@@ -2,6 +2,7 @@
 //!
 //! Templates get names, schedules and paths, but never the values of settings: an output runs `spile sync`.
 
+mod calendar;
 mod cron;
 mod interval;
 mod literal;
@@ -33,7 +34,7 @@ use values::OutputValues;
 pub use mark::tasks_of;
 pub use mistake::{NoTables, OutputMistake};
 pub use streams::{Contracts, LoadedStream};
-pub use task::Task;
+pub use task::{Task, TaskTiming};
 
 /// The number of lines within which the marker has to be, because other tools may need the first line.
 const MARKED_WITHIN: usize = 5;
@@ -84,6 +85,11 @@ impl Output {
         self.builtin().is_none_or(Builtin::lists_streams)
     }
 
+    /// Tells whether it keeps the jitter of integrations and their rule for missed runs. Templates of the project may.
+    fn keeps_timing(&self) -> bool {
+        self.builtin().is_none_or(Builtin::keeps_timing)
+    }
+
     fn takes(&self, loader: &Slug) -> bool {
         self.settings.loader.as_ref().is_none_or(|only| only.value == loader.as_str())
     }
@@ -111,6 +117,7 @@ impl Output {
         let environment = &self.settings.environment;
         let task = |one: &Integration| {
             let task = Task::of(one, environment).filter(|task| self.takes(&task.loader))?;
+            let task = if self.keeps_timing() { task.with_timing(&one.at(environment).timing) } else { task };
             let streams = || Loaded::of(one, integrations, environment, contracts);
             Some(if self.lists_streams() { task.with_streams(streams()) } else { task })
         };
@@ -189,6 +196,7 @@ fn source(builtin: Builtin) -> Source {
         Builtin::Kubernetes => {
             Source::new("kubernetes.yml.j2", include_str!("../../../../templates/kubernetes.yml.j2"))
         }
+        Builtin::Systemd => Source::new("systemd.sh.j2", include_str!("../../../../templates/systemd.sh.j2")),
     }
 }
 

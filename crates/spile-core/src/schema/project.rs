@@ -144,6 +144,13 @@ fn values(builtin: Builtin) -> Value {
             ];
             table(keys, &["image"])
         }
+        Builtin::Systemd => {
+            let mut user = text("The user that syncs run as; the default is the one that installs the units.");
+            user["pattern"] = json!("^[A-Za-z0-9_][A-Za-z0-9._-]*$");
+            let mut file = text("The file on that machine with the variables of syncs; an absolute path.");
+            file["pattern"] = json!("^/[A-Za-z0-9/._+@-]*[A-Za-z0-9._+@-]$");
+            table([("user", user), ("environment_file", file)], &[])
+        }
     }
 }
 

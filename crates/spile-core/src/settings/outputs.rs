@@ -2,6 +2,7 @@
 
 mod builtin;
 mod path;
+mod unit;
 
 use std::path::{Path, PathBuf};
 
@@ -106,7 +107,9 @@ impl OutputEntry {
                 drop(table.required_table("values", example, problems));
                 BuiltinValues::default()
             }
-            (Some(Builtin::Airflow | Builtin::Dagster | Builtin::Dbt) | None, None) => BuiltinValues::default(),
+            (Some(Builtin::Airflow | Builtin::Dagster | Builtin::Dbt | Builtin::Systemd) | None, None) => {
+                BuiltinValues::default()
+            }
         };
         table.finish(problems);
         Self { path: path.and_then(|path| path::checked(path, problems)), template, environment, values }

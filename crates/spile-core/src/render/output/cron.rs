@@ -57,6 +57,20 @@ fn weekday(part: &str) -> Option<String> {
     Some(days.join(","))
 }
 
+/// Returns the days that one part of a plain field of weekdays means, with Sunday as 0.
+pub(super) fn days(part: &str) -> Vec<usize> {
+    let (range, step) = part.split_once('/').map_or((part, None), |(range, step)| (range, Some(step)));
+    let (from, to) = match range.split_once('-') {
+        Some((from, to)) => (day(from), day(to)),
+        None if range == "*" || range == "?" => (Some(0), Some(6)),
+        // From this day to the end of the week, which is Saturday here.
+        None if step.is_some() => (day(range), Some(6)),
+        None => (day(range), day(range)),
+    };
+    let size = step.and_then(|step| step.parse().ok()).filter(|size| *size > 0).unwrap_or(1);
+    from.zip(to).map_or_else(Vec::new, |(from, to)| (from..=to).step_by(size).collect())
+}
+
 fn day(text: &str) -> Option<usize> {
     let named = || DAYS.iter().position(|day| text.eq_ignore_ascii_case(day));
     text.parse().ok().filter(|day| *day <= 7).or_else(named)

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::streams::{Loaded, LoadedStream};
 use crate::connector::Role;
-use crate::integration::Integration;
+use crate::integration::{CatchUp, Integration, Timing};
 use crate::name::{EnvironmentName, Slug};
 
 /// An integration in an output: what runs and when, but no settings.
@@ -36,6 +36,18 @@ pub struct Task {
     /// The column of its tables that contains when a row was loaded, in outputs that list streams.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub loaded_at: Option<String>,
+    /// How its schedule is kept, in outputs that keep it, unless it has neither a jitter nor a rule for missed runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timing: Option<TaskTiming>,
+}
+
+/// How a schedule is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskTiming {
+    /// By how many seconds each run may start later.
+    pub jitter: u64,
+    /// Whether one run makes up for all missed ones, however late.
+    pub catches_up: bool,
 }
 
 impl Task {
@@ -58,7 +70,14 @@ impl Task {
             path: integration.path.display().to_string(),
             streams: Vec::new(),
             loaded_at: None,
+            timing: None,
         })
+    }
+
+    /// Adds how its schedule is kept.
+    pub(super) fn with_timing(self, timing: &Timing) -> Self {
+        let kept = TaskTiming { jitter: timing.jitter.as_secs(), catches_up: timing.catch_up == CatchUp::Last };
+        Self { timing: Some(kept).filter(|kept| kept.jitter > 0 || !kept.catches_up), ..self }
     }
 
     /// Adds the streams that it reads.

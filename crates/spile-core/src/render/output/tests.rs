@@ -15,6 +15,7 @@ pub(super) fn task(slug: &str) -> Task {
         path: format!("integrations/{slug}.toml"),
         streams: Vec::new(),
         loaded_at: None,
+        timing: None,
     }
 }
 

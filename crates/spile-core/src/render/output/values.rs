@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::interval::Intervals;
-use super::{LoadedStream, MARKER, Output, Task, cron, mark, names, schedules, tables};
+use super::{LoadedStream, MARKER, Output, Task, calendar, cron, mark, names, schedules, tables};
 use crate::integration::select::as_pattern;
 use crate::name::{EnvironmentName, IntegrationId};
 use crate::plan::State;
@@ -17,6 +17,8 @@ pub(super) struct OutputValues<'a> {
     marker: &'static str,
     project: &'a str,
     environment: &'a EnvironmentName,
+    /// The file, relative to the project.
+    path: String,
     /// How many folders deep the file is in the project.
     depth: usize,
     labels: Value,
@@ -46,6 +48,7 @@ impl<'a> OutputValues<'a> {
             marker: MARKER,
             project: &output.project,
             environment,
+            path: output.path.display().to_string(),
             depth: output.path.components().count() - 1,
             labels: json!({"project": names::label(&output.project), "environment": names::label(environment.as_str())}),
             workload: names::job(&[project, name]),
@@ -61,11 +64,14 @@ fn integration(project: &str, environment: &str, id: IntegrationId, task: &Task)
     let mut value = json!(task);
     value["mark"] = json!(mark::mark(id, task));
     value["id"] = json!(id);
-    value["cron"] = json!(cron::fields(&task.schedule));
+    let fields = cron::fields(&task.schedule);
+    value["calendar"] = json!(fields.as_deref().map(|fields| calendar::events(fields, &task.timezone)));
+    value["cron"] = json!(fields);
     value["job"] = json!(names::job(&[project, environment, task.slug.as_str()]));
     let connector = names::label(&task.connector);
     value["identifier"] = json!(names::identifier(&task.slug.as_str().replace('-', "_")));
     value["loaded_at"] = json!(task.loaded_at);
+    value["timing"] = json!(task.timing);
     value["streams"] = streams(&task.streams);
     value["schemas"] = tables::schemas(task);
     value["labels"] = json!({"integration": names::label(task.slug.as_str()), "connector": connector});

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use super::unit::{UnitPath, UserName};
 use crate::problem::Problems;
 use crate::source::Placed;
 use crate::table::Table;
@@ -17,6 +18,8 @@ pub enum Builtin {
     Dbt,
     /// `CronJob`s of Kubernetes.
     Kubernetes,
+    /// Services and timers of systemd.
+    Systemd,
 }
 
 /// The inputs of a built-in template in addition to the integrations.
@@ -30,7 +33,7 @@ pub(super) struct BuiltinValues {
 
 impl Builtin {
     /// All built-in templates.
-    pub const ALL: [Self; 4] = [Self::Airflow, Self::Dagster, Self::Dbt, Self::Kubernetes];
+    pub const ALL: [Self; 5] = [Self::Airflow, Self::Dagster, Self::Dbt, Self::Kubernetes, Self::Systemd];
 
     /// Returns its name in `spile.toml`.
     #[must_use]
@@ -40,6 +43,7 @@ impl Builtin {
             Self::Dagster => "dagster",
             Self::Dbt => "dbt",
             Self::Kubernetes => "kubernetes",
+            Self::Systemd => "systemd",
         }
     }
 
@@ -55,10 +59,15 @@ impl Builtin {
         matches!(self, Self::Dagster | Self::Dbt)
     }
 
-    /// Tells whether it runs syncs.
+    /// Tells whether it keeps the jitter of integrations and their rule for missed runs.
     #[must_use]
-    pub fn runs(self) -> bool {
-        self != Self::Dbt
+    pub fn keeps_timing(self) -> bool {
+        self == Self::Systemd
+    }
+
+    /// Tells whether it repeats failed syncs itself.
+    fn retries(self) -> bool {
+        !matches!(self, Self::Dbt | Self::Systemd)
     }
 
     /// Reads its inputs in addition to the integrations.
@@ -97,8 +106,15 @@ impl Builtin {
                     put(key, table.flag(key, problems).map(|flag| Value::Bool(flag.value)));
                 }
             }
+            Self::Systemd => {
+                put("user", table.parsed::<UserName>("user", problems).map(|name| name.value.into()));
+                put(
+                    "environment_file",
+                    table.parsed::<UnitPath>("environment_file", problems).map(|path| path.value.into()),
+                );
+            }
         }
-        if self.runs() {
+        if self.retries() {
             let retries = table.whole::<u8>("retries", 0..=100, "a whole number from 0 to 100", problems);
             put("retries", retries.map(Value::from));
         }
