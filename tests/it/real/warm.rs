@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::project::{Project, leftovers, processes_of, signal, things, wait};
+use crate::project::{FAULT, Project, leftovers, processes_of, signal, things, wait};
 
 /// What the command line of a prepared process and of its runs contains.
 const PREPARED: &str = "import os, sys; sys.path.pop(0)";
@@ -135,4 +135,35 @@ fn a_run_is_stopped_and_outlives_the_prepared_process() {
     std::thread::sleep(Duration::from_millis(500));
     assert_eq!(processes_of(&project), Vec::<String>::new());
     assert_eq!(project.newest_run()["status"], "cancelled");
+}
+
+#[test]
+fn a_forked_run_has_no_variable_of_the_one_before_it() {
+    let project = Project::with_fault("well");
+    project.write("spile.toml", &format!("{FAULT}[sync]\njobs = 1\n"));
+    for (slug, mode) in [("alpha", "well"), ("beta", "environment")] {
+        let text = format!("type = 'fault'\nloader = 'files'\nschedule = '@yearly'\n[config]\nmode = '{mode}'\n");
+        project.write(&format!("integrations/{slug}.toml"), &text);
+    }
+    project.spile(&["secrets", "init"]).succeeds();
+    project.spile_with(&["secrets", "set", "alpha", "token", "--stdin"], "canary-Wq71").succeeds();
+    project.spile(&["apply", "--yes"]).succeeds();
+    registry(&project, "update integrations set created_at = '2020-01-01T00:00:00Z'");
+    let server = serve(&project);
+    let begun = Instant::now();
+    let runs = loop {
+        let runs = project.json(&["runs"])["runs"].as_array().unwrap().clone();
+        if runs.len() == 2 && runs.iter().all(|run| run["status"] != "running") {
+            break runs;
+        }
+        assert!(begun.elapsed() < Duration::from_mins(2), "{runs:#?}");
+        std::thread::sleep(Duration::from_millis(300));
+    };
+    assert!(prepared(&project, server.0.id()).is_some(), "both were forked");
+    let [beta, alpha] = &runs[..] else { panic!("{runs:#?}") };
+    assert_eq!((&alpha["slug"], &alpha["status"]), (&"alpha".into(), &"ok".into()));
+    assert_eq!((&beta["slug"], &beta["status"]), (&"beta".into(), &"ok".into()));
+    let log = project.spile(&["logs", "beta"]).succeeds().stdout();
+    assert!(log.contains("the environment is:") && log.contains("TAP_FAULT__BETA"), "{log}");
+    assert!(!log.contains("canary") && !log.contains("ALPHA") && !log.contains("alpha"), "{log}");
 }
