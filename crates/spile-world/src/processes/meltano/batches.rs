@@ -1,6 +1,6 @@
 //! Batches: files in which the records of a run pass from the extractor to the loader, in a folder of the run.
 
-use std::{fs, io};
+use std::io;
 
 use serde_json::json;
 
@@ -35,9 +35,6 @@ pub(super) fn prepare(private: &Private, transport: Transport) -> io::Result<()>
 
 /// Removes the files. If a run is killed before that, they are removed with its folder.
 pub(super) fn clear(private: &Private) -> io::Result<()> {
-    let removed = [fs::remove_file(private.path(FILE)), fs::remove_dir_all(private.path(FOLDER))];
-    removed
-        .into_iter()
-        .find(|done| done.as_ref().is_err_and(|error| error.kind() != io::ErrorKind::NotFound))
-        .unwrap_or(Ok(()))
+    private.remove(FILE)?;
+    private.remove_folder(FOLDER)
 }

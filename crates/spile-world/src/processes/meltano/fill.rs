@@ -72,13 +72,8 @@ impl Meltano {
                 let asked = serde_json::json!({ "program": program, "word": relay::WORD }).to_string();
                 private.write(RELAY, &asked).map_err(RunError::io("write", &private.path(RELAY)))
             }
-            // An earlier call of Meltano in the same run may have been offered one.
-            Some(_) | None => match std::fs::remove_file(private.path(RELAY)) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                    Err(RunError::io("remove", &private.path(RELAY))(error))
-                }
-                Ok(()) | Err(_) => Ok(()),
-            },
+            // An earlier invocation of the same run may have had one.
+            Some(_) | None => private.remove(RELAY).map_err(RunError::io("remove", &private.path(RELAY))),
         }
     }
 

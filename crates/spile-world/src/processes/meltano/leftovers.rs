@@ -8,6 +8,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use super::mask::Mask;
+use super::run_folder::absent_is_fine;
 
 /// The most bytes of a file that are searched. If there are secrets, a larger file is removed without a search.
 const LARGEST: u64 = 256 * 1024 * 1024;
@@ -53,10 +54,6 @@ fn holds_secret(path: &Path, mask: &Mask) -> io::Result<bool> {
         Err(error) => return Err(error),
     };
     Ok(mask.finds(&text) || text.len() as u64 > LARGEST)
-}
-
-fn absent_is_fine(done: io::Result<()>) -> io::Result<()> {
-    done.or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })
 }
 
 #[cfg(test)]

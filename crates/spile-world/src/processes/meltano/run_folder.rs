@@ -122,6 +122,16 @@ impl Private {
         create(&self.path(name))?.write_all(bytes)
     }
 
+    /// Removes a file, if there is one.
+    pub(super) fn remove(&self, name: &str) -> io::Result<()> {
+        absent_is_fine(fs::remove_file(self.path(name)))
+    }
+
+    /// Removes a folder and what is in it, if there is one.
+    pub(super) fn remove_folder(&self, name: &str) -> io::Result<()> {
+        absent_is_fine(fs::remove_dir_all(self.path(name)))
+    }
+
     /// Creates a folder in it that only its owner can enter.
     pub(super) fn make_folder(&self, name: &str) -> io::Result<()> {
         make_private(&self.path(name))
@@ -145,6 +155,10 @@ impl Drop for Private {
         // If this fails, a later sweep removes it.
         let _ = fs::remove_dir_all(&self.folder);
     }
+}
+
+pub(super) fn absent_is_fine(done: io::Result<()>) -> io::Result<()> {
+    done.or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })
 }
 
 /// Opens a file for writing that only its owner can read.
@@ -230,11 +244,8 @@ pub(super) fn sweep(own: &Own, theirs: &Own, bury: Bury<'_>) -> io::Result<()> {
             }
         }
         // Removes the folder last, so that the next sweep can finish an interrupted one.
-        match fs::remove_dir_all(&found.folder) {
-            // A run that has just ended may have removed its own folder first.
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            Ok(()) | Err(_) => {}
-        }
+        // A run that has just ended may have removed its own folder first.
+        absent_is_fine(fs::remove_dir_all(&found.folder))?;
     }
     Ok(())
 }
