@@ -26,6 +26,10 @@ fn fitting(setting: &Setting) -> BoxedStrategy<Value> {
     if let Some(host) = setting.hosts.first() {
         return Just(json!(format!("https://acme.{host}"))).boxed();
     }
+    // A number that no port has is refused.
+    if matches!(setting.kind, Kind::Integer | Kind::String) && setting.check(&json!(i64::MAX)).is_err() {
+        return (1..=65_535).prop_map(|port| json!(port)).boxed();
+    }
     match &setting.kind {
         Kind::String | Kind::File => text().prop_map(Value::String).boxed(),
         Kind::Integer => any::<i64>().prop_map(|number| json!(number)).boxed(),

@@ -15,7 +15,7 @@ pub const SETTINGS: &str = "settings:
 - name: host
 - name: note
 - {name: loose, kind: string, value: false}
-- {name: port, kind: integer}
+- {name: most, kind: integer}
 - {name: ratio, kind: decimal}
 - {name: flag, kind: boolean, value: true}
 - {name: since, kind: date_iso8601}
@@ -127,7 +127,7 @@ fn config() -> impl Strategy<Value = Map<String, Value>> {
         sometimes("host", texts().boxed()),
         sometimes("note", texts().boxed()),
         sometimes("loose", loose.boxed()),
-        sometimes("port", any::<i64>().prop_map(Value::from).boxed()),
+        sometimes("most", any::<i64>().prop_map(Value::from).boxed()),
         sometimes("ratio", select(vec![json!(0.1), json!(-2.5), json!(3)]).boxed()),
         sometimes("flag", any::<bool>().prop_map(Value::from).boxed()),
         sometimes("since", dates.boxed()),
