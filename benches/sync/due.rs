@@ -1,11 +1,12 @@
 //! A thousand integrations that are due at once.
 
+use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use crate::parts::write;
 use crate::pipe::{raw, sends};
-use crate::shared::number_of;
+use crate::shared::{Memory, number_of};
 
 pub fn measure() {
     let count = number_of("SPILE_BENCH_DUE", 1_000);
@@ -21,10 +22,11 @@ pub fn measure() {
     std::thread::sleep(Duration::from_secs(61));
     let began = Instant::now();
     let mut child = project.program(&["run-due"]).stdout(Stdio::null()).spawn().expect("it starts");
-    let (mut most, mut processes) = (0.0_f64, 0);
+    let (mut most, mut processes) = (Memory::default(), 0);
+    let folder = Path::new("/proc").join(child.id().to_string());
     while child.try_wait().expect("a child").is_none() {
-        let (memory, children) = looked_at(child.id());
-        (most, processes) = (most.max(memory), processes.max(children));
+        most = most.most(Memory::of(&folder).unwrap_or_default());
+        processes = processes.max(below(child.id()));
         std::thread::sleep(Duration::from_millis(50));
     }
     let took = began.elapsed().as_secs_f64();
@@ -34,17 +36,10 @@ pub fn measure() {
     println!("\n### {count} integrations that are due at once, two jobs\n");
     println!("| s | s each | spile, most MiB | most processes below it |\n|---:|---:|---:|---:|");
     let each = took / f64::from(u32::try_from(count).expect("a count"));
-    println!("| {took:.0} | {each:.2} | {most:.1} | {processes} |");
+    println!("| {took:.0} | {each:.2} | {:.1} | {processes} |", most.resident);
 }
 
-/// Returns the peak memory of a process in MiB, and how many processes run below it.
-fn looked_at(id: u32) -> (f64, usize) {
-    let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap_or_default();
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
-    let kib: f64 = peak.trim().trim_end_matches(" kB").parse().unwrap_or_default();
-    (kib / 1024.0, below(id))
-}
-
+/// Returns how many processes run below a process.
 fn below(id: u32) -> usize {
     let children = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap_or_default();
     children.split_whitespace().filter_map(|child| child.parse().ok()).map(|child| 1 + below(child)).sum()

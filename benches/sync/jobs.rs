@@ -1,11 +1,11 @@
 //! Fifty integrations, several at once, beside `xargs -P` of `meltano run`.
 
 use std::fmt::Write as _;
-use std::process::Stdio;
+use std::path::Path;
 
 use crate::parts::{Against, Took, once, row, table};
 use crate::pipe::{raw, sends};
-use crate::shared::{Project, fastest, turns};
+use crate::shared::{Project, RUN, fastest, succeeds, turns};
 
 const COUNT: usize = 50;
 
@@ -33,17 +33,7 @@ pub fn measure() {
 }
 
 fn xargs(project: &Project) {
-    let meltano = project.folder.join(".spile/meltano/bin/meltano").display().to_string();
-    let mut command = project.installed("python", &[]);
-    let pairs = std::fs::File::open(project.folder.join("pairs")).expect("a file");
-    let mut xargs = std::process::Command::new("xargs");
-    xargs.args(["-P2", "-L1", &meltano, "--environment", "dev", "run"]).current_dir(&project.folder).stdin(pairs);
-    for (name, value) in command.get_envs() {
-        match value {
-            Some(value) => xargs.env(name, value),
-            None => xargs.env_remove(name),
-        };
-    }
-    command.stdin(Stdio::null());
-    crate::shared::succeeds(&mut xargs);
+    let meltano = project.in_venv("meltano").display().to_string();
+    let mut xargs = project.as_users(Path::new("xargs"), &[&["-P2", "-L1", meltano.as_str()], &RUN[..]].concat());
+    succeeds(xargs.stdin(std::fs::File::open(project.folder.join("pairs")).expect("a file")));
 }

@@ -5,7 +5,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use crate::parts::{Against, Took, once, row, table};
-use crate::shared::{Project, fastest, lay_package, succeeds, turns};
+use crate::shared::{Memory, Project, RUN, fastest, lay_package, succeeds, turns};
 
 /// How often each size is measured.
 const TURNS: usize = 7;
@@ -34,9 +34,9 @@ pub fn measure() {
     table("Records between a tap and a loader that cost next to nothing");
     for Size { count, bytes, asked } in SIZES {
         sends(&project, count, bytes, "");
-        let words = ["--environment", "dev", "run", "tap-raw--things", "target-raw--file"];
-        let pipe = || once(|| succeeds(&mut project.installed("python", &[&[LAUNCHER], &words[..]].concat())));
-        let meltano = || project.meltano(words[3], words[4]);
+        let pair = ["tap-raw--things", "target-raw--file"];
+        let pipe = || once(|| succeeds(&mut project.installed("python", &[&[LAUNCHER], &RUN[..], &pair].concat())));
+        let meltano = || once(|| project.meltano_run(pair[0], pair[1]));
         let [ours, pipe, theirs] = turns(TURNS, [&|| project.sync("things"), &pipe, &meltano]);
         let what = format!("spile sync, {bytes} bytes each, fastest");
         let (ours, pipe, theirs) = (fastest(&ours), fastest(&pipe), fastest(&theirs));
@@ -77,30 +77,6 @@ pub fn sends(project: &Project, count: usize, bytes: usize, after: &str) {
     project.write("sent", &text);
 }
 
-/// The memory of a process in MiB.
-#[derive(Clone, Copy, Default)]
-struct Memory {
-    /// What it has for itself.
-    own: f64,
-    /// Also the parts of the program's file that it has read, which all its processes share.
-    resident: f64,
-}
-
-impl Memory {
-    fn of(status: &str) -> Option<Self> {
-        let field = |name: &str| {
-            let line = status.lines().find_map(|line| line.strip_prefix(name))?;
-            let kib: f64 = line.trim().trim_end_matches(" kB").parse().ok()?;
-            Some(kib / 1024.0)
-        };
-        Some(Self { own: field("RssAnon:")?, resident: field("VmRSS:")? })
-    }
-
-    fn most(self, other: Self) -> Self {
-        Self { own: self.own.max(other.own), resident: self.resident.max(other.resident) }
-    }
-}
-
 /// Prints the most memory that each process of spile's own takes while a gigabyte passes.
 fn memory(project: &Project) {
     let mut command = project.program(&["sync", "things"]);
@@ -131,7 +107,7 @@ fn own_processes() -> Vec<Process> {
     let ids = std::fs::read_dir("/proc").expect("Linux").flatten().map(|entry| entry.path());
     let own = ids.filter(|id| std::fs::read_link(id.join("exe")).is_ok_and(|exe| exe == program));
     let measured = own.filter_map(|id| {
-        let memory = Memory::of(&std::fs::read_to_string(id.join("status")).ok()?)?;
+        let memory = Memory::of(&id)?;
         Some(Process { words: std::fs::read_to_string(id.join("cmdline")).ok()?, memory })
     });
     measured.collect()

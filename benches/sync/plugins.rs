@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::parts::{once, table};
 use crate::rivals::{Rivals, rows_of};
-use crate::shared::{DUCK, FILES, Project, lines, number_of, rows, succeeds, turns};
+use crate::shared::{DUCK, FILES, Project, lines, number_of, rows, turns};
 
 /// How often each pair is measured.
 const TURNS: usize = 3;
@@ -35,7 +35,7 @@ pub fn measure() {
         TURNS,
         [
             &|| to_files(&|| project.spile(&["sync", "to-files", "--retries", "0"])),
-            &|| to_files(&|| run(&project, "tap-singer-jsonl--to-files", "target-jsonl--files")),
+            &|| to_files(&|| project.meltano_run("tap-singer-jsonl--to-files", "target-jsonl--files")),
             &|| to_files(&|| rivals.sling()),
         ],
     );
@@ -47,7 +47,7 @@ pub fn measure() {
         TURNS,
         [
             &|| to_duck(&|| project.spile(&["sync", "to-duck", "--retries", "0"]), "raw"),
-            &|| to_duck(&|| run(&project, "tap-singer-jsonl--to-duck", "target-duckdb--duck"), "raw"),
+            &|| to_duck(&|| project.meltano_run("tap-singer-jsonl--to-duck", "target-duckdb--duck"), "raw"),
             &|| to_duck(&|| rivals.dlt_file(), "loaded"),
             &|| to_duck(&|| rivals.ingestr_file(), "loaded"),
         ],
@@ -65,10 +65,6 @@ fn timed(project: &Project, act: &dyn Fn(), check: &dyn Fn()) -> f64 {
     let took = once(act);
     check();
     took
-}
-
-fn run(project: &Project, tap: &str, target: &str) {
-    succeeds(&mut project.installed("meltano", &["--environment", "dev", "run", tap, target]));
 }
 
 /// Returns a stream of so many records as Singer messages.

@@ -63,25 +63,24 @@ impl Rivals {
 
     /// JSON Lines to DuckDB.
     pub fn dlt_file(&self) {
-        self.dlt("file", "dlt.resource((json.loads(line) for line in open('rows.jsonl')), name='rows')");
+        self.dlt("file", "records = dlt.resource((json.loads(line) for line in open('rows.jsonl')), name='rows')");
     }
 
     /// All tables of a Postgres to DuckDB.
     pub fn dlt_tables(&self, port: u16) {
         let url = format!("postgresql://shop:{PASSWORD}@127.0.0.1:{port}/postgres");
-        let source = format!(
-            "__import__('dlt.sources.sql_database').sources.sql_database.sql_database('{url}', schema='public')"
-        );
-        self.dlt("tables", &source);
+        let source = "from dlt.sources.sql_database import sql_database\n";
+        self.dlt("tables", &format!("{source}records = sql_database('{url}', schema='public')"));
     }
 
-    fn dlt(&self, name: &str, source: &str) {
+    /// Runs a script that loads `records`.
+    fn dlt(&self, name: &str, records: &str) {
         drop(std::fs::remove_dir_all(self.folder.join("pipelines")));
         let script = format!(
-            "import json, dlt\n\
+            "import json, dlt\n{records}\n\
              there = dlt.destinations.duckdb('warehouse.duckdb')\n\
              pipeline = dlt.pipeline('{name}', destination=there, dataset_name='loaded', pipelines_dir='pipelines')\n\
-             pipeline.run({source}).raise_on_failed_jobs()\n"
+             pipeline.run(records).raise_on_failed_jobs()\n"
         );
         self.run(&self.dlt, &["-c", &script]);
     }

@@ -16,6 +16,9 @@ pub const DUCK: &str =
 /// The password of the user `shop` of the tests' Postgres.
 pub const PASSWORD: &str = "hunter2";
 
+/// The words of Meltano that a tap and a target follow.
+pub const RUN: [&str; 3] = ["--environment", "dev", "run"];
+
 /// A project below `target/`.
 pub struct Project {
     pub folder: PathBuf,
@@ -34,6 +37,11 @@ impl Project {
 
     pub fn write(&self, path: &str, text: &str) {
         write(&self.folder, path, text);
+    }
+
+    /// Returns the path of a program of the project's virtual environment.
+    pub fn in_venv(&self, program: &str) -> PathBuf {
+        self.folder.join(".spile/meltano/bin").join(program)
     }
 
     /// Gives a command what all of the bench's projects and plugins look for.
@@ -68,7 +76,12 @@ impl Project {
 
     /// Returns the project's Meltano, or another program of its virtual environment, as its users run it.
     pub fn installed(&self, program: &str, words: &[&str]) -> Command {
-        let mut command = self.command(&self.folder.join(".spile/meltano/bin").join(program));
+        self.as_users(&self.in_venv(program), words)
+    }
+
+    /// Returns a program that runs Meltano as its users do.
+    pub fn as_users(&self, program: &Path, words: &[&str]) -> Command {
+        let mut command = self.command(program);
         command.env("MELTANO_SEND_ANONYMOUS_USAGE_STATS", "false").env_remove("PYTHONDONTWRITEBYTECODE");
         let taps = ["FILES", "DUCK", "LAKE"].map(|loader| format!("TAP_POSTGRES__SHOP_{loader}"));
         for plugin in taps.iter().map(String::as_str).chain(["TARGET_POSTGRES__LAKE"]) {
@@ -78,9 +91,9 @@ impl Project {
         command
     }
 
-    /// Returns how long `meltano run` of two plugins takes.
-    pub fn meltano(&self, tap: &str, target: &str) -> f64 {
-        once(|| succeeds(&mut self.installed("meltano", &["--environment", "dev", "run", tap, target])))
+    /// Moves the records of a pair of plugins as Meltano's users do.
+    pub fn meltano_run(&self, tap: &str, target: &str) {
+        succeeds(&mut self.installed("meltano", &[&RUN[..], &[tap, target]].concat()));
     }
 
     /// Returns the newest runs, newest first.
@@ -88,6 +101,32 @@ impl Project {
         let output = self.program(&["runs", "--format", "json", "--most", &count.to_string()]).output();
         let runs: serde_json::Value = serde_json::from_slice(&output.expect("it starts").stdout).expect("JSON");
         runs["runs"].as_array().expect("a list").clone()
+    }
+}
+
+/// The memory of a process in MiB.
+#[derive(Clone, Copy, Default)]
+pub struct Memory {
+    /// What it has for itself.
+    pub own: f64,
+    /// Also the parts of the program's file that it has read, which all its processes share.
+    pub resident: f64,
+}
+
+impl Memory {
+    /// Returns what a process has now, by its folder in `/proc`; `None` if it has ended.
+    pub fn of(process: &Path) -> Option<Self> {
+        let status = std::fs::read_to_string(process.join("status")).ok()?;
+        let field = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+            let kib: f64 = line.trim().trim_end_matches(" kB").parse().ok()?;
+            Some(kib / 1024.0)
+        };
+        Some(Self { own: field("RssAnon:")?, resident: field("VmRSS:")? })
+    }
+
+    pub fn most(self, other: Self) -> Self {
+        Self { own: self.own.max(other.own), resident: self.resident.max(other.resident) }
     }
 }
 

@@ -1,6 +1,6 @@
 //! A sync of three records in a small project, and in one of a thousand integrations.
 
-use crate::parts::table;
+use crate::parts::{once, table};
 use crate::plugins::messages;
 use crate::shared::{FILES, Project, rows, turns};
 
@@ -24,7 +24,7 @@ pub fn measure() {
 }
 
 fn compare(project: &Project, count: usize, asked: &str) {
-    let meltano = || project.meltano("tap-singer-jsonl--example", "target-jsonl--files");
+    let meltano = || once(|| project.meltano_run("tap-singer-jsonl--example", "target-jsonl--files"));
     let [ours, theirs] = turns(ROUNDS, [&|| project.sync("example"), &meltano]);
     rows("spile sync", count, &ours, "meltano run", &theirs, asked);
 }

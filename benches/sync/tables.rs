@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::parts::{once, table};
 use crate::postgres::Postgres;
 use crate::rivals::{Rivals, rows_of};
-use crate::shared::{DUCK, FILES, Project, lines, number_of, rows, succeeds, turns};
+use crate::shared::{DUCK, FILES, Project, lines, number_of, rows, turns};
 
 /// How many tables there are.
 const TABLES: usize = 8;
@@ -138,8 +138,7 @@ impl Bench {
         table(&format!("Eight tables of Postgres to {}", loader.plugin));
         let run = || {
             let tap = format!("tap-postgres--shop-{}", loader.slug);
-            let words = ["--environment", "dev", "run", &tap, loader.plugin];
-            self.timed(loader.slug, &|| succeeds(&mut self.project.installed("meltano", &words)))
+            self.timed(loader.slug, &|| self.project.meltano_run(&tap, loader.plugin))
         };
         let [ours, theirs] = turns(TURNS, [&|| self.sync(1, loader.slug), &run]);
         rows("spile sync", TABLES * self.count, &ours, "meltano run", &theirs, loader.asked);

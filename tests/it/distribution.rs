@@ -141,8 +141,9 @@ pub fn wheel(folder: &Path) -> PathBuf {
     made.into_iter().find(|path| path.extension().is_some_and(|end| end == "whl")).unwrap()
 }
 
-/// How long the first lines of the README may take, from the wheel to the first record, without downloads.
-const FIRST_RECORD: Duration = Duration::from_mins(1);
+/// How long it may take from the wheel to the first record, without downloads: by the first lines of the README, and by the
+/// steps of the image.
+pub const FIRST_RECORD: Duration = Duration::from_mins(1);
 
 /// A machine with nothing but uv on its path, and an empty home.
 struct WithUv {

@@ -130,6 +130,13 @@ impl Project {
         std::fs::read_to_string(self.path().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
     }
 
+    /// Returns a call whose plugins find the notes that tests leave for them.
+    pub fn command_with_notes(&self, words: &[&str]) -> Command {
+        let mut command = self.command(words);
+        command.env("TAP_FAULT_NOTES", self.path().join("notes"));
+        command
+    }
+
     pub fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_spile"));
         command.current_dir(self.path()).args(words).env_remove("SPILE_PYTHON");

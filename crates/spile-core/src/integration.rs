@@ -9,6 +9,7 @@ mod file_name;
 pub mod keys;
 pub mod load;
 pub mod merge;
+mod pair;
 pub mod rewrite;
 pub mod rotated;
 pub mod schedule;
@@ -70,6 +71,12 @@ impl Integration {
     #[must_use]
     pub fn at(&self, environment: &EnvironmentName) -> &Declaration {
         self.overlays.get(environment).unwrap_or(&self.base)
+    }
+
+    /// Returns what a file of it declares: the overlay of an environment, or for `None` the base file.
+    #[must_use]
+    pub fn declared(&self, environment: Option<&EnvironmentName>) -> &Declaration {
+        environment.map_or(&self.base, |environment| self.at(environment))
     }
 
     /// Returns the path of its overlay for an environment, which need not exist.

@@ -22,12 +22,8 @@ pub enum Tried {
 }
 
 impl Tried {
-    /// The words of the table, what they mean to people, and the values.
-    pub const ALL: [(&'static str, &'static str, Self); 3] = [
-        ("run", "Tested with data", Self::Run),
-        ("installed", "Tested to install", Self::Installed),
-        ("defined", "Not tested yet", Self::Defined),
-    ];
+    /// All of them, the best first.
+    pub const ALL: [Self; 3] = [Self::Run, Self::Installed, Self::Defined];
 
     /// Returns how far a connector has been tried; `None` if it is not built in.
     #[must_use]
@@ -37,16 +33,24 @@ impl Tried {
         PARSED.get(&(head.role, head.name.as_str())).copied()
     }
 
-    /// Returns its word in an address.
+    /// Returns its word in the table and in an address.
     #[must_use]
     pub fn word(self) -> &'static str {
-        Self::ALL.iter().find(|(.., tried)| *tried == self).map_or("", |(word, ..)| word)
+        match self {
+            Self::Run => "run",
+            Self::Installed => "installed",
+            Self::Defined => "defined",
+        }
     }
 
     /// Returns what it means to people.
     #[must_use]
     pub fn label(self) -> &'static str {
-        Self::ALL.iter().find(|(.., tried)| *tried == self).map_or("", |(_, label, _)| label)
+        match self {
+            Self::Run => "Tested with data",
+            Self::Installed => "Tested to install",
+            Self::Defined => "Not tested yet",
+        }
     }
 }
 
@@ -55,7 +59,7 @@ fn row(line: &'static str) -> Option<((Role, &'static str), Tried)> {
     let cells: Vec<&str> = line.strip_prefix("| `")?.split('|').map(str::trim).collect();
     let [name, role, _, _, grade, ..] = cells[..] else { return None };
     let (_, role) = Role::WORDS.into_iter().find(|(word, _)| *word == role)?;
-    let (.., tried) = Tried::ALL.into_iter().find(|(word, ..)| *word == grade)?;
+    let tried = Tried::ALL.into_iter().find(|tried| tried.word() == grade)?;
     Some(((role, name.trim_end_matches(|letter: char| !letter.is_ascii_alphanumeric())), tried))
 }
 

@@ -21,6 +21,7 @@ mod notifications;
 mod overview;
 mod provider;
 mod provider_login;
+mod query;
 mod runs;
 mod search;
 mod section;

@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+use crate::distribution::FIRST_RECORD;
 use crate::project::Project;
 use crate::tools::{self, packers, said, succeeds};
 
@@ -73,9 +74,6 @@ fn a_linter_finds_nothing_in_the_recipe() {
     assert_eq!(found.code, Some(0), "{}{}", found.stdout, found.stderr);
     assert_ne!(lint("FROM debian\nRUN cd /tmp\n").code, Some(0), "it can fail");
 }
-
-/// How long the steps and the first sync may take, without downloads.
-const FIRST_RECORD: Duration = Duration::from_mins(1);
 
 /// The stage that builds, with folders in place of those of the image.
 struct Build {

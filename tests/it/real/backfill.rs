@@ -26,8 +26,8 @@ fn things() -> String {
 }
 
 fn command(project: &Project, words: &[&str]) -> Command {
-    let mut command = project.command(words);
-    command.env("TAP_FAULT_NOTES", project.path().join("notes")).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut command = project.command_with_notes(words);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
 

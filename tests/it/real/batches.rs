@@ -40,9 +40,7 @@ fn batched(things: &str) -> Project {
 }
 
 fn sync(project: &Project) -> Command {
-    let mut command = project.command(&["sync", "things"]);
-    command.env("TAP_FAULT_NOTES", project.path().join("notes"));
-    command
+    project.command_with_notes(&["sync", "things"])
 }
 
 fn synced(project: &Project) -> Ran {

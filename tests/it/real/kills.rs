@@ -96,8 +96,8 @@ fn stepping() -> Project {
 }
 
 fn sync(project: &Project) -> Command {
-    let mut command = project.command(&["sync", "things"]);
-    command.env("TAP_FAULT_NOTES", project.path().join("notes")).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut command = project.command_with_notes(&["sync", "things"]);
+    command.stdout(Stdio::null()).stderr(Stdio::null());
     command
 }
 
@@ -166,7 +166,7 @@ fn a_second_sync_waits_for_the_first_or_names_it() {
         "{}",
         refused.stdout()
     );
-    let waited = project.command(&["sync", "things"]).env("TAP_FAULT_NOTES", project.path().join("notes")).output();
+    let waited = project.command_with_notes(&["sync", "things"]).output();
     let waited = Ran(waited.unwrap()).succeeds();
     assert!(waited.stderr().contains("Waiting for `things`"), "{}", waited.stderr());
     assert!(first.wait().unwrap().success());

@@ -18,8 +18,7 @@ fn three() -> Project {
 }
 
 fn sync(project: &Project, words: &[&str]) -> Ran {
-    let mut command = project.command(&[&["sync", "things"], words].concat());
-    command.env("TAP_FAULT_NOTES", project.path().join("notes"));
+    let mut command = project.command_with_notes(&[&["sync", "things"], words].concat());
     Ran(command.stdout(Stdio::piped()).stderr(Stdio::piped()).output().unwrap())
 }
 

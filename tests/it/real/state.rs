@@ -20,9 +20,7 @@ fn three() -> Project {
 }
 
 fn sync(project: &Project) {
-    let mut command = project.command(&["sync", "things"]);
-    command.env("TAP_FAULT_NOTES", project.path().join("notes"));
-    Ran(command.output().unwrap()).succeeds();
+    Ran(project.command_with_notes(&["sync", "things"]).output().unwrap()).succeeds();
 }
 
 /// The rows that the destination holds of each stream, by their ids.
@@ -204,8 +202,7 @@ fn a_full_refresh_that_broke_off_does_not_undo_what_was_restored() {
     let project = three();
     let last = project.newest_run()["id"].as_str().unwrap().to_owned();
     project.write("notes/breaks", "first");
-    let mut command = project.command(&["sync", "things", "--full-refresh"]);
-    Ran(command.env("TAP_FAULT_NOTES", project.path().join("notes")).output().unwrap()).fails();
+    Ran(project.command_with_notes(&["sync", "things", "--full-refresh"]).output().unwrap()).fails();
     let _ = std::fs::remove_file(project.path().join("notes/breaks"));
     let before = rows(&project).map(|rows| rows.len());
     project.spile(&["state", "set", "things", "first", "5", "--yes"]).succeeds();

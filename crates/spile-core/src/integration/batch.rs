@@ -5,6 +5,7 @@ use std::fmt;
 use miette::{Diagnostic, SourceSpan};
 use serde_json::Value;
 
+use super::pair::Pair;
 use super::{Declaration, Draft, Integration, Integrations};
 use crate::connector::Role;
 use crate::name::{EnvironmentName, Slug};
@@ -70,10 +71,10 @@ impl OneByOne {
         if let Some(one) = incapable {
             return Some(Self::Incapable { role: one.role(), connector: one.connector.head.name.clone() });
         }
-        if !declared(extractor, environment).mappers.is_empty() {
+        if !extractor.declared(environment).mappers.is_empty() {
             return Some(Self::Mappers);
         }
-        pair.iter().find_map(|one| Self::by_settings(one, declared(one, environment)))
+        pair.iter().find_map(|one| Self::by_settings(one, one.declared(environment)))
     }
 
     fn by_settings(integration: &Integration, declared: &Declaration) -> Option<Self> {
@@ -129,20 +130,12 @@ impl fmt::Display for OneByOne {
     }
 }
 
-fn declared<'a>(integration: &'a Integration, environment: Option<&EnvironmentName>) -> &'a Declaration {
-    environment.map_or(&integration.base, |environment| integration.at(environment))
-}
-
 /// Finds integrations that ask for batches in vain.
 pub(super) fn check(drafts: &[Draft], all: &Integrations, problems: &mut Problems) {
     for draft in drafts {
         let Some(batch) = draft.batch.as_ref().filter(|batch| batch.value) else { continue };
-        let Some(extractor) = all.find(draft.slug.as_str()).filter(|one| one.role() == Role::Extractor) else {
-            continue;
-        };
-        let environment = draft.environment.as_ref();
-        let loader = declared(extractor, environment).loader.as_ref().and_then(|loader| all.find(loader.as_str()));
-        if let Some(reason) = loader.and_then(|loader| OneByOne::of(extractor, loader, environment)) {
+        let Some(Pair { extractor, loader }) = Pair::of(draft, all) else { continue };
+        if let Some(reason) = OneByOne::of(extractor, loader, draft.environment.as_ref()) {
             let span = batch.place.span.clone().into();
             problems.push(&batch.place.source, BatchMistake::OneByOne { reason, span });
         }

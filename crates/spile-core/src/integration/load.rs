@@ -59,7 +59,7 @@ pub(super) fn check(drafts: &[Draft], all: &Integrations, problems: &mut Problem
             continue;
         }
         let Some(integration) = all.find(draft.slug.as_str()).filter(|one| one.plugin.is_none()) else { continue };
-        let declared = draft.environment.as_ref().map_or(&integration.base, |environment| integration.at(environment));
+        let declared = integration.declared(draft.environment.as_ref());
         let loader = declared.loader.as_ref().and_then(|loader| all.find(loader.as_str()));
         if let Some(loader) = loader.filter(|loader| schema_setting(&loader.connector).is_none()) {
             let (loader, connector) = (loader.slug.to_string(), loader.connector.head.name.clone());

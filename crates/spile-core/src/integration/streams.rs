@@ -4,8 +4,8 @@ use std::fmt;
 
 use miette::{Diagnostic, SourceSpan};
 
-use super::{Declaration, Draft, Integration, Integrations};
-use crate::connector::Role;
+use super::pair::Pair;
+use super::{Draft, Integration, Integrations};
 use crate::name::Slug;
 use crate::problem::Problems;
 
@@ -79,13 +79,8 @@ impl fmt::Display for OneProcess {
 pub(super) fn check(drafts: &[Draft], all: &Integrations, problems: &mut Problems) {
     for draft in drafts {
         let Some(streams) = draft.streams.as_ref().filter(|streams| streams.value > 1) else { continue };
-        let Some(extractor) = all.find(draft.slug.as_str()).filter(|one| one.role() == Role::Extractor) else {
-            continue;
-        };
-        let declared: &Declaration =
-            draft.environment.as_ref().map_or(&extractor.base, |environment| extractor.at(environment));
-        let loader = declared.loader.as_ref().and_then(|loader| all.find(loader.as_str()));
-        if let Some(reason) = loader.and_then(|loader| OneProcess::of(extractor, loader)) {
+        let Some(Pair { extractor, loader }) = Pair::of(draft, all) else { continue };
+        if let Some(reason) = OneProcess::of(extractor, loader) {
             let span = streams.place.span.clone().into();
             problems.push(&streams.place.source, StreamsMistake::OneProcess { reason, span });
         }

@@ -98,7 +98,7 @@ impl PartialEq for Setup {
 
 impl Setup {
     fn of(integration: &Integration, environment: Option<&EnvironmentName>, all: &Integrations) -> Self {
-        let declaration = declared(integration, environment);
+        let declaration = integration.declared(environment);
         let select = &declaration.select;
         let handed_on = declaration.config.iter().filter(|(name, _)| integration.connector.hands_on(name));
         let mut config: Settings = handed_on.map(|(name, value)| (name.clone(), periods::escaped(value))).collect();
@@ -255,10 +255,6 @@ impl Entry {
     }
 }
 
-fn declared<'a>(integration: &'a Integration, environment: Option<&EnvironmentName>) -> &'a Declaration {
-    environment.map_or(&integration.base, |environment| integration.at(environment))
-}
-
 /// Returns the environments in which an integration may differ: those of its overlays, and of its loader's overlays if
 /// the loader follows the schemas of its extractors.
 fn environments<'a>(integration: &'a Integration, all: &'a Integrations) -> BTreeSet<&'a EnvironmentName> {
@@ -277,7 +273,7 @@ fn divided_loader<'a>(declaration: &Declaration, all: &'a Integrations) -> Optio
 fn load_schema(declaration: &Declaration, environment: Option<&EnvironmentName>, all: &Integrations) -> Option<String> {
     let of_loader = || {
         let loader = divided_loader(declaration, all)?;
-        let settings = LoaderSettings { connector: &loader.connector, declaration: declared(loader, environment) };
+        let settings = LoaderSettings { connector: &loader.connector, declaration: loader.declared(environment) };
         settings.text(schema_setting(&loader.connector)?).map(str::to_owned)
     };
     declaration.load.schema.as_ref().map(|schema| escaped(schema).into_owned()).or_else(of_loader)

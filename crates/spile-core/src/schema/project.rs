@@ -204,7 +204,6 @@ fn sync() -> Value {
     });
     let mut streams = whole((*STREAMS.start()).into(), (*STREAMS.end()).into(), keys::what("streams"));
     streams["default"] = json!(default.streams);
-    let batch = json!({ "type": "boolean", "default": default.batch, "description": keys::what("batch") });
     let mut catalog =
         text("How old the catalog of streams may be: `1d`, `12h`, `always` (a new one each time), or `kept`.");
     catalog["default"] = json!(CatalogAge::DEFAULT.0);
@@ -224,7 +223,7 @@ fn sync() -> Value {
         ("relay", relay),
         ("warm", warm),
         ("streams", streams),
-        ("batch", batch),
+        ("batch", flag(keys::what("batch"))),
         ("catalog", catalog),
         ("failed_discovery", severity(1, "What to do if discovery fails and a catalog of an earlier run exists.")),
         ("missing_stream", severity(1, "What to do if the source does not offer a stream that the files use.")),

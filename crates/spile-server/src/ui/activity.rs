@@ -8,8 +8,8 @@ use axum::response::Response;
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use url::form_urlencoded::Serializer;
 
+use super::query::query;
 use super::shell::{At, Trouble};
 use crate::pages::activity::{Day, Kind};
 use crate::refusal::Refusal;
@@ -50,13 +50,10 @@ impl ActivityPageQuery {
 
     /// Returns the address of another page of the same entries.
     fn path(&self, page: usize) -> String {
-        let mut pairs = Serializer::new(String::new());
-        for (name, value) in [("who", &self.who), ("integration", &self.integration), ("kind", &self.kind)] {
-            if !value.is_empty() {
-                pairs.append_pair(name, value);
-            }
-        }
-        format!("/activity?{}", pairs.append_pair("page", &page.to_string()).finish())
+        let page = page.to_string();
+        let wanted =
+            [("who", self.who.as_str()), ("integration", &self.integration), ("kind", &self.kind), ("page", &page)];
+        format!("/activity?{}", query(wanted))
     }
 }
 

@@ -8,10 +8,10 @@ use axum::extract::{Path, Query};
 use axum::response::{Html, IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use url::form_urlencoded::Serializer;
 
 use super::connector_card::card;
 use super::form::Posted;
+use super::query::query;
 use super::shell::{At, Trouble, mistake};
 use super::unfinished;
 use crate::api::found_connectors;
@@ -61,9 +61,8 @@ impl CatalogPageQuery {
 
     /// Returns the address of the same search with another choice.
     fn path(&self, category: &str, tried: &str) -> String {
-        let pairs = [("q", self.q.as_str()), ("kind", &self.kind), ("category", category), ("tried", tried)];
-        let chosen = pairs.into_iter().filter(|(_, value)| !value.is_empty());
-        format!("/marketplace?{}", Serializer::new(String::new()).extend_pairs(chosen).finish())
+        let chosen = [("q", self.q.as_str()), ("kind", &self.kind), ("category", category), ("tried", tried)];
+        format!("/marketplace?{}", query(chosen))
     }
 
     /// Returns the categories of what was found, with a way back to all of them.
@@ -87,11 +86,11 @@ impl CatalogPageQuery {
     /// Returns how far connectors have been tried. A second click on a choice takes it back.
     fn grades(&self, found: &[&ShelfEntry]) -> Vec<Facet> {
         let within: Vec<_> = found.iter().filter(|one| self.has_category(one)).collect();
-        let facet = |(word, label, tried): (&str, &str, Tried)| {
-            let is_here = self.tried == word;
+        let facet = |tried: Tried| {
+            let is_here = self.tried == tried.word();
             let count = within.iter().filter(|one| Tried::of(&one.head) == Some(tried)).count();
-            let path = self.path(&self.category, if is_here { "" } else { word });
-            Facet { label: label.to_owned(), path, count, is_here }
+            let path = self.path(&self.category, if is_here { "" } else { tried.word() });
+            Facet { label: tried.label().to_owned(), path, count, is_here }
         };
         Tried::ALL.map(facet).into_iter().filter(|facet| facet.count > 0 || facet.is_here).collect()
     }
@@ -112,7 +111,7 @@ pub async fn marketplace(at: At, wanted: Result<Query<CatalogPageQuery>, QueryRe
     let mut found = found_connectors(&shelf, Some(wanted.q.as_str()), role);
     if wanted.q.trim().is_empty() {
         // Most people look for what most people use.
-        found.sort_by_key(|one| Reverse(projects(&one.head)));
+        found.sort_by_cached_key(|one| Reverse(projects(&one.head)));
     }
     let (categories, tried) = (wanted.categories(&found), wanted.grades(&found));
     found.retain(|one| wanted.has_category(one) && wanted.has_tried(one));

@@ -11,11 +11,11 @@ use axum::response::{IntoResponse, Redirect, Response};
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use url::form_urlencoded::Serializer;
 
 use super::bulk_schedule;
 use super::connector_card::mark;
 use super::form::Posted;
+use super::query::query;
 use super::shell::{At, Trouble, fault};
 use crate::api::fits;
 use crate::change::{self, Bulk};
@@ -161,17 +161,11 @@ async fn page(at: &At, wanted: &IntegrationsPageQuery, refused: Option<RefusedBu
 impl IntegrationsPageQuery {
     /// Returns the address of another page, or of this list in another order.
     fn path(&self, sort: SortedBy, page: usize) -> String {
-        let mut pairs = Serializer::new(String::new());
         let sort = if sort == SortedBy::Name { "" } else { sort.word() };
-        for (name, value) in [("q", self.q.as_str()), ("state", &self.state), ("tag", &self.tag), ("sort", sort)] {
-            if !value.is_empty() {
-                pairs.append_pair(name, value);
-            }
-        }
-        if page > 0 {
-            pairs.append_pair("page", &page.to_string());
-        }
-        format!("/integrations?{}", pairs.finish())
+        let page = if page > 0 { page.to_string() } else { String::new() };
+        let wanted =
+            [("q", self.q.as_str()), ("state", &self.state), ("tag", &self.tag), ("sort", sort), ("page", &page)];
+        format!("/integrations?{}", query(wanted))
     }
 
     /// Returns the columns, with links that sort the list by them.

@@ -7,9 +7,9 @@ use axum::response::{Html, IntoResponse, Response};
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use url::form_urlencoded::Serializer;
 
 use super::failure;
+use super::query::query;
 use super::shell::{At, Trouble, mistake};
 use crate::api::{FoundRun, found_run};
 use crate::caller::Role;
@@ -76,8 +76,7 @@ impl LogQuery {
     /// Returns the query of the same lines, wrapped or not.
     fn query(&self, is_wrapped: bool) -> String {
         let wrap = if is_wrapped { "" } else { "off" };
-        let pairs = [("level", self.level.as_str()), ("q", &self.q), ("wrap", wrap)];
-        Serializer::new(String::new()).extend_pairs(pairs.into_iter().filter(|(_, value)| !value.is_empty())).finish()
+        query([("level", self.level.as_str()), ("q", &self.q), ("wrap", wrap)])
     }
 
     fn data(&self) -> Value {
