@@ -130,7 +130,14 @@ const trouble = {
   away: ["The server is not responding", "What you typed is still here. This page tries again by itself.", ""],
 };
 
+// How long a page waits before it asks a server again that was away, in milliseconds.
+const AGAIN = 2000;
+let again;
+
 function report(kind) {
+  clearTimeout(again);
+  // Events alone would not bring it back: their connection may outlive a question that failed.
+  if (kind === "away") again = setTimeout(() => look("alerts"), AGAIN);
   let note = document.getElementById("trouble");
   if (note && note.dataset.kind === kind) return;
   if (note) note.remove();

@@ -125,9 +125,8 @@ async function watchASync(house) {
   await page.evaluate(() => { globalThis.isSame = true; });
   await ended(house, "ok");
   assert.ok(await page.evaluate(() => globalThis.isSame), "the page was loaded again");
-  assert.match(await page.getByRole("log").innerText(), /Run completed|completed successfully/i);
-  const row = page.getByRole("row", { name: /^fruit/ });
-  assert.match(await row.innerText(), /[1-9]/);
+  await page.getByRole("log").filter({ hasText: /Run completed|completed successfully/i }).waitFor();
+  await page.getByRole("row", { name: /^fruit/ }).filter({ hasText: /[1-9]/ }).waitFor();
   await house.look("a run that went well");
 }
 
@@ -249,8 +248,8 @@ async function keepWhatIsTyped(house) {
   // Saving now would lead to the browser's own page.
   await house.press("button", "Save");
   await isKept();
+  // The page asks again by itself.
   await page.context().setOffline(false);
-  await look();
   await page.getByRole("alert").waitFor({ state: "detached" });
   await isKept();
   const other = await page.context().newPage();
