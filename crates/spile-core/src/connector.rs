@@ -156,6 +156,12 @@ impl Connector {
         self.plugin.capabilities.iter().any(|one| one == "catalog" || one == "properties")
     }
 
+    /// Tells whether its plugin passes records in files of many: <https://sdk.meltano.com/en/latest/batch.html>.
+    #[must_use]
+    pub fn can_batch(&self) -> bool {
+        self.plugin.capabilities.iter().any(|one| one == "batch")
+    }
+
     /// Tells whether at least one group of settings is set in full, or there are no groups.
     pub fn has_a_group(&self, is_set: impl Fn(&str) -> bool) -> bool {
         let in_full = |group: &Group| group.settings.iter().all(|name| is_set(name));

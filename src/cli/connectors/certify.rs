@@ -8,6 +8,7 @@ use super::{Global, Output};
 use crate::cli::signals::pass_on;
 use crate::cli::times::duration;
 use crate::cli::{exit, host};
+use spile_core::integration::Integration;
 use spile_ops::certify::{CertifyError, Options, subject};
 use spile_ops::{self as ops, Error, counted};
 use spile_view::connectors::certificate as shown;
@@ -40,7 +41,7 @@ pub(super) struct Args {
 pub(super) async fn exec(args: &Args, global: &Global, output: &mut Output) -> Result<u8, Error> {
     let (loaded, world, environment) = global.offline(output)?;
     let integration = subject(&loaded, &args.name, args.config.as_deref())?;
-    output.note(&format!("{}\n", cost(args, integration.slug.as_str())));
+    output.note(&format!("{}\n", cost(args, integration)));
     if !args.yes && !output.confirm("Read the source that often?") {
         return Err(CertifyError::Declined.into());
     }
@@ -58,11 +59,13 @@ pub(super) async fn exec(args: &Args, global: &Global, output: &mut Output) -> R
 }
 
 /// Says what a certification costs.
-fn cost(args: &Args, slug: &str) -> String {
+fn cost(args: &Args, integration: &Integration) -> String {
+    let slug = &integration.slug;
+    let batches = if integration.connector.can_batch() { "; once in batches" } else { "" };
     let what = if args.stream.is_empty() { "everything that it selects" } else { "the selected streams" };
     format!(
         "This asks the source of `{slug}` twice what it offers, reads {what} once from the beginning to the end, and up to {} \
-         more in two parts; one more if records seem to be lost. Nothing is loaded, and bookmarks stay.",
+         more in two parts{batches}; one more if records seem to be lost. Nothing is loaded, and bookmarks stay.",
         counted(args.states, "time")
     )
 }

@@ -20,7 +20,7 @@ const TARGET: &str = "kind = 'loader'\nlabel = 'Batch'\n[plugin]\nname = 'target
                       [[settings]]\nname = 'path'\n";
 
 /// A project whose records pass in batches.
-fn batched(things: &str) -> Project {
+pub fn batched(things: &str) -> Project {
     let project = Project::new();
     project.add_package("taps/batch-plugins");
     // A changed plugin shares no installation with the one before.

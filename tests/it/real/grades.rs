@@ -4,9 +4,10 @@ use std::os::unix::fs::PermissionsExt;
 
 use serde_json::{Value, json};
 
+use super::batches::batched;
 use super::sources::{orders, password, shop};
 use crate::cli::schemas::holds;
-use crate::project::{FRUIT, LOADER, Project, leftovers, with_sources};
+use crate::project::{FRUIT, LOADER, Project, Ran, leftovers, with_sources};
 use crate::supabase::postgres::Postgres;
 
 /// A connector of the tests' own tap. A changed tap has another name, because installed plugins are shared.
@@ -90,6 +91,37 @@ fn every_fault_of_a_tap_is_named_and_graded() {
     }
     assert_eq!(project.json(&["runs"])["runs"], json!([]), "a certification is no run");
     assert!(!project.path().join("output").exists(), "the loader was used");
+}
+
+#[test]
+fn batches_hold_what_single_records_hold_or_the_grade_says_what_is_wrong() {
+    let project = batched("");
+    let told = certified(&project, &["batch"]);
+    assert_eq!((&told["certificate"]["grade"], kinds(&told)), (&json!("A"), vec![]), "{told:#}");
+    let cost = project.spile(&["connectors", "certify", "batch", "--yes"]).succeeds().stderr();
+    assert!(cost.contains("in two parts; once in batches; one more if"), "{cost}");
+    // Meltano's SDK ignores what is selected.
+    let text = "type = 'batch'\nloader = 'lines'\nselect = ['things.*', '!things.phone']\n";
+    project.write("integrations/things.toml", text);
+    let told = certified(&project, &["batch"]);
+    assert_eq!(
+        finding(&told, "cannot_batch")["message"],
+        "has fields in batches that are not selected, so a sync in batches fails: `phone`"
+    );
+    project.write("integrations/things.toml", "type = 'batch'\nloader = 'lines'\n");
+    for (note, kind, message) in [
+        ("loses", "batch_lost", "loses 1 of 25000 records in batches"),
+        ("batch-fails", "cannot_batch", "the tap fails when it writes batches: the tap ended with exit code 1"),
+        ("no-batch", "no_batch", "the tap writes no batches, although its definition lists `batch`"),
+    ] {
+        project.write(&format!("notes/{note}"), "");
+        let words = ["connectors", "certify", "batch", "--yes", "--format", "json"];
+        let ran = Ran(project.command_with_notes(&words).output().unwrap());
+        let told: Value = serde_json::from_str(&ran.stdout()).unwrap();
+        assert_eq!(finding(&told, kind)["message"], message);
+        std::fs::remove_file(project.path().join("notes").join(note)).unwrap();
+        assert!(leftovers(&project).is_empty(), "{:?}", leftovers(&project));
+    }
 }
 
 #[test]

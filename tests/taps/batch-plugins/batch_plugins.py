@@ -1,7 +1,8 @@
 """A tap and a target with Meltano's SDK, which pass records in batches. The target writes a file for each stream.
 
 Notes in the folder that the variable `TAP_FAULT_NOTES` names change what they do: `slow` has the target wait before each
-batch, and `fails` makes it fail at the first one.
+batch, and `fails` makes it fail at the first one. In batches, `loses` has the tap leave out a record, and `batch-fails` makes
+it fail; with `no-batch` it writes none.
 """
 
 import json
@@ -32,8 +33,16 @@ class Things(Stream):
 
     def get_records(self, context):
         start = (self.get_starting_replication_key_value(context) or 0) + 1
+        is_batch = bool(self.config.get("batch_config"))
+        if is_batch and has_note("batch-fails"):
+            raise RuntimeError("the disk is full")
         for number in range(start, start + COUNT):
+            if is_batch and number == 4 and has_note("loses"):
+                continue
             yield {"id": number, "phone": "555", "name": f"thing {number}"}
+
+    def get_batch_config(self, config):
+        return None if has_note("no-batch") else super().get_batch_config(config)
 
 
 class TapBatch(Tap):

@@ -11,9 +11,6 @@ use crate::connector::Role;
 use crate::name::{EnvironmentName, Slug};
 use crate::problem::Problems;
 
-/// The capability of plugins that write or load batches: <https://sdk.meltano.com/en/latest/batch.html>.
-const CAPABILITY: &str = "batch";
-
 /// The setting of plugins that are built on Meltano's SDK for where batches are.
 const OWN_FILES: &str = "batch_config";
 
@@ -67,8 +64,7 @@ impl OneByOne {
     #[must_use]
     pub fn of(extractor: &Integration, loader: &Integration, environment: Option<&EnvironmentName>) -> Option<Self> {
         let pair = [extractor, loader];
-        let incapable = pair.iter().find(|one| !one.connector.plugin.capabilities.iter().any(|can| can == CAPABILITY));
-        if let Some(one) = incapable {
+        if let Some(one) = pair.iter().find(|one| !one.connector.can_batch()) {
             return Some(Self::Incapable { role: one.role(), connector: one.connector.head.name.clone() });
         }
         if !extractor.declared(environment).mappers.is_empty() {
@@ -102,7 +98,7 @@ impl OneByOne {
                     Role::Loader => "loads",
                 };
                 format!(
-                    "remove it; if the plugin of `{connector}` {does} batches, add `{CAPABILITY}` to `capabilities` in its definition"
+                    "remove it; if the plugin of `{connector}` {does} batches, add `batch` to `capabilities` in its definition"
                 )
             }
             Self::OwnFiles { slug } => format!("remove it, or remove `{OWN_FILES}` from `{slug}`"),

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::name::{EnvironmentName, Slug};
 
 pub use findings::findings;
-pub use measured::{Continued, Measured, MeasuredStream, Restart, Sample, WrongType};
+pub use measured::{Batched, BatchedStream, Continued, Measured, MeasuredStream, Restart, Sample, WrongType};
 
 /// A grade, from best to worst.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -70,6 +70,8 @@ pub enum Kind {
     Lost,
     /// The tap fails when it is started from its own state.
     CannotContinue,
+    /// Records are missing from batches.
+    BatchLost,
     /// Two discoveries differ.
     UnstableDiscovery,
     /// Records lack a value of their key.
@@ -92,6 +94,10 @@ pub enum Kind {
     OutOfOrder,
     /// A second read ended before it came to a state of the first.
     MissedState,
+    /// The tap fails when it writes batches, or writes into them what is not selected.
+    CannotBatch,
+    /// The tap writes no batches, although its definition says so.
+    NoBatch,
     /// A restart repeats the records with the bookmark's own value.
     RepeatsLast,
     /// A stream without a replication key starts again from its beginning.
@@ -107,12 +113,17 @@ impl Kind {
     #[must_use]
     pub fn grade(self) -> Grade {
         match self {
-            Self::Lost | Self::CannotContinue => Grade::F,
+            Self::Lost | Self::CannotContinue | Self::BatchLost => Grade::F,
             Self::UnstableDiscovery | Self::NullKey | Self::RepeatedKey | Self::WrongType | Self::WithoutSchema => {
                 Grade::D
             }
             Self::NoState | Self::NoKey => Grade::C,
-            Self::RepeatsEarlier | Self::Undeclared | Self::OutOfOrder | Self::MissedState => Grade::B,
+            Self::RepeatsEarlier
+            | Self::Undeclared
+            | Self::OutOfOrder
+            | Self::MissedState
+            | Self::CannotBatch
+            | Self::NoBatch => Grade::B,
             Self::RepeatsLast | Self::StartsOver | Self::Empty | Self::NoDiscovery => Grade::A,
         }
     }

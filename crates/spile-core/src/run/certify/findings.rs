@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 
 use serde_json::Value;
 
-use super::{Continued, Discoveries, Finding, Kind, Measured, MeasuredStream, Restart, Sample};
+use super::{Batched, BatchedStream, Continued, Discoveries, Finding, Kind, Measured, MeasuredStream, Restart, Sample};
 use crate::problem::{counted, first_of};
 use crate::run::preview::MASK;
 use crate::secrecy::is_value;
@@ -21,6 +21,7 @@ pub fn findings(measured: &Measured, discoveries: &Discoveries) -> Vec<Finding> 
         found.extend(of_restarts(stream, measured));
     }
     found.extend(of_states(measured));
+    found.extend(measured.batch.iter().flat_map(|batch| of_batches(batch, measured)));
     found.sort_by_key(|finding| Reverse(finding.grade));
     found
 }
@@ -163,6 +164,35 @@ fn of_states(measured: &Measured) -> Vec<Finding> {
     measured.restarts.iter().filter_map(of_restart).collect()
 }
 
+/// Returns what a read in batches showed.
+fn of_batches(batch: &Batched, measured: &Measured) -> Vec<Finding> {
+    if let Some(why) = &batch.failed {
+        let message = format!("the tap fails when it writes batches: {why}");
+        return vec![finding(Kind::CannotBatch, None, message)];
+    }
+    if batch.batches == 0 && measured.streams.iter().any(|stream| stream.records > 0) {
+        let message = "the tap writes no batches, although its definition lists `batch`".to_owned();
+        return vec![finding(Kind::NoBatch, None, message)];
+    }
+    let read = |stream: &BatchedStream| measured.streams.iter().find(|one| one.stream == stream.stream);
+    batch.streams.iter().filter_map(|stream| Some(of_batched(stream, read(stream)?))).flatten().collect()
+}
+
+fn of_batched(stream: &BatchedStream, read: &MeasuredStream) -> Vec<Finding> {
+    let mut found = Vec::new();
+    if stream.lost.count > 0 {
+        let (lost, all) = (stream.lost.count, counted(read.records, "record"));
+        let message = format!("loses {lost} of {all} in batches");
+        found.push(with_examples(Kind::BatchLost, read, message, &stream.lost));
+    }
+    if !stream.unselected.is_empty() {
+        let fields = listed(&stream.unselected);
+        let message = format!("has fields in batches that are not selected, so a sync in batches fails: {fields}");
+        found.push(finding(Kind::CannotBatch, Some(read), message));
+    }
+    found
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -213,6 +243,18 @@ mod tests {
         assert!(Grade::C.is_passed() && !Grade::D.is_passed());
         let failed = json!({ "streams": [orders(&json!({}))], "states": 1, "restarts": [{ "state": 1, "failed": "exit code 1" }] });
         assert_eq!(grade(failed, &Discoveries::Equal), (Grade::F, vec![Kind::CannotContinue]));
+    }
+
+    #[test]
+    fn batches_are_compared_with_single_records() {
+        let with = |batch: Value| json!({ "streams": [orders(&json!({}))], "states": 1, "batch": batch });
+        let found = |batch| grade(with(batch), &Discoveries::Equal);
+        assert_eq!(found(json!({ "batches": 1 })), (Grade::A, vec![]));
+        assert_eq!(found(json!({ "batches": 0 })), (Grade::B, vec![Kind::NoBatch]));
+        assert_eq!(found(json!({ "failed": "the tap ended with exit code 1" })), (Grade::B, vec![Kind::CannotBatch]));
+        let stream = json!({ "stream": "orders", "lost": { "count": 2 }, "unselected": ["phone"] });
+        let both = found(json!({ "batches": 1, "streams": [stream] }));
+        assert_eq!(both, (Grade::F, vec![Kind::BatchLost, Kind::CannotBatch]));
     }
 
     #[test]

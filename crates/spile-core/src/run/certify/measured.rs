@@ -13,6 +13,32 @@ pub struct Measured {
     pub states: u64,
     /// The restarts.
     pub restarts: Vec<Restart>,
+    /// What a read in batches delivered, if the definition of the tap says that it writes them.
+    pub batch: Option<Batched>,
+}
+
+/// A read in batches.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub struct Batched {
+    /// Why it failed, as a clause.
+    pub failed: Option<String>,
+    /// How many batches the tap wrote.
+    pub batches: u64,
+    /// The streams.
+    pub streams: Vec<BatchedStream>,
+}
+
+/// A stream that was read in batches.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub struct BatchedStream {
+    /// Its name.
+    pub stream: String,
+    /// Records that only arrived without batches.
+    pub lost: Sample,
+    /// Fields in batches that are not selected.
+    pub unselected: Vec<String>,
 }
 
 /// A stream of the uninterrupted read.

@@ -330,19 +330,24 @@ class Batches:
 
     def count(self, message, stream, arrivals):
         """Counts the records of a batch."""
+        count = 0
+        for line in self.lines(message):
+            count += 1
+            self.look_into(line, stream, arrivals)
+        return count
+
+    def lines(self, message):
+        """Yields the records of a batch, as they stand in its files."""
         import gzip
 
         self.batches += 1
-        encoding, count = message.get("encoding") or {}, 0
+        encoding = message.get("encoding") or {}
         if encoding.get("format") != self.FORMAT["format"]:
             self.refuse(f"the extractor wrote a batch in the format `{encoding.get('format')}`, and not as JSON lines")
         start = gzip.open if encoding.get("compression") == self.FORMAT["compression"] else open
         for url in message.get("manifest", []):
             with start(self.path(url), "rb") as file:
-                for line in file:
-                    count += 1
-                    self.look_into(line, stream, arrivals)
-        return count
+                yield from file
 
     def path(self, url):
         path = os.path.realpath(url.removeprefix("file://"))
@@ -351,15 +356,18 @@ class Batches:
         return path
 
     def look_into(self, line, stream, arrivals):
-        paths, wants = self.deselected.get(stream), arrivals and arrivals.wants(stream)
-        if not paths and not wants:
+        wants = arrivals and arrivals.wants(stream)
+        if not wants and not self.deselected.get(stream):
             return
         record = json.loads(line)
-        for path in paths or []:
-            if self.has(record, path):
-                self.refuse(f"the extractor wrote `{stream}.{'.'.join(path)}` into a batch, which is not selected")
+        for field in self.unwanted(stream, record):
+            self.refuse(f"the extractor wrote `{stream}.{field}` into a batch, which is not selected")
         if wants:
             arrivals.take_key(stream, record)
+
+    def unwanted(self, stream, record):
+        """Returns the fields of a record that are not selected."""
+        return [".".join(path) for path in self.deselected.get(stream) or [] if self.has(record, path)]
 
     @staticmethod
     def has(record, path):

@@ -1,5 +1,5 @@
 """Reads a tap several times in place of Meltano's test of it: once to its end, and to some of its states, from each of which
-it is started again. Runs inside Meltano, which prepares the tap as for a run.
+it is started again; then once more in batches, if it writes them. Runs inside Meltano, which prepares the tap as for a run.
 
 The result is printed to standard output as one line of JSON. Records stay here, except the keys of a few.
 """
@@ -7,9 +7,11 @@ The result is printed to standard output as one line of JSON. Records stay here,
 import asyncio
 import json
 import os
+import shutil
 import sys
+import tempfile
 
-from reading import Reading, continued, picked
+from reading import Reading, continued, in_batches, picked
 
 # The most bytes of a line.
 LONGEST = 16 * 1024 * 1024
@@ -34,6 +36,7 @@ class Certifier:
         self.state = None
         # For each selected stream how it is read, and its replication key.
         self.methods = {}
+        self.catalog = []
         self.kept = None
 
     async def validate(self, invoker):
@@ -54,7 +57,35 @@ class Certifier:
         restarts = []
         for number in picked(marks, self.states) if marks else []:
             restarts.append(await self.restart(invoker, whole, number))
-        return {"streams": whole.answer(), "states": len(marks), "restarts": restarts}
+        batch = await self.read_batches(invoker, whole) if "batch" in invoker.capabilities else None
+        return {"streams": whole.answer(), "states": len(marks), "restarts": restarts, "batch": batch}
+
+    async def read_batches(self, invoker, whole):
+        """Reads everything in batches, as a sync with `batch = true` does."""
+        from meltano.core.runner import RunnerError
+
+        say("Reading everything in batches")
+        folder = tempfile.mkdtemp(prefix="batches-", dir=os.path.dirname(os.path.abspath(__file__)))
+        batches = sys.modules["__main__"].Batches({"folder": folder})
+        batches.look_at(self.catalog)
+        settings = invoker.files["config"].read_bytes()
+        try:
+            batches.prepare(invoker)
+            read = await self.read(invoker, batches=batches)
+        except (Failed, RunnerError, OSError) as why:
+            return {"failed": str(why)}
+        finally:
+            invoker.files["config"].write_bytes(settings)
+            shutil.rmtree(folder)
+        if any(whole.lacking(name, read) for name in whole.streams):
+            await self.read_again(invoker)
+        return {"batches": batches.batches, "streams": in_batches(whole, read, self.kept)}
+
+    async def read_again(self, invoker):
+        """Reads everything once more, because what seems to be lost may have been deleted."""
+        if self.kept is None:
+            say("Reading everything again, because records seem to be lost")
+            self.kept = await self.read(invoker)
 
     async def restart(self, invoker, whole, number):
         """Kills the tap after one of its states, and starts it from there."""
@@ -71,23 +102,26 @@ class Certifier:
         finally:
             self.state = None
         streams = whole.streams.keys()
-        if any(whole.lost(name, before, after) for name in streams) and self.kept is None:
-            say("Reading everything again, because records seem to be lost")
-            self.kept = await self.read(invoker)
+        if any(whole.lost(name, before, after) for name in streams):
+            await self.read_again(invoker)
         return {"state": number, "streams": continued(whole, before, after, lambda: self.kept)}
 
-    async def read(self, invoker, until=None, before=None, is_checked=False):
+    async def read(self, invoker, until=None, before=None, is_checked=False, batches=None):
         """Runs the tap to its end, or kills it after a state."""
         process = await invoker.invoke_async(stdout=asyncio.subprocess.PIPE, limit=LONGEST)
         reading = Reading(self.methods, before)
         try:
             async for line in process.stdout:
                 message = parsed(line)
-                if message is not None:
+                if message and batches and message.get("type") == "BATCH":
+                    reading.take_batch(message, batches)
+                elif message is not None:
                     reading.take(message, is_checked)
                 if until is not None and reading.states == until:
                     return reading
             code = await process.wait()
+        except json.JSONDecodeError:
+            raise Failed("the tap wrote a batch with a line that is not JSON") from None
         except ValueError:
             raise Failed(f"the tap wrote a line of more than {LONGEST >> 20} MiB") from None
         finally:
@@ -111,8 +145,8 @@ class Certifier:
         """Takes from the catalog which streams are selected, and how they are read."""
         is_selected = sys.modules["__main__"].Catalogs.is_selected
         with open(path, encoding="utf-8") as file:
-            streams = json.load(file).get("streams", [])
-        for stream in streams:
+            self.catalog = json.load(file).get("streams", [])
+        for stream in self.catalog:
             if isinstance(stream, dict) and is_selected(stream):
                 self.methods[str(stream.get("stream") or stream.get("tap_stream_id"))] = method_of(stream)
 

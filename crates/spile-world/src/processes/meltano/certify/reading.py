@@ -5,6 +5,7 @@ Of each record only its key is kept, or a hash if its stream has no key.
 
 import json
 import math
+import os
 
 # How many keys of records are reported as examples.
 EXAMPLES = 3
@@ -79,6 +80,8 @@ class Stream:
         self.greatest = None
         self.null_keys, self.repeated_keys = [], []
         self.wrong_types, self.undeclared = {}, set()
+        # Fields of its batches that are not selected.
+        self.unwanted = set()
         self.out_of_order = self.without_schema = 0
         # Records that came before the restart as well: with the greatest value of the replication key, and others.
         self.last = self.earlier = 0
@@ -171,6 +174,17 @@ class Reading:
                 self.marks.append(self.states)
                 self.state = message.get("value")
 
+    def take_batch(self, message, batches):
+        """Adds the records of a batch, and removes its files."""
+        name = message.get("stream")
+        stream = self.stream(name)
+        for line in batches.lines(message):
+            record = json.loads(line)
+            stream.take(record, None)
+            stream.unwanted.update(batches.unwanted(name, record))
+        for url in message.get("manifest", []):
+            os.unlink(batches.path(url))
+
     def answer(self):
         found = []
         for name, stream in self.streams.items():
@@ -187,6 +201,30 @@ class Reading:
         rows = self.streams[name].rows
         parts = [part.streams[name].rows for part in (before, after) if name in part.streams]
         return [one for one, times in rows.items() if sum(part.get(one, 0) for part in parts) < (1 if isinstance(one, str) else times)]
+
+    def lacking(self, name, other):
+        """Returns the records of a stream that another read did not deliver.
+
+        Without a key only their number is known: a batch may spell the values of a record in another way.
+        """
+        stream, there = self.streams[name], other.streams.get(name) or Stream(None)
+        if not stream.key:
+            return list(stream.rows)[: max(0, stream.records - there.records)]
+        return [one for one in stream.rows if one not in there.rows]
+
+
+def in_batches(whole, read, control):
+    """Compares a read in batches with one without. `control` is a second one without, if records seem to be lost."""
+    found = []
+    for name in whole.streams:
+        lost = whole.lacking(name, read)
+        if lost and whole.streams[name].key:
+            # What is no longer in the source was deleted there meanwhile.
+            rows = control.streams[name].rows if name in control.streams else {}
+            lost = [one for one in lost if one in rows]
+        unwanted = sorted(read.streams[name].unwanted) if name in read.streams else []
+        found.append({"stream": name, "lost": sample(lost), "unselected": unwanted})
+    return found
 
 
 def continued(whole, before, after, control):
