@@ -120,6 +120,48 @@ async fn an_edited_field_only_changes_its_own_line() {
     }
 }
 
+/// Connectors that take part in both ways to a faster sync.
+const FAST: [(&str, &str); 2] = [
+    (
+        "fast-source",
+        "parallel = true\n[plugin]\nname = 'tap-fast'\nnamespace = 'fast'\npip_url = 'x==1'\ncapabilities = ['batch', 'catalog', 'discover']\n",
+    ),
+    (
+        "fast-lake",
+        "kind = 'loader'\nparallel = true\n[plugin]\nname = 'target-fast'\nnamespace = 'fast'\npip_url = 'y==1'\ncapabilities = ['batch']\n",
+    ),
+];
+
+#[tokio::test]
+async fn how_records_pass_is_chosen_where_both_sides_leave_a_choice() {
+    let folder = project();
+    for (name, text) in FAST {
+        folder.write(&format!("connectors/{name}.toml"), text);
+    }
+    folder.write("integrations/sea.toml", "type = 'fast-lake'\nkind = 'loader'\n");
+    folder.write("integrations/shop.toml", "type = 'fast-source'\nloader = 'sea'\n");
+    folder.write("integrations/slow.toml", "type = 'kinds'\nloader = 'sea'\n");
+    let server = Server::of_folder(&folder, &[]);
+    let browser = server.browser().await;
+    let slow = browser.page(&action("slow")).await;
+    assert!(!slow.contains("name=\"streams\"") && !slow.contains("name=\"batch\""), "{slow}");
+    let typed = form(&browser, "shop").await.with("streams", "4").with("batch", "true");
+    save(&browser, "shop", &typed).await;
+    let text = folder.read("integrations/shop.toml");
+    assert!(text.contains("streams = 4\n") && text.contains("batch = true\n"), "{text}");
+    for wrong in ["many", "0"] {
+        let typed = form(&browser, "shop").await.with("streams", wrong);
+        let refused = browser.post(&action("shop"), &typed.pairs()).await;
+        assert_eq!(refused.status(), StatusCode::UNPROCESSABLE_ENTITY);
+        let page = refused.text().await.unwrap();
+        assert!(page.contains("id=\"streams-fault\""), "{page}");
+    }
+    let typed = form(&browser, "shop").await.with("streams", "").with("batch", "");
+    save(&browser, "shop", &typed).await;
+    let text = folder.read("integrations/shop.toml");
+    assert!(!text.contains("streams") && !text.contains("batch"), "{text}");
+}
+
 #[tokio::test]
 async fn changes_of_one_side_are_merged_and_conflicts_are_shown() {
     let folder = project();

@@ -13,6 +13,8 @@ use spile_core::connector::Role;
 use spile_core::discovered::can_select;
 use spile_core::form;
 use spile_core::integration::Integration;
+use spile_core::integration::batch::OneByOne;
+use spile_core::integration::streams::OneProcess;
 
 /// Returns the fields that every integration has.
 pub fn general(at: &At, one: &Integration, edited: Option<&Edited>, refusal: Option<&Refusal>) -> Vec<FieldData> {
@@ -34,6 +36,7 @@ pub fn general(at: &At, one: &Integration, edited: Option<&Edited>, refusal: Opt
         fields.push(loaders(at, &loader));
         fields.push(list("mappers", "Mappers", MAPPERS, &base.mappers.iter().collect::<Vec<_>>()));
         fields.push(text("schedule", "Schedule", SCHEDULE, schedule));
+        fields.extend(transfer(at, one));
     }
     if can_select(one) {
         fields.push(list("select", "Streams", STREAMS, &base.select.iter().collect::<Vec<_>>()));
@@ -45,6 +48,38 @@ pub fn general(at: &At, one: &Integration, edited: Option<&Edited>, refusal: Opt
             field.value.clone_from(typed);
             field.options.iter_mut().for_each(|option| option.is_chosen = option.value == *typed);
         }
+    }
+    fields
+}
+
+/// Returns how records pass to the destination, as far as both sides leave a choice or the file has made one.
+fn transfer(at: &At, one: &Integration) -> Vec<FieldData> {
+    let (loaded, base) = (&at.desk.loaded, &one.base);
+    let loader = base.loader.as_ref().and_then(|slug| loaded.integrations.find(slug.as_str()));
+    let of_project = loaded.settings.sync;
+    let mut fields = Vec::new();
+    if base.streams.is_some() || loader.is_some_and(|loader| OneProcess::of(one, loader).is_none()) {
+        let help = format!(
+            "How many processes share the streams of a sync. Leave empty for the number in spile.toml, which is {}.",
+            of_project.streams
+        );
+        let count = base.streams.map(|count| count.to_string()).unwrap_or_default();
+        fields.push(FieldData { control: Control::Number, ..text("streams", "Streams at once", &help, count) });
+    }
+    if base.batch.is_some() || loader.is_some_and(|loader| OneByOne::of(one, loader, None).is_none()) {
+        let help = format!(
+            "Whether records pass to the destination in files of many. If not set, spile.toml decides: it is {} there.",
+            if of_project.batch { "on" } else { "off" }
+        );
+        let batch = base.batch.map(|batch| batch.to_string()).unwrap_or_default();
+        let option = |value: &str, label: &str| OptionData {
+            value: value.to_owned(),
+            label: label.to_owned(),
+            is_chosen: value == batch,
+        };
+        let options = vec![option("true", "on"), option("false", "off")];
+        let field = text("batch", "Batches", &help, batch);
+        fields.push(FieldData { control: Control::Choice, options, ..field });
     }
     fields
 }

@@ -196,14 +196,22 @@ fn config(one: &Integration, edited: &Edited, read: &form::Posted, left: &BTreeS
     (config != one.base.config).then_some(config)
 }
 
+/// Returns a text without its margins, unless nothing is left.
+fn written(text: &str) -> Option<Value> {
+    Some(text.trim()).filter(|text| !text.is_empty()).map(Value::from)
+}
+
 /// Returns the changed keys.
 fn keys(one: &Integration, edited: &Edited) -> BTreeMap<String, Value> {
     let key = |name: &str, text: &str| match name {
         "mappers" | "select" | "tags" => Some(form::lines(text)).filter(|words| !words.is_empty()).map(Value::from),
+        // What is neither is reported at its field, like a wrong value in the file.
+        "streams" => text.trim().parse::<u64>().ok().map(Value::from).or_else(|| written(text)),
+        "batch" => text.parse::<bool>().ok().map(Value::from).or_else(|| written(text)),
         // The default name needs no line in the file.
         "name" => Some(text.trim()).filter(|text| !text.is_empty() && *text != one.slug.as_str()).map(Value::from),
         "description" if text.trim().contains('\n') => Some(text.into()),
-        _ => Some(text.trim()).filter(|text| !text.is_empty()).map(Value::from),
+        _ => written(text),
     };
     let keys = edited.pairs().filter(|(name, _)| !name.contains('.'));
     keys.map(|(name, text)| (name.to_owned(), key(name, text).unwrap_or(Value::Null))).collect()

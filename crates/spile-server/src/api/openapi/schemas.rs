@@ -25,6 +25,7 @@ fn written() -> Value {
         "name": text(), "description": maybe("string"), "enabled": { "type": "boolean" }, "loader": maybe("string"),
         "mappers": texts(),
         "schedule": maybe("string"), "timezone": maybe("string"), "jitter": maybe("string"), "catch_up": maybe("string"),
+        "streams": maybe("integer"), "batch": maybe("boolean"),
         "select": texts(), "tags": texts(), "protect": { "type": "boolean" },
         "load": {
             "type": "object",
