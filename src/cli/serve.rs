@@ -150,7 +150,7 @@ impl Args {
             (true, ..) => Writing::Not,
             (_, true, _) => Writing::Applied,
             (.., Write::WorkingTree) => Writing::To(Destination::WorkingTree),
-            (.., Write::Branch) => Writing::To(Destination::Branch { push: self.push.clone() }),
+            (.., Write::Branch) => Writing::To(Destination::Branch { push: self.push.clone(), onto: None }),
         }
     }
 }

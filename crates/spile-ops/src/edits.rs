@@ -9,7 +9,7 @@ use spile_world::Project;
 use spile_world::files::door::Shut;
 use spile_world::files::io_error::IoError;
 use spile_world::files::project::{FileEdit, Turn};
-use spile_world::processes::git::{self, Author, Commit};
+use spile_world::processes::git::{self, Author, Commit, CommitOnBranch, Proposal};
 
 /// The current and the desired content of files.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -20,10 +20,12 @@ pub struct Edits(BTreeMap<PathBuf, FileEdit>);
 pub enum Destination {
     /// To the files themselves.
     WorkingTree,
-    /// To a commit on a new branch, based on what is checked out. The files stay as they are.
+    /// To a commit on a branch. The files stay as they are.
     Branch {
         /// The remote that the branch is pushed to.
         push: Option<String>,
+        /// The branch to continue; `None` begins a new one at what is checked out.
+        onto: Option<Proposal>,
     },
 }
 
@@ -116,16 +118,17 @@ impl Edits {
         }
         match destination {
             Destination::WorkingTree => Ok(WriteOutcome::Files { files: self.write(project)? }),
-            Destination::Branch { push } => {
-                let commit = Commit { files: self.changed().collect(), author, message };
-                let (branch, commit) = git::commit(project.root(), &commit).await?;
+            Destination::Branch { push, onto } => {
+                let commit = Commit { files: self.changed().collect(), author, message, onto: onto.as_ref() };
+                let made = git::commit(project.root(), &commit).await?;
                 if let Some(remote) = push
-                    && let Err(error) = git::push(project.root(), remote, &branch).await
+                    && let Err(error) = git::push(project.root(), remote, &made.branch).await
                 {
-                    // A branch that nobody else can see is not a proposal. The next attempt creates it again.
-                    git::remove_branch(project.root(), &branch, &commit).await?;
+                    // A commit that nobody else can see is not a proposal. The next attempt creates it again.
+                    git::put_back(project.root(), &made).await?;
                     return Err(error.into());
                 }
+                let CommitOnBranch { branch, commit, .. } = made;
                 Ok(WriteOutcome::Branch { branch, commit, pushed_to: push.clone() })
             }
         }
@@ -140,7 +143,7 @@ impl Edits {
         let turn = Turn::of(project.root());
         let turn = turn.map_err(IoError::of("lock", "."))?;
         for edit in &changed {
-            if read(project, &edit.path)? != edit.before {
+            if written(project.text_on_disk(&edit.path), &edit.path)? != edit.before {
                 return Err(Error::Moved { path: edit.path.display().to_string() });
             }
         }
@@ -157,12 +160,16 @@ fn not_written(IoError { doing, path, source }: IoError) -> Error {
     }
 }
 
-/// Returns the content of a file, or `None` if it does not exist.
+/// Returns the content of a file, with unwritten changes of the project, or `None` if it does not exist.
 ///
 /// # Errors
 /// When it leads out of the project, is not a regular file, or cannot be read.
 pub fn read(project: &Project, path: &Path) -> Result<Option<String>, Error> {
-    match project.text_on_disk(path) {
+    written(project.text(path), path)
+}
+
+fn written(text: Result<String, Shut>, path: &Path) -> Result<Option<String>, Error> {
+    match text {
         Ok(text) => Ok(Some(text)),
         Err(Shut::Missing) => Ok(None),
         Err(why) => Err(Error::of_file("read", path, why)),
@@ -205,7 +212,7 @@ mod tests {
     async fn an_empty_change_makes_no_commit() {
         let (_folder, project) = project();
         let author = Author { name: "a".to_owned(), email: "a@localhost".to_owned() };
-        let branch = Destination::Branch { push: Some("origin".to_owned()) };
+        let branch = Destination::Branch { push: Some("origin".to_owned()), onto: None };
         let same = edits(&[("a", Some("1"), Some("1"))]);
         let written = same.carry_out(&project, &branch, &author, "Change `a`").await.unwrap();
         assert_eq!(written, WriteOutcome::Files { files: Vec::new() });

@@ -1,5 +1,7 @@
 //! The server's state: handles that all requests share.
 
+use std::ffi::OsStr;
+use std::path::Path;
 use std::sync::Arc;
 
 use axum::http::StatusCode;
@@ -19,9 +21,11 @@ use super::pulse::Pulse;
 use super::queue::Queue;
 use super::refusal::Refusal;
 use super::session::Sessions;
-use super::setup::Setup;
+use super::setup::{Setup, Writing};
 use spile_core::name::Slug;
+use spile_ops::edits::Destination;
 use spile_ops::run::Options;
+use spile_world::processes::git::{self, Proposal};
 use spile_world::stores::drafts::DraftFiles;
 use spile_world::{Audit, Deed, Keys, Program, SeenAlerts, Tokens};
 
@@ -109,6 +113,41 @@ impl App {
     pub(super) async fn reload(&self) -> Result<Arc<ProjectView>, Refusal> {
         self.forget_files().await;
         self.desk().await
+    }
+
+    /// Returns the project as the next change of some integrations finds it.
+    ///
+    /// # Errors
+    /// As [`Self::with_proposal`].
+    pub(super) async fn to_change(&self, slugs: &[Slug]) -> Result<Arc<ProjectView>, Refusal> {
+        let desk = self.reload().await?;
+        self.with_proposal(&desk, slugs).await
+    }
+
+    /// Returns the project with what a branch already proposes for an integration, on a server that writes branches: the next
+    /// change goes on from there. Changes of several integrations begin a branch of their own.
+    ///
+    /// # Errors
+    /// If git cannot be asked, or the settings of the project are invalid.
+    pub(super) async fn with_proposal(
+        &self,
+        desk: &Arc<ProjectView>,
+        slugs: &[Slug],
+    ) -> Result<Arc<ProjectView>, Refusal> {
+        let [slug] = slugs else { return Ok(desk.clone()) };
+        let found = self.proposal(slug).await?;
+        let with = found.and_then(|proposal| desk.with_proposal(self.setup(), slug, proposal));
+        Ok(with.map_or_else(|| desk.clone(), Arc::new))
+    }
+
+    /// Returns the branch that waits for review with changes of an integration, on a server that writes branches.
+    ///
+    /// # Errors
+    /// If git cannot be asked.
+    pub(super) async fn proposal(&self, slug: &Slug) -> Result<Option<Proposal>, Refusal> {
+        let Writing::To(Destination::Branch { .. }) = self.setup().writing else { return Ok(None) };
+        let is_its = |path: &Path| path.file_name().and_then(OsStr::to_str).is_some_and(|name| is_file_of(name, slug));
+        Ok(git::proposal(self.setup().project.root(), is_its).await.map_err(spile_ops::Error::from)?)
     }
 
     /// Returns the code that lets the next person in, and each one after it; empty on a server without a login.
@@ -241,4 +280,9 @@ impl App {
     pub(super) fn stopping(&self) -> watch::Receiver<bool> {
         self.0.stop.subscribe()
     }
+}
+
+/// Tells whether a file is one of an integration's: `shop.toml`, `shop.prod.toml`, `shop.enc.yaml`.
+fn is_file_of(name: &str, slug: &Slug) -> bool {
+    name.split('.').next() == Some(slug.as_str())
 }

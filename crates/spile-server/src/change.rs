@@ -27,8 +27,8 @@ use spile_ops::edits::{Destination, Edits, WriteOutcome};
 use spile_ops::secrets::Access;
 use spile_ops::switch::Switch;
 use spile_ops::{self as ops, author};
-use spile_world::processes::git;
-use spile_world::{Keys, Origin as ApplyOrigin, Program};
+use spile_world::processes::git::{self, Proposal};
+use spile_world::{Keys, Origin as ApplyOrigin, Program, Project};
 
 /// How many integrations an audit entry of an apply names at most.
 const MOST_NAMED: usize = 100;
@@ -43,6 +43,16 @@ pub struct Change<'a> {
     pub verb: &'static str,
     /// More lines for the message; empty if the subject says it all.
     pub details: String,
+    /// The branch that already proposes changes of these files, for a server that writes branches.
+    pub onto: Option<Proposal>,
+}
+
+impl<'a> Change<'a> {
+    /// Returns a change of one integration, on top of what is already proposed for it.
+    pub fn of(edits: Edits, slug: &'a Slug, verb: &'static str, desk: &ProjectView) -> Self {
+        let onto = desk.proposal.clone();
+        Self { edits, slugs: std::slice::from_ref(slug), verb, details: String::new(), onto }
+    }
 }
 
 /// The result of a change.
@@ -70,8 +80,8 @@ impl ChangeOutcome {
 }
 
 /// Returns what operations on secrets need.
-pub fn access<'a>(app: &'a App, keys: &'a Keys, program: &'a Program) -> Access<'a> {
-    Access { project: &app.setup().project, keys, program, now: Timestamp::now() }
+pub fn access<'a>(project: &'a Project, keys: &'a Keys, program: &'a Program) -> Access<'a> {
+    Access { project, keys, program, now: Timestamp::now() }
 }
 
 /// Finds a connector by name, built in or the project's own, used or not.
@@ -93,6 +103,9 @@ pub async fn carry_out(app: &App, who: &Caller, change: &Change<'_>) -> Result<C
     let destination = match &app.setup().writing {
         Writing::Not => {
             return Err(read_only());
+        }
+        Writing::To(Destination::Branch { push, .. }) => {
+            Destination::Branch { push: push.clone(), onto: change.onto.clone() }
         }
         Writing::To(destination) => destination.clone(),
         Writing::Applied => Destination::WorkingTree,
@@ -280,15 +293,16 @@ pub fn nothing_selected() -> Refusal {
 
 async fn switched(app: &App, who: &Caller, action: Bulk, slugs: &[Slug]) -> Result<Done, Refusal> {
     let _turn = app.turn().await;
-    let desk = app.reload().await?;
+    let desk = app.to_change(slugs).await?;
     let edits = switching(&desk, action, slugs)?;
-    ops::check(&edits.over(&app.setup().project))?;
+    ops::check(&edits.over(&desk.world.project))?;
     let verb = match action {
         Bulk::Enable => "Enable",
         Bulk::Disable => "Disable",
         _ => "Delete",
     };
-    let made = carry_out(app, who, &Change { edits, slugs, verb, details: String::new() }).await?;
+    let made = carry_out(app, who, &Change { edits, slugs, verb, details: String::new(), onto: desk.proposal.clone() })
+        .await?;
     Ok(Done { runs: BTreeMap::new(), refused: BTreeMap::new(), made: Some(made) })
 }
 

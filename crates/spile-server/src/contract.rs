@@ -44,7 +44,7 @@ pub async fn carry_out(
     wish: &Wish,
 ) -> Result<ChangeOutcome, Refusal> {
     let _turn = app.turn().await;
-    let desk = app.reload().await?;
+    let desk = app.to_change(std::slice::from_ref(slug)).await?;
     let integration = desk.loaded.named(slug.as_str())?;
     let now = known(&desk, integration)?;
     let now = now.filter(|now| now.discovered_at == at).ok_or_else(|| {
@@ -75,15 +75,14 @@ async fn accept(
     one: &Integration,
     now: &Discovered,
 ) -> Result<ChangeOutcome, Refusal> {
-    let acceptance = contract::acceptance(&app.setup().project, one, &desk.environment, now)?;
+    let acceptance = contract::acceptance(&desk.world.project, one, &desk.environment, now)?;
     let argument = IntegrationLabel::of(&desk.loaded, one, &desk.environment).argument;
     let told = |change: &discovered::Change| {
         let means = change.consequence(&argument).map(|said| format!(": {said}")).unwrap_or_default();
         format!("- {}{means}\n", change.sentence())
     };
     let details = acceptance.changes.iter().flatten().map(told).collect();
-    let slugs = std::slice::from_ref(&one.slug);
-    let change = Change { edits: acceptance.edits, slugs, verb: "Accept the source of", details };
+    let change = Change { details, ..Change::of(acceptance.edits, &one.slug, "Accept the source of", desk) };
     change::carry_out(app, who, &change).await
 }
 
@@ -106,7 +105,7 @@ async fn leave_out(
         Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "spile::http::field", detail).help(help)
     };
     let environment = &desk.environment;
-    let changes = match contract::read(&app.setup().project, one, environment)? {
+    let changes = match contract::read(&desk.world.project, one, environment)? {
         Some(contract) => contract::changes(one, environment, &contract, now),
         None => Vec::new(),
     };
@@ -129,9 +128,8 @@ async fn leave_out(
     let wanted =
         DesiredIntegration { keys: [("select".to_owned(), json!(select))].into(), ..DesiredIntegration::default() };
     let program = app.program();
-    let prepared = author::change(change::access(app, &desk.world.keys, &program), one, &wanted).await;
+    let prepared = author::change(change::access(&desk.world.project, &desk.world.keys, &program), one, &wanted).await;
     let prepared = prepared.map_err(|error| Refusal::of(&error, Some(&one.connector)))?;
-    let slugs = std::slice::from_ref(&one.slug);
-    let change = Change { edits: prepared.edits(), slugs, verb: "Change", details: String::new() };
+    let change = Change::of(prepared.edits(), &one.slug, "Change", desk);
     change::carry_out(app, who, &change).await
 }

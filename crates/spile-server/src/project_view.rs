@@ -12,16 +12,17 @@ use super::response_cache::ResponseCache;
 use super::setup::Setup;
 use spile_core::alert::Seen;
 use spile_core::integration::Integration;
-use spile_core::name::{EnvironmentName, IntegrationId};
+use spile_core::name::{EnvironmentName, IntegrationId, Slug};
 use spile_core::settings::Registry;
 use spile_ops::check::Marks;
 use spile_ops::run::{Options, WhenBusy, jobs};
 use spile_ops::{self as ops, Error, Loaded, notify};
 use spile_view::report::ProblemData;
-use spile_world::World;
 use spile_world::files::io_error::IoError;
 use spile_world::files::project::recover;
+use spile_world::processes::git::Proposal;
 use spile_world::stores::runs::Standing;
+use spile_world::{Project, World};
 
 /// How long to wait before checking the files for changes again.
 const FILES: Duration = Duration::from_millis(500);
@@ -46,6 +47,8 @@ pub struct ProjectView {
     pub options: Options,
     /// The current problems in the files; if there are any, `loaded` is the last valid version.
     pub wrong: Vec<ProblemData>,
+    /// The branch whose files these are, on top of what is checked out.
+    pub proposal: Option<Proposal>,
     mark: u64,
     standings: CachedAnswer<Standings>,
     drifted: CachedAnswer<Arc<BTreeSet<IntegrationId>>>,
@@ -151,7 +154,7 @@ impl ProjectView {
 
     /// Reads the files; if they have problems, keeps the last valid version.
     fn read_after(before: Option<&Self>, setup: &Setup, mark: u64) -> Result<Self, Refusal> {
-        match (Self::read(setup, mark), before) {
+        match (Self::read(setup, &setup.project, mark), before) {
             (Ok(desk), _) => Ok(desk),
             (Err(Error::Problems(report)), Some(before)) => {
                 let wrong = report.problems().iter().map(ProblemData::from).collect();
@@ -161,12 +164,24 @@ impl ProjectView {
         }
     }
 
-    fn read(setup: &Setup, mark: u64) -> Result<Self, Error> {
+    /// Returns the same project with the files of a branch; `None` if an integration is not there, or there are problems.
+    #[must_use]
+    pub fn with_proposal(&self, setup: &Setup, slug: &Slug, proposal: Proposal) -> Option<Self> {
+        let project = proposal.files.iter().fold(setup.project.clone(), |project, (path, text)| match text {
+            Some(text) => project.with(path, text.clone()),
+            None => project.without(path),
+        });
+        let desk = Self::read(setup, &project, self.mark).ok()?;
+        desk.loaded.integrations.find(slug.as_str())?;
+        Some(Self { proposal: Some(proposal), ..desk })
+    }
+
+    fn read(setup: &Setup, project: &Project, mark: u64) -> Result<Self, Error> {
         let io = IoError::of("put back the files of", ".");
-        recover(setup.project.root()).map_err(io)?;
-        let (loaded, marks) = ops::check::marked(&setup.project)?;
+        recover(project.root()).map_err(io)?;
+        let (loaded, marks) = ops::check::marked(project)?;
         let environment = loaded.environment(setup.environment.as_deref())?;
-        let world = World::open(&setup.project, &loaded.settings, &environment, &setup.outside)?;
+        let world = World::open(project, &loaded.settings, &environment, &setup.outside)?;
         let sync = &loaded.settings.sync;
         setup.turns.resize(jobs(setup.jobs, sync));
         let options = Options::of(sync, environment.clone(), setup.turns.clone(), setup.host.clone());
@@ -181,6 +196,7 @@ impl ProjectView {
             environment,
             options,
             wrong: Vec::new(),
+            proposal: None,
             mark,
             standings: CachedAnswer::default(),
             drifted: CachedAnswer::default(),
@@ -198,6 +214,7 @@ impl ProjectView {
             environment: self.environment.clone(),
             options: self.options.clone(),
             wrong,
+            proposal: self.proposal.clone(),
             mark,
             standings: CachedAnswer::default(),
             drifted: CachedAnswer::default(),

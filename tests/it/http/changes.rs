@@ -1,8 +1,9 @@
 //! The pages about changes: what apply would do, drift, guards, the way back, and branches.
 
-use reqwest::StatusCode;
-use serde_json::Value;
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
 
+use super::form::Form;
 use super::{Browser, Server};
 use crate::folder::Folder;
 
@@ -119,4 +120,58 @@ async fn branches_are_listed_with_their_state_where_the_server_writes_them() {
     // Files stay as they are, so nothing can be taken into them.
     let refused = browser.post("/changes/drift/fruit/take", &[]).await;
     assert_eq!(refused.status(), StatusCode::FORBIDDEN);
+}
+
+#[tokio::test]
+async fn the_next_change_goes_on_from_the_branch_that_waits_for_review() {
+    let folder = applied();
+    folder.integration("nuts", "nuts");
+    let git = |words: &[&str]| {
+        let signed = ["-c", "user.name=x", "-c", "user.email=x@example.com"];
+        let output = std::process::Command::new("git").current_dir(folder.path()).args(signed).args(words).output();
+        let output = output.unwrap();
+        assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    folder.write(".gitignore", ".spile/\n");
+    git(&["init", "--quiet", "--initial-branch", "main"]);
+    git(&["add", "."]);
+    git(&["commit", "--quiet", "-m", "begin"]);
+    let before = folder.read("integrations/fruit.toml");
+    let server = Server::of_folder(&folder, &["--write", "branch"]);
+    let browser = server.browser().await;
+    let page = "/integrations/fruit/settings";
+    let on_branch = |branch: &str| git(&["show", &format!("spile/{branch}:integrations/fruit.toml")]);
+    let branches = || git(&["branch", "--list", "spile/*", "--format=%(refname:short)"]);
+    let form = Form::of(&browser.page(page).await, page).with("description", "All fruit");
+    let to = browser.goes(page, &form.pairs()).await;
+    assert_eq!(to, "/integrations/fruit/settings?did=branch&branch=spile%2Fchange-fruit");
+    // The form shows the branch, and says so; the other pages only say so.
+    let shown = browser.page(page).await;
+    assert!(shown.contains("This form shows that branch") && shown.contains("\nAll fruit</textarea>"), "{shown}");
+    let status = browser.page("/integrations/fruit").await;
+    assert!(status.contains("waits for review") && !status.contains("This form shows"), "{status}");
+    // A second change through the form, and a third through the API.
+    let form = Form::of(&shown, page).with("schedule", "@daily");
+    browser.goes(page, &form.pairs()).await;
+    let address = "/api/integrations/fruit";
+    let changed = server.send(Method::PUT, address, &json!({ "tags": ["red"] }), StatusCode::OK).await;
+    assert_eq!(changed["change"]["branch"], "spile/change-fruit", "{changed}");
+    let text = on_branch("change-fruit");
+    assert!(["All fruit", "@daily", "red"].iter().all(|word| text.contains(word)), "{text}");
+    assert_eq!(branches(), "spile/change-fruit\n");
+    assert_eq!(git(&["rev-list", "--count", "main..spile/change-fruit"]).trim(), "3");
+    assert_eq!(folder.read("integrations/fruit.toml"), before, "the files stay as they are");
+    // A change of another integration is a proposal of its own.
+    browser.goes("/integrations/nuts/disable", &[]).await;
+    assert_eq!(branches(), "spile/change-fruit\nspile/disable-nuts\n");
+    // What was squashed into the main branch cannot be continued.
+    git(&["merge", "--quiet", "--squash", "spile/change-fruit"]);
+    git(&["commit", "--quiet", "-m", "squashed"]);
+    let shown = browser.page(page).await;
+    assert!(!shown.contains("waits for review"), "{shown}");
+    let form = Form::of(&shown, page).with("description", "Some fruit");
+    let to = browser.goes(page, &form.pairs()).await;
+    assert_eq!(to, "/integrations/fruit/settings?did=branch&branch=spile%2Fchange-fruit-2");
+    assert!(on_branch("change-fruit-2").contains("Some fruit"));
 }

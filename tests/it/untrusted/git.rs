@@ -176,12 +176,15 @@ async fn commits_logs_and_merges_start_no_program_of_the_repository() {
     let path = PathBuf::from("integrations/lake.toml");
     let before = rigged.folder.read("integrations/lake.toml");
     let edit = FileEdit { path: path.clone(), before: Some(before), after: Some("type = \"csv\"\n".to_owned()) };
-    let wanted = Commit { files: vec![&edit], author: &author, message: "Change it" };
-    let (branch, made) = git::commit(root, &wanted).await.unwrap();
+    let wanted = Commit { files: vec![&edit], author: &author, message: "Change it", onto: None };
+    let made = git::commit(root, &wanted).await.unwrap();
     rigged.nothing_was_started();
     assert_eq!(git::log(root, &path, 5).await.unwrap().len(), 1);
     rigged.nothing_was_started();
-    git::remove_branch(root, &branch, &made).await.unwrap();
+    let found = git::proposal(root, |changed| changed == path).await.unwrap();
+    assert_eq!(found.map(|found| found.branch).as_ref(), Some(&made.branch));
+    rigged.nothing_was_started();
+    git::put_back(root, &made).await.unwrap();
     git::configure(root, "diff.sops.textconv", "spile secrets textconv").await.unwrap();
     let texts = ["a\n", "b\n", "a\n"].map(str::to_owned);
     assert_eq!(git::merge_texts(&texts).await.unwrap(), ("b\n".to_owned(), false));

@@ -87,10 +87,11 @@ pub async fn create(
     let _turn = app.turn().await;
     let keys = app.fresh_keys();
     let program = app.program();
-    let prepared = author::create(change::access(&app, &keys, &program), &slug, &connector, &wanted).await;
+    let prepared =
+        author::create(change::access(&app.setup().project, &keys, &program), &slug, &connector, &wanted).await;
     let prepared = prepared.map_err(|error| Refusal::of(&error, Some(&connector)))?;
-    let change =
-        Change { edits: prepared.edits(), slugs: std::slice::from_ref(&slug), verb: "Add", details: String::new() };
+    let (edits, slugs) = (prepared.edits(), std::slice::from_ref(&slug));
+    let change = Change { edits, slugs, verb: "Add", details: String::new(), onto: None };
     let did = change::carry_out(&app, &who, &change).await?;
     let made = prepared.loaded.integrations.find(slug.as_str()).cloned().ok_or_else(gone)?;
     let mut response = answer(&app, StatusCode::CREATED, &made, &did).await?;
@@ -111,16 +112,13 @@ pub async fn update(
     let desk = app.reload().await?;
     let integration = find(&desk, &id)?;
     holds(&desk, integration, &headers)?;
+    let desk = app.with_proposal(&desk, std::slice::from_ref(&integration.slug)).await?;
+    let integration = find(&desk, &id)?;
     let wanted = wanted(body.keys, body.config, body.secrets)?;
     let (keys, program) = (&desk.world.keys, app.program());
-    let prepared = author::change(change::access(&app, keys, &program), integration, &wanted).await;
+    let prepared = author::change(change::access(&desk.world.project, keys, &program), integration, &wanted).await;
     let prepared = prepared.map_err(|error| Refusal::of(&error, Some(&integration.connector)))?;
-    let change = Change {
-        edits: prepared.edits(),
-        slugs: std::slice::from_ref(&integration.slug),
-        verb: "Change",
-        details: String::new(),
-    };
+    let change = Change::of(prepared.edits(), &integration.slug, "Change", &desk);
     let did = change::carry_out(&app, &who, &change).await?;
     let made = prepared.loaded.integrations.get(&integration.id).cloned().ok_or_else(gone)?;
     answer(&app, StatusCode::OK, &made, &did).await
@@ -137,13 +135,9 @@ pub async fn remove(
     let desk = app.reload().await?;
     let integration = find(&desk, &id)?;
     holds(&desk, integration, &headers)?;
-    let removal = author::remove(&app.setup().project, integration)?;
-    let change = Change {
-        edits: removal.edits,
-        slugs: std::slice::from_ref(&removal.slug),
-        verb: "Delete",
-        details: String::new(),
-    };
+    let desk = app.with_proposal(&desk, std::slice::from_ref(&integration.slug)).await?;
+    let removal = author::remove(&desk.world.project, find(&desk, &id)?)?;
+    let change = Change::of(removal.edits, &removal.slug, "Delete", &desk);
     let did = change::carry_out(&app, &who, &change).await?;
     Ok(Json(did.told(json!({ "success": true }))))
 }

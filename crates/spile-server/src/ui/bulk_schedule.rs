@@ -44,7 +44,7 @@ fn common(at: &At, slugs: &[Slug]) -> String {
 async fn write(at: &At, slugs: &[Slug], typed: &str) -> Result<&'static str, Refusal> {
     let app = &at.app;
     let _turn = app.turn().await;
-    let desk = app.reload().await?;
+    let desk = app.to_change(slugs).await?;
     let schedule = Some(typed).filter(|typed| !typed.is_empty());
     let mut edits = Edits::default();
     for slug in slugs {
@@ -59,9 +59,9 @@ async fn write(at: &At, slugs: &[Slug], typed: &str) -> Result<&'static str, Ref
     if edits.is_empty() {
         return Ok("unchanged");
     }
-    ops::check(&edits.over(&app.setup().project))?;
+    ops::check(&edits.over(&desk.world.project))?;
     let details = format!("The schedule is now {}.", schedule.map_or("none".to_owned(), |text| format!("`{text}`")));
-    let change = Change { edits, slugs, verb: "Schedule", details };
+    let change = Change { edits, slugs, verb: "Schedule", details, onto: desk.proposal.clone() };
     let made = change::carry_out(app, &at.who, &change).await?;
     Ok(if matches!(made.applied, Some(Err(_))) { "unapplied" } else { "saved" })
 }

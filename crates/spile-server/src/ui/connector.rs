@@ -100,8 +100,12 @@ pub async fn add(Path(Identity { kind, name }): Path<Identity>, posted: Posted) 
     // Integrations that exist must stay valid.
     ops::check(&edits.over(&setup.project))?;
     let details = format!("The connector `{}`, from Meltano Hub: {name}.", imported.name);
-    let made =
-        change::carry_out(&at.app, &at.who, &Change { edits, slugs: &[], verb: "Add a connector", details }).await?;
+    let made = change::carry_out(
+        &at.app,
+        &at.who,
+        &Change { edits, slugs: &[], verb: "Add a connector", details, onto: None },
+    )
+    .await?;
     let page = match made.written {
         WriteOutcome::Files { .. } => path(kind, &imported.name),
         WriteOutcome::Branch { .. } => "/marketplace".to_owned(),

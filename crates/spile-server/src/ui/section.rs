@@ -18,6 +18,7 @@ use spile_core::connector::Role;
 use spile_core::integration::Integration;
 use spile_core::name::Slug;
 use spile_ops::edits::WriteOutcome;
+use spile_world::processes::git::Proposal;
 
 /// A part of the page of an integration, with its own address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,7 +73,9 @@ pub async fn page(
     mut data: Value,
     refusal: Option<&Refusal>,
 ) -> Result<Response, Trouble> {
-    let desk = &at.desk;
+    // What waits for review is only in the form.
+    let desk = if at.desk.proposal.is_some() { at.app.desk().await? } else { at.desk.clone() };
+    let one = desk.loaded.integrations.get(&one.id).unwrap_or(one);
     let standings = desk.standings().await;
     let standing = standings.as_ref().ok().and_then(|known| known.get(&one.id));
     let here = one.at(&desk.environment);
@@ -91,6 +94,14 @@ pub async fn page(
         _ if one.role() == Role::Extractor => source_changes::changes(at, one),
         _ => 0,
     };
+    let proposal = match &at.desk.proposal {
+        Some(proposal) => Some(proposal.clone()),
+        None => at.app.proposal(&one.slug).await?,
+    };
+    let is_deleted = |proposal: &Proposal| proposal.files.get(&one.path).is_some_and(Option::is_none);
+    data["proposal"] = json!(proposal.map(|proposal| json!({
+        "branch": proposal.branch, "deletes": is_deleted(&proposal), "is_shown": at.desk.proposal.is_some(),
+    })));
     data["sections"] = json!(links(one, section, changes));
     data["fault"] = json!(refusal.map(fault));
     let status = refusal.map_or(StatusCode::OK, Refusal::status);

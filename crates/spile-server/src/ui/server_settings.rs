@@ -64,8 +64,8 @@ pub async fn about(at: At) -> Result<Response, Trouble> {
     let writes = match &setup.writing {
         Writing::Not => "Nothing: this server is read-only",
         Writing::To(Destination::WorkingTree) => "To the files",
-        Writing::To(Destination::Branch { push: None }) => "To a branch for each change",
-        Writing::To(Destination::Branch { push: Some(_) }) => "To a branch for each change, which is pushed",
+        Writing::To(Destination::Branch { push: None, .. }) => "To a branch for each change",
+        Writing::To(Destination::Branch { push: Some(_), .. }) => "To a branch for each change, which is pushed",
         Writing::Applied => "To the files, and applied at once",
     };
     let fact = |name: &str, value: &str| json!({ "name": name, "value": value });

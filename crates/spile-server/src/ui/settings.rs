@@ -25,14 +25,16 @@ use spile_core::digest;
 use spile_core::form;
 use spile_core::integration::Integration;
 use spile_core::integration::secrets::setting_of;
-use spile_core::name::SettingName;
+use spile_core::name::{SettingName, Slug};
 use spile_core::sops::Document;
 use spile_core::value::Settings;
 use spile_ops::author::{self, DesiredIntegration};
 use spile_ops::edits::{Destination, WriteOutcome};
 use spile_view::ago::ago;
 
-pub async fn show(at: At, Path(slug): Path<String>) -> Result<Response, Trouble> {
+pub async fn show(mut at: At, Path(slug): Path<String>) -> Result<Response, Trouble> {
+    // The form shows what its next change starts from.
+    at.desk = at.app.with_proposal(&at.desk, std::slice::from_ref(&find(&at.desk, &slug)?.slug)).await?;
     let one = find(&at.desk, &slug)?.clone();
     page(&at, &one, Section::Settings, section(&at, &one, None, None), None).await
 }
@@ -100,7 +102,8 @@ fn settings(one: &Integration) -> Vec<Value> {
 pub async fn save(Path(slug): Path<String>, mut posted: Posted) -> Result<Response, Trouble> {
     let app = posted.at.app.clone();
     let turn = app.turn().await;
-    posted.at.desk = app.reload().await?;
+    let slugs: Vec<Slug> = slug.parse().into_iter().collect();
+    posted.at.desk = app.to_change(&slugs).await?;
     let (at, desk) = (&posted.at, &posted.at.desk);
     let one = find(desk, &slug)?.clone();
     let edited = Edited::of(&posted.fields, &shown(at, &one));
@@ -122,7 +125,7 @@ pub async fn save(Path(slug): Path<String>, mut posted: Posted) -> Result<Respon
         return Ok(unchanged());
     }
     let program = at.app.program();
-    let access = change::access(&at.app, &desk.world.keys, &program);
+    let access = change::access(&desk.world.project, &desk.world.keys, &program);
     let prepared = match author::change(access, &one, &wanted).await {
         Ok(prepared) => prepared,
         Err(error) => {
@@ -133,12 +136,7 @@ pub async fn save(Path(slug): Path<String>, mut posted: Posted) -> Result<Respon
     if prepared.edits().is_empty() {
         return Ok(unchanged());
     }
-    let change = Change {
-        edits: prepared.edits(),
-        slugs: std::slice::from_ref(&one.slug),
-        verb: "Change",
-        details: String::new(),
-    };
+    let change = Change::of(prepared.edits(), &one.slug, "Change", desk);
     let made = match change::carry_out(&at.app, &at.who, &change).await {
         Ok(made) => made,
         Err(refusal) => return again(at, &one, &edited, &refusal).await,

@@ -84,17 +84,17 @@ async fn ended(at: At, sign_in: PendingSignIn, query: String) -> Result<Response
 async fn saved(at: &At, slug: &Slug, secrets: BTreeMap<String, Option<Secret>>) -> Result<Response, Refusal> {
     let app = &at.app;
     let _turn = app.turn().await;
-    let desk = app.reload().await?;
+    let desk = app.to_change(std::slice::from_ref(slug)).await?;
     let one = find(&desk, slug.as_str())?.clone();
     let wanted = DesiredIntegration { keys: BTreeMap::new(), config: None, secrets };
     let program = app.program();
-    let prepared = author::change(change::access(app, &desk.world.keys, &program), &one, &wanted).await?;
+    let prepared =
+        author::change(change::access(&desk.world.project, &desk.world.keys, &program), &one, &wanted).await?;
     let page = Section::Settings.path(slug);
     if prepared.edits().is_empty() {
         return Ok(Redirect::to(&format!("{page}?did=unchanged")).into_response());
     }
-    let change =
-        Change { edits: prepared.edits(), slugs: std::slice::from_ref(slug), verb: "Change", details: String::new() };
+    let change = Change::of(prepared.edits(), slug, "Change", &desk);
     let made = change::carry_out(app, &at.who, &change).await?;
     Ok(goes_on(&made, &page))
 }

@@ -188,7 +188,7 @@ async fn prepare(at: &At, draft: &Draft) -> Result<Prepared, Refusal> {
     };
     let slug = Slug::from_words(&draft.answers.name).ok_or_else(|| refused("enter a name with letters or digits"))?;
     let program = at.app.program();
-    let access = change::access(&at.app, &draft.keys, &program);
+    let access = change::access(&at.app.setup().project, &draft.keys, &program);
     let prepared = author::create(access, &slug, &draft.connector, &draft.wanted()).await;
     prepared.map_err(|error| match error {
         ops::Error::Taken { .. } => refused("an integration with that name already exists"),
@@ -328,6 +328,7 @@ async fn save(at: &At, id: &str, then: Then) -> Result<Response, Trouble> {
             slugs: std::slice::from_ref(&prepared.slug),
             verb: "Add",
             details: String::new(),
+            onto: None,
         };
         let made = change::carry_out(&at.app, &at.who, &change).await?;
         Ok::<_, Refusal>((prepared.slug.clone(), made))

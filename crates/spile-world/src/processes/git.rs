@@ -7,6 +7,7 @@ mod checked_out;
 mod command;
 mod commit;
 mod file;
+mod proposal;
 
 use std::path::{Path, PathBuf};
 
@@ -17,7 +18,8 @@ use command::{Git, Reach, parts};
 
 pub use branches::{Branch, branches};
 pub use checked_out::checked_out;
-pub use commit::{Author, Commit, commit, push, remove_branch};
+pub use commit::{Author, Commit, CommitOnBranch, commit, push, put_back};
+pub use proposal::{Proposal, proposal};
 
 /// Why git could not do what was asked.
 #[derive(Debug, thiserror::Error, Diagnostic)]

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::GitError;
 use super::command::{Git, Reach};
+use super::proposal::Proposal;
 use crate::files::project::FileEdit;
 
 /// How many names to try for a branch.
@@ -25,21 +26,37 @@ pub struct Commit<'a> {
     pub files: Vec<&'a FileEdit>,
     /// The author.
     pub author: &'a Author,
-    /// Its message. The branch is named after the first line.
+    /// Its message. A new branch is named after the first line.
     pub message: &'a str,
+    /// The branch to continue; `None` begins one at HEAD.
+    pub onto: Option<&'a Proposal>,
+}
+
+/// A commit that was created.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommitOnBranch {
+    /// The branch.
+    pub branch: String,
+    /// The commit.
+    pub commit: String,
+    /// The commit that the branch pointed to before; `None` if it is new.
+    pub before: Option<String>,
 }
 
 /// git with its own index.
 struct Plumbing<'a>(Git<'a>);
 
-/// Commits file changes to a new branch that starts at HEAD. Returns the branch and the commit.
+/// Commits file changes to a branch: a new one that starts at HEAD, or one that waits for review.
 ///
 /// # Errors
 /// When the folder is not in a repository, the repository has no commits, or a file has uncommitted changes.
-pub async fn commit(folder: &Path, commit: &Commit<'_>) -> Result<(String, String), GitError> {
+pub async fn commit(folder: &Path, commit: &Commit<'_>) -> Result<CommitOnBranch, GitError> {
     let scratch = tempfile::tempdir().map_err(GitError::Start)?;
     let git = Plumbing::with(folder, &scratch.path().join("index"), commit.author);
-    let head = git.says(&["rev-parse", "--verify", "HEAD^{commit}"], None).await?;
+    let head = match commit.onto {
+        Some(onto) => onto.commit.clone(),
+        None => git.says(&["rev-parse", "--verify", "HEAD^{commit}"], None).await?,
+    };
     let prefix = git.says(&["rev-parse", "--show-prefix"], None).await?;
     git.says(&["read-tree", &head], None).await?;
     for file in &commit.files {
@@ -60,8 +77,12 @@ pub async fn commit(folder: &Path, commit: &Commit<'_>) -> Result<(String, Strin
     }
     let tree = git.says(&["write-tree"], None).await?;
     let made = git.says(&["commit-tree", "--no-gpg-sign", &tree, "-p", &head, "-F", "-"], Some(commit.message)).await?;
-    let branch = git.branch(commit.message, &made).await?;
-    Ok((branch, made))
+    let Some(onto) = commit.onto else {
+        return Ok(CommitOnBranch { branch: git.branch(commit.message, &made).await?, commit: made, before: None });
+    };
+    // Refused if somebody moved the branch meanwhile.
+    git.says(&["update-ref", &format!("refs/heads/{}", onto.branch), &made, &head], None).await?;
+    Ok(CommitOnBranch { branch: onto.branch.clone(), commit: made, before: Some(head) })
 }
 
 /// Pushes a branch.
@@ -74,14 +95,18 @@ pub async fn push(folder: &Path, remote: &str, branch: &str) -> Result<(), GitEr
     git.succeeds("push", &["push", "--quiet", "--no-verify", "--end-of-options", remote, &branch]).await.map(drop)
 }
 
-/// Removes a branch if it still points to a commit.
+/// Undoes a commit: removes its branch, or has it point to the commit before, if nobody has added another.
 ///
 /// # Errors
 /// When git refuses.
-pub async fn remove_branch(folder: &Path, branch: &str, commit: &str) -> Result<(), GitError> {
-    let branch = format!("refs/heads/{branch}");
+pub async fn put_back(folder: &Path, made: &CommitOnBranch) -> Result<(), GitError> {
+    let branch = format!("refs/heads/{}", made.branch);
     let git = Git::at(folder, Reach::Repository);
-    git.succeeds("update-ref", &["update-ref", "-d", &branch, commit]).await.map(drop)
+    let words = match &made.before {
+        Some(before) => vec!["update-ref", &branch, before, &made.commit],
+        None => vec!["update-ref", "-d", &branch, &made.commit],
+    };
+    git.succeeds("update-ref", &words).await.map(drop)
 }
 
 impl<'a> Plumbing<'a> {
@@ -127,6 +152,7 @@ impl<'a> Plumbing<'a> {
 mod tests {
     use std::process::Command;
 
+    use super::super::proposal::proposal;
     use super::*;
 
     #[expect(clippy::disallowed_methods, reason = "git itself says what it has")]
@@ -174,7 +200,8 @@ mod tests {
         ];
         let files = || edits.iter().collect();
         let message = "Add `Shop (EU)`\n\nBy the web.";
-        let (branch, made) = commit(&project, &Commit { files: files(), author: &author, message }).await.unwrap();
+        let wanted = || Commit { files: files(), author: &author, message, onto: None };
+        let CommitOnBranch { branch, commit: made, .. } = commit(&project, &wanted()).await.unwrap();
         assert_eq!(branch, "spile/add-shop-eu");
         assert_eq!(git(&project, &["status", "--porcelain"]), before);
         assert_eq!(git(&project, &["rev-parse", &branch]), made);
@@ -185,8 +212,35 @@ mod tests {
         let shown = git(&project, &["diff", "--name-status", "main", &branch]);
         assert_eq!(shown, "M\tdata/integrations/a.toml\nD\tdata/integrations/b.toml\nA\tdata/integrations/c.toml");
         assert_eq!(git(&project, &["show", &format!("{branch}:data/integrations/a.toml")]), "A");
-        let again = commit(&project, &Commit { files: files(), author: &author, message }).await.unwrap();
-        assert_eq!(again.0, "spile/add-shop-eu-2");
+        assert_eq!(commit(&project, &wanted()).await.unwrap().branch, "spile/add-shop-eu-2");
+    }
+
+    #[tokio::test]
+    async fn a_branch_that_waits_for_review_is_continued_until_the_files_change_elsewhere() {
+        let (_folder, project) = repository();
+        let author = Author { name: "Ada".to_owned(), email: "ada@example.com".to_owned() };
+        let is_a = |path: &Path| path == Path::new("integrations/a.toml");
+        let made = async |edit: &FileEdit, onto: Option<&Proposal>| {
+            commit(&project, &Commit { files: vec![edit], author: &author, message: "Change a", onto }).await.unwrap()
+        };
+        assert_eq!(proposal(&project, is_a).await.unwrap(), None);
+        made(&edit("integrations/b.toml", Some("b\n"), Some("B\n")), None).await;
+        assert_eq!(proposal(&project, is_a).await.unwrap(), None, "it changes another file");
+        let first = made(&edit("integrations/a.toml", Some("a\n"), Some("A\n")), None).await;
+        let found = proposal(&project, is_a).await.unwrap().unwrap();
+        assert_eq!((&found.branch, &found.commit), (&first.branch, &first.commit));
+        assert_eq!(found.files, [("integrations/a.toml".into(), Some("A\n".to_owned()))].into());
+        let second = made(&edit("integrations/a.toml", Some("A\n"), None), Some(&found)).await;
+        assert_eq!((&second.branch, &second.before), (&first.branch, &Some(first.commit.clone())));
+        assert_eq!(git(&project, &["rev-parse", &format!("{}^", second.branch)]), first.commit);
+        let deleted = proposal(&project, is_a).await.unwrap().unwrap();
+        assert_eq!(deleted.files, [("integrations/a.toml".into(), None)].into());
+        put_back(&project, &second).await.unwrap();
+        assert_eq!(proposal(&project, is_a).await.unwrap().as_ref(), Some(&found));
+        // As after a merge that squashes the branch.
+        write(&project.join("integrations/a.toml"), "A\n");
+        git(&project, &["-c", "user.name=x", "-c", "user.email=x@example.com", "commit", "--quiet", "-am", "squashed"]);
+        assert_eq!(proposal(&project, is_a).await.unwrap(), None);
     }
 
     #[tokio::test]
@@ -194,7 +248,7 @@ mod tests {
         let (_folder, project) = repository();
         let author = Author { name: "Ada".to_owned(), email: "ada@example.com".to_owned() };
         let one = edit("integrations/a.toml", Some("edited\n"), Some("A\n"));
-        let refused = commit(&project, &Commit { files: vec![&one], author: &author, message: "x" }).await;
+        let refused = commit(&project, &Commit { files: vec![&one], author: &author, message: "x", onto: None }).await;
         assert!(matches!(refused, Err(GitError::Uncommitted { .. })), "{refused:?}");
         assert_eq!(git(&project, &["branch", "--format=%(refname:short)"]), "main");
     }
