@@ -4,8 +4,9 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::form::Form;
+use super::lived::{record, synced};
 use super::{Browser, Server};
-use crate::folder::Folder;
+use crate::folder::{Folder, Opened};
 
 /// Returns the value of a hidden field.
 fn hidden<'a>(page: &'a str, name: &str) -> &'a str {
@@ -174,4 +175,25 @@ async fn the_next_change_goes_on_from_the_branch_that_waits_for_review() {
     let to = browser.goes(page, &form.pairs()).await;
     assert_eq!(to, "/integrations/fruit/settings?did=branch&branch=spile%2Fchange-fruit-2");
     assert!(on_branch("change-fruit-2").contains("Some fruit"));
+}
+
+#[tokio::test]
+async fn what_is_not_applied_says_so_and_a_sync_before_the_first_apply_counts_after_it() {
+    let folder = Folder::project();
+    let server = Server::of_folder(&folder, &[]);
+    let browser = server.browser().await;
+    let page = browser.page("/integrations/fruit").await;
+    assert!(page.contains("This integration is not applied yet"), "{page}");
+    assert!(page.contains("<a class=\"button first\" href=\"/changes/apply?only=fruit\">Review and apply"), "{page}");
+    let opened = Opened::at(&folder, None).unwrap();
+    let fruit = opened.loaded.integrations.find("fruit").unwrap().clone();
+    record(&opened, &synced(&fruit, jiff::Timestamp::now() - jiff::SignedDuration::from_mins(2), 1)).await;
+    folder.spile("apply --yes").exits(0);
+    // The server keeps answers of the registry for a second.
+    tokio::time::sleep(std::time::Duration::from_millis(1_500)).await;
+    for path in ["/integrations/fruit", "/integrations"] {
+        is_shown(&browser, path, "<span class=\"badge good\">active</span>").await;
+    }
+    let page = browser.page("/integrations/fruit").await;
+    assert!(!page.contains("not applied yet"), "{page}");
 }

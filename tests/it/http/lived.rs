@@ -80,7 +80,7 @@ fn files(connections: usize) -> Folder {
     folder
 }
 
-async fn record(opened: &Opened, run: &Run) {
+pub async fn record(opened: &Opened, run: &Run) {
     opened.world.runs.record(run).await.unwrap();
 }
 
@@ -96,7 +96,7 @@ fn started(one: &Integration, at: Timestamp) -> Run {
 }
 
 /// A sync that read more or less each day, and failed once.
-fn synced(one: &Integration, at: Timestamp, day: i64) -> Run {
+pub fn synced(one: &Integration, at: Timestamp, day: i64) -> Run {
     let mut run = started(one, at);
     let orders = u64::try_from(1_200 + (day * 137) % 900).unwrap();
     run.status = if day == 9 { RunStatus::Failed } else { RunStatus::Ok };

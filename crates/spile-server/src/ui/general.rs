@@ -54,9 +54,9 @@ pub fn general(at: &At, one: &Integration, edited: Option<&Edited>, refusal: Opt
 
 /// Returns how records pass to the destination, as far as both sides leave a choice or the file has made one.
 fn transfer(at: &At, one: &Integration) -> Vec<FieldData> {
-    let (loaded, base) = (&at.desk.loaded, &one.base);
-    let loader = base.loader.as_ref().and_then(|slug| loaded.integrations.find(slug.as_str()));
-    let of_project = loaded.settings.sync;
+    let (project, base) = (&at.desk.loaded, &one.base);
+    let loader = base.loader.as_ref().and_then(|slug| project.integrations.find(slug.as_str()));
+    let of_project = project.settings.sync;
     let mut fields = Vec::new();
     if base.streams.is_some() || loader.is_some_and(|loader| OneProcess::of(one, loader).is_none()) {
         let help = format!(

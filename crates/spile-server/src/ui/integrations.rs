@@ -29,7 +29,7 @@ use spile_core::connector::Role;
 use spile_core::integration::{Integration, Tick, Timetable};
 use spile_core::name::{EnvironmentName, IntegrationId, Slug};
 use spile_core::plan::{Scope, Selection};
-use spile_core::run::Run;
+use spile_core::run::{Run, RunStatus};
 use spile_core::settings::AlertKind;
 use spile_ops as ops;
 use spile_view::plan_data::PlanData;
@@ -214,7 +214,8 @@ fn views(live: &Live<'_>, all: &[&Arc<Integration>], wanted: &IntegrationsPageQu
 
 impl Live<'_> {
     fn state(&self, one: &Integration) -> StatusWord {
-        state(one, self.environment, self.standings.and_then(|known| known.get(&one.id)))
+        let standing = self.standings.and_then(|known| known.get(&one.id));
+        state(one, self.environment, Known { standing, newest: self.newest.get(&one.id) })
     }
 
     /// Tells whether an integration belongs to a view or is in a state. Every one belongs to the view without a name.
@@ -268,14 +269,29 @@ impl Live<'_> {
 }
 
 /// Returns the state of an integration in an environment.
-pub fn state(one: &Integration, environment: &EnvironmentName, standing: Option<&Standing>) -> StatusWord {
+pub fn state(one: &Integration, environment: &EnvironmentName, known: Known<'_>) -> StatusWord {
     if !one.at(environment).enabled {
         return StatusWord { word: "disabled", tone: "" };
     }
     if one.role() == Role::Loader {
         return StatusWord { word: "destination", tone: "" };
     }
-    status(standing.map(|standing| standing.status.as_str()))
+    let word = known.standing.map(|standing| standing.status.as_str());
+    // The registry only counts runs that end after the first apply.
+    match (word, known.newest.map(|run| run.status)) {
+        (Some("pending"), Some(newest)) if newest.succeeded() => status(Some("active")),
+        (Some("pending"), Some(RunStatus::Failed)) => status(Some("error")),
+        _ => status(word),
+    }
+}
+
+/// What is known of an integration besides its file.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Known<'a> {
+    /// What the registry says; `None` if it was never applied.
+    pub standing: Option<&'a Standing>,
+    /// Its newest run.
+    pub newest: Option<&'a Run>,
 }
 
 /// Returns when it will be synced next, in words.

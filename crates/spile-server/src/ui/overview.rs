@@ -1,5 +1,6 @@
 //! The overview: how everything is, what needs a person, and what ran and runs next.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::response::Response;
@@ -7,7 +8,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::integrations::{next_tick, state};
+use super::integrations::{Known, next_tick, state};
 use super::notifications::row;
 use super::shell::{At, Trouble};
 use super::unfinished;
@@ -16,7 +17,7 @@ use crate::pages::when::When;
 use crate::pages::words::RunRow;
 use spile_core::connector::Role;
 use spile_core::integration::Integration;
-use spile_core::run::RunKind;
+use spile_core::run::{Run, RunKind};
 
 /// How many alerts, runs and coming runs are shown.
 const MOST: usize = 5;
@@ -63,9 +64,11 @@ pub async fn show(at: At) -> Result<Response, Trouble> {
     let is_source = |one: &&Arc<Integration>| one.role() == Role::Extractor;
     let sources: Vec<_> = desk.loaded.integrations.by_slug().filter(is_source).collect();
     let standing = |one: &Integration| known.and_then(|known| known.get(&one.id));
-    let states: Vec<&str> = sources.iter().map(|one| state(one, &desk.environment, standing(one)).word).collect();
     // Without a registry, the page shows the files alone.
     let runs = desk.world.runs.newest(None, RUNS).await.unwrap_or_default();
+    let newest: BTreeMap<_, &Run> = runs.iter().rev().map(|run| (run.integration, run)).collect();
+    let known = |one: &Integration| Known { standing: standing(one), newest: newest.get(&one.id).copied() };
+    let states: Vec<&str> = sources.iter().map(|one| state(one, &desk.environment, known(one)).word).collect();
     let seen = desk.seen().await;
     let noticed = at.app.seen().look(&seen, &at.who.subject);
     let unread = noticed.iter().filter(|one| !one.is_read);

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use url::form_urlencoded::Serializer;
 
 use super::connector_card::mark;
-use super::integrations::state;
+use super::integrations::{Known, state};
 use super::shell::{At, Trouble, fault};
 use super::source_changes;
 use crate::change::{self, Bulk, ChangeOutcome};
@@ -78,15 +78,18 @@ pub async fn page(
     let one = desk.loaded.integrations.get(&one.id).unwrap_or(one);
     let standings = desk.standings().await;
     let standing = standings.as_ref().ok().and_then(|known| known.get(&one.id));
+    let newest = desk.world.runs.newest(Some(one.id), 1).await.unwrap_or_default();
     let here = one.at(&desk.environment);
+    // What a registry that is away says is not known.
+    let is_applied = standing.is_some() || standings.is_err();
     let loader = here.loader.as_ref().and_then(|slug| desk.loaded.integrations.find(slug.as_str()));
     data["one"] = json!({
         "slug": one.slug, "name": one.base.name, "type": one.connector.head.name, "role": one.role(),
         "type_label": one.connector.head.label, "file": one.path, "mark": mark(&one.connector),
         "loader": loader.map(|loader| json!({ "slug": loader.slug, "name": loader.base.name })),
         "loader_mark": loader.map(|loader| mark(&loader.connector)),
-        "status": state(one, &desk.environment, standing), "drift": desk.drifted().await.contains(&one.id),
-        "enabled": here.enabled, "can_sync": one.role() == Role::Extractor && here.loader.is_some(),
+        "status": state(one, &desk.environment, Known { standing, newest: newest.first() }), "drift": desk.drifted().await.contains(&one.id),
+        "enabled": here.enabled, "is_applied": is_applied, "can_sync": one.role() == Role::Extractor && here.loader.is_some(),
     });
     // The section of the streams has just compared the source with what was accepted.
     let changes = match section {
