@@ -213,11 +213,13 @@ pub(crate) async fn runs(
 ) -> Result<Results, Error> {
     let (events, mut heard) = mpsc::unbounded_channel();
     let chosen = chosen(world, loaded, kind, options).await?;
+    // Thousands of runs share them: the options name each integration that is due.
+    let shared = Arc::new(options.clone());
     let job = |integration| Job {
         id: Uuid::new_v4(),
         world: world.clone(),
         loaded: loaded.clone(),
-        options: options.clone(),
+        options: shared.clone(),
         events: events.clone(),
         integration,
         kind,
@@ -265,7 +267,8 @@ impl Running {
                 job.tell(job.queued());
                 places.take(&mut job.options.interrupt.clone()).await
             };
-            job.run().await
+            // Of thousands of runs, only those with a place take the memory of one.
+            Box::pin(job.run()).await
         });
         self.runs.insert(task.id(), run);
     }

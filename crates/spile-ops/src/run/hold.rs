@@ -1,5 +1,7 @@
 //! How a run reserves its integration.
 
+use std::sync::Arc;
+
 use tokio::sync::watch;
 
 use super::job::Job;
@@ -11,7 +13,7 @@ impl Job {
     /// Makes a lost lease stop the run like a user's interrupt. Returns the sender that signals the loss.
     pub(super) fn stop_when_lost(&mut self) -> watch::Sender<bool> {
         let (stopped, lost) = stopped_when_lost(self.options.interrupt.clone());
-        self.options.interrupt = stopped;
+        Arc::make_mut(&mut self.options).interrupt = stopped;
         lost
     }
 

@@ -31,7 +31,7 @@ pub(super) struct Job {
     pub id: Uuid,
     pub world: World,
     pub loaded: Arc<Loaded>,
-    pub options: Options,
+    pub options: Arc<Options>,
     pub events: mpsc::UnboundedSender<Event>,
     pub integration: Arc<Integration>,
     pub kind: RunKind,
@@ -115,7 +115,7 @@ impl Job {
         }
         match unfinished.left {
             RefreshRemains::Bookmarks => {}
-            RefreshRemains::Nothing => self.options.from = From::Beginning,
+            RefreshRemains::Nothing => Arc::make_mut(&mut self.options).from = From::Beginning,
         }
         self.tell(Event::ResumedRefresh { slug: run.slug.clone(), unfinished });
         Ok(Run { full_refresh: true, ..run })
