@@ -122,7 +122,18 @@ document.addEventListener("DOMContentLoaded", () => {
 });
 document.addEventListener("htmx:after:settle", (event) => {
   if (event.target instanceof Element) ready(event.target);
+  // Whoever pressed a button that is gone goes on at the one that takes its place.
+  const next = document.querySelector("[data-focus]");
+  if (next && document.activeElement === document.body) next.focus();
 });
+
+// The seconds of a stage in progress.
+setInterval(() => {
+  for (const shown of document.querySelectorAll("[data-seconds]")) {
+    shown.dataset.seconds = Number(shown.dataset.seconds) + 1;
+    shown.textContent = `${shown.dataset.seconds} s`;
+  }
+}, 1000);
 
 // A page whose session has ended, or whose server is away, keeps what was typed, and says what to do.
 const trouble = {
@@ -198,7 +209,7 @@ function listen() {
     events = undefined;
   } else if (!events || events.readyState === EventSource.CLOSED) {
     events = new EventSource("/events");
-    for (const kind of ["runs", "alerts"]) events.addEventListener(kind, () => look(kind));
+    for (const kind of ["runs", "alerts", "drafts"]) events.addEventListener(kind, () => look(kind));
     // The answer to the next question says that the session has ended.
     events.addEventListener("session", () => look("alerts"));
     events.addEventListener("open", () => look(document.getElementById("trouble") ? "alerts" : "run"));

@@ -255,6 +255,9 @@ impl Output {
             | Event::NotReread { .. }
             | Event::Applied(_)
             | Event::StartingRuns
+            | Event::Connecting { .. }
+            | Event::Reading { .. }
+            | Event::ReadRecord { .. }
             | Event::Queued(_) => {}
             Event::Left { slug, busy } => {
                 if self.talk == Talk::Verbose {

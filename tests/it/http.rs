@@ -174,6 +174,17 @@ impl Browser<'_> {
         self.server.bare(Method::GET, path).header(COOKIE, &self.cookie).send().await.unwrap()
     }
 
+    /// Waits until the test of a draft has ended, and returns its page.
+    pub async fn test_ended(&self, draft: &str) -> String {
+        loop {
+            let page = self.page(&format!("{draft}/test")).await;
+            if !page.contains("value=\"cancel\"") {
+                return page;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        }
+    }
+
     /// Gets a page, and demands success.
     pub async fn page(&self, path: &str) -> String {
         let response = self.get(path).await;

@@ -9,6 +9,7 @@ use uuid::Uuid;
 use spile_core::name::{ChannelName, Slug};
 use spile_core::plan::Summary;
 use spile_core::record::Target;
+use spile_core::run::preview::Preview;
 use spile_core::run::refresh::Unfinished;
 use spile_core::run::{Run, RunKind, TimeRange};
 use spile_core::state::choice::StreamChoice;
@@ -59,6 +60,23 @@ pub enum Event {
     Discovering {
         /// The integration.
         slug: Slug,
+    },
+    /// A test has its connector installed, and starts it.
+    Connecting {
+        /// The integration.
+        slug: Slug,
+    },
+    /// The tap of a test has begun to write.
+    Reading {
+        /// The integration.
+        slug: Slug,
+    },
+    /// A test has read a record.
+    ReadRecord {
+        /// The integration.
+        slug: Slug,
+        /// The record with its stream, masked; no stream if the source is empty.
+        preview: Preview,
     },
     /// The first records of a source are being read.
     Previewing {

@@ -21,6 +21,7 @@ mod run_lock;
 mod run_slots;
 mod schema_watch;
 mod side_by_side;
+mod test_record;
 mod transfer;
 mod verdict;
 
@@ -58,6 +59,7 @@ pub use reset::OldRows;
 pub use results::Results;
 pub(super) use run_lock::{Claim, NotHere, RunLocks, stopped_when_lost};
 pub use run_slots::{RunSlots, jobs};
+pub use test_record::TestRecord;
 
 /// The options of runs.
 #[derive(Debug, Clone)]
@@ -84,6 +86,8 @@ pub struct Options {
     pub verify: Verify,
     /// What to do if the backend has no bookmarks, but another place has some.
     pub missing_bookmark: Missing,
+    /// What a test of a source shows of the record that it reads.
+    pub test_record: TestRecord,
     /// The moment of the schedule that a run serves.
     pub scheduled_for: BTreeMap<IntegrationId, Timestamp>,
     /// The parts of the machine's environment that children get.
@@ -159,6 +163,7 @@ impl Options {
             old_rows: OldRows::Keep,
             verify: sync.verify,
             missing_bookmark: Missing::Refuse,
+            test_record: TestRecord::Discarded,
             scheduled_for: BTreeMap::new(),
             host,
             interrupt: watch::channel(false).1,

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 
 use super::caller::Caller;
+use super::draft_tests::LiveTests;
 use super::drafts::Drafts;
 use super::idempotency_store::IdempotencyStore;
 use super::jobs::Jobs;
@@ -55,6 +56,7 @@ struct Inner {
     jobs: Jobs,
     queue: Queue,
     drafts: Drafts,
+    live_tests: LiveTests,
     sign_ins: PendingSignIns<PendingSignIn>,
     answered: IdempotencyStore,
     /// Allows one change at a time: each checks all files before it writes one.
@@ -83,6 +85,7 @@ impl App {
             jobs: Jobs::default(),
             queue: Queue::default(),
             drafts: Drafts::new(DraftFiles::of(&own_folder)),
+            live_tests: LiveTests::default(),
             sign_ins: PendingSignIns::at_most(SIGN_INS),
             answered: IdempotencyStore::default(),
             writes: tokio::sync::Mutex::default(),
@@ -232,6 +235,16 @@ impl App {
 
     pub(super) fn drafts(&self) -> &Drafts {
         &self.0.drafts
+    }
+
+    /// Returns the tests of drafts that are in progress.
+    pub(super) fn live_tests(&self) -> &LiveTests {
+        &self.0.live_tests
+    }
+
+    /// Has open pages show what has changed in tests of drafts.
+    pub(super) fn tell_drafts(&self) {
+        self.0.pulse.send_modify(|pulse| pulse.drafts += 1);
     }
 
     /// Returns the sign-ins to sources that have begun.

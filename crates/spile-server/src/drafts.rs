@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
+use crate::draft_tests::DraftTest;
 use spile_core::connector::{Connector, Role};
-use spile_core::run::Run;
 use spile_core::secret::Secret;
 use spile_core::value::Settings;
 use spile_ops::author::DesiredIntegration;
@@ -71,7 +71,7 @@ pub struct Answers {
     /// The streams to sync in full each time, although they could sync incrementally.
     pub in_full: BTreeSet<String>,
     /// The result of its test.
-    pub run: Option<Run>,
+    pub test: Option<DraftTest>,
     /// Counts changes to its settings: results that belong to an earlier count are discarded.
     pub settled: u64,
 }
@@ -125,7 +125,7 @@ impl Draft {
             select: Vec::new(),
             streams: None,
             in_full: BTreeSet::new(),
-            run: None,
+            test: None,
             settled: 0,
         };
         Self { answers, connector, secrets: BTreeMap::new(), keys: Arc::new(keys) }

@@ -23,7 +23,10 @@ pub(super) async fn beat(app: &App) {
         }
         // If the files or the registry cannot be read, pages stay as they are.
         if let Some(now) = look(app).await {
-            app.pulse().send_if_modified(|before| std::mem::replace(before, now) != now);
+            app.pulse().send_if_modified(|before| {
+                let now = Pulse { drafts: before.drafts, ..now };
+                std::mem::replace(before, now) != now
+            });
         }
     }
 }
@@ -37,7 +40,7 @@ async fn look(app: &App) -> Option<Pulse> {
     let tick = is_active.then(|| Timestamp::now().as_second());
     let seen = desk.seen().await;
     let alerts: Vec<String> = seen.alerts.iter().map(|alert| alert.key.to_string()).collect();
-    Some(Pulse { runs: number(&(waiting, ends, tick)), alerts: number(&alerts) })
+    Some(Pulse { runs: number(&(waiting, ends, tick)), alerts: number(&alerts), drafts: 0 })
 }
 
 fn number(of: &impl Hash) -> u64 {

@@ -25,6 +25,7 @@ mod change;
 mod connections;
 mod connector_facts;
 mod contract;
+mod draft_tests;
 mod drafts;
 mod guard;
 mod heartbeat;

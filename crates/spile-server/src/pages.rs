@@ -23,7 +23,7 @@ use spile_view::report::ProblemData;
 use spile_view::runs::grouped;
 
 /// The templates, by name.
-const TEMPLATES: [(&str, &str); 29] = [
+const TEMPLATES: [(&str, &str); 30] = [
     ("activity.html.j2", include_str!("../../../templates/ui/activity.html.j2")),
     ("base.html.j2", include_str!("../../../templates/ui/base.html.j2")),
     ("bookmark.html.j2", include_str!("../../../templates/ui/bookmark.html.j2")),
@@ -32,6 +32,7 @@ const TEMPLATES: [(&str, &str); 29] = [
     ("confirm.html.j2", include_str!("../../../templates/ui/confirm.html.j2")),
     ("connector.html.j2", include_str!("../../../templates/ui/connector.html.j2")),
     ("design.html.j2", include_str!("../../../templates/ui/design.html.j2")),
+    ("draft_test.html.j2", include_str!("../../../templates/ui/draft_test.html.j2")),
     ("fault.html.j2", include_str!("../../../templates/ui/fault.html.j2")),
     ("integration.html.j2", include_str!("../../../templates/ui/integration.html.j2")),
     ("integration_history.html.j2", include_str!("../../../templates/ui/integration_history.html.j2")),

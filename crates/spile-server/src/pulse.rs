@@ -7,4 +7,6 @@ pub struct Pulse {
     pub runs: u64,
     /// That of the alerts.
     pub alerts: u64,
+    /// Counts the steps of tests of drafts.
+    pub drafts: u64,
 }

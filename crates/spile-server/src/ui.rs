@@ -33,6 +33,7 @@ mod source_sign_in;
 mod streams;
 mod unfinished;
 mod wizard;
+mod wizard_test;
 
 use axum::Router;
 use axum::response::Redirect;

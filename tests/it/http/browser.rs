@@ -67,6 +67,18 @@ async fn a_user_adds_salesforce_syncs_and_fixes_a_failure_by_keyboard_alone() {
 }
 
 #[tokio::test]
+async fn a_test_in_the_wizard_shows_its_stages_can_be_canceled_and_leads_to_the_field_that_failed() {
+    let project = Project::with_fault("renewal");
+    project.spile(&["secrets", "init"]).succeeds();
+    let server = Server::start(|words| project.command(words), &[]);
+    let shots = shots().map(|folder| ("SHOTS", folder.into_os_string()));
+    let said = walk("wizard_test.mjs", &server, project.path(), shots.into_iter().collect()).await;
+    let Some(said) = said else { return };
+    assert_eq!(said.code, Some(0), "{}\n{}", said.stdout, said.stderr);
+    assert!(server.stop().success());
+}
+
+#[tokio::test]
 async fn a_user_signs_in_to_salesforce_with_the_button_of_the_wizard_and_its_records_can_be_read() {
     let Some(salesforce) = Salesforce::start() else { return };
     let project = real::salesforce::connected();

@@ -14,7 +14,7 @@ use crate::secrecy::{is_name, is_value};
 pub const MASK: &str = "***";
 
 /// The first records of a source.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Preview {
     /// The streams, in the order in which they arrived.
     pub streams: Vec<PreviewStream>,
@@ -23,7 +23,7 @@ pub struct Preview {
 }
 
 /// The first records of a stream.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PreviewStream {
     /// Its name.
     pub name: String,
@@ -36,7 +36,7 @@ pub struct PreviewStream {
 }
 
 /// A column of a stream.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Column {
     /// Its name.
     pub name: String,

@@ -272,6 +272,9 @@ impl Job {
             self.tell(Event::Preparing { slug: run.slug.clone() });
             meltano.make_ready(&request, &mut interrupt).await?;
         }
+        if self.kind == RunKind::Test {
+            self.tell(Event::Connecting { slug: run.slug.clone() });
+        }
         if self.integration.role() == Role::Loader {
             let environment = &self.options.environment;
             let tested =
@@ -294,7 +297,7 @@ impl Job {
         }
         let mut attempt = match self.kind {
             RunKind::Test => {
-                let tested = meltano.test(&request, &mut interrupt).await;
+                let tested = self.test(&request, &mut interrupt).await;
                 rotated::send_soon(&self.world, &self.options.environment).await;
                 tested?.into()
             }

@@ -102,7 +102,7 @@ pub fn settle(draft: &mut Draft, posted: &Posted) -> Result<(), Refusal> {
         let gone: Vec<&String> = others.filter(|name| !group.settings.contains(name)).collect();
         draft.secrets.retain(|name, _| !gone.contains(&name));
     }
-    draft.answers.run = None;
+    draft.answers.test = None;
     draft.answers.settled += 1;
     if read.faults.is_empty() {
         return Ok(());

@@ -50,7 +50,11 @@ async fn follow(app: &App, headers: &HeaderMap, sender: &mpsc::Sender<&'static s
         let now = *pulse.borrow_and_update();
         // The first look only tells what there is.
         let before = if shown == Pulse::default() { now } else { shown };
-        let changed = [("runs", now.runs != before.runs), ("alerts", now.alerts != before.alerts)];
+        let changed = [
+            ("runs", now.runs != before.runs),
+            ("alerts", now.alerts != before.alerts),
+            ("drafts", now.drafts != before.drafts),
+        ];
         shown = now;
         for (name, _) in changed.into_iter().filter(|(_, has_changed)| *has_changed) {
             if sender.send(name).await.is_err() {

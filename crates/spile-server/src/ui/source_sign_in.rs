@@ -59,7 +59,7 @@ async fn ended(at: At, sign_in: PendingSignIn, query: String) -> Result<Response
             Ok(token) => {
                 let kept = at.app.drafts().update(&id, |draft| {
                     draft.secrets.insert(setting, token);
-                    draft.answers.run = None;
+                    draft.answers.test = None;
                     draft.answers.settled += 1;
                 });
                 kept.ok_or_else(answers::gone)?;

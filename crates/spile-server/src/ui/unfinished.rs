@@ -11,6 +11,7 @@ use crate::drafts::UnfinishedDraft;
 /// Keeps the answers of a step as they are and leaves the wizard. A draft without any answer is dropped.
 pub fn close(at: &At, id: &str, step: &str, posted: &Posted) -> Result<Response, Trouble> {
     find(at, id)?;
+    at.app.live_tests().stop(id);
     let has_answers = at.app.drafts().update(id, |draft| {
         step.clone_into(&mut draft.answers.step);
         keep(at, draft, step, posted)
@@ -26,6 +27,7 @@ pub fn close(at: &At, id: &str, step: &str, posted: &Posted) -> Result<Response,
 pub async fn discard(Path(id): Path<String>, posted: Posted) -> Result<Response, Trouble> {
     let at = &posted.at;
     if find(at, &id)?.answers.owner == at.who.subject {
+        at.app.live_tests().stop(&id);
         at.app.drafts().end(&id);
     }
     Ok(Redirect::to("/marketplace?did=discarded").into_response())

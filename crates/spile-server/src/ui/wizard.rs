@@ -1,7 +1,5 @@
 //! Adds an integration step by step: settings, a test, streams, a schedule, and a review before it is saved.
 
-use std::time::Duration;
-
 use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
@@ -15,6 +13,7 @@ use super::provider;
 use super::section::{begin as begin_action, goes_on};
 use super::shell::{At, Trouble, fault};
 use super::unfinished;
+use super::wizard_test::{self, PATIENCE};
 use crate::caller;
 use crate::change::{self, Bulk, Change, ChangeOutcome};
 use crate::drafts::Draft;
@@ -23,20 +22,13 @@ use crate::pages::plan::PlanPage;
 use crate::refusal::{self, Refusal};
 use crate::setup::Writing;
 use spile_core::connector::Role;
-use spile_core::form;
-use spile_core::integration::field;
 use spile_core::name::{FieldPath, Slug};
-use spile_core::run::Run;
-use spile_core::run::error_line::{self, Sought};
 use spile_ops::discover::{Freshness, Offered, Options};
 use spile_ops::edits::{Destination, WriteOutcome};
 use spile_ops::new::{self, Prepared};
 use spile_ops::{self as ops, author};
 use spile_view::plan_data::PlanData;
 use spile_world::{Outside, World};
-
-/// How long a test or a discovery may take.
-const PATIENCE: Duration = Duration::from_secs(100);
 
 /// The steps of a source, with their titles.
 const STEPS: [(&str, &str); 5] = [
@@ -95,10 +87,13 @@ pub async fn page(
         .enumerate()
         .map(|(at, (_, name))| json!({ "name": name, "is_here": at == place, "is_done": at < place }));
     let back = place.checked_sub(1).map(|before| format!("/drafts/{id}/{}", steps[before].0));
-    let faults = refusal.map(Refusal::faults).unwrap_or_default();
+    let mut faults = refusal.map(Refusal::faults).unwrap_or_default();
+    if refusal.is_none() && step == "settings" {
+        faults.extend(wizard_test::fault(at, draft).await);
+    }
     let mut data = json!({
         "connector": mark(&draft.connector), "steps": shown.collect::<Vec<_>>(), "step": step, "back": back,
-        "action": format!("/drafts/{id}/{step}"), "fault": refusal.map(fault), "run": null, "streams": null,
+        "action": format!("/drafts/{id}/{step}"), "fault": refusal.map(fault), "test": null, "streams": null,
         "general": [], "all": null, "plan": null, "start": null, "sign_in": provider::offered(at, &draft.connector),
         "check": format!("/check/{}/{}", draft.connector.head.role, draft.connector.head.name),
     });
@@ -117,8 +112,7 @@ pub async fn page(
             data["all"] = json!(Fields::of(&draft.connector, &AnswersSoFar { set, faults, ..known(draft) }));
         }
         "test" => {
-            let file = prepare(at, draft).await.map(|prepared| prepared.text).unwrap_or_default();
-            data["run"] = draft.answers.run.as_ref().map_or(Value::Null, |run| tested(draft, &file, run));
+            data["test"] = wizard_test::data(at, id, draft).await;
         }
         "streams" => {
             data["streams"] = draft.answers.streams.iter().flatten().map(|one| offered(draft, one)).collect();
@@ -129,21 +123,6 @@ pub async fn page(
     let status = refusal.map_or(StatusCode::OK, Refusal::status);
     let title = format!("Add {}", draft.connector.head.label);
     at.page_with(status, "wizard.html.j2", &title, data).await
-}
-
-fn tested(draft: &Draft, file: &str, run: &Run) -> Value {
-    let ok = run.status.succeeded();
-    let message = if ok { "The connection works.".to_owned() } else { run.error.clone().unwrap_or_default() };
-    let line = run.cause.filter(|_| !ok).and_then(|cause| {
-        let sought = Sought { cause, reason: run.error.as_deref().unwrap_or_default() };
-        error_line::line(file, &draft.connector, &sought)
-    });
-    let field = line.and_then(|line| field::at_line(file, line.number)).filter(|field| field.rest().is_some());
-    let setting = field.as_ref().and_then(|field| draft.connector.setting(field.rest()?));
-    let label = setting.map(form::label);
-    let field = field.map(|field| format!("{field}-field"));
-    let help = run.help().filter(|_| !ok).map(str::to_owned);
-    json!({ "ok": ok, "message": message, "help": help, "field": field, "field_label": label })
 }
 
 async fn review(at: &At, draft: &Draft, data: &mut Value) -> Result<(), Trouble> {
@@ -173,7 +152,7 @@ fn without_secrets(text: &str) -> String {
 }
 
 /// Prepares the file from the answers; writes nothing.
-async fn prepare(at: &At, draft: &Draft) -> Result<Prepared, Refusal> {
+pub async fn prepare(at: &At, draft: &Draft) -> Result<Prepared, Refusal> {
     let refused = |message: &str| {
         let mut refusal = Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "spile::http::field", message);
         refusal.errors.push(crate::refusal::FieldError {
@@ -202,9 +181,17 @@ pub async fn answer(Path((id, step)): Path<(String, String)>, posted: Posted) ->
     if posted.get("do") == "close" {
         return unfinished::close(at, &id, &step, &posted);
     }
+    if step == "settings" {
+        // It would test the old ones.
+        at.app.live_tests().stop(&id);
+    }
     let outcome = match (step.as_str(), posted.get("do")) {
         ("settings", _) => at.app.drafts().update(&id, |draft| settle(draft, &posted)).ok_or_else(gone)?.map(|()| true),
-        ("test", "test") => test(at, &id, &draft).await.map(|()| false),
+        ("test", "test") => wizard_test::begin(at, &id, &draft).await.map(|()| false),
+        ("test", "cancel") => {
+            at.app.live_tests().stop(&id);
+            Ok(false)
+        }
         ("streams", "discover") => discover(at, &id, &draft).await.map(|()| false),
         ("streams", _) => at.app.drafts().update(&id, |draft| choose(draft, &posted)).ok_or_else(gone)?.map(|()| true),
         ("schedule", _) => {
@@ -239,29 +226,14 @@ pub async fn answer(Path((id, step)): Path<(String, String)>, posted: Posted) ->
 }
 
 /// Returns the world of a draft, which reaches no registry and uses the draft's own keys.
-fn world(at: &At, draft: &Draft, prepared: &Prepared) -> World {
+pub fn world(at: &At, draft: &Draft, prepared: &Prepared) -> World {
     prepared.offline(&Outside { keys: draft.keys.clone(), ..at.app.setup().outside.clone() })
 }
 
 /// Records an action on a draft, because it used the draft's secrets.
-fn note(at: &At, action: &str, prepared: &Prepared, failed: Option<String>) -> Result<(), Refusal> {
+pub fn note(at: &At, action: &str, prepared: &Prepared, failed: Option<String>) -> Result<(), Refusal> {
     let result = failed.unwrap_or_else(|| "before it was saved".to_owned());
     at.app.note(&at.who, action, std::slice::from_ref(&prepared.slug), Some(result))
-}
-
-async fn test(at: &At, id: &str, draft: &Draft) -> Result<(), Refusal> {
-    let prepared = prepare(at, draft).await?;
-    let mut options = at.app.options(&at.desk);
-    options.timeout = Some(PATIENCE);
-    let tested = new::test(&world(at, draft, &prepared), &prepared, &options, &mut drop).await;
-    let noted = note(at, "test", &prepared, tested.as_ref().err().map(refusal::failed));
-    let run = tested?;
-    at.app.drafts().update(id, |kept| {
-        if kept.answers.settled == draft.answers.settled {
-            kept.answers.run = run;
-        }
-    });
-    noted
 }
 
 async fn discover(at: &At, id: &str, draft: &Draft) -> Result<(), Refusal> {

@@ -2,7 +2,7 @@
 
 use tokio::sync::watch;
 
-use super::call::{Call, Collected};
+use super::call::{Call, Collected, OnFirst};
 use super::{Finished, Meltano, Outcome, Request, RunError};
 use spile_core::run::Cause;
 
@@ -14,6 +14,14 @@ pub(super) struct Limit {
     pub subject: &'static str,
     /// The next step after that sentence, with the colon before it; may be empty.
     pub advice: &'static str,
+}
+
+/// What an answer may be, and who learns of its beginning.
+pub(super) struct AnswerOptions {
+    /// How large it may be.
+    pub limit: Limit,
+    /// Called when it begins.
+    pub on_first: Option<OnFirst>,
 }
 
 /// The whole output of an invocation.
@@ -38,7 +46,19 @@ impl Meltano {
         limit: Limit,
         interrupt: &mut watch::Receiver<bool>,
     ) -> Result<Answer, RunError> {
-        let mut output = Collected::up_to(limit.bytes);
+        self.answer_telling(request, arguments, AnswerOptions { limit, on_first: None }, interrupt).await
+    }
+
+    /// Does the same, and tells when the output begins.
+    pub(super) async fn answer_telling(
+        &self,
+        request: &Request,
+        arguments: &[String],
+        options: AnswerOptions,
+        interrupt: &mut watch::Receiver<bool>,
+    ) -> Result<Answer, RunError> {
+        let AnswerOptions { limit, on_first } = options;
+        let mut output = Collected::up_to(limit.bytes).telling(on_first);
         let call = Call { output: Some(&mut output), ..Call::from(arguments) };
         let ended = self.invoke(request, call, interrupt, &mut |_| ()).await;
         match (output.into_bytes(), ended) {

@@ -44,20 +44,28 @@ impl Call<'_> {
     }
 }
 
+/// Called when the output begins.
+pub(super) type OnFirst = Box<dyn FnOnce() + Send>;
+
 /// The whole standard output of an invocation, up to a size limit.
-#[derive(Debug)]
 pub(super) struct Collected {
     bytes: Vec<u8>,
     /// The original output, if a secret was masked in it.
     unstruck: Option<Vec<u8>>,
     most: usize,
     is_too_much: bool,
+    on_first: Option<OnFirst>,
 }
 
 impl Collected {
     /// Creates an empty one with a limit in bytes.
     pub(super) fn up_to(most: usize) -> Self {
-        Self { bytes: Vec::new(), unstruck: None, most, is_too_much: false }
+        Self { bytes: Vec::new(), unstruck: None, most, is_too_much: false, on_first: None }
+    }
+
+    /// Calls this when the output begins.
+    pub(super) fn telling(self, on_first: Option<OnFirst>) -> Self {
+        Self { on_first, ..self }
     }
 
     /// Appends a piece.
@@ -65,6 +73,9 @@ impl Collected {
     /// # Errors
     /// When the limit is exceeded.
     pub(super) fn take(&mut self, piece: &[u8]) -> io::Result<()> {
+        if let Some(tell) = self.on_first.take() {
+            tell();
+        }
         if self.bytes.len() + piece.len() > self.most {
             self.is_too_much = true;
             self.bytes = Vec::new();

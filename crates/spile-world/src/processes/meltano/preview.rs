@@ -1,11 +1,13 @@
 //! Reads the first records of each selected stream of a source, without bookmarks and without a loader.
 
+use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use super::answer::{Answer, Limit};
+use super::answer::{Answer, AnswerOptions, Limit};
+use super::call::OnFirst;
 use super::{Meltano, Outcome, Request, RunError};
 
-/// The file that tells `launch.py` how many records of each stream to read.
+/// The file that tells `launch.py` how many records of each stream to read, or that the first of any stream is enough.
 const ASKED: &str = "preview.json";
 
 /// The most bytes of all records together.
@@ -33,12 +35,39 @@ impl Meltano {
         most: u32,
         interrupt: &mut watch::Receiver<bool>,
     ) -> Result<FirstRecords, RunError> {
+        let asked = json!({ "records": most, "is_test": false });
+        self.read_first(request, &asked, None, interrupt).await
+    }
+
+    /// Tests an extractor's connection by reading one record of any stream. Calls `on_first` when the tap begins to write.
+    ///
+    /// # Errors
+    /// As [`Meltano::first_records`].
+    pub async fn first_record(
+        &self,
+        request: &Request,
+        on_first: OnFirst,
+        interrupt: &mut watch::Receiver<bool>,
+    ) -> Result<FirstRecords, RunError> {
+        let asked = json!({ "records": 1, "is_test": true });
+        self.read_first(request, &asked, Some(on_first), interrupt).await
+    }
+
+    async fn read_first(
+        &self,
+        request: &Request,
+        asked: &Value,
+        on_first: Option<OnFirst>,
+        interrupt: &mut watch::Receiver<bool>,
+    ) -> Result<FirstRecords, RunError> {
         let hold = self.held(request)?;
         let private = hold.private();
-        private.write(ASKED, &most.to_string()).map_err(RunError::io("write", &private.path(ASKED)))?;
+        private.write(ASKED, &asked.to_string()).map_err(RunError::io("write", &private.path(ASKED)))?;
         let request = Request { hold: Some(hold), ..request.clone() };
         let arguments = ["config", "test", &request.extractor].map(str::to_owned);
-        let Answer { outcome, bytes: messages, .. } = self.answer(&request, &arguments, LARGEST, interrupt).await?;
+        let options = AnswerOptions { limit: LARGEST, on_first };
+        let Answer { outcome, bytes: messages, .. } =
+            self.answer_telling(&request, &arguments, options, interrupt).await?;
         Ok(FirstRecords { outcome, messages })
     }
 }
