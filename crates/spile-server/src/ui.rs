@@ -30,6 +30,7 @@ mod settings;
 mod shell;
 mod source_changes;
 mod source_sign_in;
+mod state;
 mod streams;
 mod unfinished;
 mod wizard;

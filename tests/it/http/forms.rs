@@ -163,6 +163,16 @@ async fn how_records_pass_is_chosen_where_both_sides_leave_a_choice() {
 }
 
 #[tokio::test]
+async fn the_wizard_proposes_a_name_that_is_free() {
+    let folder = project();
+    folder.write("integrations/kinds.toml", SHOP);
+    let server = Server::of_folder(&folder, &[]);
+    let browser = server.browser().await;
+    let begun = browser.goes("/new/extractor/kinds", &[]).await;
+    assert_eq!(Form::of(&browser.page(&begun).await, &begun).get("name"), "kinds 2");
+}
+
+#[tokio::test]
 async fn changes_of_one_side_are_merged_and_conflicts_are_shown() {
     let folder = project();
     folder.write("integrations/shop.toml", SHOP);

@@ -17,19 +17,19 @@ use super::connector_card::mark;
 use super::form::Posted;
 use super::query::query;
 use super::shell::{At, Trouble, fault};
+use super::state::{Known, next, next_tick, state};
 use crate::api::fits;
 use crate::change::{self, Bulk};
 use crate::pages::Tab;
 use crate::pages::plan::PlanPage;
 use crate::pages::when::When;
-use crate::pages::words::{StatusWord, run_state, status};
-use crate::project_view::ProjectView;
+use crate::pages::words::{StatusWord, run_state};
+use crate::project_view::{ProjectView, Standings};
 use crate::refusal::Refusal;
-use spile_core::connector::Role;
-use spile_core::integration::{Integration, Tick, Timetable};
+use spile_core::integration::Integration;
 use spile_core::name::{EnvironmentName, IntegrationId, Slug};
 use spile_core::plan::{Scope, Selection};
-use spile_core::run::{Run, RunStatus};
+use spile_core::run::Run;
 use spile_core::settings::AlertKind;
 use spile_ops as ops;
 use spile_view::plan_data::PlanData;
@@ -37,6 +37,9 @@ use spile_world::stores::runs::Standing;
 
 /// How many integrations a page shows.
 const MOST: usize = 100;
+
+/// How many are seen behind a dialog.
+const BEHIND: usize = 12;
 
 /// The query of the page.
 #[derive(Debug, Default, Deserialize)]
@@ -119,19 +122,22 @@ struct RefusedBulk<'a> {
     selected: &'a [Slug],
 }
 
+/// Returns the first rows of the list, for the page behind a dialog.
+pub async fn behind(at: &At) -> Vec<Value> {
+    let standings = at.desk.standings().await;
+    let live = Live::of(at, &standings).await;
+    let integrations = &at.desk.loaded.integrations;
+    let loader = |one: &Integration| {
+        let loader = one.at(&at.desk.environment).loader.as_ref();
+        loader.and_then(|slug| integrations.find(slug.as_str()))
+    };
+    integrations.by_slug().take(BEHIND).map(|one| live.row(one, loader(one))).collect()
+}
+
 async fn page(at: &At, wanted: &IntegrationsPageQuery, refused: Option<RefusedBulk<'_>>) -> Result<Response, Trouble> {
     let desk = &at.desk;
-    let now = Timestamp::now();
     let standings = desk.standings().await;
-    // Without a registry, the page shows the files alone.
-    let live = Live {
-        environment: &desk.environment,
-        standings: standings.as_deref().ok(),
-        newest: desk.world.runs.newest_of_each().await.unwrap_or_default(),
-        drifted: desk.drifted().await,
-        late: late(desk).await,
-        now,
-    };
+    let live = Live::of(at, &standings).await;
     let all: Vec<_> = desk.loaded.integrations.by_slug().collect();
     let is_wanted = |one: &&Arc<Integration>| {
         fits(one, Some(&wanted.q)) && live.is_in(one, &wanted.state) && live.has_tag(one, &wanted.tag)
@@ -212,7 +218,7 @@ fn views(live: &Live<'_>, all: &[&Arc<Integration>], wanted: &IntegrationsPageQu
     states.into_iter().chain(tags).filter(|view| view.count > 0 || view.is_here).collect()
 }
 
-impl Live<'_> {
+impl<'a> Live<'a> {
     fn state(&self, one: &Integration) -> StatusWord {
         let standing = self.standings.and_then(|known| known.get(&one.id));
         state(one, self.environment, Known { standing, newest: self.newest.get(&one.id) })
@@ -247,6 +253,19 @@ impl Live<'_> {
         }
     }
 
+    /// Asks for it. Without a registry, pages show the files alone.
+    async fn of(at: &'a At, standings: &'a Standings) -> Self {
+        let desk = &at.desk;
+        Self {
+            environment: &desk.environment,
+            standings: standings.as_deref().ok(),
+            newest: desk.world.runs.newest_of_each().await.unwrap_or_default(),
+            drifted: desk.drifted().await,
+            late: late(desk).await,
+            now: Timestamp::now(),
+        }
+    }
+
     fn row(&self, one: &Integration, loader: Option<&Arc<Integration>>) -> Value {
         let last = self
             .newest
@@ -266,43 +285,6 @@ impl Live<'_> {
             "next": self.standings.is_none_or(|known| known.contains_key(&one.id)).then(|| next(one, self.environment, self.now)),
         })
     }
-}
-
-/// Returns the state of an integration in an environment.
-pub fn state(one: &Integration, environment: &EnvironmentName, known: Known<'_>) -> StatusWord {
-    if !one.at(environment).enabled {
-        return StatusWord { word: "disabled", tone: "" };
-    }
-    if one.role() == Role::Loader {
-        return StatusWord { word: "destination", tone: "" };
-    }
-    let word = known.standing.map(|standing| standing.status.as_str());
-    // The registry only counts runs that end after the first apply.
-    match (word, known.newest.map(|run| run.status)) {
-        (Some("pending"), Some(newest)) if newest.succeeded() => status(Some("active")),
-        (Some("pending"), Some(RunStatus::Failed)) => status(Some("error")),
-        _ => status(word),
-    }
-}
-
-/// What is known of an integration besides its file.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Known<'a> {
-    /// What the registry says; `None` if it was never applied.
-    pub standing: Option<&'a Standing>,
-    /// Its newest run.
-    pub newest: Option<&'a Run>,
-}
-
-/// Returns when it will be synced next, in words.
-pub fn next(one: &Integration, environment: &EnvironmentName, now: Timestamp) -> Option<When> {
-    next_tick(one, environment, now).map(|tick| When::relative(tick.at, now))
-}
-
-/// Returns when it will be synced next.
-pub fn next_tick(one: &Integration, environment: &EnvironmentName, now: Timestamp) -> Option<Tick> {
-    let timetable = Timetable::of(one, environment).filter(|_| one.at(environment).enabled)?;
-    timetable.next_after(now)
 }
 
 /// Carries out an action, or asks first. If it is refused, the list says why, with the same integrations selected.

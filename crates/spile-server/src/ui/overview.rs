@@ -8,9 +8,9 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::integrations::{Known, next_tick, state};
 use super::notifications::row;
 use super::shell::{At, Trouble};
+use super::state::{Known, next_tick, state};
 use super::unfinished;
 use crate::pages::timeline::TimelineRow;
 use crate::pages::when::When;

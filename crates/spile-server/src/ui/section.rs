@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 use url::form_urlencoded::Serializer;
 
 use super::connector_card::mark;
-use super::integrations::{Known, state};
 use super::shell::{At, Trouble, fault};
 use super::source_changes;
+use super::state::{Known, state};
 use crate::change::{self, Bulk, ChangeOutcome};
 use crate::pages::Tab;
 use crate::refusal::Refusal;

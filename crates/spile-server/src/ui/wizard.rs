@@ -9,6 +9,7 @@ use super::answers::{choose, find, general, gone, known, schedule, settle};
 use super::connector_card::mark;
 use super::form::Posted;
 use super::general::text;
+use super::integrations;
 use super::provider;
 use super::section::{begin as begin_action, goes_on};
 use super::shell::{At, Trouble, fault};
@@ -30,6 +31,9 @@ use spile_ops::{self as ops, author};
 use spile_view::plan_data::PlanData;
 use spile_world::{Outside, World};
 
+/// How many names to try before the user has to find one.
+const MOST_NAMES: usize = 1_000;
+
 /// The steps of a source, with their titles.
 const STEPS: [(&str, &str); 5] = [
     ("settings", "Settings"),
@@ -44,8 +48,19 @@ pub async fn begin(Path((kind, name)): Path<(String, String)>, posted: Posted) -
     let at = &posted.at;
     let role = Role::WORDS.into_iter().find(|(word, _)| *word == kind).map_or(Role::Extractor, |(_, role)| role);
     let connector = change::connector(&at.app, &name, role)?;
-    let id = at.app.drafts().begin(Draft::new(&at.who.subject, connector, at.app.fresh_keys()));
+    let mut draft = Draft::new(&at.who.subject, connector, at.app.fresh_keys());
+    draft.answers.name = free_name(at, &draft.answers.name);
+    let id = at.app.drafts().begin(draft);
     Ok(Redirect::to(&format!("/drafts/{id}/settings")).into_response())
+}
+
+/// Returns a name that no integration has yet: `Salesforce`, or `Salesforce 2`.
+fn free_name(at: &At, name: &str) -> String {
+    let is_free = |name: &String| {
+        Slug::from_words(name).is_some_and(|slug| at.desk.loaded.integrations.find(slug.as_str()).is_none())
+    };
+    let numbered = (2..MOST_NAMES).map(|number| format!("{name} {number}"));
+    std::iter::once(name.to_owned()).chain(numbered).find(is_free).unwrap_or_else(|| name.to_owned())
 }
 
 /// A GET request must not start a draft, so it leads to the connector in the catalog.
@@ -97,6 +112,7 @@ pub async fn page(
         "general": [], "all": null, "plan": null, "start": null, "sign_in": provider::offered(at, &draft.connector),
         "check": format!("/check/{}/{}", draft.connector.head.role, draft.connector.head.name),
     });
+    data["behind"] = json!(integrations::behind(at).await);
     match step {
         "settings" => {
             let mut name = text(
