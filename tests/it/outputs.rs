@@ -4,6 +4,7 @@ pub mod airflow;
 mod changes;
 pub mod dagster;
 pub mod dbt;
+mod github;
 pub mod kubernetes;
 mod literals;
 mod systemd;

@@ -155,10 +155,12 @@ impl Output {
         let found = tasks_of(text);
         for (_, task) in asked.iter().filter(|(id, _)| found.get(id).is_none()) {
             let (slug, path, span) = (task.slug.to_string(), self.path.display().to_string(), span.clone().into());
-            let mistake = if builtin == Builtin::Dbt {
-                OutputMistake::NoTables { reason: NoTables::of(task), slug, path, span }
-            } else {
-                OutputMistake::LeftOut { slug, path, schedule: task.schedule.clone(), span }
+            let mistake = match builtin {
+                Builtin::Dbt => OutputMistake::NoTables { reason: NoTables::of(task), slug, path, span },
+                Builtin::Github if !task.is_in_utc() => {
+                    OutputMistake::OnlyUtc { slug, path, timezone: task.timezone.clone(), span }
+                }
+                _ => OutputMistake::LeftOut { slug, path, schedule: task.schedule.clone(), span },
             };
             problems.push(source, mistake);
         }
@@ -193,6 +195,7 @@ fn source(builtin: Builtin) -> Source {
         Builtin::Airflow => Source::new("airflow.py.j2", include_str!("../../../../templates/airflow.py.j2")),
         Builtin::Dagster => Source::new("dagster.py.j2", include_str!("../../../../templates/dagster.py.j2")),
         Builtin::Dbt => Source::new("dbt.yml.j2", include_str!("../../../../templates/dbt.yml.j2")),
+        Builtin::Github => Source::new("github.yml.j2", include_str!("../../../../templates/github.yml.j2")),
         Builtin::Kubernetes => {
             Source::new("kubernetes.yml.j2", include_str!("../../../../templates/kubernetes.yml.j2"))
         }

@@ -127,6 +127,22 @@ fn values(builtin: Builtin) -> Value {
             ];
             table(keys, &[])
         }
+        Builtin::Github => {
+            let mut secrets =
+                texts("The secrets of the repository that syncs get as variables; the default is `SOPS_AGE_KEY`.");
+            secrets["items"]["pattern"] = json!("^[A-Za-z_][A-Za-z0-9_]*$");
+            let plain = |what: &str| {
+                let mut plain = text(what);
+                plain["pattern"] = json!("^[A-Za-z0-9._+][A-Za-z0-9._+-]*$");
+                plain
+            };
+            let keys = [
+                ("secrets", secrets),
+                ("environment", plain("The environment of the repository that keeps the secrets.")),
+                ("version", plain("The version of spile that is installed; the default is the newest.")),
+            ];
+            table(keys, &[])
+        }
         Builtin::Kubernetes => {
             let keys = [
                 ("image", text("The image that contains spile and the project.")),

@@ -3,6 +3,7 @@
 mod builtin;
 mod path;
 mod unit;
+mod workflow;
 
 use std::path::{Path, PathBuf};
 
@@ -107,9 +108,10 @@ impl OutputEntry {
                 drop(table.required_table("values", example, problems));
                 BuiltinValues::default()
             }
-            (Some(Builtin::Airflow | Builtin::Dagster | Builtin::Dbt | Builtin::Systemd) | None, None) => {
-                BuiltinValues::default()
-            }
+            (
+                Some(Builtin::Airflow | Builtin::Dagster | Builtin::Dbt | Builtin::Github | Builtin::Systemd) | None,
+                None,
+            ) => BuiltinValues::default(),
         };
         table.finish(problems);
         Self { path: path.and_then(|path| path::checked(path, problems)), template, environment, values }

@@ -40,6 +40,26 @@ pub enum OutputMistake {
         #[label("this output")]
         span: SourceSpan,
     },
+    /// A schedule in a time zone that the output's scheduler does not know.
+    #[error(
+        "`{slug}` is left out of the output `{path}`: GitHub only knows times in UTC, and its schedule is in `{timezone}`"
+    )]
+    #[diagnostic(
+        code(spile::output::only_utc),
+        severity(Warning),
+        help("write the schedule in UTC and remove `timezone`, or have a workflow of your own start `spile run-due`")
+    )]
+    OnlyUtc {
+        /// The integration.
+        slug: String,
+        /// The output.
+        path: String,
+        /// The time zone.
+        timezone: String,
+        /// Where `spile.toml` names the output's template.
+        #[label("this output")]
+        span: SourceSpan,
+    },
     /// An integration whose tables an output cannot list.
     #[error("`{slug}` is left out of the output `{path}`: {reason}")]
     #[diagnostic(code(spile::output::no_tables), severity(Warning), help("{}", reason.help(slug)))]

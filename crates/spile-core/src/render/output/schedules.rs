@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
+use super::task::UTC;
 use super::{Task, cron, names};
 
 /// Groups tasks by schedule and time zone. The name of a group depends only on these two.
@@ -20,7 +21,9 @@ pub(super) fn grouped(project: &str, environment: &str, tasks: &[(&Task, Value)]
             "identifier": names::identifier(&name),
             "schedule": schedule,
             "cron": cron::fields(schedule),
+            "interval": members[0].1["interval"],
             "timezone": timezone,
+            "is_utc": UTC.contains(&timezone),
             "tags": tags,
             "integrations": members.iter().map(|(_, value)| value).collect::<Vec<_>>(),
         })

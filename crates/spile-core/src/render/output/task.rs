@@ -41,6 +41,9 @@ pub struct Task {
     pub timing: Option<TaskTiming>,
 }
 
+/// The names of UTC.
+pub(super) const UTC: [&str; 2] = ["UTC", "Etc/UTC"];
+
 /// How a schedule is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskTiming {
@@ -72,6 +75,11 @@ impl Task {
             loaded_at: None,
             timing: None,
         })
+    }
+
+    /// Tells whether its schedule is in UTC.
+    pub(super) fn is_in_utc(&self) -> bool {
+        UTC.contains(&self.timezone.as_str())
     }
 
     /// Adds how its schedule is kept.

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::unit::{UnitPath, UserName};
+use super::workflow::{PlainName, SecretNames};
 use crate::problem::Problems;
 use crate::source::Placed;
 use crate::table::Table;
@@ -16,6 +17,8 @@ pub enum Builtin {
     Dagster,
     /// Sources of dbt.
     Dbt,
+    /// A workflow of GitHub Actions.
+    Github,
     /// `CronJob`s of Kubernetes.
     Kubernetes,
     /// Services and timers of systemd.
@@ -33,7 +36,7 @@ pub(super) struct BuiltinValues {
 
 impl Builtin {
     /// All built-in templates.
-    pub const ALL: [Self; 5] = [Self::Airflow, Self::Dagster, Self::Dbt, Self::Kubernetes, Self::Systemd];
+    pub const ALL: [Self; 6] = [Self::Airflow, Self::Dagster, Self::Dbt, Self::Github, Self::Kubernetes, Self::Systemd];
 
     /// Returns its name in `spile.toml`.
     #[must_use]
@@ -42,6 +45,7 @@ impl Builtin {
             Self::Airflow => "airflow",
             Self::Dagster => "dagster",
             Self::Dbt => "dbt",
+            Self::Github => "github",
             Self::Kubernetes => "kubernetes",
             Self::Systemd => "systemd",
         }
@@ -67,7 +71,7 @@ impl Builtin {
 
     /// Tells whether it repeats failed syncs itself.
     fn retries(self) -> bool {
-        !matches!(self, Self::Dbt | Self::Systemd)
+        !matches!(self, Self::Dbt | Self::Github | Self::Systemd)
     }
 
     /// Reads its inputs in addition to the integrations.
@@ -95,6 +99,12 @@ impl Builtin {
                             .map(Value::from),
                     );
                 }
+            }
+            Self::Github => {
+                let secrets = table.texts("secrets", problems).map(|names| SecretNames::read(names, &table, problems));
+                put("secrets", secrets.map(Value::from));
+                put("environment", table.parsed::<PlainName>("environment", problems).map(|name| name.value.into()));
+                put("version", table.parsed::<PlainName>("version", problems).map(|name| name.value.into()));
             }
             Self::Kubernetes => {
                 let image = table.required_text("image", "\"ghcr.io/acme/spile:1\"", problems);
