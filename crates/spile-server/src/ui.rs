@@ -9,6 +9,7 @@ mod changes;
 mod connector;
 mod connector_card;
 mod design;
+mod draft_file;
 mod edited;
 mod events;
 mod failure;

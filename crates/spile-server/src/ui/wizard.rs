@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::answers::{choose, find, general, gone, known, schedule, settle};
 use super::connector_card::mark;
+use super::draft_file::{note, prepare, world};
 use super::form::Posted;
 use super::general::text;
 use super::integrations;
@@ -23,13 +24,12 @@ use crate::pages::plan::PlanPage;
 use crate::refusal::{self, Refusal};
 use crate::setup::Writing;
 use spile_core::connector::Role;
-use spile_core::name::{FieldPath, Slug};
+use spile_core::name::Slug;
+use spile_ops as ops;
 use spile_ops::discover::{Freshness, Offered, Options};
 use spile_ops::edits::{Destination, WriteOutcome};
-use spile_ops::new::{self, Prepared};
-use spile_ops::{self as ops, author};
+use spile_ops::new;
 use spile_view::plan_data::PlanData;
-use spile_world::{Outside, World};
 
 /// How many names to try before the user has to find one.
 const MOST_NAMES: usize = 1_000;
@@ -167,30 +167,6 @@ fn without_secrets(text: &str) -> String {
     format!("{before}\n[secrets]\n{}\n", lines.join("\n"))
 }
 
-/// Prepares the file from the answers; writes nothing.
-pub async fn prepare(at: &At, draft: &Draft) -> Result<Prepared, Refusal> {
-    let refused = |message: &str| {
-        let mut refusal = Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "spile::http::field", message);
-        refusal.errors.push(crate::refusal::FieldError {
-            field: Some(FieldPath::of("name")),
-            code: "spile::http::field".to_owned(),
-            message: message.to_owned(),
-            help: None,
-            file: String::new(),
-            line: 0,
-        });
-        refusal
-    };
-    let slug = Slug::from_words(&draft.answers.name).ok_or_else(|| refused("enter a name with letters or digits"))?;
-    let program = at.app.program();
-    let access = change::access(&at.app.setup().project, &draft.keys, &program);
-    let prepared = author::create(access, &slug, &draft.connector, &draft.wanted()).await;
-    prepared.map_err(|error| match error {
-        ops::Error::Taken { .. } => refused("an integration with that name already exists"),
-        error => Refusal::of(&error, Some(&draft.connector)),
-    })
-}
-
 pub async fn answer(Path((id, step)): Path<(String, String)>, posted: Posted) -> Result<Response, Trouble> {
     let at = &posted.at;
     let draft = find(at, &id)?;
@@ -239,17 +215,6 @@ pub async fn answer(Path((id, step)): Path<(String, String)>, posted: Posted) ->
     let place = steps.iter().position(|(known, _)| *known == step).unwrap_or(0);
     let next = if goes_on { steps.get(place + 1).map_or("review", |(next, _)| next) } else { step.as_str() };
     Ok(Redirect::to(&format!("/drafts/{id}/{next}")).into_response())
-}
-
-/// Returns the world of a draft, which reaches no registry and uses the draft's own keys.
-pub fn world(at: &At, draft: &Draft, prepared: &Prepared) -> World {
-    prepared.offline(&Outside { keys: draft.keys.clone(), ..at.app.setup().outside.clone() })
-}
-
-/// Records an action on a draft, because it used the draft's secrets.
-pub fn note(at: &At, action: &str, prepared: &Prepared, failed: Option<String>) -> Result<(), Refusal> {
-    let result = failed.unwrap_or_else(|| "before it was saved".to_owned());
-    at.app.note(&at.who, action, std::slice::from_ref(&prepared.slug), Some(result))
 }
 
 async fn discover(at: &At, id: &str, draft: &Draft) -> Result<(), Refusal> {

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::draft_file::{note, prepare, world};
 use super::shell::{At, fault as fault_of};
-use super::wizard::{note, prepare, world};
 use crate::app::App;
 use crate::draft_tests::{DraftTest, LiveTest, SampleRecord, StageTime, TestStage};
 use crate::drafts::Draft;
