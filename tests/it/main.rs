@@ -15,6 +15,7 @@ mod contract;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod crash;
 mod distribution;
+mod docs;
 mod editors;
 mod examples;
 mod executable;
