@@ -28,10 +28,23 @@ function ready(root) {
       dialog.showModal();
     }
     dialog.addEventListener("cancel", (event) => {
+      // A dialog inside it has its own end.
+      if (event.target !== dialog) return;
       event.preventDefault();
       const way = dialog.querySelector("[data-close]");
       if (way) way.click();
     });
+    // A browser ends a dialog at the second Esc in a row, whatever its `cancel` says.
+    dialog.addEventListener("keydown", (event) => {
+      if (event.key !== "Escape" || event.isComposing) return;
+      event.preventDefault();
+      const inner = dialog.querySelector("dialog[open]");
+      const way = dialog.querySelector("[data-close]");
+      if (inner) inner.close();
+      else if (way) way.click();
+    });
+    const main = dialog.querySelector("[data-focus]");
+    if (main) main.focus();
   }
   for (const choice of root.querySelectorAll("[data-ways]")) {
     const show = () => {
@@ -60,6 +73,7 @@ function ready(root) {
     label.closest("form").addEventListener("change", count);
     count();
   }
+  for (const { form } of root.querySelectorAll("[data-asks]")) unchanged.set(form, sent(form));
   for (const log of root.querySelectorAll("[data-follow]")) log.scrollTop = readBack ?? log.scrollHeight;
   const wrong = root.querySelector("[aria-invalid=true]");
   if (wrong && root === document) wrong.focus();
@@ -80,6 +94,16 @@ function enterField() {
 }
 window.addEventListener("load", enterField);
 window.addEventListener("hashchange", enterField);
+
+// Closing a form with answers that were not sent asks what to do with them.
+const sent = (form) => JSON.stringify([...new FormData(form)].filter(([name]) => name !== "csrf"));
+const unchanged = new WeakMap();
+document.addEventListener("click", (event) => {
+  const button = event.target instanceof Element && event.target.closest("[data-asks]");
+  if (!button || !unchanged.has(button.form) || unchanged.get(button.form) === sent(button.form)) return;
+  event.preventDefault();
+  document.getElementById(button.dataset.asks).showModal();
+});
 
 // What takes long says so, and is not begun twice.
 document.addEventListener("submit", (event) => {

@@ -95,6 +95,15 @@ async function leaveWizard(house) {
   await house.follow("button", "Add PostgreSQL as a source");
   await house.type("Name (required)", "Later");
   await page.keyboard.press("Escape");
+  const ask = page.getByRole("dialog", { name: "Keep what you entered?" });
+  await ask.waitFor();
+  await house.look("wizard: keep or discard");
+  // Esc, and a button, lead back to what was typed.
+  await page.keyboard.press("Escape");
+  await ask.waitFor({ state: "hidden" });
+  assert.equal(await page.getByLabel("Name (required)").inputValue(), "Later");
+  await page.keyboard.press("Escape");
+  await house.press("button", "Keep the draft");
   await page.waitForURL("**/marketplace?did=draft");
   await house.look("a draft that was left");
   await house.follow("link", "Continue with Later");

@@ -130,6 +130,13 @@ impl Refusal {
         }))
     }
 
+    /// Adds the problems of fields that have none yet, so that a form shows all of them at once.
+    pub fn add(&mut self, rest: &Self) {
+        let is_new = |error: &&FieldError| self.errors.iter().all(|known| known.field != error.field);
+        let new: Vec<FieldError> = rest.errors.iter().filter(is_new).cloned().collect();
+        self.errors.extend(new);
+    }
+
     /// Adds the next step.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {

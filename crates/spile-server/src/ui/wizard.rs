@@ -108,7 +108,7 @@ pub async fn page(
     }
     let mut data = json!({
         "connector": mark(&draft.connector), "steps": shown.collect::<Vec<_>>(), "step": step, "back": back,
-        "action": format!("/drafts/{id}/{step}"), "fault": refusal.map(fault), "test": null, "streams": null,
+        "action": format!("/drafts/{id}/{step}"), "discard": format!("/drafts/{id}/discard"), "fault": refusal.map(fault), "test": null, "streams": null,
         "general": [], "all": null, "plan": null, "start": null, "sign_in": provider::offered(at, &draft.connector),
         "check": format!("/check/{}/{}", draft.connector.head.role, draft.connector.head.name),
     });
@@ -204,7 +204,12 @@ pub async fn answer(Path((id, step)): Path<(String, String)>, posted: Posted) ->
     }
     let goes_on = match outcome {
         Ok(goes_on) => goes_on,
-        Err(refusal) => return page(at, &id, &step, &draft, Some(&refusal)).await,
+        Err(mut refusal) => {
+            if let Err(rest) = prepare(at, &draft).await {
+                refusal.add(&rest);
+            }
+            return page(at, &id, &step, &draft, Some(&refusal)).await;
+        }
     };
     if matches!(step.as_str(), "settings" | "schedule")
         && let Err(refusal) = prepare(at, &draft).await
