@@ -96,6 +96,23 @@ async fn salesforce_is_added_by_the_wizard_with_wrong_values_corrected_on_the_wa
 }
 
 #[tokio::test]
+async fn the_wizard_suggests_a_free_name_and_shows_all_problems_of_a_step_at_once() {
+    let folder = project();
+    folder.write("integrations/salesforce.toml", &folder.read("integrations/fruit.toml"));
+    let server = Server::of_folder(&folder, &[]);
+    let browser = server.browser().await;
+    let settings = browser.goes("/new/extractor/salesforce", &[]).await;
+    let page = browser.page(&settings).await;
+    assert!(page.contains("value=\"Salesforce 2\"") && page.contains("class=\"behind\""), "{page}");
+    let wrong = [("name", "Lake"), ("config.client_id", "key"), ("config.start_date", "yesterday")];
+    let back = browser.refused(&settings, &wrong).await;
+    for field in ["name", "config.start_date"] {
+        let fault = back.split(&format!("id=\"{field}-fault\"")).nth(1).unwrap().split('<').next().unwrap();
+        assert!(!fault.starts_with(" hidden"), "{field}: {back}");
+    }
+}
+
+#[tokio::test]
 async fn settings_are_changed_and_concurrent_edits_are_reported() {
     let folder = project();
     let server = Server::of_folder(&folder, &[]);
