@@ -31,7 +31,7 @@ fn salesforce_is_connected_by_prompts_despite_a_wrong_answer() {
     terminal.shows("Consumer secret").answers("hunter2-app");
     terminal.shows("Refresh token").answers("hunter2-token");
     terminal.shows("Start date").answers("yesterday");
-    terminal.shows("2024-01-01T00:00:00Z").erases(9).answers("2024-01-01");
+    terminal.shows("for example 2024-01-01").erases(9).answers("2024-01-01");
     terminal.shows("API").answers("bulk");
     terminal.shows("Which optional settings do you want to set?").presses("\r");
     terminal.shows("Which advanced settings do you want to set?").presses("\r");

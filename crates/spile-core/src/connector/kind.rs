@@ -108,7 +108,7 @@ impl Kind {
             Self::Integer => ("an integer", "10"),
             Self::Decimal => ("a number", "0.5"),
             Self::Boolean => ("a boolean", "true"),
-            Self::Date => ("an RFC 3339 date", "2024-01-01T00:00:00Z"),
+            Self::Date => ("a date", "2024-01-01"),
             Self::Email => ("an email address", "\"name@example.com\""),
             Self::File => ("a path", "\"data/file.json\""),
             Self::Options(_) => ("one of its options", "\"option\""),
