@@ -53,7 +53,7 @@ async fn follow(app: &App, headers: &HeaderMap, sender: &mpsc::Sender<&'static s
         let changed = [
             ("runs", now.runs != before.runs),
             ("alerts", now.alerts != before.alerts),
-            ("drafts", now.drafts != before.drafts),
+            ("drafts", now.drafts != shown.drafts),
         ];
         shown = now;
         for (name, _) in changed.into_iter().filter(|(_, has_changed)| *has_changed) {
