@@ -105,6 +105,27 @@ document.addEventListener("click", (event) => {
   document.getElementById(button.dataset.asks).showModal();
 });
 
+// A blank around a secret mostly comes from copying it. It may belong to it, so the page asks.
+document.addEventListener("change", (event) => {
+  const field = event.target;
+  if (!(field instanceof HTMLInputElement) || field.type !== "password" || !field.name.startsWith("secrets.")) return;
+  const asked = field.parentElement.querySelector("[data-blanks]");
+  if (asked) asked.remove();
+  if (field.value === field.value.trim()) return;
+  const note = document.createElement("p");
+  note.className = "fault";
+  note.dataset.blanks = "";
+  note.setAttribute("role", "alert");
+  const answer = (label, act) => {
+    const button = Object.assign(document.createElement("button"), { type: "button", textContent: label });
+    button.addEventListener("click", () => { act(); note.remove(); field.focus(); });
+    return button;
+  };
+  const remove = answer("Remove the blanks", () => { field.value = field.value.trim(); });
+  note.append("This begins or ends with a blank. ", remove, " ", answer("Keep them", () => {}));
+  field.after(note);
+});
+
 // What takes long says so, and is not begun twice.
 document.addEventListener("submit", (event) => {
   const button = event.submitter;

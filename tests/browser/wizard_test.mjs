@@ -62,8 +62,18 @@ await run(async (house) => {
   assert.equal(await token.getAttribute("aria-invalid"), "true");
   await house.look("wizard: field to fix");
 
+  // A blank beside a secret is asked about.
+  await token.fill("renewed-at-last ");
+  await page.keyboard.press("Tab");
+  const blanks = page.getByRole("alert").filter({ hasText: "begins or ends with a blank" });
+  await blanks.waitFor();
+  await house.look("wizard: a blank beside a secret");
+  await house.press("button", "Remove the blanks");
+  await blanks.waitFor({ state: "detached" });
+  assert.equal(await token.inputValue(), "renewed-at-last");
+  assert.ok(await token.evaluate((field) => field === document.activeElement));
+
   // It reads a record, and shows it.
-  await token.fill("renewed-at-last");
   await test(house, "renewal", "Test connection");
   await page.getByText("The connection works. spile read this record.").waitFor({ timeout: 120_000 });
   await page.getByRole("region", { name: "The record" }).getByText("things").waitFor();

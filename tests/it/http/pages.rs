@@ -104,6 +104,9 @@ async fn the_wizard_suggests_a_free_name_and_shows_all_problems_of_a_step_at_onc
     let settings = browser.goes("/new/extractor/salesforce", &[]).await;
     let page = browser.page(&settings).await;
     assert!(page.contains("value=\"Salesforce 2\"") && page.contains("class=\"behind\""), "{page}");
+    let rest = browser.goes("/new/extractor/rest-api", &[]).await;
+    let rest = browser.page(&rest).await;
+    assert!(rest.contains("(default)</option>") && !rest.contains("(default) (default)"), "{rest}");
     let wrong = [("name", "Lake"), ("config.client_id", "key"), ("config.start_date", "yesterday")];
     let back = browser.refused(&settings, &wrong).await;
     for field in ["name", "config.start_date"] {
