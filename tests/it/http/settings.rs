@@ -96,5 +96,7 @@ async fn a_server_that_is_read_only_says_so_and_still_tests_and_syncs() {
     let browser = server.browser().await;
     let page = browser.page("/integrations/fruit").await;
     assert!(page.contains("read-only") && page.contains("Test connection") && page.contains("Sync now"), "{page}");
+    let page = browser.page("/integrations/fruit/settings").await;
+    assert!(page.contains("<dt>Folders</dt><dd>data</dd>"), "labels and values, as in the form: {page}");
     assert!(!browser.page("/integrations").await.contains("Delete…"));
 }

@@ -94,9 +94,11 @@ fn shown(at: &At, one: &Integration) -> BTreeMap<String, String> {
 }
 
 fn settings(one: &Integration) -> Vec<Value> {
-    let plain = one.base.config.iter().map(|(name, value)| json!({ "label": name, "value": value.to_string() }));
+    let label = |name: &str| one.connector.setting(name).map_or_else(|| name.to_owned(), form::label);
+    let plain =
+        one.base.config.iter().map(|(name, value)| json!({ "label": label(name), "value": form::shown(value) }));
     let names = one.base.secrets.iter().flat_map(|secrets| &secrets.names);
-    plain.chain(names.map(|name| json!({ "label": name, "value": "set" }))).collect()
+    plain.chain(names.map(|name| json!({ "label": label(name), "value": "set" }))).collect()
 }
 
 pub async fn save(Path(slug): Path<String>, mut posted: Posted) -> Result<Response, Trouble> {
