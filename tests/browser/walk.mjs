@@ -68,7 +68,11 @@ async function addSalesforce(house) {
   await house.type("Schedule", "@daily");
   await house.look("wizard: schedule");
   await house.follow("button", "Next");
-  assert.match(await page.locator("dialog[data-open]").innerText(), /client_secret = \(encrypted\)/);
+  const dialog = page.locator("dialog[data-open]");
+  assert.match(await dialog.innerText(), /It writes to files\.[\s\S]*`?@daily`?[\s\S]*secrets are encrypted/);
+  await house.tabTo(dialog.locator("summary").first());
+  await page.keyboard.press("Enter");
+  assert.match(await dialog.innerText(), /client_secret = \(encrypted\)/);
   await house.look("wizard: review");
   assert.ok(!existsSync(`${PROJECT}/integrations/my-crm.toml`), "nothing is written before it is saved");
   await house.follow("button", "Save");

@@ -23,6 +23,7 @@ mod overview;
 mod provider;
 mod provider_login;
 mod query;
+mod review;
 mod runs;
 mod search;
 mod section;

@@ -12,6 +12,7 @@ use super::form::Posted;
 use super::general::text;
 use super::integrations;
 use super::provider;
+use super::review;
 use super::section::{begin as begin_action, goes_on};
 use super::shell::{At, Trouble, fault};
 use super::unfinished;
@@ -20,7 +21,6 @@ use crate::caller;
 use crate::change::{self, Bulk, Change, ChangeOutcome};
 use crate::drafts::Draft;
 use crate::pages::fields::{AnswersSoFar, Fields};
-use crate::pages::plan::PlanPage;
 use crate::refusal::{self, Refusal};
 use crate::setup::Writing;
 use spile_core::connector::Role;
@@ -28,8 +28,6 @@ use spile_core::name::Slug;
 use spile_ops as ops;
 use spile_ops::discover::{Freshness, Offered, Options};
 use spile_ops::edits::{Destination, WriteOutcome};
-use spile_ops::new;
-use spile_view::plan_data::PlanData;
 
 /// How many names to try before the user has to find one.
 const MOST_NAMES: usize = 1_000;
@@ -109,7 +107,7 @@ pub async fn page(
     let mut data = json!({
         "connector": mark(&draft.connector), "steps": shown.collect::<Vec<_>>(), "step": step, "back": back,
         "action": format!("/drafts/{id}/{step}"), "discard": format!("/drafts/{id}/discard"), "fault": refusal.map(fault), "test": null, "streams": null,
-        "general": [], "all": null, "plan": null, "start": null, "sign_in": provider::offered(at, &draft.connector),
+        "general": [], "all": null, "review": null, "start": null, "sign_in": provider::offered(at, &draft.connector),
         "check": format!("/check/{}/{}", draft.connector.head.role, draft.connector.head.name),
     });
     data["behind"] = json!(integrations::behind(at).await);
@@ -134,37 +132,14 @@ pub async fn page(
             data["streams"] = draft.answers.streams.iter().flatten().map(|one| offered(draft, one)).collect();
         }
         "schedule" => data["general"] = json!(general(at, draft, &faults)),
-        _ => review(at, draft, &mut data).await?,
+        _ => {
+            data["review"] = review::data(at, draft).await?;
+            data["start"] = json!(start_label(at, draft));
+        }
     }
     let status = refusal.map_or(StatusCode::OK, Refusal::status);
     let title = format!("Add {}", draft.connector.head.label);
     at.page_with(status, "wizard.html.j2", &title, data).await
-}
-
-async fn review(at: &At, draft: &Draft, data: &mut Value) -> Result<(), Trouble> {
-    let prepared = prepare(at, draft).await?;
-    // Without a registry there is no plan, but the file can still be saved.
-    let plan = new::plan(&at.desk.world, &prepared, &at.desk.environment).await.ok();
-    let plan = plan.map(|plan| PlanPage::from(&PlanData::of(&plan, at.desk.loaded.settings.guard, Vec::new())));
-    data["plan"] = json!(plan);
-    data["file"] = json!(prepared.path);
-    data["text"] = json!(without_secrets(&prepared.text));
-    data["start"] = json!(start_label(at, draft));
-    data["where"] = json!(match &at.app.setup().writing {
-        Writing::Not => "This server is read-only. Copy the file from here.",
-        Writing::Applied => "Saving writes this file and applies the plan.",
-        Writing::To(Destination::WorkingTree) => "Saving writes this file.",
-        Writing::To(_) => "Saving commits this file to a new branch for review.",
-    });
-    Ok(())
-}
-
-/// Hides ciphertext, which is meaningless to people.
-fn without_secrets(text: &str) -> String {
-    let Some((before, sealed)) = text.split_once("\n[secrets]\n") else { return text.to_owned() };
-    let names = sealed.lines().take_while(|line| !line.starts_with('[')).filter_map(|line| line.split_once(" = "));
-    let lines: Vec<String> = names.map(|(name, _)| format!("{name} = (encrypted)")).collect();
-    format!("{before}\n[secrets]\n{}\n", lines.join("\n"))
 }
 
 pub async fn answer(Path((id, step)): Path<(String, String)>, posted: Posted) -> Result<Response, Trouble> {
